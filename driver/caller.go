@@ -1,0 +1,44 @@
+package driver
+
+// Role is what a caller may do in its project; each includes those before it.
+type Role uint8
+
+// The roles of the Block Storage API's default policy
+// (cinder/policies/base.py: the reader, member and admin personas).
+const (
+	NoRole Role = iota
+	Reader
+	Member
+	Admin
+)
+
+// Token is a caller's Keystone token. It prints as [redacted].
+type Token string
+
+func (Token) String() string               { return "[redacted]" }
+func (Token) GoString() string             { return "[redacted]" }
+func (Token) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+
+// Caller is who asks. Drivers restrict what they show and change to ProjectID,
+// unless the caller IsAdmin.
+type Caller struct {
+	ProjectID, UserID string
+	Role              Role
+	Token             Token // passed on upstream by remote drivers
+	RequestID         string
+}
+
+// IsAdmin tells whether the caller may see and change every project's resources.
+func (c Caller) IsAdmin() bool { return c.Role == Admin }
+
+// Owns tells whether the caller may see a resource of the project.
+func (c Caller) Owns(projectID string) bool { return c.IsAdmin() || c.ProjectID == projectID }
+
+// Optional is a value that may be absent from a request; absent differs from null.
+type Optional[T any] struct {
+	Value T
+	Set   bool
+}
+
+// Some is a present value.
+func Some[T any](v T) Optional[T] { return Optional[T]{Value: v, Set: true} }

@@ -1,0 +1,89 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind classifies an error; translate/fault.go maps it to a status.
+type Kind uint8
+
+// The kinds. The zero value is an unclassified error, whose text no client sees.
+const (
+	Internal     Kind = iota
+	InvalidInput      // the request is wrong whatever the state
+	InvalidState      // a resource's state forbids it
+	Unauthorized      // no or bad token
+	Forbidden         // policy
+	NotFound          // also another project's resource
+	OverLimit         // quota or rate
+	NotSupported      // the backend cannot
+	Unavailable       // the backend cannot be reached or is overloaded
+)
+
+// Error is a classified failure. Message is for the client, Err for the log.
+type Error struct {
+	Kind       Kind
+	Message    string
+	RetryAfter time.Duration // for OverLimit and Unavailable
+	Err        error
+}
+
+// Errorf makes an error whose text the client sees.
+func Errorf(k Kind, format string, args ...any) error {
+	return &Error{Kind: k, Message: fmt.Sprintf(format, args...)}
+}
+
+// Wrap classifies cause; the client sees only the formatted text.
+func Wrap(k Kind, cause error, format string, args ...any) error {
+	return &Error{Kind: k, Message: fmt.Sprintf(format, args...), Err: cause}
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf returns the kind of the first [*Error] in err's chain, Internal if none.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Internal
+}
+
+// Texts of Cinder's exceptions (cinder/exception.py), which clients show.
+
+// BackupNotFound is BackupNotFound of cinder/exception.py.
+func BackupNotFound(id string) error { return notFound("Backup", id) }
+
+// VolumeNotFound is VolumeNotFound of cinder/exception.py.
+func VolumeNotFound(id string) error { return notFound("Volume", id) }
+
+// SnapshotNotFound is SnapshotNotFound of cinder/exception.py.
+func SnapshotNotFound(id string) error { return notFound("Snapshot", id) }
+
+func notFound(what, id string) error {
+	return Errorf(NotFound, "%s %s could not be found.", what, id)
+}
+
+// InvalidBackup is InvalidBackup of cinder/exception.py.
+func InvalidBackup(format string, args ...any) error {
+	return Errorf(InvalidState, "Invalid backup: "+format, args...)
+}
+
+// InvalidVolume is InvalidVolume of cinder/exception.py.
+func InvalidVolume(format string, args ...any) error {
+	return Errorf(InvalidState, "Invalid volume: "+format, args...)
+}
+
+// InvalidSnapshot is InvalidSnapshot of cinder/exception.py.
+func InvalidSnapshot(format string, args ...any) error {
+	return Errorf(InvalidState, "Invalid snapshot: "+format, args...)
+}

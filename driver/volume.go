@@ -1,0 +1,185 @@
+package driver
+
+import (
+	"context"
+	"time"
+)
+
+// VolumeReader shows the volumes around the backups. Clients resolve a volume
+// before they back it up or restore to it: without it, `openstack volume backup
+// restore BACKUP VOLUME` takes an existing volume's id for a new volume's name.
+type VolumeReader interface {
+	GetVolume(ctx context.Context, who Caller, volumeID string) (Volume, error)
+	ListVolumes(ctx context.Context, who Caller, q Query) (Page[Volume], error)
+}
+
+// VolumeManager makes, changes and deletes volumes.
+type VolumeManager interface {
+	VolumeReader
+	// CreateVolume starts to make a volume: blank, or from the one source of spec.
+	CreateVolume(ctx context.Context, who Caller, spec VolumeSpec) (Volume, error)
+	UpdateVolume(ctx context.Context, who Caller, volumeID string, patch VolumePatch) (Volume, error)
+	DeleteVolume(ctx context.Context, who Caller, volumeID string, how VolumeDelete) error
+	// ActOnVolume performs one action of POST /volumes/{id}/action. The volume's
+	// status is checked and changed in one step.
+	ActOnVolume(ctx context.Context, who Caller, volumeID string, action VolumeAction) error
+}
+
+// SnapshotManager makes, shows, changes and deletes snapshots.
+type SnapshotManager interface {
+	GetSnapshot(ctx context.Context, who Caller, snapshotID string) (Snapshot, error)
+	ListSnapshots(ctx context.Context, who Caller, q Query) (Page[Snapshot], error)
+	CreateSnapshot(ctx context.Context, who Caller, spec SnapshotSpec) (Snapshot, error)
+	UpdateSnapshot(ctx context.Context, who Caller, snapshotID string, patch SnapshotPatch) (Snapshot, error)
+	// DeleteSnapshot starts to delete a snapshot; force ignores its status.
+	DeleteSnapshot(ctx context.Context, who Caller, snapshotID string, force bool) error
+	// ResetSnapshotStatus sets status (and progress, when not empty) without checks.
+	ResetSnapshotStatus(ctx context.Context, who Caller, snapshotID, status, progress string) error
+}
+
+// Volume is a Block Storage volume.
+type Volume struct {
+	ID, ProjectID, UserID string
+	Name, Description     *string
+	Status                string
+	PreviousStatus        string // what a backup or restore found, "" if none is running
+	Size                  int    // GiB
+	AvailabilityZone      string
+	VolumeTypeID          string
+	VolumeType            string // the type's name
+	SnapshotID            string // source, "" if none
+	SourceVolumeID        string // source, "" if none
+	Bootable              bool
+	Encrypted             bool
+	Multiattach           bool
+	AttachStatus          string // attached, detached, attaching, detaching
+	MigrationStatus       string
+	Host                  string // service host@backend#pool, shown to admins
+	GroupID               string
+	Metadata              map[string]string
+	AdminMetadata         map[string]string // readonly, attached_mode
+	ImageMetadata         map[string]string // volume_image_metadata
+	Attachments           []Attachment
+	CreatedAt, UpdatedAt  time.Time // zero: null on the wire
+}
+
+// Attachment says where a volume is attached.
+type Attachment struct {
+	ID           string
+	VolumeID     string
+	ServerID     string // instance, "" for a host attachment
+	HostName     string
+	Device       string // mountpoint
+	Mode         string // rw, ro
+	Status       string // attached, detached, reserved
+	ConnectorSet bool
+	AttachedAt   time.Time
+	DetachedAt   time.Time
+}
+
+// VolumeSpec is a request for a new volume. At most one source is set.
+type VolumeSpec struct {
+	Name, Description *string
+	Size              int // GiB; 0: the source's size
+	VolumeType        string
+	AvailabilityZone  string
+	Metadata          map[string]string
+	SnapshotID        string
+	SourceVolumeID    string
+	BackupID          string
+	GroupID           string
+	Multiattach       bool
+}
+
+// VolumePatch changes a volume; what is not set stays.
+type VolumePatch struct {
+	Name, Description Optional[*string]
+	Metadata          Optional[MetadataChange]
+}
+
+// VolumeDelete says how a volume is deleted.
+type VolumeDelete struct {
+	Cascade bool // its snapshots too
+	Force   bool // whatever its status
+}
+
+// VolumeAction is one of the action types below.
+type VolumeAction interface{ volumeAction() }
+
+// The actions of POST /volumes/{id}/action.
+type (
+	// ExtendVolume grows an available volume to Size GiB (an attached one as well
+	// if Attached, microversion 3.42).
+	ExtendVolume struct {
+		Size     int
+		Attached bool
+	}
+	SetVolumeBootable struct{ Bootable bool }
+	SetVolumeReadonly struct{ Readonly bool }
+	// ResetVolumeStatus sets what is not "" without checks.
+	ResetVolumeStatus struct{ Status, AttachStatus, MigrationStatus string }
+	ReserveVolume     struct{}
+	UnreserveVolume   struct{}
+	BeginDetaching    struct{}
+	RollDetaching     struct{}
+	AttachVolume      struct{ ServerID, HostName, Device, Mode string }
+	DetachVolume      struct{ AttachmentID string }
+	// RetypeVolume changes the type; Policy is never or on-demand.
+	RetypeVolume struct{ VolumeType, Policy string }
+	// SetImageMetadata merges into volume_image_metadata.
+	SetImageMetadata struct{ Metadata map[string]string }
+	// UnsetImageMetadata removes one key.
+	UnsetImageMetadata struct{ Key string }
+	// RevertVolume sets the content back to the volume's latest snapshot.
+	RevertVolume struct{ SnapshotID string }
+)
+
+func (ExtendVolume) volumeAction()       {}
+func (SetVolumeBootable) volumeAction()  {}
+func (SetVolumeReadonly) volumeAction()  {}
+func (ResetVolumeStatus) volumeAction()  {}
+func (ReserveVolume) volumeAction()      {}
+func (UnreserveVolume) volumeAction()    {}
+func (BeginDetaching) volumeAction()     {}
+func (RollDetaching) volumeAction()      {}
+func (AttachVolume) volumeAction()       {}
+func (DetachVolume) volumeAction()       {}
+func (RetypeVolume) volumeAction()       {}
+func (SetImageMetadata) volumeAction()   {}
+func (UnsetImageMetadata) volumeAction() {}
+func (RevertVolume) volumeAction()       {}
+
+// Snapshot is a point-in-time copy of a volume.
+type Snapshot struct {
+	ID, ProjectID, UserID string
+	VolumeID              string
+	Name, Description     *string
+	Status                string
+	Progress              string // "0%" to "100%"
+	Size                  int    // GiB
+	VolumeTypeID          string
+	Metadata              map[string]string
+	CreatedAt, UpdatedAt  time.Time
+}
+
+// SnapshotSpec is a request for a new snapshot.
+type SnapshotSpec struct {
+	VolumeID          string
+	Name, Description *string
+	Metadata          map[string]string
+	Force             bool // also of a volume in use
+}
+
+// SnapshotPatch changes a snapshot; what is not set stays.
+type SnapshotPatch struct {
+	Name, Description Optional[*string]
+	Metadata          Optional[MetadataChange]
+}
+
+// MetadataChange changes a metadata map: first all keys go if Replace, then those
+// in Remove, then Set is added. A key in Remove that does not exist is NotFound.
+type MetadataChange struct {
+	Replace bool
+	Remove  []string
+	Set     map[string]string
+}
