@@ -20,6 +20,7 @@ const (
 	OverLimit         // quota or rate
 	NotSupported      // the backend cannot
 	Unavailable       // the backend cannot be reached or is overloaded
+	Conflict          // for the few calls where Cinder answers 409
 )
 
 // Error is a classified failure. Message is for the client, Err for the log.

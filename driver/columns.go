@@ -1,0 +1,100 @@
+package driver
+
+import "time"
+
+// The columns by which lists filter and sort, named as in Cinder's database
+// (cinder/db/sqlalchemy/models.py): that is what its API accepts as sort keys and,
+// from admins, as filters.
+
+// BackupColumns are the columns of a backup.
+var BackupColumns = Columns[Backup]{
+	"id":                  func(b *Backup) any { return b.ID },
+	"volume_id":           func(b *Backup) any { return b.VolumeID },
+	"user_id":             func(b *Backup) any { return b.UserID },
+	"project_id":          func(b *Backup) any { return b.ProjectID },
+	"availability_zone":   func(b *Backup) any { return orNil(b.AvailabilityZone) },
+	"display_name":        func(b *Backup) any { return deref(b.Name) },
+	"display_description": func(b *Backup) any { return deref(b.Description) },
+	"container":           func(b *Backup) any { return orNil(b.Container) },
+	"parent_id":           func(b *Backup) any { return orNil(b.ParentID) },
+	"status":              func(b *Backup) any { return string(b.Status) },
+	"fail_reason":         func(b *Backup) any { return orNil(b.FailReason) },
+	"size":                func(b *Backup) any { return b.Size },
+	"object_count":        func(b *Backup) any { return b.ObjectCount },
+	"snapshot_id":         func(b *Backup) any { return orNil(b.SnapshotID) },
+	"data_timestamp":      func(b *Backup) any { return timeOrNil(b.DataTimestamp) },
+	"created_at":          func(b *Backup) any { return timeOrNil(b.CreatedAt) },
+	"updated_at":          func(b *Backup) any { return timeOrNil(b.UpdatedAt) },
+}
+
+// VolumeColumns are the columns of a volume.
+var VolumeColumns = Columns[Volume]{
+	"id":                  func(v *Volume) any { return v.ID },
+	"user_id":             func(v *Volume) any { return v.UserID },
+	"project_id":          func(v *Volume) any { return v.ProjectID },
+	"host":                func(v *Volume) any { return orNil(v.Host) },
+	"size":                func(v *Volume) any { return v.Size },
+	"availability_zone":   func(v *Volume) any { return orNil(v.AvailabilityZone) },
+	"status":              func(v *Volume) any { return v.Status },
+	"attach_status":       func(v *Volume) any { return v.AttachStatus },
+	"migration_status":    func(v *Volume) any { return orNil(v.MigrationStatus) },
+	"display_name":        func(v *Volume) any { return deref(v.Name) },
+	"display_description": func(v *Volume) any { return deref(v.Description) },
+	"volume_type_id":      func(v *Volume) any { return orNil(v.VolumeTypeID) },
+	"snapshot_id":         func(v *Volume) any { return orNil(v.SnapshotID) },
+	"source_volid":        func(v *Volume) any { return orNil(v.SourceVolumeID) },
+	"group_id":            func(v *Volume) any { return orNil(v.GroupID) },
+	"bootable":            func(v *Volume) any { return v.Bootable },
+	"multiattach":         func(v *Volume) any { return v.Multiattach },
+	"created_at":          func(v *Volume) any { return timeOrNil(v.CreatedAt) },
+	"updated_at":          func(v *Volume) any { return timeOrNil(v.UpdatedAt) },
+}
+
+// SnapshotColumns are the columns of a snapshot.
+var SnapshotColumns = Columns[Snapshot]{
+	"id":                  func(s *Snapshot) any { return s.ID },
+	"user_id":             func(s *Snapshot) any { return s.UserID },
+	"project_id":          func(s *Snapshot) any { return s.ProjectID },
+	"volume_id":           func(s *Snapshot) any { return s.VolumeID },
+	"volume_size":         func(s *Snapshot) any { return s.Size },
+	"volume_type_id":      func(s *Snapshot) any { return orNil(s.VolumeTypeID) },
+	"display_name":        func(s *Snapshot) any { return deref(s.Name) },
+	"display_description": func(s *Snapshot) any { return deref(s.Description) },
+	"status":              func(s *Snapshot) any { return s.Status },
+	"progress":            func(s *Snapshot) any { return s.Progress },
+	"created_at":          func(s *Snapshot) any { return timeOrNil(s.CreatedAt) },
+	"updated_at":          func(s *Snapshot) any { return timeOrNil(s.UpdatedAt) },
+}
+
+// MessageColumns are the columns of a user message.
+var MessageColumns = Columns[Message]{
+	"id":            func(m *Message) any { return m.ID },
+	"project_id":    func(m *Message) any { return m.ProjectID },
+	"event_id":      func(m *Message) any { return m.EventID },
+	"message_level": func(m *Message) any { return m.Level },
+	"request_id":    func(m *Message) any { return m.RequestID },
+	"resource_type": func(m *Message) any { return m.ResourceType },
+	"resource_uuid": func(m *Message) any { return m.ResourceUUID },
+	"created_at":    func(m *Message) any { return timeOrNil(m.CreatedAt) },
+}
+
+func orNil(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func deref(s *string) any {
+	if s == nil {
+		return nil
+	}
+	return *s
+}
+
+func timeOrNil(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t
+}

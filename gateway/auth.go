@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"context"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"cindergate/driver"
+)
+
+// Authenticator turns a token into its caller.
+type Authenticator interface {
+	// Authenticate returns the caller, or an error of kind Unauthorized (no such
+	// token, expired, without a project) or Unavailable.
+	Authenticate(ctx context.Context, token string) (driver.Caller, error)
+	// Challenge is the value of WWW-Authenticate; base is the gateway's own URL.
+	Challenge(base string) string
+}
+
+const callerKey = "caller"
+
+// authenticate puts the caller into the context. Without one nothing behind the
+// version prefixes answers, not even that a route is unknown.
+func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		token := r.Header.Get("X-Auth-Token")
+		if token == "" {
+			return errNoToken
+		}
+		caller, err := s.Auth.Authenticate(r.Context(), token)
+		if err != nil {
+			return err
+		}
+		caller.RequestID = requestID(c)
+		c.Set(callerKey, caller)
+		return next(c)
+	}
+}
+
+var errNoToken = driver.Errorf(driver.Unauthorized, unauthorizedText)
+
+// unauthorizedText is keystonemiddleware's.
+const unauthorizedText = "The request you have made requires authentication."
+
+func callerOf(c echo.Context) driver.Caller {
+	caller, _ := c.Get(callerKey).(driver.Caller)
+	return caller
+}
+
+// NoAuth believes what it is told, as Cinder's auth_strategy noauth does: the
+// token is user:project, and everybody is an admin.
+type NoAuth struct{}
+
+// Authenticate implements Authenticator.
+func (NoAuth) Authenticate(_ context.Context, token string) (driver.Caller, error) {
+	user, project, ok := strings.Cut(token, ":")
+	if !ok || project == "" {
+		project = user
+	}
+	return driver.Caller{UserID: user, ProjectID: project, Role: driver.Admin, Token: driver.Token(token)}, nil
+}
+
+// Challenge implements Authenticator.
+func (NoAuth) Challenge(string) string { return `Keystone uri=""` }

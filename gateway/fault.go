@@ -1,0 +1,80 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+	"go.uber.org/zap"
+
+	"cindergate/driver"
+	"cindergate/translate"
+)
+
+// errNoRoute is an unknown path or a wrong method: always 404, as Cinder has it.
+var errNoRoute = errors.New("no such route")
+
+var errTooLarge = errors.New("request body too large")
+
+// fail writes every answer that is an error.
+func (s *Server) fail(err error, c echo.Context) {
+	if c.Response().Committed {
+		s.Log.Warn("answer broke off", zap.String("request_id", requestID(c)), zap.Error(err))
+		return
+	}
+	if writeErr := s.writeFault(c, err); writeErr != nil {
+		s.Log.Debug("fault not delivered", zap.String("request_id", requestID(c)), zap.Error(writeErr))
+	}
+}
+
+func (s *Server) writeFault(c echo.Context, err error) error {
+	var routing *echo.HTTPError
+	switch {
+	case errors.Is(err, errNoRoute), errors.As(err, &routing):
+		return plainFault(c, http.StatusNotFound, "Not Found", "The resource could not be found.")
+	case errors.Is(err, errTooLarge):
+		return plainFault(c, http.StatusRequestEntityTooLarge, "Request Entity Too Large",
+			fmt.Sprintf("Request is too large. Larger than max_request_body_size (%d).", s.MaxBody))
+	case driver.KindOf(err) == driver.Unauthorized:
+		return s.unauthorized(c)
+	}
+	f := translate.FaultOf(err)
+	if f.Status >= http.StatusInternalServerError {
+		s.Log.Error("request failed", zap.String("request_id", requestID(c)), zap.Int("status", f.Status), zap.Error(err))
+	}
+	content := map[string]any{"code": f.Status, "message": f.Message}
+	if f.RetryAfter != "" {
+		c.Response().Header().Set("Retry-After", f.RetryAfter)
+		// A string, where code is a number: Fault of cinder/api/openstack/wsgi.py.
+		content["retryAfter"] = f.RetryAfter
+	}
+	return writeJSON(c, f.Status, map[string]any{f.Name: content})
+}
+
+// plainFault is how webob's errors look when no controller is reached.
+func plainFault(c echo.Context, status int, title, message string) error {
+	h := c.Response().Header()
+	h.Del(computeIDHeader)
+	h.Del(versionHeader)
+	h.Del("Vary")
+	return writeJSON(c, status, map[string]any{
+		"message": message + "<br /><br />\n\n\n",
+		"code":    fmt.Sprintf("%d %s", status, title),
+		"title":   title,
+	})
+}
+
+// unauthorized is keystonemiddleware's answer.
+func (s *Server) unauthorized(c echo.Context) error {
+	h := c.Response().Header()
+	h.Set("WWW-Authenticate", s.Auth.Challenge(s.base(c.Request())))
+	return writeJSON(c, http.StatusUnauthorized, map[string]any{"error": map[string]any{
+		"code": http.StatusUnauthorized, "title": "Unauthorized", "message": unauthorizedText,
+	}})
+}
+
+func (s *Server) logPanic(c echo.Context, err error, stack []byte) error {
+	s.Log.Error("panic", zap.String("request_id", requestID(c)), zap.Error(err), zap.ByteString("stack", stack))
+	return err
+}

@@ -1,0 +1,104 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"cindergate/driver"
+	"cindergate/translate"
+)
+
+// handle is the only way from HTTP to an operation and back.
+func (s *Server) handle(op translate.Operation) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r, err := s.request(c)
+		if err != nil {
+			return err
+		}
+		answer, err := op(c.Request().Context(), r)
+		if err != nil {
+			return err
+		}
+		return writeJSON(c, answer.Status, answer.Body)
+	}
+}
+
+// request decodes all that operations have in common.
+func (s *Server) request(c echo.Context) (translate.Request, error) {
+	hr := c.Request()
+	r := translate.Request{
+		Caller: callerOf(c), Version: translate.V2, Base: s.base(hr),
+		ID: c.Param("id"), Key: c.Param("key"), Query: translate.ParseQuery(hr.URL.RawQuery),
+	}
+	if !isV2(c) {
+		version, err := translate.ParseVersion(hr.Header.Values(versionHeader))
+		if err != nil {
+			return r, badVersion(c, err)
+		}
+		r.Version = version
+		setVersion(c, version.String())
+	}
+	markCompute(c)
+	if project := c.Param("project_id"); project != "" {
+		if project != r.Caller.ProjectID {
+			return r, driver.Errorf(driver.InvalidInput, "Malformed request url")
+		}
+		r.ProjectInURL = true
+	}
+	body, err := s.body(c)
+	r.Body = body
+	return r, err
+}
+
+// badVersion lets the answer to a version out of range repeat that version.
+func badVersion(c echo.Context, err error) error {
+	markCompute(c)
+	var unsupported *translate.UnsupportedVersion
+	if errors.As(err, &unsupported) {
+		setVersion(c, unsupported.Version)
+	}
+	return err
+}
+
+// body reads the request's body, which must be JSON.
+func (s *Server) body(c echo.Context) ([]byte, error) {
+	r := c.Request()
+	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, s.MaxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, errTooLarge
+	case err != nil:
+		return nil, driver.Wrap(driver.InvalidInput, err, "The request body could not be read.")
+	case len(body) == 0:
+		return nil, nil
+	}
+	switch r.Method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch:
+		if !isJSON(r.Header.Get("Content-Type")) {
+			return nil, translate.UnsupportedMedia()
+		}
+		return body, nil
+	case http.MethodDelete:
+		// Resource.dispatch of cinder/api/openstack/wsgi.py takes no body there.
+		return nil, driver.Errorf(driver.InvalidInput,
+			"The server could not comply with the request since it is either malformed or otherwise incorrect.")
+	}
+	return nil, nil
+}
+
+// isJSON compares in the case that Cinder does.
+func isJSON(contentType string) bool {
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	if err != nil || len(contentType) < len(mediaType) || contentType[:len(mediaType)] != mediaType {
+		return false
+	}
+	return mediaType == "application/json" || mediaType == "application/vnd.openstack.volume+json"
+}

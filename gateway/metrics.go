@@ -1,0 +1,81 @@
+package gateway
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics are what /metrics shows. Its registry is its own: several servers may
+// live in one process.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+	series   sync.Map // requestLabels → prometheus.Observer: label look-ups cost
+	jobs     *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	bytes    *prometheus.CounterVec
+}
+
+type requestLabels struct {
+	route, method string
+	status        int
+}
+
+// NewMetrics makes the metrics of one process.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "cindergate_request_duration_seconds", Help: "Requests by route, method and status.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 10),
+		}, []string{"route", "method", "status"}),
+		jobs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cindergate_jobs_total", Help: "Finished jobs by kind and outcome.",
+		}, []string{"kind", "outcome"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "cindergate_job_duration_seconds", Help: "How long jobs ran, by kind.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 4, 10),
+		}, []string{"kind"}),
+		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cindergate_job_bytes_total", Help: "Bytes of volume data that jobs moved, by kind.",
+		}, []string{"kind"}),
+	}
+	m.registry.MustRegister(m.requests, m.jobs, m.seconds, m.bytes,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *Metrics) request(route, method string, status int, took time.Duration) {
+	key := requestLabels{route, knownMethod(method), status}
+	series, ok := m.series.Load(key)
+	if !ok {
+		series, _ = m.series.LoadOrStore(key, m.requests.WithLabelValues(route, key.method, strconv.Itoa(status)))
+	}
+	series.(prometheus.Observer).Observe(took.Seconds())
+}
+
+// knownMethod keeps clients from making up series.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+		return method
+	}
+	return "other"
+}
+
+// JobDone counts a job of a backend.
+func (m *Metrics) JobDone(kind, outcome string, bytes int64, took time.Duration) {
+	m.jobs.WithLabelValues(kind, outcome).Inc()
+	m.seconds.WithLabelValues(kind).Observe(took.Seconds())
+	m.bytes.WithLabelValues(kind).Add(float64(bytes))
+}
+
+func (m *Metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}

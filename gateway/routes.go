@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"net/http"
+	"regexp"
+
+	"github.com/labstack/echo/v4"
+
+	"cindergate/translate"
+)
+
+// routes is the whole API.
+func (s *Server) routes() {
+	t := s.Translator
+	e := s.echo
+	e.Any("/", s.allVersions)
+	e.GET("/healthcheck", s.healthcheck)
+	e.GET("/healthz", s.healthz)
+	e.GET("/metrics", echo.WrapHandler(s.Metrics.handler()))
+	for prefix, handler := range s.Mounts {
+		e.Any(prefix, echo.WrapHandler(handler))
+		e.Any(prefix+"/*", echo.WrapHandler(handler))
+	}
+
+	v3 := e.Group("/v3", s.api(translate.V3), s.authenticate)
+	v3.GET("", s.addSlash)
+	v3.GET("/", s.oneVersion(v3Document))
+	s.resources(v3.Group("/:project_id", onlyProjects), t)
+	s.resources(v3, t)
+	v3.Any("/*", noRoute)
+
+	v2 := e.Group("/v2", s.api(translate.V2), s.authenticate)
+	v2.GET("", s.addSlash)
+	v2.GET("/", s.oneVersion(v2Document))
+	s.resources(v2.Group("/:project_id", onlyProjects), t)
+	v2.Any("/*", noRoute)
+}
+
+// resources are the routes below /v2/{project_id}, /v3/{project_id} and /v3.
+func (s *Server) resources(g *echo.Group, t *translate.Translator) {
+	do := s.handle
+
+	g.GET("/backups", do(t.ListBackups))
+	g.POST("/backups", do(t.CreateBackup))
+	g.GET("/backups/detail", do(t.ListBackupsDetail))
+	g.POST("/backups/import_record", do(t.ImportRecord))
+	g.GET("/backups/:id", do(t.ShowBackup))
+	g.PUT("/backups/:id", do(t.UpdateBackup))
+	g.DELETE("/backups/:id", do(t.DeleteBackup))
+	g.POST("/backups/:id/restore", do(t.RestoreBackup))
+	g.POST("/backups/:id/action", do(t.ActOnBackup))
+	g.GET("/backups/:id/export_record", do(t.ExportRecord))
+	g.POST("/backups/:id/import_record", do(t.ImportRecord))
+
+	g.GET("/volumes", do(t.ListVolumes))
+	g.POST("/volumes", do(t.CreateVolume))
+	g.GET("/volumes/detail", do(t.ListVolumesDetail))
+	g.GET("/volumes/summary", do(t.SummarizeVolumes))
+	g.GET("/volumes/:id", do(t.ShowVolume))
+	g.PUT("/volumes/:id", do(t.UpdateVolume))
+	g.DELETE("/volumes/:id", do(t.DeleteVolume))
+	g.POST("/volumes/:id/action", do(t.ActOnVolume))
+	g.GET("/volumes/:id/encryption", do(t.ShowVolumeEncryption))
+	g.GET("/volumes/:id/encryption/:key", do(t.ShowVolumeEncryption))
+	s.metadata(g, "/volumes/:id/metadata", t.VolumeMetadata())
+
+	g.GET("/snapshots", do(t.ListSnapshots))
+	g.POST("/snapshots", do(t.CreateSnapshot))
+	g.GET("/snapshots/detail", do(t.ListSnapshotsDetail))
+	g.GET("/snapshots/:id", do(t.ShowSnapshot))
+	g.PUT("/snapshots/:id", do(t.UpdateSnapshot))
+	g.DELETE("/snapshots/:id", do(t.DeleteSnapshot))
+	g.POST("/snapshots/:id/action", do(t.ActOnSnapshot))
+	s.metadata(g, "/snapshots/:id/metadata", t.SnapshotMetadata())
+
+	g.GET("/types", do(t.ListTypes))
+	g.POST("/types", do(t.CreateType))
+	g.GET("/types/:id", do(t.ShowType))
+	g.PUT("/types/:id", do(t.UpdateType))
+	g.DELETE("/types/:id", do(t.DeleteType))
+	g.POST("/types/:id/action", do(t.ActOnType))
+	g.GET("/types/:id/os-volume-type-access", do(t.ListTypeAccess))
+	g.GET("/types/:id/extra_specs", do(t.ListExtraSpecs))
+	g.POST("/types/:id/extra_specs", do(t.AddExtraSpecs))
+	g.GET("/types/:id/extra_specs/:key", do(t.ShowExtraSpec))
+	g.PUT("/types/:id/extra_specs/:key", do(t.SetExtraSpec))
+	g.DELETE("/types/:id/extra_specs/:key", do(t.DeleteExtraSpec))
+
+	g.GET("/limits", do(t.ShowLimits))
+	g.GET("/os-quota-sets/:id", do(t.ShowQuotas))
+	g.PUT("/os-quota-sets/:id", do(t.UpdateQuotas))
+	g.DELETE("/os-quota-sets/:id", do(t.ResetQuotas))
+	g.GET("/os-quota-sets/:id/defaults", do(t.DefaultQuotas))
+	g.GET("/os-quota-class-sets/:id", do(t.ShowQuotaClass))
+	g.PUT("/os-quota-class-sets/:id", do(t.UpdateQuotaClass))
+
+	g.GET("/messages", do(t.ListMessages))
+	g.GET("/messages/:id", do(t.ShowMessage))
+	g.DELETE("/messages/:id", do(t.DeleteMessage))
+
+	g.GET("/os-services", do(t.ListServices))
+	g.GET("/os-availability-zone", do(t.ListAvailabilityZones))
+	g.GET("/scheduler-stats/get_pools", do(t.ListPools))
+	g.GET("/extensions", do(translate.ListExtensions))
+	g.GET("/extensions/:id", do(translate.ShowExtension))
+	g.GET("/resource_filters", do(translate.ListResourceFilters))
+	for path, list := range translate.EmptyLists {
+		g.GET(path, do(list))
+	}
+}
+
+func (s *Server) metadata(g *echo.Group, path string, m translate.MetadataOperations) {
+	g.GET(path, s.handle(m.List))
+	g.POST(path, s.handle(m.Add))
+	g.PUT(path, s.handle(m.Replace))
+	g.GET(path+"/:key", s.handle(m.Show))
+	g.PUT(path+"/:key", s.handle(m.Set))
+	g.DELETE(path+"/:key", s.handle(m.Remove))
+}
+
+// api tells the handlers behind it which API they serve.
+func (s *Server) api(v translate.Version) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			c.Set(apiKey, v)
+			return next(c)
+		}
+	}
+}
+
+// projectID is what Cinder's routes take for a project (cinder/api/openstack/__init__.py).
+var projectID = regexp.MustCompile(`^[0-9a-f-]+$`)
+
+func onlyProjects(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !projectID.MatchString(c.Param("project_id")) {
+			return errNoRoute
+		}
+		return next(c)
+	}
+}
+
+func noRoute(echo.Context) error { return errNoRoute }
+
+var _ http.Handler = (*Server)(nil)

@@ -1,0 +1,93 @@
+// Package gateway is the HTTP side: routes, authentication, request ids, the
+// version documents, health, metrics, and the one place that writes answers. What
+// the routes do is in package translate.
+package gateway
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+	"go.uber.org/zap"
+
+	"cindergate/driver"
+	"cindergate/translate"
+)
+
+// DefaultMaxBody is the largest request body, in bytes (oslo.middleware's
+// max_request_body_size, which Cinder runs with).
+const DefaultMaxBody = 114688
+
+// Options configure a Server.
+type Options struct {
+	Translator *translate.Translator
+	Auth       Authenticator
+	Log        *zap.Logger
+	Metrics    *Metrics
+	// Checks are asked by /healthz, by backend name.
+	Checks map[string]driver.Checker
+	// PublicURL is the prefix of links, such as https://volume.example.com; "" takes
+	// scheme and host of each request.
+	PublicURL string
+	// MaxBody is the largest request body in bytes; 0: DefaultMaxBody.
+	MaxBody int64
+	// Mounts serve whole path prefixes, such as /identity, without authentication.
+	Mounts map[string]http.Handler
+}
+
+// Server is the gateway's http.Handler.
+type Server struct {
+	Options
+	echo *echo.Echo
+}
+
+// New makes a Server.
+func New(o Options) *Server {
+	if o.MaxBody == 0 {
+		o.MaxBody = DefaultMaxBody
+	}
+	s := &Server{Options: o, echo: echo.New()}
+	e := s.echo
+	e.HideBanner = true
+	e.HTTPErrorHandler = s.fail
+	e.Pre(tidyPath, s.observe)
+	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: s.logPanic}))
+	s.routes()
+	return s
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// tidyPath does what Cinder's URL map and routes do before they match: empty
+// segments go, and so does the suffix .json.
+func tidyPath(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		u := c.Request().URL
+		for strings.Contains(u.Path, "//") {
+			u.Path, u.RawPath = strings.ReplaceAll(u.Path, "//", "/"), ""
+		}
+		if p, ok := strings.CutSuffix(u.Path, ".json"); ok {
+			u.Path, u.RawPath = p, ""
+		}
+		return next(c)
+	}
+}
+
+// base is the URL before the version, as the client knows it.
+func (s *Server) base(r *http.Request) string {
+	if s.PublicURL != "" {
+		return s.PublicURL
+	}
+	scheme := "http://"
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https://"
+	}
+	host := r.Host
+	// Cinder takes the last of several (get_request_url of cinder/api/common.py).
+	if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
+		host = strings.TrimSpace(forwarded[strings.LastIndexByte(forwarded, ',')+1:])
+	}
+	return scheme + host
+}

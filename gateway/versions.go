@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"cindergate/translate"
+)
+
+type apiVersion struct {
+	ID         string      `json:"id"`
+	Status     string      `json:"status"`
+	Version    string      `json:"version"`
+	MinVersion string      `json:"min_version"`
+	Updated    string      `json:"updated"`
+	Links      []href      `json:"links"`
+	MediaTypes []mediaType `json:"media-types"`
+}
+
+type href struct {
+	Rel  string `json:"rel"`
+	Type string `json:"type,omitempty"`
+	Href string `json:"href"`
+}
+
+type mediaType struct {
+	Base string `json:"base"`
+	Type string `json:"type"`
+}
+
+// v3Document and v2Document are as in cinder/api/versions.py; v2 as it was until
+// Wallaby.
+func v3Document(base string) apiVersion {
+	return apiVersion{
+		ID: "v3.0", Status: "CURRENT",
+		Version: translate.Version{Major: 3, Minor: translate.MaxMinor}.String(), MinVersion: translate.V3.String(),
+		Updated: "2022-03-30T00:00:00Z", Links: versionLinks(base + "/v3/"),
+		MediaTypes: []mediaType{{"application/json", "application/vnd.openstack.volume+json;version=3"}},
+	}
+}
+
+func v2Document(base string) apiVersion {
+	return apiVersion{
+		ID: "v2.0", Status: "DEPRECATED", Updated: "2017-02-25T12:00:00Z", Links: versionLinks(base + "/v2/"),
+		MediaTypes: []mediaType{{"application/json", "application/vnd.openstack.volume+json;version=2"}},
+	}
+}
+
+func versionLinks(self string) []href {
+	return []href{
+		{Rel: "describedby", Type: "text/html", Href: "https://docs.openstack.org/"},
+		{Rel: "self", Href: self},
+	}
+}
+
+// allVersions is GET /: 300, without a token.
+func (s *Server) allVersions(c echo.Context) error {
+	base := s.base(c.Request())
+	return s.versions(c, http.StatusMultipleChoices, v2Document(base), v3Document(base))
+}
+
+// oneVersion is GET /v2/ or /v3/.
+func (s *Server) oneVersion(document func(base string) apiVersion) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		return s.versions(c, http.StatusOK, document(s.base(c.Request())))
+	}
+}
+
+func (s *Server) versions(c echo.Context, status int, documents ...apiVersion) error {
+	if !isV2(c) {
+		version, err := translate.ParseVersion(c.Request().Header.Values(versionHeader))
+		if err != nil {
+			return badVersion(c, err)
+		}
+		setVersion(c, version.String())
+	}
+	markCompute(c)
+	return writeJSON(c, status, map[string]any{"versions": documents})
+}
+
+// addSlash redirects /v3 to /v3/.
+func (s *Server) addSlash(c echo.Context) error {
+	h := c.Response().Header()
+	h.Set("Location", s.base(c.Request())+c.Request().URL.Path+"/")
+	h.Set("Content-Type", "text/plain; charset=utf8")
+	h.Set("Content-Length", "0")
+	c.Response().WriteHeader(http.StatusFound)
+	return nil
+}

@@ -1,0 +1,235 @@
+package translate
+
+import (
+	"context"
+
+	"cindergate/driver"
+	"cindergate/translate/schema"
+)
+
+// Bodies of backup requests (cinder/api/schemas/backups.py).
+var (
+	createBackupV30 = schema.Members(
+		schema.Property{Name: "volume_id", Schema: schema.UUID},
+		schema.Property{Name: "container", Schema: schema.NullText},
+		schema.Property{Name: "description", Schema: schema.Description},
+		schema.Property{Name: "incremental", Schema: schema.Boolean},
+		schema.Property{Name: "force", Schema: schema.Boolean},
+		schema.Property{Name: "name", Schema: schema.NullText},
+		schema.Property{Name: "snapshot_id", Schema: schema.NullUUID},
+	).Require("volume_id")
+	createBackupV343 = createBackupV30.With(schema.Property{Name: "metadata", Schema: schema.NullMetadata})
+	createBackupV351 = createBackupV343.With(schema.Property{Name: "availability_zone", Schema: schema.NullText})
+
+	updateBackupV39 = schema.Members(
+		schema.Property{Name: "name", Schema: schema.NullText},
+		schema.Property{Name: "description", Schema: schema.Description},
+	)
+	updateBackupV343 = updateBackupV39.With(schema.Property{Name: "metadata", Schema: schema.Metadata})
+)
+
+var (
+	createBackupBodies = []gated{
+		{mvBackupAZ, schema.Body("backup", createBackupV351)},
+		{mvBackupMetadata, schema.Body("backup", createBackupV343)},
+		{0, schema.Body("backup", createBackupV30)},
+	}
+	updateBackupBodies = []gated{
+		{mvBackupMetadata, schema.Body("backup", updateBackupV343)},
+		{0, schema.Body("backup", updateBackupV39)},
+	}
+)
+
+// gated is a schema and the microversion from which it holds.
+type gated struct {
+	since int
+	rules *schema.Schema
+}
+
+// at picks the schema of a version; schemas are in descending order.
+func at(schemas []gated, v Version) *schema.Schema {
+	for _, s := range schemas {
+		if v.AtLeast(s.since) {
+			return s.rules
+		}
+	}
+	return schemas[len(schemas)-1].rules
+}
+
+var backupListing = &listing{
+	columns:        columnNames(driver.BackupColumns),
+	filters:        []string{"name", "status", "volume_id"},
+	sortByName:     mvBackupSortName,
+	generalFilters: true,
+}
+
+// CreateBackup is POST /backups.
+func (t *Translator) CreateBackup(ctx context.Context, r Request) (Response, error) {
+	body, err := decode(r, "backup", at(createBackupBodies, r.Version))
+	if err != nil {
+		return Response{}, err
+	}
+	volumeID := text(body, "volume_id")
+	if err := r.allowOn(backupCreate, func() error { return t.volumeExists(ctx, r, volumeID) }); err != nil {
+		return Response{}, err
+	}
+	b, err := t.driver.CreateBackup(ctx, r.Caller, driver.BackupSpec{
+		VolumeID:         volumeID,
+		SnapshotID:       text(body, "snapshot_id"),
+		Name:             optionalText(body, "name").Value,
+		Description:      optionalText(body, "description").Value,
+		Container:        text(body, "container"),
+		AvailabilityZone: text(body, "availability_zone"),
+		Metadata:         stringMap(body, "metadata"),
+		Incremental:      flag(body, "incremental"),
+		Force:            flag(body, "force"),
+	})
+	if err != nil {
+		return Response{}, err
+	}
+	return accepted(envelope("backup", r.backupSummary(&b)))
+}
+
+// ListBackups is GET /backups.
+func (t *Translator) ListBackups(ctx context.Context, r Request) (Response, error) {
+	p, err := backupListing.list(r)
+	if err != nil {
+		return Response{}, err
+	}
+	found, err := t.driver.ListBackups(ctx, r.Caller, p.Query)
+	if err != nil {
+		return Response{}, err
+	}
+	return list(r, p, "backups", "backups", found.Items, found.Count, backupID, r.backupSummary)
+}
+
+// ListBackupsDetail is GET /backups/detail.
+func (t *Translator) ListBackupsDetail(ctx context.Context, r Request) (Response, error) {
+	p, err := backupListing.list(r)
+	if err != nil {
+		return Response{}, err
+	}
+	found, err := t.driver.ListBackups(ctx, r.Caller, p.Query)
+	if err != nil {
+		return Response{}, err
+	}
+	return list(r, p, "backups", "backups/detail", found.Items, found.Count, backupID, r.backupDetail)
+}
+
+func backupID(b *driver.Backup) string { return b.ID }
+
+// ShowBackup is GET /backups/{id}.
+func (t *Translator) ShowBackup(ctx context.Context, r Request) (Response, error) {
+	b, err := t.driver.GetBackup(ctx, r.Caller, r.ID)
+	if err != nil {
+		return Response{}, err
+	}
+	return ok(envelope("backup", r.backupDetail(&b)))
+}
+
+// UpdateBackup is PUT /backups/{id}, from 3.9.
+func (t *Translator) UpdateBackup(ctx context.Context, r Request) (Response, error) {
+	if r.Version.V2() {
+		return Response{}, noSuchAction("update")
+	}
+	if !r.Version.AtLeast(mvBackupUpdate) {
+		return Response{}, tooOld()
+	}
+	updater, err := capability[driver.BackupUpdater](t.driver, "updating backups")
+	if err != nil {
+		return Response{}, err
+	}
+	body, err := decode(r, "backup", at(updateBackupBodies, r.Version))
+	if err != nil {
+		return Response{}, err
+	}
+	if err := r.allowOn(backupUpdate, func() error { return t.backupExists(ctx, r) }); err != nil {
+		return Response{}, err
+	}
+	patch := driver.BackupPatch{Name: optionalText(body, "name"), Description: optionalText(body, "description")}
+	if _, given := body.Get("metadata"); given {
+		patch.Metadata = driver.Some(stringMap(body, "metadata"))
+	}
+	b, err := updater.UpdateBackup(ctx, r.Caller, r.ID, patch)
+	if err != nil {
+		return Response{}, err
+	}
+	return ok(envelope("backup", r.backupSummary(&b)))
+}
+
+// DeleteBackup is DELETE /backups/{id}.
+func (t *Translator) DeleteBackup(ctx context.Context, r Request) (Response, error) {
+	if err := r.allowOn(backupDelete, func() error { return t.backupExists(ctx, r) }); err != nil {
+		return Response{}, err
+	}
+	return finish(t.driver.DeleteBackup(ctx, r.Caller, r.ID))
+}
+
+func (t *Translator) backupExists(ctx context.Context, r Request) error {
+	_, err := t.driver.GetBackup(ctx, r.Caller, r.ID)
+	return err
+}
+
+// summaryView is what lists and changes show of a backup or volume.
+type summaryView struct {
+	ID    string  `json:"id"`
+	Name  *string `json:"name"`
+	Links []link  `json:"links"`
+}
+
+// backupView is a backup in Cinder's order of members (cinder/api/views/backups.py).
+type backupView struct {
+	ID                  string             `json:"id"`
+	Status              string             `json:"status"`
+	Size                int                `json:"size"`
+	ObjectCount         int                `json:"object_count"`
+	AvailabilityZone    *string            `json:"availability_zone"`
+	Container           *string            `json:"container"`
+	CreatedAt           timestamp          `json:"created_at"`
+	UpdatedAt           timestamp          `json:"updated_at"`
+	Name                *string            `json:"name"`
+	Description         *string            `json:"description"`
+	FailReason          *string            `json:"fail_reason"`
+	VolumeID            string             `json:"volume_id"`
+	Links               []link             `json:"links"`
+	IsIncremental       bool               `json:"is_incremental"`
+	HasDependentBackups bool               `json:"has_dependent_backups"`
+	SnapshotID          *string            `json:"snapshot_id"`
+	DataTimestamp       timestamp          `json:"data_timestamp"`
+	Metadata            *map[string]string `json:"metadata,omitempty"`
+	EncryptionKeyID     string             `json:"encryption_key_id,omitempty"`
+	ProjectID           string             `json:"os-backup-project-attr:project_id,omitempty"`
+	UserID              string             `json:"user_id,omitempty"`
+}
+
+func (r Request) backupSummary(b *driver.Backup) summaryView {
+	return summaryView{b.ID, b.Name, r.links("backups", b.ID)}
+}
+
+func (r Request) backupDetail(b *driver.Backup) *backupView {
+	v := &backupView{
+		ID: b.ID, Status: string(b.Status), Size: b.Size, ObjectCount: b.ObjectCount,
+		AvailabilityZone: nullable(b.AvailabilityZone), Container: nullable(b.Container),
+		CreatedAt: timestamp(b.CreatedAt), UpdatedAt: timestamp(b.UpdatedAt),
+		Name: b.Name, Description: b.Description, FailReason: nullable(b.FailReason),
+		VolumeID: b.VolumeID, Links: r.links("backups", b.ID),
+		IsIncremental: b.IsIncremental, HasDependentBackups: b.HasDependents,
+		SnapshotID: nullable(b.SnapshotID), DataTimestamp: timestamp(b.DataTimestamp),
+	}
+	if r.Version.AtLeast(mvBackupMetadata) {
+		metadata := orEmpty(b.Metadata)
+		v.Metadata = &metadata
+	}
+	if r.Version.AtLeast(mvEncryptionKeyID) {
+		v.EncryptionKeyID = b.EncryptionKeyID
+	}
+	// backup:backup_project_attribute, admins only, gates both
+	// (cinder/api/v3/backups.py show).
+	if r.Caller.IsAdmin() && r.Version.AtLeast(mvBackupProject) {
+		v.ProjectID = b.ProjectID
+	}
+	if r.Caller.IsAdmin() && r.Version.AtLeast(mvBackupUser) {
+		v.UserID = b.UserID
+	}
+	return v
+}

@@ -1,0 +1,119 @@
+package translate
+
+import (
+	"strings"
+
+	"cindergate/driver"
+	"cindergate/translate/schema"
+)
+
+// decode reads a body of the form {root: {…}} that must follow rules, and returns
+// the object under root. It is nil where the rules allow null.
+func decode(r Request, root string, rules *schema.Schema) (*schema.Object, error) {
+	body, err := parseBody(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if err := rules.Check(body); err != nil {
+		return nil, err
+	}
+	content, _ := body.(*schema.Object).Get(root)
+	o, _ := content.(*schema.Object)
+	return o, nil
+}
+
+// parseBody reads any JSON. A missing body is an error of its own: Cinder fails
+// with 500 there.
+func parseBody(body []byte) (any, error) {
+	if len(body) == 0 {
+		return nil, driver.Errorf(driver.InvalidInput, "A request body is required.")
+	}
+	v, err := schema.Parse(body)
+	if err != nil {
+		return nil, driver.Errorf(driver.InvalidInput, "Malformed request body")
+	}
+	return v, nil
+}
+
+// text is a member that is a string, "" if it is null or absent.
+func text(o *schema.Object, name string) string {
+	v, _ := o.Get(name)
+	s, _ := v.(string)
+	return s
+}
+
+// optionalText is a name or description: stripped, null kept apart from absent
+// (validate_name_and_description of cinder/api/openstack/wsgi.py).
+func optionalText(o *schema.Object, name string) driver.Optional[*string] {
+	v, ok := o.Get(name)
+	if !ok {
+		return driver.Optional[*string]{}
+	}
+	s, isText := v.(string)
+	if !isText {
+		return driver.Some[*string](nil)
+	}
+	s = strings.TrimSpace(s)
+	return driver.Some(&s)
+}
+
+// firstText is the first of the members names that is there.
+func firstText(o *schema.Object, names ...string) driver.Optional[*string] {
+	for _, name := range names {
+		if v := optionalText(o, name); v.Set {
+			return v
+		}
+	}
+	return driver.Optional[*string]{}
+}
+
+func flag(o *schema.Object, name string) bool {
+	v, _ := o.Get(name)
+	return schema.True(v)
+}
+
+// stringMap is a member that is an object of strings, nil if null or absent.
+func stringMap(o *schema.Object, name string) map[string]string {
+	v, _ := o.Get(name)
+	if m, ok := v.(*schema.Object); ok {
+		return m.Strings()
+	}
+	return nil
+}
+
+// integer is a member that is a number or a string of digits; ok is false if it
+// is null or absent.
+func integer(o *schema.Object, name string) (n int, ok bool) {
+	v, _ := o.Get(name)
+	if v == nil {
+		return 0, false
+	}
+	big, ok := schema.Integer(v)
+	if !ok || !big.IsInt64() {
+		return 0, false
+	}
+	return int(big.Int64()), true
+}
+
+// action reads a body of POST …/action: exactly one member, its name.
+func action(r Request) (name string, value any, err error) {
+	if len(r.Body) == 0 {
+		return "", nil, noSuchAction("None")
+	}
+	v, err := parseBody(r.Body)
+	if err != nil {
+		return "", nil, err
+	}
+	o, isObject := v.(*schema.Object)
+	if !isObject || o.Len() != 1 {
+		return "", nil, driver.Errorf(driver.InvalidInput, "Malformed request body")
+	}
+	name = o.Keys()[0]
+	value, _ = o.Get(name)
+	return name, value, nil
+}
+
+func noSuchAction(name string) error {
+	return driver.Errorf(driver.InvalidInput,
+		"There is no such action: %s. Verify the request body and Content-Type header and try again.", name)
+}

@@ -1,0 +1,134 @@
+package translate
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"cindergate/driver"
+)
+
+// MaxMinor is the highest 3.x microversion served (Cinder Zed's).
+const MaxMinor = 70
+
+// Version is the API version of a request: 2.0, or 3.0 to 3.70.
+type Version struct{ Major, Minor int }
+
+// V2 and V3 are the versions of a request without a microversion header.
+var (
+	V2 = Version{Major: 2}
+	V3 = Version{Major: 3}
+)
+
+// AtLeast tells whether the request is of microversion 3.minor or later. v2 has
+// no microversions: it is below all but 3.0.
+func (v Version) AtLeast(minor int) bool { return v.Major == 3 && v.Minor >= minor }
+
+// V2 tells whether the request came by the v2 API.
+func (v Version) V2() bool { return v.Major == 2 }
+
+func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
+
+// Microversions of the Block Storage API (cinder/api/microversions.py).
+const (
+	mvMessages             = 3
+	mvClusterSupport       = 7
+	mvBackupUpdate         = 9
+	mvVolumeListBootable   = 2
+	mvVolumeSummary        = 12
+	mvManageExisting       = 8
+	mvGroupType            = 11
+	mvAttachments          = 27
+	mvTransfers            = 55
+	mvGroupVolume          = 13
+	mvGroupSnapshot        = 14
+	mvBackupProject        = 18
+	mvVolumeProviderID     = 21
+	mvSnapshotMetaFilter   = 22
+	mvVolumeDeleteForce    = 23
+	mvSnapshotSort         = 30
+	mvGeneralFilters       = 31
+	mvResourceFilters      = 33
+	mvVolumeSummaryMeta    = 36
+	mvBackupSortName       = 37
+	mvLimitsProject        = 39
+	mvVolumeRevert         = 40
+	mvSnapshotUserID       = 41
+	mvExtendInUse          = 42
+	mvBackupMetadata       = 43
+	mvWithCount            = 45
+	mvVolumeFromBackup     = 47
+	mvVolumeSharedTargets  = 48
+	mvBackendState         = 49
+	mvBackupAZ             = 51
+	mvVolumeSchemaChanges  = 53
+	mvBackupUser           = 56
+	mvVolumeTimeComparison = 60
+	mvVolumeClusterName    = 61
+	mvDefaultTypes         = 62
+	mvVolumeTypeID         = 63
+	mvEncryptionKeyID      = 64
+	mvUseQuota             = 65
+	mvSnapshotInUse        = 66
+)
+
+// UnsupportedVersion is a well-formed microversion out of range: 406.
+type UnsupportedVersion struct{ Version string }
+
+func (e *UnsupportedVersion) Error() string {
+	return fmt.Sprintf("Version %s is not supported by the API. Minimum is 3.0 and maximum is 3.%d.",
+		e.Version, MaxMinor)
+}
+
+var versionForm = regexp.MustCompile(`^([1-9]\d*)\.([1-9]\d*|0)$`)
+
+// ParseVersion reads the header OpenStack-API-Version as set_api_version_request of
+// cinder/api/openstack/wsgi.py does. values are the header's lines; with none, the
+// version is 3.0.
+func ParseVersion(values []string) (Version, error) {
+	if len(values) == 0 {
+		return V3, nil
+	}
+	text := ""
+	for _, entry := range strings.Split(strings.Join(values, ","), ",") {
+		if !strings.Contains(entry, "volume") {
+			continue
+		}
+		fields := strings.Fields(entry)
+		if len(fields) != 2 {
+			return Version{}, driver.Errorf(driver.InvalidInput,
+				"The header OpenStack-API-Version must be of the form: volume MajorNum.MinorNum.")
+		}
+		text = fields[1]
+		break
+	}
+	switch text {
+	case "":
+		return Version{}, malformed()
+	case "latest":
+		return Version{3, MaxMinor}, nil
+	}
+	m := versionForm.FindStringSubmatch(text)
+	if m == nil {
+		return Version{}, driver.Errorf(driver.InvalidInput,
+			"API Version String %s is of invalid format. Must be of format MajorNum.MinorNum.", text)
+	}
+	major, err1 := strconv.Atoi(m[1])
+	minor, err2 := strconv.Atoi(m[2])
+	v := Version{major, minor}
+	if err1 != nil || err2 != nil || major != 3 || minor > MaxMinor {
+		return v, &UnsupportedVersion{text}
+	}
+	return v, nil
+}
+
+// malformed is webob's HTTPBadRequest without an explanation.
+func malformed() error {
+	return driver.Errorf(driver.InvalidInput,
+		"The server could not comply with the request since it is either malformed or otherwise incorrect.")
+}
+
+// tooOld is the answer to a call below the microversion that introduced it
+// (VersionNotFoundForAPIMethod of cinder/exception.py).
+func tooOld() error { return driver.Errorf(driver.NotFound, "The resource could not be found.") }

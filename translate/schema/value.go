@@ -1,0 +1,239 @@
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"math/big"
+	"sort"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// maxDepth bounds the nesting of a body; Python's parser gives up near it as well.
+const maxDepth = 900
+
+// ErrMalformed tells that a body is not one JSON value.
+var ErrMalformed = errors.New("malformed JSON")
+
+// Object is a JSON object that remembers the order of its members: error texts
+// show it as the client sent it.
+type Object struct {
+	keys   []string
+	values map[string]any
+}
+
+// Get returns a member; ok is false if there is none (null is nil, true).
+func (o *Object) Get(key string) (v any, ok bool) {
+	v, ok = o.values[key]
+	return v, ok
+}
+
+// Keys are the members' names in the order of the body.
+func (o *Object) Keys() []string { return o.keys }
+
+// Len is the number of members.
+func (o *Object) Len() int { return len(o.keys) }
+
+// Strings is the object as a map of its string members; others are left out.
+func (o *Object) Strings() map[string]string {
+	m := make(map[string]string, len(o.keys))
+	for k, v := range o.values {
+		if s, ok := v.(string); ok {
+			m[k] = s
+		}
+	}
+	return m
+}
+
+func (o *Object) set(key string, v any) {
+	if _, ok := o.values[key]; !ok {
+		o.keys = append(o.keys, key)
+	}
+	o.values[key] = v
+}
+
+// Parse reads one JSON value: nil, bool, json.Number, string, []any or *Object.
+func Parse(body []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	v, err := parse(dec, 0)
+	if err != nil {
+		return nil, ErrMalformed
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, ErrMalformed
+	}
+	return v, nil
+}
+
+func parse(dec *json.Decoder, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, ErrMalformed
+	}
+	token, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token {
+	case json.Delim('{'):
+		o := &Object{values: map[string]any{}}
+		for dec.More() {
+			key, err := dec.Token()
+			if err != nil {
+				return nil, err
+			}
+			v, err := parse(dec, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			o.set(key.(string), v)
+		}
+		_, err = dec.Token()
+		return o, err
+	case json.Delim('['):
+		list := []any{}
+		for dec.More() {
+			v, err := parse(dec, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		_, err = dec.Token()
+		return list, err
+	}
+	return token, nil
+}
+
+// Repr writes a value as Python's repr does.
+func Repr(v any) string {
+	var b strings.Builder
+	repr(&b, v)
+	return b.String()
+}
+
+// Str writes a value as Python's str does: strings without quotes.
+func Str(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	return Repr(v)
+}
+
+func repr(b *strings.Builder, v any) {
+	switch v := v.(type) {
+	case nil:
+		b.WriteString("None")
+	case bool:
+		if v {
+			b.WriteString("True")
+		} else {
+			b.WriteString("False")
+		}
+	case json.Number:
+		b.WriteString(number(v))
+	case int:
+		b.WriteString(strconv.Itoa(v))
+	case string:
+		quote(b, v)
+	case []any:
+		b.WriteByte('[')
+		for i, item := range v {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			repr(b, item)
+		}
+		b.WriteByte(']')
+	case *Object:
+		b.WriteByte('{')
+		for i, key := range v.keys {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			quote(b, key)
+			b.WriteString(": ")
+			repr(b, v.values[key])
+		}
+		b.WriteByte('}')
+	}
+}
+
+// number writes integers as they are and floats in Python's shortest form.
+func number(n json.Number) string {
+	s := n.String()
+	if !strings.ContainsAny(s, ".eE") {
+		return s
+	}
+	f, err := n.Float64()
+	switch {
+	case err != nil && f > 0:
+		return "inf"
+	case err != nil && f < 0:
+		return "-inf"
+	case f == math.Trunc(f) && math.Abs(f) < 1e16:
+		return strconv.FormatFloat(f, 'f', 1, 64)
+	case math.Abs(f) >= 1e16 || math.Abs(f) < 1e-4:
+		return strconv.FormatFloat(f, 'e', -1, 64)
+	}
+	return strconv.FormatFloat(f, 'f', -1, 64)
+}
+
+// quote writes a string literal: in double quotes only if it has single quotes
+// and no double ones, unprintable characters escaped.
+func quote(b *strings.Builder, s string) {
+	q := '\''
+	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
+		q = '"'
+	}
+	b.WriteRune(q)
+	for _, r := range s {
+		switch {
+		case r == q || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r == ' ' || unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r < 0x100:
+			b.WriteString(`\x` + hex(r, 2))
+		case r < 0x10000:
+			b.WriteString(`\u` + hex(r, 4))
+		default:
+			b.WriteString(`\U` + hex(r, 8))
+		}
+	}
+	b.WriteRune(q)
+}
+
+func hex(r rune, width int) string {
+	s := strconv.FormatInt(int64(r), 16)
+	return strings.Repeat("0", width-len(s)) + s
+}
+
+// Integer reads a whole number that may come as a JSON number or as a string of
+// digits, as Cinder allows in sizes. ok is false for anything else.
+func Integer(v any) (n *big.Int, ok bool) {
+	switch v := v.(type) {
+	case json.Number:
+		return new(big.Int).SetString(v.String(), 10)
+	case string:
+		return new(big.Int).SetString(strings.TrimSpace(v), 10)
+	}
+	return nil, false
+}
+
+func sorted(keys []string) []string {
+	keys = append([]string(nil), keys...)
+	sort.Strings(keys)
+	return keys
+}

@@ -1,0 +1,70 @@
+// Package translate speaks the Block Storage API, v2 and v3: it decodes requests
+// by Cinder's rules, calls the backend's driver, and makes the answers. It knows
+// nothing of HTTP servers, and only fault.go knows status codes of errors.
+//
+// Every operation has the same three steps: decode, call, view.
+package translate
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"cindergate/driver"
+)
+
+// Operation serves one route of the API.
+type Operation func(context.Context, Request) (Response, error)
+
+// Request is one call, already authenticated and routed.
+type Request struct {
+	Caller  driver.Caller
+	Version Version
+	// Base is the URL before the version: scheme://host[/prefix].
+	Base string
+	// ProjectInURL tells whether the path named the project; links then do.
+	ProjectInURL bool
+	// ID is the resource of the path (backup, volume, project …), Key what comes
+	// below it (a metadata key).
+	ID, Key string
+	Query   Query
+	Body    []byte
+}
+
+// Response is an answer. Body nil means none.
+type Response struct {
+	Status int
+	Body   any
+}
+
+// Translator serves the API from one backend.
+type Translator struct {
+	driver driver.Driver
+	now    func() time.Time
+}
+
+// New makes a Translator. now is the clock.
+func New(d driver.Driver, now func() time.Time) *Translator {
+	return &Translator{driver: d, now: now}
+}
+
+// capability finds an optional interface of the backend, or says that it is missing.
+func capability[T any](d driver.Driver, what string) (T, error) {
+	c, ok := d.(T)
+	if !ok {
+		return c, driver.Errorf(driver.NotSupported, "This backend does not support %s.", what)
+	}
+	return c, nil
+}
+
+func ok(body any) (Response, error) { return Response{http.StatusOK, body}, nil }
+
+func accepted(body any) (Response, error) { return Response{http.StatusAccepted, body}, nil }
+
+// finish is the answer of an operation without a body.
+func finish(err error) (Response, error) {
+	if err != nil {
+		return Response{}, err
+	}
+	return Response{Status: http.StatusAccepted}, nil
+}

@@ -1,0 +1,417 @@
+package translate
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"strings"
+
+	"cindergate/driver"
+	"cindergate/translate/schema"
+)
+
+// Policies of volume types (cinder/policies/volume_type.py, type_extra_specs.py,
+// volume_access.py).
+var (
+	typeCreate        = policy{"volume_extension:type_create", driver.Admin}
+	typeUpdate        = policy{"volume_extension:type_update", driver.Admin}
+	typeDelete        = policy{"volume_extension:type_delete", driver.Admin}
+	extraSpecsCreate  = policy{"volume_extension:types_extra_specs:create", driver.Admin}
+	extraSpecsUpdate  = policy{"volume_extension:types_extra_specs:update", driver.Admin}
+	extraSpecsDelete  = policy{"volume_extension:types_extra_specs:delete", driver.Admin}
+	typeAccessList    = policy{"volume_extension:volume_type_access:get_all_for_type", driver.Admin}
+	typeAddProject    = policy{"volume_extension:volume_type_access:addProjectAccess", driver.Admin}
+	typeRemoveProject = policy{"volume_extension:volume_type_access:removeProjectAccess", driver.Admin}
+)
+
+// userVisibleSpecs are the extra specs that others than admins see
+// (USER_VISIBLE_EXTRA_SPECS of cinder/policies/type_extra_specs.py).
+var userVisibleSpecs = []string{
+	"RESKEY:availability_zones", "multiattach", "replication_enabled",
+}
+
+// Bodies of type requests (cinder/api/schemas/volume_types.py,
+// types_extra_specs.py, volume_type_access.py).
+var (
+	createTypeBody = schema.Body("volume_type", schema.Members(
+		schema.Property{Name: "name", Schema: schema.Name},
+		schema.Property{Name: "description", Schema: schema.Description},
+		schema.Property{Name: "extra_specs", Schema: specs(schema.MetadataKey, schema.NullText)},
+		schema.Property{Name: "os-volume-type-access:is_public", Schema: schema.Boolean},
+	).Require("name"))
+	updateTypeBody = schema.Body("volume_type", schema.Members(
+		schema.Property{Name: "name", Schema: schema.NullTextSet},
+		schema.Property{Name: "description", Schema: schema.Description},
+		schema.Property{Name: "is_public", Schema: schema.Boolean},
+	))
+	specKey             = schema.MustPattern(`^[a-zA-Z0-9-_:.]{1,255}$`)
+	createExtraSpecBody = schema.Body("extra_specs", specs(specKey, schema.NullText))
+	updateExtraSpecBody = oneMember(specs(specKey, schema.NullText))
+	projectBody         = schema.Members(schema.Property{Name: "project", Schema: schema.UUID}).Require("project")
+)
+
+func specs(key schema.Pattern, value schema.Schema) schema.Schema {
+	return schema.Schema{Types: []string{"object"}, PatternProperties: &schema.PatternProperties{Pattern: key, Schema: value}}
+}
+
+func (t *Translator) types() (driver.TypeReader, error) {
+	return capability[driver.TypeReader](t.driver, "volume types")
+}
+
+func (t *Translator) typeManager() (driver.TypeManager, error) {
+	return capability[driver.TypeManager](t.driver, "managing volume types")
+}
+
+// ListTypes is GET /types.
+func (t *Translator) ListTypes(ctx context.Context, r Request) (Response, error) {
+	types, err := t.types()
+	if err != nil {
+		return Response{}, err
+	}
+	all, err := types.ListVolumeTypes(ctx, r.Caller)
+	if err != nil {
+		return Response{}, err
+	}
+	public, filtered, err := publicFilter(r)
+	if err != nil {
+		return Response{}, err
+	}
+	p, err := typeListing.list(r)
+	if err != nil {
+		return Response{}, err
+	}
+	p.Filters = nil // is_public is all that matters; extra_specs is done below
+	wanted := make([]driver.VolumeType, 0, len(all))
+	for _, vt := range all {
+		if !filtered || vt.IsPublic == public {
+			wanted = append(wanted, vt)
+		}
+	}
+	found, err := driver.Paginate(wanted, typeColumns, p.Query, driver.VolumeTypeNotFound)
+	if err != nil {
+		return Response{}, err
+	}
+	id := func(vt *driver.VolumeType) string { return vt.ID }
+	view := func(vt *driver.VolumeType) map[string]any {
+		v := r.typeView(vt)
+		v["os-volume-type-access:is_public"] = vt.IsPublic
+		return v
+	}
+	body := collection{name: "volume_types"}
+	views := make([]map[string]any, len(found.Items))
+	for i := range found.Items {
+		views[i] = view(&found.Items[i])
+	}
+	body.items = views
+	if n := len(found.Items); n > 0 {
+		if next := p.next(r, "types", id(&found.Items[n-1]), n, found.Count); next != nil {
+			return Response{http.StatusOK, map[string]any{"volume_types": views, "volume_type_links": next}}, nil
+		}
+	}
+	return ok(body)
+}
+
+var typeColumns = driver.Columns[driver.VolumeType]{
+	"id":         func(t *driver.VolumeType) any { return t.ID },
+	"name":       func(t *driver.VolumeType) any { return t.Name },
+	"is_public":  func(t *driver.VolumeType) any { return t.IsPublic },
+	"created_at": func(t *driver.VolumeType) any { return t.CreatedAt },
+	"updated_at": func(t *driver.VolumeType) any { return t.UpdatedAt },
+}
+
+var typeListing = &listing{columns: columnNames(typeColumns), sortByName: 99, filters: []string{"is_public", "extra_specs", "name"}}
+
+// publicFilter reads is_public: only admins choose; None is both
+// (_parse_is_public of cinder/api/v3/types.py).
+func publicFilter(r Request) (public, filtered bool, err error) {
+	v, given := r.Query.Get("is_public")
+	if !r.Caller.IsAdmin() {
+		return false, false, nil // the backend shows what the caller may use
+	}
+	if !given {
+		return true, true, nil
+	}
+	if strings.EqualFold(v, "none") {
+		return false, false, nil
+	}
+	public, valid := schema.ParseBool(v)
+	if !valid {
+		return false, false, driver.Errorf(driver.InvalidInput, "Invalid is_public filter [%s]", v)
+	}
+	return public, true, nil
+}
+
+// ShowType is GET /types/{id}, and GET /types/default.
+func (t *Translator) ShowType(ctx context.Context, r Request) (Response, error) {
+	types, err := t.types()
+	if err != nil {
+		return Response{}, err
+	}
+	if r.ID == "default" {
+		vt, err := types.DefaultVolumeType(ctx, r.Caller)
+		if err != nil {
+			return Response{}, err
+		}
+		return ok(envelope("volume_type", r.typeView(&vt)))
+	}
+	vt, err := types.GetVolumeType(ctx, r.Caller, r.ID)
+	if err != nil {
+		return Response{}, err
+	}
+	return ok(envelope("volume_type", r.fullTypeView(&vt)))
+}
+
+// CreateType is POST /types.
+func (t *Translator) CreateType(ctx context.Context, r Request) (Response, error) {
+	types, err := t.typeManager()
+	if err != nil {
+		return Response{}, err
+	}
+	body, err := decode(r, "volume_type", createTypeBody)
+	if err != nil {
+		return Response{}, err
+	}
+	if err := r.allow(typeCreate); err != nil {
+		return Response{}, err
+	}
+	spec := driver.VolumeType{
+		Name: text(body, "name"), Description: optionalText(body, "description").Value,
+		ExtraSpecs: stringMap(body, "extra_specs"), IsPublic: true,
+	}
+	if _, given := body.Get("os-volume-type-access:is_public"); given {
+		spec.IsPublic = flag(body, "os-volume-type-access:is_public")
+	}
+	vt, err := types.CreateVolumeType(ctx, r.Caller, spec)
+	if err != nil {
+		return Response{}, err
+	}
+	return ok(envelope("volume_type", r.fullTypeView(&vt)))
+}
+
+// UpdateType is PUT /types/{id}.
+func (t *Translator) UpdateType(ctx context.Context, r Request) (Response, error) {
+	types, err := t.typeManager()
+	if err != nil {
+		return Response{}, err
+	}
+	body, err := decode(r, "volume_type", updateTypeBody)
+	if err != nil {
+		return Response{}, err
+	}
+	if err := r.allow(typeUpdate); err != nil {
+		return Response{}, err
+	}
+	patch := driver.VolumeTypePatch{}
+	if name := text(body, "name"); name != "" {
+		if strings.TrimSpace(name) == "" {
+			return Response{}, driver.Errorf(driver.InvalidInput, "Volume type name can not be empty.")
+		}
+		patch.Name = driver.Some(name)
+	}
+	if d := optionalText(body, "description"); d.Value != nil {
+		patch.Description = d
+	}
+	if v, _ := body.Get("is_public"); v != nil {
+		patch.IsPublic = driver.Some(schema.True(v))
+	}
+	if !patch.Name.Set && !patch.Description.Set && !patch.IsPublic.Set {
+		return Response{}, driver.Errorf(driver.InvalidInput,
+			"Specify volume type name, description, is_public or a combination thereof.")
+	}
+	vt, err := types.UpdateVolumeType(ctx, r.Caller, r.ID, patch)
+	if err != nil {
+		return Response{}, err
+	}
+	return ok(envelope("volume_type", r.fullTypeView(&vt)))
+}
+
+// DeleteType is DELETE /types/{id}.
+func (t *Translator) DeleteType(ctx context.Context, r Request) (Response, error) {
+	types, err := t.typeManager()
+	if err != nil {
+		return Response{}, err
+	}
+	if err := r.allow(typeDelete); err != nil {
+		return Response{}, err
+	}
+	return finish(types.DeleteVolumeType(ctx, r.Caller, r.ID))
+}
+
+// ActOnType is POST /types/{id}/action: project access of private types.
+func (t *Translator) ActOnType(ctx context.Context, r Request) (Response, error) {
+	name, _, err := action(r)
+	if err != nil {
+		return Response{}, err
+	}
+	types, err := t.typeManager()
+	if err != nil {
+		return Response{}, err
+	}
+	needed := typeAddProject
+	switch name {
+	case "addProjectAccess":
+	case "removeProjectAccess":
+		needed = typeRemoveProject
+	default:
+		return Response{}, noSuchAction(name)
+	}
+	body, err := decode(r, name, schema.Body(name, projectBody))
+	if err != nil {
+		return Response{}, err
+	}
+	if err := r.allow(needed); err != nil {
+		return Response{}, err
+	}
+	patch := driver.VolumeTypePatch{AddProject: text(body, "project")}
+	if name == "removeProjectAccess" {
+		patch = driver.VolumeTypePatch{RemoveProject: text(body, "project")}
+	}
+	_, err = types.UpdateVolumeType(ctx, r.Caller, r.ID, patch)
+	return finish(err)
+}
+
+// ListTypeAccess is GET /types/{id}/os-volume-type-access.
+func (t *Translator) ListTypeAccess(ctx context.Context, r Request) (Response, error) {
+	types, err := t.types()
+	if err != nil {
+		return Response{}, err
+	}
+	if err := r.allow(typeAccessList); err != nil {
+		return Response{}, err
+	}
+	vt, err := types.GetVolumeType(ctx, r.Caller, r.ID)
+	if err != nil {
+		return Response{}, err
+	}
+	if vt.IsPublic {
+		return Response{}, driver.Errorf(driver.NotFound, "Access list not available for public volume types.")
+	}
+	access := make([]map[string]string, len(vt.Projects))
+	for i, project := range vt.Projects {
+		access[i] = map[string]string{"volume_type_id": vt.ID, "project_id": project}
+	}
+	return ok(envelope("volume_type_access", access))
+}
+
+// ListExtraSpecs is GET /types/{id}/extra_specs.
+func (t *Translator) ListExtraSpecs(ctx context.Context, r Request) (Response, error) {
+	visible, err := t.extraSpecs(ctx, r)
+	if err != nil {
+		return Response{}, err
+	}
+	return ok(envelope("extra_specs", visible))
+}
+
+// ShowExtraSpec is GET /types/{id}/extra_specs/{key}.
+func (t *Translator) ShowExtraSpec(ctx context.Context, r Request) (Response, error) {
+	visible, err := t.extraSpecs(ctx, r)
+	if err != nil {
+		return Response{}, err
+	}
+	v, exists := visible[r.Key]
+	if !exists {
+		return Response{}, driver.Errorf(driver.NotFound, "Volume Type %s has no extra specs with key %s.", r.ID, r.Key)
+	}
+	return ok(map[string]string{r.Key: v})
+}
+
+func (t *Translator) extraSpecs(ctx context.Context, r Request) (map[string]string, error) {
+	types, err := t.types()
+	if err != nil {
+		return nil, err
+	}
+	vt, err := types.GetVolumeType(ctx, r.Caller, r.ID)
+	return r.visibleSpecs(&vt), err
+}
+
+// AddExtraSpecs is POST /types/{id}/extra_specs.
+func (t *Translator) AddExtraSpecs(ctx context.Context, r Request) (Response, error) {
+	body, err := decode(r, "extra_specs", createExtraSpecBody)
+	if err != nil {
+		return Response{}, err
+	}
+	if err := t.changeSpecs(ctx, r, extraSpecsCreate, driver.MetadataChange{Set: body.Strings()}); err != nil {
+		return Response{}, err
+	}
+	return ok(envelope("extra_specs", body.Strings()))
+}
+
+// SetExtraSpec is PUT /types/{id}/extra_specs/{key}.
+func (t *Translator) SetExtraSpec(ctx context.Context, r Request) (Response, error) {
+	body, err := parseBody(r.Body)
+	if err != nil {
+		return Response{}, err
+	}
+	if err := updateExtraSpecBody.Check(body); err != nil {
+		return Response{}, err
+	}
+	set := body.(*schema.Object).Strings()
+	if _, named := set[r.Key]; !named {
+		return Response{}, driver.Errorf(driver.InvalidInput, "Request body and URI mismatch")
+	}
+	if err := t.changeSpecs(ctx, r, extraSpecsUpdate, driver.MetadataChange{Set: set}); err != nil {
+		return Response{}, err
+	}
+	return ok(set)
+}
+
+// DeleteExtraSpec is DELETE /types/{id}/extra_specs/{key}.
+func (t *Translator) DeleteExtraSpec(ctx context.Context, r Request) (Response, error) {
+	types, err := t.types()
+	if err != nil {
+		return Response{}, err
+	}
+	vt, err := types.GetVolumeType(ctx, r.Caller, r.ID)
+	if err != nil {
+		return Response{}, err
+	}
+	if err := r.allow(extraSpecsDelete); err != nil {
+		return Response{}, err
+	}
+	if _, exists := vt.ExtraSpecs[r.Key]; !exists {
+		return Response{}, driver.Errorf(driver.NotFound, "Volume Type %s has no extra specs with key %s.", r.ID, r.Key)
+	}
+	return finish(t.changeSpecs(ctx, r, extraSpecsDelete, driver.MetadataChange{Remove: []string{r.Key}}))
+}
+
+func (t *Translator) changeSpecs(ctx context.Context, r Request, p policy, c driver.MetadataChange) error {
+	types, err := t.typeManager()
+	if err != nil {
+		return err
+	}
+	if err := r.allow(p); err != nil {
+		return err
+	}
+	_, err = types.UpdateVolumeType(ctx, r.Caller, r.ID, driver.VolumeTypePatch{ExtraSpecs: driver.Some(c)})
+	return err
+}
+
+func (r Request) visibleSpecs(vt *driver.VolumeType) map[string]string {
+	if r.Caller.IsAdmin() {
+		return orEmpty(maps.Clone(vt.ExtraSpecs))
+	}
+	visible := map[string]string{}
+	for _, key := range userVisibleSpecs {
+		if v, ok := vt.ExtraSpecs[key]; ok {
+			visible[key] = v
+		}
+	}
+	return visible
+}
+
+func (r Request) typeView(vt *driver.VolumeType) map[string]any {
+	v := map[string]any{
+		"id": vt.ID, "name": vt.Name, "is_public": vt.IsPublic, "description": vt.Description,
+		"extra_specs": r.visibleSpecs(vt),
+	}
+	if r.Caller.IsAdmin() {
+		v["qos_specs_id"] = nullable(vt.QoSSpecsID)
+	}
+	return v
+}
+
+func (r Request) fullTypeView(vt *driver.VolumeType) map[string]any {
+	v := r.typeView(vt)
+	v["os-volume-type-access:is_public"] = vt.IsPublic
+	return v
+}

@@ -1,0 +1,483 @@
+package translate
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"cindergate/driver"
+	"cindergate/translate/schema"
+)
+
+// Policies of volumes (cinder/policies/volumes.py, volume_metadata.py).
+var (
+	volumeCreate         = policy{"volume:create", driver.Member}
+	volumeUpdate         = policy{"volume:update", driver.Member}
+	volumeDelete         = policy{"volume:delete", driver.Member}
+	volumeForceDelete    = policy{"volume:force_delete", driver.Admin}
+	volumeMetadataCreate = policy{"volume:create_volume_metadata", driver.Member}
+	volumeMetadataUpdate = policy{"volume:update_volume_metadata", driver.Member}
+	volumeMetadataDelete = policy{"volume:delete_volume_metadata", driver.Member}
+)
+
+// Bodies of volume requests (cinder/api/schemas/volumes.py).
+var (
+	shortText      = schema.Schema{Types: []string{"string", "null"}, Format: lengthFormat("name")}
+	shortProse     = schema.Schema{Types: []string{"string", "null"}, Format: lengthFormat("description")}
+	volumeV30Props = []schema.Property{
+		{Name: "name", Schema: shortText},
+		{Name: "description", Schema: shortProse},
+		{Name: "display_name", Schema: shortText},
+		{Name: "display_description", Schema: shortProse},
+		{Name: "volume_type", Schema: schema.NullText},
+		{Name: "metadata", Schema: schema.NullMetadata},
+		{Name: "snapshot_id", Schema: schema.NullUUID},
+		{Name: "source_volid", Schema: schema.NullUUID},
+		{Name: "consistencygroup_id", Schema: schema.NullUUID},
+		{Name: "size", Schema: schema.NullSize},
+		{Name: "availability_zone", Schema: schema.NullTextSet},
+		{Name: "multiattach", Schema: schema.NullBoolean},
+		{Name: "image_id", Schema: schema.NullText},
+		{Name: "imageRef", Schema: schema.NullText},
+	}
+	createVolumeV30  = schema.Schema{Types: []string{"object"}, Properties: volumeV30Props}
+	createVolumeV313 = createVolumeV30.With(schema.Property{Name: "group_id", Schema: schema.NullText})
+	createVolumeV347 = createVolumeV313.With(schema.Property{Name: "backup_id", Schema: schema.NullUUID})
+	createVolumeV353 = schema.Members(createVolumeV347.Properties...)
+
+	updateVolumeV30 = schema.Members(
+		schema.Property{Name: "name", Schema: shortText},
+		schema.Property{Name: "description", Schema: shortProse},
+		schema.Property{Name: "display_name", Schema: shortText},
+		schema.Property{Name: "display_description", Schema: shortProse},
+		schema.Property{Name: "metadata", Schema: schema.Metadata},
+	)
+)
+
+var (
+	createVolumeBodies = []gated{
+		{mvVolumeSchemaChanges, volumeBody(createVolumeV353)},
+		{mvVolumeFromBackup, volumeBody(createVolumeV347)},
+		{mvGroupVolume, volumeBody(createVolumeV313)},
+		{0, volumeBody(createVolumeV30)},
+	}
+	updateVolumeBodies = []gated{
+		{mvVolumeSchemaChanges, schema.Body("volume", anyOf(updateVolumeV30,
+			"name", "description", "display_name", "display_description", "metadata"))},
+		{0, schema.Body("volume", updateVolumeV30)},
+	}
+)
+
+func volumeBody(volume schema.Schema) *schema.Schema {
+	body := schema.Body("volume", volume)
+	body.Properties = append(body.Properties, schema.Property{Name: "OS-SCH-HNT:scheduler_hints", Schema: schema.NullObject})
+	return body
+}
+
+func anyOf(s schema.Schema, names ...string) schema.Schema {
+	s.AnyOfRequired = names
+	return s
+}
+
+// lengthFormat is *_non_mandatory_remove_white_spaces of
+// cinder/api/validation/validators.py: up to 255 characters when stripped.
+func lengthFormat(name string) *schema.Format {
+	return &schema.Format{Name: name, Check: func(v any) string {
+		if s, ok := v.(string); ok && len([]rune(s)) > 255 {
+			return name + " has " + strconv.Itoa(len([]rune(s))) + " characters, more than 255."
+		}
+		return ""
+	}}
+}
+
+var volumeListing = &listing{
+	columns: columnNames(driver.VolumeColumns),
+	filters: []string{
+		"name", "status", "metadata", "bootable", "migration_status", "availability_zone", "group_id",
+		"size", "created_at", "updated_at",
+	},
+	newFilters: map[string]int{
+		"group_id": mvGroupVolume - 3, "created_at": mvVolumeTimeComparison, "updated_at": mvVolumeTimeComparison,
+	},
+	generalFilters: true,
+}
+
+func (t *Translator) volumeExists(ctx context.Context, r Request, id string) error {
+	volumes, err := capability[driver.VolumeReader](t.driver, "volumes")
+	if err != nil {
+		return err
+	}
+	_, err = volumes.GetVolume(ctx, r.Caller, id)
+	return err
+}
+
+func (t *Translator) volumes() (driver.VolumeReader, error) {
+	return capability[driver.VolumeReader](t.driver, "volumes")
+}
+
+func (t *Translator) volumeManager() (driver.VolumeManager, error) {
+	return capability[driver.VolumeManager](t.driver, "managing volumes")
+}
+
+// ListVolumes is GET /volumes.
+func (t *Translator) ListVolumes(ctx context.Context, r Request) (Response, error) {
+	return listVolumes(ctx, t, r, "volumes", r.volumeSummary)
+}
+
+// ListVolumesDetail is GET /volumes/detail.
+func (t *Translator) ListVolumesDetail(ctx context.Context, r Request) (Response, error) {
+	return listVolumes(ctx, t, r, "volumes/detail", r.volumeDetail)
+}
+
+func listVolumes[V any](ctx context.Context, t *Translator, r Request, path string, view func(*driver.Volume) V) (Response, error) {
+	volumes, err := t.volumes()
+	if err != nil {
+		return Response{}, err
+	}
+	p, err := volumeListing.list(r)
+	if err != nil {
+		return Response{}, err
+	}
+	found, err := volumes.ListVolumes(ctx, r.Caller, p.Query)
+	if err != nil {
+		return Response{}, err
+	}
+	return list(r, p, "volumes", path, found.Items, found.Count, volumeID, view)
+}
+
+func volumeID(v *driver.Volume) string { return v.ID }
+
+// SummarizeVolumes is GET /volumes/summary, from 3.12.
+func (t *Translator) SummarizeVolumes(ctx context.Context, r Request) (Response, error) {
+	if !r.Version.AtLeast(mvVolumeSummary) {
+		return Response{}, tooOld()
+	}
+	volumes, err := t.volumes()
+	if err != nil {
+		return Response{}, err
+	}
+	p, err := volumeListing.list(r)
+	if err != nil {
+		return Response{}, err
+	}
+	p.Limit = -1
+	found, err := volumes.ListVolumes(ctx, r.Caller, p.Query)
+	if err != nil {
+		return Response{}, err
+	}
+	size, metadata := 0, map[string][]string{}
+	for i := range found.Items {
+		size += found.Items[i].Size
+		for k, v := range found.Items[i].Metadata {
+			metadata[k] = appendNew(metadata[k], v)
+		}
+	}
+	summary := map[string]any{"total_count": len(found.Items), "total_size": size}
+	if r.Version.AtLeast(mvVolumeSummaryMeta) {
+		summary["metadata"] = metadata
+	}
+	return ok(envelope("volume-summary", summary))
+}
+
+func appendNew(list []string, v string) []string {
+	for _, have := range list {
+		if have == v {
+			return list
+		}
+	}
+	return append(list, v)
+}
+
+// ShowVolume is GET /volumes/{id}.
+func (t *Translator) ShowVolume(ctx context.Context, r Request) (Response, error) {
+	volumes, err := t.volumes()
+	if err != nil {
+		return Response{}, err
+	}
+	v, err := volumes.GetVolume(ctx, r.Caller, r.ID)
+	if err != nil {
+		return Response{}, err
+	}
+	return ok(envelope("volume", r.volumeDetail(&v)))
+}
+
+// CreateVolume is POST /volumes.
+func (t *Translator) CreateVolume(ctx context.Context, r Request) (Response, error) {
+	manager, err := t.volumeManager()
+	if err != nil {
+		return Response{}, err
+	}
+	if err := r.allow(volumeCreate); err != nil {
+		return Response{}, err
+	}
+	body, err := decode(r, "volume", at(createVolumeBodies, r.Version))
+	if err != nil {
+		return Response{}, err
+	}
+	if body.Len() == 0 {
+		return Response{}, malformed()
+	}
+	spec, err := volumeSpec(r, body)
+	if err != nil {
+		return Response{}, err
+	}
+	v, err := manager.CreateVolume(ctx, r.Caller, spec)
+	if err != nil {
+		return Response{}, err
+	}
+	view := r.volumeDetail(&v)
+	view.ProjectID, view.admin = "", nil
+	return accepted(envelope("volume", view))
+}
+
+func volumeSpec(r Request, body *schema.Object) (driver.VolumeSpec, error) {
+	if text(body, "imageRef") != "" || text(body, "image_id") != "" {
+		// There is no image service here to find it in.
+		return driver.VolumeSpec{}, driver.Errorf(driver.InvalidInput,
+			"Invalid image identifier or unable to access requested image.")
+	}
+	if flag(body, "multiattach") {
+		return driver.VolumeSpec{}, driver.Errorf(driver.InvalidInput,
+			"multiattach parameter has been removed. The default behavior is to use multiattach enabled volume types. "+
+				"Contact your administrator to create a multiattach enabled volume type and use it to create multiattach volumes.")
+	}
+	spec := driver.VolumeSpec{
+		Name:             firstText(body, "name", "display_name").Value,
+		Description:      firstText(body, "description", "display_description").Value,
+		VolumeType:       text(body, "volume_type"),
+		AvailabilityZone: text(body, "availability_zone"),
+		Metadata:         stringMap(body, "metadata"),
+		SnapshotID:       text(body, "snapshot_id"),
+		SourceVolumeID:   text(body, "source_volid"),
+		GroupID:          text(body, "group_id"),
+	}
+	// Below 3.47 Cinder takes backup_id and makes an empty volume all the same.
+	if r.Version.AtLeast(mvVolumeFromBackup) {
+		spec.BackupID = text(body, "backup_id")
+	}
+	spec.Size, _ = integer(body, "size")
+	sources := 0
+	for _, id := range []string{spec.SnapshotID, spec.SourceVolumeID, spec.BackupID} {
+		if id != "" {
+			sources++
+		}
+	}
+	switch {
+	case sources > 1:
+		return spec, driver.Errorf(driver.InvalidInput,
+			"Invalid input received: May specify only one of backup, imageRef, snapshot, source volume")
+	case sources == 0 && spec.Size == 0:
+		return spec, driver.Errorf(driver.InvalidInput,
+			"Invalid input received: Invalid volume size provided for create request: None (size argument must be an integer (or string representation of an integer) and greater than zero).")
+	}
+	return spec, nil
+}
+
+// UpdateVolume is PUT /volumes/{id}.
+func (t *Translator) UpdateVolume(ctx context.Context, r Request) (Response, error) {
+	manager, err := t.volumeManager()
+	if err != nil {
+		return Response{}, err
+	}
+	body, err := decode(r, "volume", at(updateVolumeBodies, r.Version))
+	if err != nil {
+		return Response{}, err
+	}
+	if err := r.allowOn(volumeUpdate, func() error { return t.volumeExists(ctx, r, r.ID) }); err != nil {
+		return Response{}, err
+	}
+	patch := driver.VolumePatch{
+		Name:        firstText(body, "name", "display_name"),
+		Description: firstText(body, "description", "display_description"),
+	}
+	if _, given := body.Get("metadata"); given {
+		patch.Metadata = driver.Some(driver.MetadataChange{Replace: true, Set: stringMap(body, "metadata")})
+	}
+	v, err := manager.UpdateVolume(ctx, r.Caller, r.ID, patch)
+	if err != nil {
+		return Response{}, err
+	}
+	view := r.volumeDetail(&v)
+	view.ProjectID, view.admin = "", nil
+	return ok(envelope("volume", view))
+}
+
+// DeleteVolume is DELETE /volumes/{id}.
+func (t *Translator) DeleteVolume(ctx context.Context, r Request) (Response, error) {
+	manager, err := t.volumeManager()
+	if err != nil {
+		return Response{}, err
+	}
+	how := driver.VolumeDelete{}
+	if how.Cascade, err = r.Query.boolean("cascade"); err != nil {
+		return Response{}, err
+	}
+	needed := volumeDelete
+	if r.Version.AtLeast(mvVolumeDeleteForce) {
+		if how.Force, err = r.Query.boolean("force"); err != nil {
+			return Response{}, err
+		}
+		if how.Force {
+			needed = volumeForceDelete
+		}
+	}
+	if err := r.allowOn(needed, func() error { return t.volumeExists(ctx, r, r.ID) }); err != nil {
+		return Response{}, err
+	}
+	if err := manager.DeleteVolume(ctx, r.Caller, r.ID, how); err != nil {
+		return Response{}, err
+	}
+	return Response{Status: http.StatusAccepted}, nil
+}
+
+// ShowVolumeEncryption is GET /volumes/{id}/encryption: nothing is encrypted.
+func (t *Translator) ShowVolumeEncryption(ctx context.Context, r Request) (Response, error) {
+	if err := t.volumeExists(ctx, r, r.ID); err != nil {
+		return Response{}, err
+	}
+	if r.Key != "" {
+		return ok("")
+	}
+	return ok(map[string]any{"encryption_key_id": nil})
+}
+
+// volumeView is a volume in Cinder's order of members
+// (cinder/api/v2/views/volumes.py, v3/views/volumes.py, contrib/volume_*_attribute.py).
+type volumeView struct {
+	ID                 string            `json:"id"`
+	Status             string            `json:"status"`
+	Size               int               `json:"size"`
+	AvailabilityZone   *string           `json:"availability_zone"`
+	CreatedAt          timestamp         `json:"created_at"`
+	UpdatedAt          timestamp         `json:"updated_at"`
+	Name               *string           `json:"name"`
+	Description        *string           `json:"description"`
+	VolumeType         *string           `json:"volume_type"`
+	SnapshotID         *string           `json:"snapshot_id"`
+	SourceVolumeID     *string           `json:"source_volid"`
+	Metadata           map[string]string `json:"metadata"`
+	Links              []link            `json:"links"`
+	UserID             string            `json:"user_id"`
+	Bootable           string            `json:"bootable"`
+	Encrypted          bool              `json:"encrypted"`
+	ReplicationStatus  *string           `json:"replication_status"`
+	ConsistencygroupID *string           `json:"consistencygroup_id"`
+	Multiattach        bool              `json:"multiattach"`
+	Attachments        []attachmentView  `json:"attachments"`
+	ImageMetadata      map[string]string `json:"volume_image_metadata,omitempty"`
+	ProjectID          string            `json:"os-vol-tenant-attr:tenant_id,omitempty"`
+
+	gated map[string]any // by microversion
+	admin map[string]any // for admins only
+}
+
+// attachmentView is an attachment within a volume; id is the volume's.
+type attachmentView struct {
+	ID           string    `json:"id"`
+	AttachmentID string    `json:"attachment_id"`
+	VolumeID     string    `json:"volume_id"`
+	ServerID     *string   `json:"server_id"`
+	HostName     *string   `json:"host_name"`
+	Device       string    `json:"device"`
+	AttachedAt   timestamp `json:"attached_at"`
+}
+
+// MarshalJSON adds the members that not every request shows.
+func (v *volumeView) MarshalJSON() ([]byte, error) {
+	type plain volumeView
+	out, err := json.Marshal((*plain)(v))
+	if err != nil {
+		return nil, err
+	}
+	for _, more := range []map[string]any{v.gated, v.admin} {
+		if len(more) == 0 {
+			continue
+		}
+		tail, err := json.Marshal(more)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(out[:len(out)-1], ','), tail[1:]...)
+	}
+	return out, nil
+}
+
+func (r Request) volumeSummary(v *driver.Volume) summaryView {
+	return summaryView{v.ID, v.Name, r.links("volumes", v.ID)}
+}
+
+// serviceUUID names the volume service: the same for all of this backend.
+const serviceUUID = "6f2a4a2e-9a55-4a4b-8a0e-5b0c3c1d2e4f"
+
+func (r Request) volumeDetail(v *driver.Volume) *volumeView {
+	view := &volumeView{
+		ID: v.ID, Status: v.Status, Size: v.Size, AvailabilityZone: nullable(v.AvailabilityZone),
+		CreatedAt: timestamp(v.CreatedAt), UpdatedAt: timestamp(v.UpdatedAt), Name: v.Name, Description: v.Description,
+		VolumeType: nullable(v.VolumeType), SnapshotID: nullable(v.SnapshotID), SourceVolumeID: nullable(v.SourceVolumeID),
+		Metadata: visibleMetadata(v), Links: r.links("volumes", v.ID), UserID: v.UserID,
+		Bootable: strconv.FormatBool(v.Bootable), Encrypted: v.Encrypted, Multiattach: v.Multiattach,
+		Attachments: r.attachments(v), ImageMetadata: v.ImageMetadata, ProjectID: v.ProjectID,
+		gated: map[string]any{}, admin: map[string]any{},
+	}
+	admin := r.Caller.IsAdmin()
+	if admin {
+		view.admin["migration_status"] = nullable(v.MigrationStatus)
+		view.admin["os-vol-mig-status-attr:migstat"] = nullable(v.MigrationStatus)
+		view.admin["os-vol-mig-status-attr:name_id"] = nil
+		view.admin["os-vol-host-attr:host"] = nullable(v.Host)
+	}
+	if r.Version.AtLeast(mvGroupVolume) {
+		view.gated["group_id"] = nullable(v.GroupID)
+	}
+	if admin && r.Version.AtLeast(mvVolumeProviderID) {
+		view.admin["provider_id"] = nil
+	}
+	if r.Version.AtLeast(mvVolumeSharedTargets) {
+		view.gated["shared_targets"] = false
+		view.gated["service_uuid"] = serviceUUID
+	}
+	if admin && r.Version.AtLeast(mvVolumeClusterName) {
+		view.admin["cluster_name"] = nil
+	}
+	if r.Version.AtLeast(mvVolumeTypeID) {
+		view.gated["volume_type_id"] = nullable(v.VolumeTypeID)
+	}
+	if r.Version.AtLeast(mvUseQuota) {
+		view.gated["consumes_quota"] = true
+	}
+	return view
+}
+
+// visibleMetadata is the metadata with what Cinder shows of the admin's
+// (add_visible_admin_metadata of cinder/api/api_utils.py).
+func visibleMetadata(v *driver.Volume) map[string]string {
+	all := make(map[string]string, len(v.Metadata)+2)
+	for k, value := range v.Metadata {
+		all[k] = value
+	}
+	for _, k := range []string{"readonly", "attached_mode"} {
+		if value, ok := v.AdminMetadata[k]; ok {
+			all[k] = value
+		}
+	}
+	return all
+}
+
+func (r Request) attachments(v *driver.Volume) []attachmentView {
+	views := []attachmentView{}
+	for _, a := range v.Attachments {
+		if a.Status != "attached" {
+			continue
+		}
+		view := attachmentView{
+			ID: v.ID, AttachmentID: a.ID, VolumeID: v.ID, ServerID: nullable(a.ServerID),
+			Device: a.Device, AttachedAt: timestamp(a.AttachedAt),
+		}
+		if r.Caller.IsAdmin() {
+			view.HostName = nullable(a.HostName)
+		}
+		views = append(views, view)
+	}
+	return views
+}
