@@ -68,7 +68,7 @@ func plainFault(c echo.Context, status int, title, message string) error {
 // unauthorized is keystonemiddleware's answer.
 func (s *Server) unauthorized(c echo.Context) error {
 	h := c.Response().Header()
-	h.Set("WWW-Authenticate", s.Auth.Challenge(s.base(c.Request())))
+	h.Set("WWW-Authenticate", s.Auth.Challenge(s.Base(c.Request())))
 	return writeJSON(c, http.StatusUnauthorized, map[string]any{"error": map[string]any{
 		"code": http.StatusUnauthorized, "title": "Unauthorized", "message": unauthorizedText,
 	}})

@@ -31,7 +31,7 @@ func (s *Server) handle(op translate.Operation) echo.HandlerFunc {
 func (s *Server) request(c echo.Context) (translate.Request, error) {
 	hr := c.Request()
 	r := translate.Request{
-		Caller: callerOf(c), Version: translate.V2, Base: s.base(hr),
+		Caller: callerOf(c), Version: translate.V2, Base: s.Base(hr),
 		ID: c.Param("id"), Key: c.Param("key"), Query: translate.ParseQuery(hr.URL.RawQuery),
 	}
 	if !isV2(c) {

@@ -27,9 +27,8 @@ type Options struct {
 	Metrics    *Metrics
 	// Checks are asked by /healthz, by backend name.
 	Checks map[string]driver.Checker
-	// PublicURL is the prefix of links, such as https://volume.example.com; "" takes
-	// scheme and host of each request.
-	PublicURL string
+	// Base tells the URL that links begin with; nil: BaseURL("").
+	Base func(*http.Request) string
 	// MaxBody is the largest request body in bytes; 0: DefaultMaxBody.
 	MaxBody int64
 	// Mounts serve whole path prefixes, such as /identity, without authentication.
@@ -46,6 +45,9 @@ type Server struct {
 func New(o Options) *Server {
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody
+	}
+	if o.Base == nil {
+		o.Base = BaseURL("")
 	}
 	s := &Server{Options: o, echo: echo.New()}
 	e := s.echo
@@ -75,19 +77,22 @@ func tidyPath(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// base is the URL before the version, as the client knows it.
-func (s *Server) base(r *http.Request) string {
-	if s.PublicURL != "" {
-		return s.PublicURL
+// BaseURL returns how a server's own URL is found, before the version: publicURL,
+// or else what the client of the request used.
+func BaseURL(publicURL string) func(*http.Request) string {
+	if publicURL != "" {
+		return func(*http.Request) string { return strings.TrimSuffix(publicURL, "/") }
 	}
-	scheme := "http://"
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
-		scheme = "https://"
+	return func(r *http.Request) string {
+		scheme := "http://"
+		if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+			scheme = "https://"
+		}
+		host := r.Host
+		// Cinder takes the last of several (get_request_url of cinder/api/common.py).
+		if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
+			host = strings.TrimSpace(forwarded[strings.LastIndexByte(forwarded, ',')+1:])
+		}
+		return scheme + host
 	}
-	host := r.Host
-	// Cinder takes the last of several (get_request_url of cinder/api/common.py).
-	if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
-		host = strings.TrimSpace(forwarded[strings.LastIndexByte(forwarded, ',')+1:])
-	}
-	return scheme + host
 }

@@ -56,14 +56,14 @@ func versionLinks(self string) []href {
 
 // allVersions is GET /: 300, without a token.
 func (s *Server) allVersions(c echo.Context) error {
-	base := s.base(c.Request())
+	base := s.Base(c.Request())
 	return s.versions(c, http.StatusMultipleChoices, v2Document(base), v3Document(base))
 }
 
 // oneVersion is GET /v2/ or /v3/.
 func (s *Server) oneVersion(document func(base string) apiVersion) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		return s.versions(c, http.StatusOK, document(s.base(c.Request())))
+		return s.versions(c, http.StatusOK, document(s.Base(c.Request())))
 	}
 }
 
@@ -82,7 +82,7 @@ func (s *Server) versions(c echo.Context, status int, documents ...apiVersion) e
 // addSlash redirects /v3 to /v3/.
 func (s *Server) addSlash(c echo.Context) error {
 	h := c.Response().Header()
-	h.Set("Location", s.base(c.Request())+c.Request().URL.Path+"/")
+	h.Set("Location", s.Base(c.Request())+c.Request().URL.Path+"/")
 	h.Set("Content-Type", "text/plain; charset=utf8")
 	h.Set("Content-Length", "0")
 	c.Response().WriteHeader(http.StatusFound)

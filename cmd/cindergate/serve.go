@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"cindergate/config"
+	"cindergate/driver"
+	"cindergate/gateway"
+	"cindergate/identity"
+	"cindergate/translate"
+)
+
+func serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Serve the Block Storage API", Args: cobra.NoArgs,
+		Example: "  cindergate serve --data DIR --listen 127.0.0.1:8776",
+	}
+	path := configFlag(cmd)
+	cmd.Flags().String("data", "", "`directory` that everything is kept in")
+	cmd.Flags().String("listen", "", "`address` to serve on")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := config.Load(*path, settingFlags(cmd))
+		if err != nil {
+			return fmt.Errorf("the configuration is not valid:\n%w", err)
+		}
+		log, err := newLogger(c.Log)
+		if err != nil {
+			return err
+		}
+		defer log.Sync() //nolint:errcheck // standard error
+		return serve(cmd.Context(), &c, log)
+	}
+	return cmd
+}
+
+// serve runs until ctx ends: it stops accepting, lets requests end, stops the
+// backend's jobs, and returns.
+func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
+	listener, err := listen(c)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() //nolint:errcheck // closed by Shutdown as a rule
+	metrics := gateway.NewMetrics()
+	backend, err := openDriver(ctx, c, log, metrics)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := backend.Close(); err != nil {
+			log.Error("close the backend", zap.Error(err))
+		}
+	}()
+	base := gateway.BaseURL(c.PublicURL)
+	auth, mounts, clouds, err := callers(c, base)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler: gateway.New(gateway.Options{
+			Translator: translate.New(backend, time.Now), Auth: auth, Log: log.Named("gateway"), Metrics: metrics,
+			Checks: map[string]driver.Checker{"embedded": backend}, Base: base, MaxBody: c.HTTP.MaxBody, Mounts: mounts,
+		}),
+		ReadHeaderTimeout: c.HTTP.HeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
+		ErrorLog: zap.NewStdLog(log.Named("http")),
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	jobs, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error { return backend.Run(jobs) })
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		defer stopJobs()
+		log.Info("stopping")
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.HTTP.ShutdownTimeout)
+		defer cancel()
+		if err := server.Shutdown(grace); err != nil {
+			log.Warn("requests did not end in time", zap.Error(err))
+			return server.Close()
+		}
+		return nil
+	})
+	if err := announce(c, listener, clouds, log); err != nil {
+		log.Error("write clouds.yaml", zap.Error(err))
+	}
+	return group.Wait()
+}
+
+func listen(c *config.Config) (net.Listener, error) {
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil || c.TLS.Certificate == "" {
+		return listener, err
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLS.Certificate, c.TLS.Key)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("tls: %w", err), listener.Close())
+	}
+	return tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), nil
+}
+
+// callers makes what tells callers apart. clouds is nil unless the default users
+// are in force.
+func callers(c *config.Config, base func(*http.Request) string) (gateway.Authenticator, map[string]http.Handler, *demoClouds, error) {
+	if c.Auth == "noauth" {
+		return gateway.NoAuth{}, nil, nil, nil
+	}
+	o := identity.Options{
+		Region: c.Identity.Region, TokenLifetime: c.Identity.TokenLifetime, Now: time.Now, Base: base,
+	}
+	var clouds *demoClouds
+	var err error
+	if len(c.Identity.Users) == 0 {
+		if clouds, err = loadClouds(filepath.Join(c.Data, cloudsFile)); err != nil {
+			return nil, nil, nil, err
+		}
+		o.Users = clouds.users()
+	} else if o.Users, err = configuredUsers(c.Identity.Users); err != nil {
+		return nil, nil, nil, err
+	}
+	if o.ApplicationCredentials, err = configuredCredentials(c.Identity.ApplicationCredentials); err != nil {
+		return nil, nil, nil, err
+	}
+	service, err := identity.New(o)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("identity: %w", err)
+	}
+	mounts := map[string]http.Handler{"/identity": service.Handler(), "/image": service.Images()}
+	return service, mounts, clouds, nil
+}
+
+func configuredUsers(users []config.User) ([]identity.User, error) {
+	var out []identity.User
+	var problems []error
+	for i, u := range users {
+		secret, err := identity.ParseHash(u.PasswordHash.Reveal())
+		if err != nil {
+			problems = append(problems, fmt.Errorf("identity.users[%d].password_hash: %w", i, err))
+			continue
+		}
+		projects := map[string]string{}
+		for _, a := range u.Projects {
+			projects[a.Project] = a.Role
+		}
+		out = append(out, identity.User{Name: u.Name, Secret: secret, Projects: projects})
+	}
+	return out, errors.Join(problems...)
+}
+
+func configuredCredentials(credentials []config.ApplicationCredential) ([]identity.ApplicationCredential, error) {
+	var out []identity.ApplicationCredential
+	var problems []error
+	for i, a := range credentials {
+		secret, err := identity.ParseHash(a.SecretHash.Reveal())
+		if err != nil {
+			problems = append(problems, fmt.Errorf("identity.application_credentials[%d].secret_hash: %w", i, err))
+			continue
+		}
+		out = append(out, identity.ApplicationCredential{
+			ID: a.ID, Name: a.Name, Secret: secret, User: a.User, Project: a.Project, Role: a.Role,
+		})
+	}
+	return out, errors.Join(problems...)
+}
+
+// announce says how to reach the gateway, now that it serves.
+func announce(c *config.Config, listener net.Listener, clouds *demoClouds, log *zap.Logger) error {
+	url := ownURL(c, listener.Addr())
+	log.Info("serving", zap.String("url", url), zap.String("version", version), zap.String("data", c.Data))
+	if clouds == nil {
+		return nil
+	}
+	path := filepath.Join(c.Data, cloudsFile)
+	if err := clouds.write(path, url, c.Identity.Region); err != nil {
+		return err
+	}
+	if shown, err := filepath.Abs(path); err == nil {
+		path = shown
+	}
+	_, err := fmt.Fprintf(os.Stdout, `
+Cindergate serves %s. In another terminal:
+
+  export OS_CLIENT_CONFIG_FILE=%s OS_CLOUD=demo
+  openstack volume create --size 1 first
+  openstack volume backup create --name b1 first
+  openstack volume backup list
+
+`, url, path)
+	return err
+}
+
+// ownURL is where clients on this machine reach the gateway.
+func ownURL(c *config.Config, addr net.Addr) string {
+	if c.PublicURL != "" {
+		return c.PublicURL
+	}
+	host, port, _ := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	scheme := "http"
+	if c.TLS.Certificate != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}

@@ -1,0 +1,145 @@
+// Package config is every setting of Cindergate: its name, its default and what it
+// is for.
+package config
+
+import "time"
+
+// Config is the whole configuration.
+type Config struct {
+	// Listen is the address to serve on.
+	Listen string `mapstructure:"listen"`
+	// Data is the directory that everything is kept in.
+	Data string `mapstructure:"data"`
+	// PublicURL is what links in answers begin with; "" is the address that the
+	// client used.
+	PublicURL string `mapstructure:"public_url"`
+	// Auth says who callers are: embedded (the identity section) or noauth
+	// (everybody is an admin; the token is user:project).
+	Auth     string   `mapstructure:"auth"`
+	TLS      TLS      `mapstructure:"tls"`
+	Log      Log      `mapstructure:"log"`
+	HTTP     HTTP     `mapstructure:"http"`
+	Identity Identity `mapstructure:"identity"`
+	Embedded Embedded `mapstructure:"embedded"`
+}
+
+// TLS names PEM files; both or none.
+type TLS struct {
+	Certificate string `mapstructure:"certificate"`
+	Key         string `mapstructure:"key"`
+}
+
+// Log says what is logged, to standard error.
+type Log struct {
+	// Level is debug, info, warn or error.
+	Level string `mapstructure:"level"`
+	// Format is json, console, or auto: console on a terminal.
+	Format string `mapstructure:"format"`
+}
+
+// HTTP bounds what one client can take.
+type HTTP struct {
+	// MaxBody is the largest request body, in bytes.
+	MaxBody int64 `mapstructure:"max_body"`
+	// HeaderTimeout, ReadTimeout and IdleTimeout end connections that are too slow
+	// to send their headers, their request, or the next one.
+	HeaderTimeout time.Duration `mapstructure:"header_timeout"`
+	ReadTimeout   time.Duration `mapstructure:"read_timeout"`
+	IdleTimeout   time.Duration `mapstructure:"idle_timeout"`
+	// ShutdownTimeout is how long requests may take to end after SIGTERM.
+	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
+}
+
+// Identity is the embedded identity service.
+type Identity struct {
+	// Region is the region of the catalogue.
+	Region string `mapstructure:"region"`
+	// TokenLifetime is how long a token is valid.
+	TokenLifetime time.Duration `mapstructure:"token_lifetime"`
+	// Users replace the default ones.
+	Users                  []User                  `mapstructure:"users"`
+	ApplicationCredentials []ApplicationCredential `mapstructure:"application_credentials"`
+}
+
+// User is a user of the embedded identity service.
+type User struct {
+	Name string `mapstructure:"name"`
+	// PasswordHash is a bcrypt or argon2id hash.
+	PasswordHash Secret `mapstructure:"password_hash"`
+	// Projects are the projects with the role in each: reader, member or admin.
+	Projects []Assignment `mapstructure:"projects"`
+}
+
+// Assignment is a role in a project.
+type Assignment struct {
+	Project string `mapstructure:"project"`
+	Role    string `mapstructure:"role"`
+}
+
+// ApplicationCredential is a login of a program.
+type ApplicationCredential struct {
+	ID         string `mapstructure:"id"`
+	Name       string `mapstructure:"name"`
+	SecretHash Secret `mapstructure:"secret_hash"`
+	User       string `mapstructure:"user"`
+	Project    string `mapstructure:"project"`
+	Role       string `mapstructure:"role"`
+}
+
+// Embedded is the backend that stores volumes and backups itself, below the data
+// directory.
+type Embedded struct {
+	// Compression of new backups: zstd, zlib or none.
+	Compression string `mapstructure:"compression"`
+	// Workers is how many backups, restores and copies run at once.
+	Workers int `mapstructure:"workers"`
+	// Host and AvailabilityZone are what services and volumes show.
+	Host             string `mapstructure:"host"`
+	AvailabilityZone string `mapstructure:"availability_zone"`
+	// Quotas are the limits of a project that has none of its own; -1 is no limit.
+	Quotas Quotas `mapstructure:"quotas"`
+}
+
+// Quotas are Cinder's.
+type Quotas struct {
+	Volumes            int `mapstructure:"volumes"`
+	Snapshots          int `mapstructure:"snapshots"`
+	Gigabytes          int `mapstructure:"gigabytes"`
+	PerVolumeGigabytes int `mapstructure:"per_volume_gigabytes"`
+	Backups            int `mapstructure:"backups"`
+	BackupGigabytes    int `mapstructure:"backup_gigabytes"`
+	Groups             int `mapstructure:"groups"`
+}
+
+// defaults are all keys with their defaults. Every key needs one: viper reads the
+// environment only for keys that it has seen.
+var defaults = map[string]any{
+	"listen":                               "127.0.0.1:8776",
+	"data":                                 "",
+	"public_url":                           "",
+	"auth":                                 "embedded",
+	"tls.certificate":                      "",
+	"tls.key":                              "",
+	"log.level":                            "info",
+	"log.format":                           "auto",
+	"http.max_body":                        114688,
+	"http.header_timeout":                  "10s",
+	"http.read_timeout":                    "60s",
+	"http.idle_timeout":                    "2m",
+	"http.shutdown_timeout":                "10s",
+	"identity.region":                      "RegionOne",
+	"identity.token_lifetime":              "12h",
+	"identity.users":                       []any{},
+	"identity.application_credentials":     []any{},
+	"embedded.compression":                 "zstd",
+	"embedded.workers":                     2,
+	"embedded.host":                        "cindergate",
+	"embedded.availability_zone":           "nova",
+	"embedded.quotas.volumes":              10,
+	"embedded.quotas.snapshots":            10,
+	"embedded.quotas.gigabytes":            1000,
+	"embedded.quotas.per_volume_gigabytes": -1,
+	"embedded.quotas.backups":              10,
+	"embedded.quotas.backup_gigabytes":     1000,
+	"embedded.quotas.groups":               10,
+}

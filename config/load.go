@@ -1,0 +1,136 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+)
+
+// EnvPrefix begins the environment's variables: CINDERGATE_LOG_LEVEL is log.level.
+const EnvPrefix = "CINDERGATE"
+
+// Load reads the configuration: defaults, then the YAML file (path "" for none),
+// then the environment, then flags whose names are keys. It reports all mistakes
+// at once, each with the name of its key.
+func Load(path string, flags *pflag.FlagSet) (Config, error) {
+	v := viper.New()
+	for key, value := range defaults {
+		v.SetDefault(key, value)
+	}
+	v.SetEnvPrefix(EnvPrefix)
+	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
+	v.AutomaticEnv()
+	if flags != nil {
+		if err := v.BindPFlags(flags); err != nil {
+			return Config{}, err
+		}
+	}
+	if path != "" {
+		v.SetConfigFile(path)
+		v.SetConfigType("yaml")
+		if err := v.ReadInConfig(); err != nil {
+			return Config{}, fmt.Errorf("configuration file %s: %w", path, err)
+		}
+	}
+	var c Config
+	problems := []error{unknownEnv(os.Environ())}
+	if err := v.UnmarshalExact(&c); err != nil {
+		return c, errors.Join(append(problems, err)...)
+	}
+	return c, errors.Join(append(problems, c.Validate())...)
+}
+
+// unknownEnv finds misspelt variables, which viper would pass over.
+func unknownEnv(environ []string) error {
+	var problems []error
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		rest, ours := strings.CutPrefix(name, EnvPrefix+"_")
+		if !ours || rest == "CONFIG" {
+			continue
+		}
+		known := false
+		for key := range defaults {
+			known = known || strings.EqualFold(strings.ReplaceAll(key, ".", "_"), rest)
+		}
+		if !known {
+			problems = append(problems, fmt.Errorf("%s: no such setting", name))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// Validate checks all settings and reports all problems.
+func (c *Config) Validate() error {
+	var problems []error
+	bad := func(key, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("%s: "+format, append([]any{key}, args...)...))
+	}
+	oneOf := func(key, value string, valid ...string) {
+		if !slices.Contains(valid, value) {
+			bad(key, "%q is none of %s", value, strings.Join(valid, ", "))
+		}
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		bad("listen", "%q is not host:port", c.Listen)
+	}
+	if c.Data == "" {
+		bad("data", "a directory is required")
+	}
+	if c.PublicURL != "" {
+		u, err := url.Parse(c.PublicURL)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			bad("public_url", "%q is not an http or https URL", c.PublicURL)
+		}
+	}
+	oneOf("auth", c.Auth, "embedded", "noauth")
+	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf("log.format", c.Log.Format, "auto", "json", "console")
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		bad("tls", "certificate and key go together")
+	}
+	if c.HTTP.MaxBody < 1024 {
+		bad("http.max_body", "%d bytes is less than 1024", c.HTTP.MaxBody)
+	}
+	for key, d := range map[string]int64{
+		"http.header_timeout": int64(c.HTTP.HeaderTimeout), "http.read_timeout": int64(c.HTTP.ReadTimeout),
+		"http.idle_timeout": int64(c.HTTP.IdleTimeout), "http.shutdown_timeout": int64(c.HTTP.ShutdownTimeout),
+		"identity.token_lifetime": int64(c.Identity.TokenLifetime),
+	} {
+		if d <= 0 {
+			bad(key, "must be more than 0")
+		}
+	}
+	if c.Identity.Region == "" {
+		bad("identity.region", "must not be empty")
+	}
+	oneOf("embedded.compression", c.Embedded.Compression, "zstd", "zlib", "none")
+	if c.Embedded.Workers < 1 || c.Embedded.Workers > 64 {
+		bad("embedded.workers", "%d is not between 1 and 64", c.Embedded.Workers)
+	}
+	for key, value := range map[string]string{
+		"embedded.host": c.Embedded.Host, "embedded.availability_zone": c.Embedded.AvailabilityZone,
+	} {
+		if value == "" {
+			bad(key, "must not be empty")
+		}
+	}
+	q := c.Embedded.Quotas
+	for key, limit := range map[string]int{
+		"volumes": q.Volumes, "snapshots": q.Snapshots, "gigabytes": q.Gigabytes, "backups": q.Backups,
+		"per_volume_gigabytes": q.PerVolumeGigabytes, "backup_gigabytes": q.BackupGigabytes, "groups": q.Groups,
+	} {
+		if limit < -1 {
+			bad("embedded.quotas."+key, "%d is less than -1 (no limit)", limit)
+		}
+	}
+	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(problems...)
+}

@@ -1,0 +1,154 @@
+package identity
+
+import (
+	"net/http"
+
+	"cindergate/driver"
+)
+
+// loginRequest is the body of POST /v3/auth/tokens
+// (keystone/auth/schema.py).
+type loginRequest struct {
+	Auth *struct {
+		Identity struct {
+			Methods  []string `json:"methods"`
+			Password *struct {
+				User userRef `json:"user"`
+			} `json:"password"`
+			Token *struct {
+				ID string `json:"id"`
+			} `json:"token"`
+			ApplicationCredential *struct {
+				ID     string   `json:"id"`
+				Name   string   `json:"name"`
+				Secret string   `json:"secret"`
+				User   *userRef `json:"user"`
+			} `json:"application_credential"`
+		} `json:"identity"`
+		Scope any `json:"scope"`
+	} `json:"auth"`
+}
+
+type userRef struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	Password string    `json:"password"`
+	Domain   domainRef `json:"domain"`
+}
+
+type domainRef struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+func (d domainRef) isDefault() bool {
+	return (d.ID == "" || d.ID == DefaultDomain) && (d.Name == "" || d.Name == "Default")
+}
+
+// login is POST /v3/auth/tokens.
+func (s *Service) login(w http.ResponseWriter, r *http.Request) {
+	var body loginRequest
+	if !readJSON(w, r, &body) {
+		return
+	}
+	if body.Auth == nil || len(body.Auth.Identity.Methods) == 0 {
+		fail(w, http.StatusBadRequest, "'auth' is a required property, with at least one of its identity methods")
+		return
+	}
+	t := &token{issuedAt: s.now(), methods: body.Auth.Identity.Methods}
+	t.expires = t.issuedAt.Add(s.lifetime)
+	for _, method := range t.methods {
+		if !s.method(t, method, &body) {
+			unauthorized(w)
+			return
+		}
+	}
+	if !s.scope(t, body.Auth.Scope) {
+		unauthorized(w)
+		return
+	}
+	text := s.tokens.issue(t)
+	w.Header().Set("X-Subject-Token", text)
+	_, withoutCatalog := r.URL.Query()["nocatalog"]
+	write(w, http.StatusCreated, map[string]any{"token": s.view(t, s.base(r), !withoutCatalog)})
+}
+
+// method proves who the caller is in one way.
+func (s *Service) method(t *token, method string, body *loginRequest) bool {
+	id := &body.Auth.Identity
+	switch {
+	case method == "password" && id.Password != nil:
+		given := id.Password.User
+		u := s.namedUser(given)
+		if u == nil || !s.matches(u.secret, given.Password) {
+			return false
+		}
+		t.user = u
+		return true
+	case method == "token" && id.Token != nil:
+		old := s.tokens.get(id.Token.ID, s.now())
+		if old == nil {
+			return false
+		}
+		t.user, t.expires = old.user, old.expires
+		return true
+	case method == "application_credential" && id.ApplicationCredential != nil:
+		given := id.ApplicationCredential
+		for i := range s.appCreds {
+			c := &s.appCreds[i]
+			byName := given.ID == "" && given.Name == c.name && given.User != nil && s.namedUser(*given.User) == c.user
+			if c.id != given.ID && !byName {
+				continue
+			}
+			if !s.matches(c.secret, given.Secret) {
+				return false
+			}
+			t.user, t.project, t.role = c.user, c.project, c.role
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Service) namedUser(given userRef) *user {
+	if given.ID != "" {
+		if u := s.findUser(given.ID); u != nil && u.id == given.ID {
+			return u
+		}
+		return nil
+	}
+	if u := s.findUser(given.Name); u != nil && u.name == given.Name && given.Domain.isDefault() {
+		return u
+	}
+	return nil
+}
+
+// matches checks a password; few at a time, for they are slow to check.
+func (s *Service) matches(secret Secret, password string) bool {
+	s.hashing <- struct{}{}
+	defer func() { <-s.hashing }()
+	return secret.Matches(password)
+}
+
+// scope puts the token into a project. Without a scope, an application credential
+// has its own and others are unscoped.
+func (s *Service) scope(t *token, scope any) bool {
+	wanted, ok := scope.(map[string]any)
+	if !ok {
+		return true // none, or "unscoped"
+	}
+	ref, ok := wanted["project"].(map[string]any)
+	if !ok || t.project.id != "" {
+		return false // a domain's or the system's; or more than the credential's own
+	}
+	key, _ := ref["id"].(string)
+	if key == "" {
+		key, _ = ref["name"].(string)
+	}
+	p, found := s.findProject(key)
+	if !found || t.user.roles[p.id] == driver.NoRole {
+		return false
+	}
+	t.project, t.role = p, t.user.roles[p.id]
+	return true
+}

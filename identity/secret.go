@@ -1,0 +1,79 @@
+package identity
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/bcrypt"
+)
+
+// Secret checks a password against its hash. It prints as [redacted].
+type Secret struct{ check func(password string) bool }
+
+func (Secret) String() string   { return "[redacted]" }
+func (Secret) GoString() string { return "[redacted]" }
+
+// Matches tells whether the password is the right one.
+func (s Secret) Matches(password string) bool { return s.check != nil && s.check(password) }
+
+// Generated is the secret of a random password: it has more entropy than can be
+// searched, so that one round of SHA-256 is enough, and login is fast.
+func Generated(password string) Secret {
+	want := sha256.Sum256([]byte(password))
+	return Secret{func(given string) bool {
+		got := sha256.Sum256([]byte(given))
+		return subtle.ConstantTimeCompare(got[:], want[:]) == 1
+	}}
+}
+
+// ParseHash reads a password hash from the configuration: bcrypt ($2a$, $2b$,
+// $2y$) or argon2id ($argon2id$v=19$m=…,t=…,p=…$salt$hash).
+func ParseHash(hash string) (Secret, error) {
+	switch {
+	case strings.HasPrefix(hash, "$2"):
+		if _, err := bcrypt.Cost([]byte(hash)); err != nil {
+			return Secret{}, errors.New("not a bcrypt hash")
+		}
+		return Secret{func(given string) bool {
+			return bcrypt.CompareHashAndPassword([]byte(hash), []byte(given)) == nil
+		}}, nil
+	case strings.HasPrefix(hash, "$argon2id$"):
+		return parseArgon2(hash)
+	}
+	return Secret{}, errors.New("neither a bcrypt nor an argon2id hash")
+}
+
+// Bounds of what an argon2id hash may ask of this process.
+const (
+	maxArgonMemory = 1 << 20 // KiB
+	maxArgonTime   = 64
+)
+
+func parseArgon2(hash string) (Secret, error) {
+	parts := strings.Split(hash, "$")
+	var memory, time uint32
+	var threads uint8
+	if len(parts) != 6 || parts[2] != "v=19" {
+		return Secret{}, errors.New("not an argon2id hash of version 19")
+	}
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads); err != nil {
+		return Secret{}, errors.New("argon2id parameters are not m=…,t=…,p=…")
+	}
+	salt, err1 := base64.RawStdEncoding.DecodeString(parts[4])
+	want, err2 := base64.RawStdEncoding.DecodeString(parts[5])
+	switch {
+	case err1 != nil || err2 != nil || len(want) < 16:
+		return Secret{}, errors.New("argon2id salt or hash is not base64 of 16 bytes or more")
+	case memory == 0 || memory > maxArgonMemory || time == 0 || time > maxArgonTime || threads == 0:
+		return Secret{}, errors.New("argon2id parameters are out of range")
+	}
+	return Secret{func(given string) bool {
+		got := argon2.IDKey([]byte(given), salt, time, memory, threads, uint32(len(want))) // #nosec G115 -- a few bytes
+		return subtle.ConstantTimeCompare(got, want) == 1
+	}}, nil
+}
