@@ -58,6 +58,11 @@ func plainFault(c echo.Context, status int, title, message string) error {
 	h.Del(computeIDHeader)
 	h.Del(versionHeader)
 	h.Del("Vary")
+	if c.Request().Method == http.MethodHead {
+		h.Set("Content-Type", "text/html; charset=UTF-8")
+		c.Response().WriteHeader(status)
+		return nil
+	}
 	return writeJSON(c, status, map[string]any{
 		"message": message + "<br /><br />\n\n\n",
 		"code":    fmt.Sprintf("%d %s", status, title),

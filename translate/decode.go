@@ -35,6 +35,12 @@ func parseBody(body []byte) (any, error) {
 	return v, nil
 }
 
+// nullRoot refuses null where the schema, but not the operation, allows it.
+func nullRoot(root string) error {
+	return driver.Errorf(driver.InvalidInput,
+		"Invalid input for field/attribute %s. Value: None. None is not of type 'object'", root)
+}
+
 // text is a member that is a string, "" if it is null or absent.
 func text(o *schema.Object, name string) string {
 	v, _ := o.Get(name)

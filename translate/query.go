@@ -127,8 +127,11 @@ type page struct {
 func (l *listing) list(r Request) (page, error) {
 	var p page
 	rest := slices.Clone(r.Query)
+	// Of a repeated parameter the first counts, as webob's MultiDict.pop has it.
 	take := func(key string) (value string, ok bool) {
-		value, ok = rest.Get(key)
+		if i := slices.IndexFunc(rest, func(param Param) bool { return param.Key == key }); i >= 0 {
+			value, ok = rest[i].Value, true
+		}
 		rest = slices.DeleteFunc(rest, func(param Param) bool { return param.Key == key })
 		return value, ok
 	}

@@ -39,15 +39,15 @@ func (t *Translator) RestoreBackup(ctx context.Context, r Request) (Response, er
 //	no UUID      –            400
 //
 // It follows Cinder's code (cinder/backup/api.py restore), not the two references,
-// which disagree with it and with one another. {"restore": null}, on which Cinder
-// fails with 500, counts as neither.
+// which disagree with it and with one another.
 func restoreTarget(r Request) (driver.RestoreTarget, error) {
 	body, err := decode(r, "restore", restoreBody)
 	if err != nil {
 		return driver.RestoreTarget{}, err
 	}
 	if body == nil {
-		return driver.RestoreTarget{}, nil
+		// Cinder's schema lets null pass, and its controller fails with 500.
+		return driver.RestoreTarget{}, nullRoot("restore")
 	}
 	if id := text(body, "volume_id"); id != "" {
 		return driver.ToVolume(id), nil
