@@ -176,7 +176,7 @@ func write(w http.ResponseWriter, status int, body any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	w.Write(out) //nolint:errcheck // the client is gone
+	_, _ = w.Write(out) // if it fails, the client is gone
 }
 
 func fail(w http.ResponseWriter, status int, message string) {

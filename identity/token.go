@@ -69,7 +69,7 @@ func (ts *tokens) revoke(t *token) {
 
 func random() string {
 	b := make([]byte, 32)
-	rand.Read(b) //nolint:errcheck // never fails
+	_, _ = rand.Read(b) // never fails
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 

@@ -67,11 +67,6 @@ func (r Request) serviceView(s driver.Service) map[string]any {
 	}
 	if s.Binary == "cinder-volume" {
 		v["replication_status"], v["active_backend_id"], v["frozen"] = "disabled", nil, false
-		if !r.Version.AtLeast(mvClusterSupport) {
-			delete(v, "replication_status")
-			delete(v, "active_backend_id")
-			delete(v, "frozen")
-		}
 	}
 	return v
 }

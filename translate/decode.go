@@ -87,18 +87,15 @@ func stringMap(o *schema.Object, name string) map[string]string {
 	return nil
 }
 
-// integer is a member that is a number or a string of digits; ok is false if it
-// is null or absent.
-func integer(o *schema.Object, name string) (n int, ok bool) {
+// integer is a member that is a number or a string of digits, 0 if it is null or
+// absent.
+func integer(o *schema.Object, name string) int {
 	v, _ := o.Get(name)
-	if v == nil {
-		return 0, false
+	n, ok := schema.Integer(v)
+	if !ok || !n.IsInt64() {
+		return 0
 	}
-	big, ok := schema.Integer(v)
-	if !ok || !big.IsInt64() {
-		return 0, false
-	}
-	return int(big.Int64()), true
+	return int(n.Int64())
 }
 
 // action reads a body of POST …/action: exactly one member, its name.

@@ -135,7 +135,7 @@ func (l *listing) list(r Request) (page, error) {
 		rest = slices.DeleteFunc(rest, func(param Param) bool { return param.Key == key })
 		return value, ok
 	}
-	if err := p.readPage(r, take); err != nil {
+	if err := p.readPage(take); err != nil {
 		return p, err
 	}
 	if err := l.readSort(r, &p, take); err != nil {
@@ -152,7 +152,7 @@ func (l *listing) list(r Request) (page, error) {
 	return p, l.readFilters(r, &p, rest)
 }
 
-func (p *page) readPage(r Request, take func(string) (string, bool)) error {
+func (p *page) readPage(take func(string) (string, bool)) error {
 	p.limit = maxLimit
 	if v, ok := take("limit"); ok {
 		n, err := strconv.Atoi(strings.TrimSpace(v))

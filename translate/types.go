@@ -185,7 +185,7 @@ func (t *Translator) CreateType(ctx context.Context, r Request) (Response, error
 	if err != nil {
 		return Response{}, err
 	}
-	return ok(envelope("volume_type", r.fullTypeView(&vt)))
+	return ok(envelope("volume_type", r.changedTypeView(&vt)))
 }
 
 // UpdateType is PUT /types/{id}.
@@ -222,7 +222,7 @@ func (t *Translator) UpdateType(ctx context.Context, r Request) (Response, error
 	if err != nil {
 		return Response{}, err
 	}
-	return ok(envelope("volume_type", r.fullTypeView(&vt)))
+	return ok(envelope("volume_type", r.changedTypeView(&vt)))
 }
 
 // DeleteType is DELETE /types/{id}.
@@ -399,6 +399,7 @@ func (r Request) visibleSpecs(vt *driver.VolumeType) map[string]string {
 	return visible
 }
 
+// typeView is a type as lists and shows have it (cinder/api/v3/views/types.py).
 func (r Request) typeView(vt *driver.VolumeType) map[string]any {
 	v := map[string]any{
 		"id": vt.ID, "name": vt.Name, "is_public": vt.IsPublic, "description": vt.Description,
@@ -410,8 +411,17 @@ func (r Request) typeView(vt *driver.VolumeType) map[string]any {
 	return v
 }
 
+// fullTypeView is with what contrib/volume_type_access.py adds.
 func (r Request) fullTypeView(vt *driver.VolumeType) map[string]any {
 	v := r.typeView(vt)
 	v["os-volume-type-access:is_public"] = vt.IsPublic
+	return v
+}
+
+// changedTypeView is what create and update show: without the QoS specs
+// (cinder/api/views/types.py).
+func (r Request) changedTypeView(vt *driver.VolumeType) map[string]any {
+	v := r.fullTypeView(vt)
+	delete(v, "qos_specs_id")
 	return v
 }

@@ -28,8 +28,7 @@ var volumeActions = map[string]volumeAction{
 		policy: member("volume:extend"), status: http.StatusAccepted,
 		body: schema.Body("os-extend", schema.Members(schema.Property{Name: "new_size", Schema: schema.VolumeSize}).Require("new_size")),
 		decode: func(r Request, body *schema.Object) (driver.VolumeAction, error) {
-			size, _ := integer(body, "new_size")
-			return driver.ExtendVolume{Size: size, Attached: r.Version.AtLeast(mvExtendInUse)}, nil
+			return driver.ExtendVolume{Size: integer(body, "new_size"), Attached: r.Version.AtLeast(mvExtendInUse)}, nil
 		},
 	},
 	"os-set_bootable": {
@@ -102,7 +101,7 @@ var volumeActions = map[string]volumeAction{
 	},
 	"revert": {
 		policy: member("volume:revert_to_snapshot"), status: http.StatusAccepted, since: mvVolumeRevert,
-		decode: func(r Request, body *schema.Object) (driver.VolumeAction, error) {
+		decode: func(_ Request, body *schema.Object) (driver.VolumeAction, error) {
 			if body == nil {
 				return nil, driver.Errorf(driver.InvalidInput, "Missing required element 'revert' in request body.")
 			}
@@ -196,7 +195,7 @@ func (t *Translator) ActOnVolume(ctx context.Context, r Request) (Response, erro
 	case "os-show_image_metadata":
 		return t.showImageMetadata(ctx, r, manager)
 	case "os-initialize_connection":
-		return t.initializeConnection(ctx, r, manager, value)
+		return t.initializeConnection(ctx, r, manager)
 	case "os-terminate_connection":
 		return t.terminateConnection(ctx, r)
 	}
@@ -220,8 +219,7 @@ func (t *Translator) ActOnVolume(ctx context.Context, r Request) (Response, erro
 	if err := manager.ActOnVolume(ctx, r.Caller, r.ID, do); err != nil {
 		return Response{}, err
 	}
-	if set, ok := do.(driver.SetImageMetadata); ok {
-		_ = set
+	if name == "os-set_image_metadata" {
 		return t.showImageMetadata(ctx, r, manager)
 	}
 	return Response{Status: a.status}, nil
@@ -248,7 +246,7 @@ var connectorBody = schema.Body("os-initialize_connection", schema.Members(
 ).Require("connector"))
 
 // initializeConnection tells a host how to reach the volume: it is a local file.
-func (t *Translator) initializeConnection(ctx context.Context, r Request, volumes driver.VolumeReader, value any) (Response, error) {
+func (t *Translator) initializeConnection(ctx context.Context, r Request, volumes driver.VolumeReader) (Response, error) {
 	if _, err := decode(r, "os-initialize_connection", connectorBody); err != nil {
 		return Response{}, err
 	}
@@ -260,7 +258,6 @@ func (t *Translator) initializeConnection(ctx context.Context, r Request, volume
 	if err != nil {
 		return Response{}, err
 	}
-	_ = value
 	mode := "rw"
 	if v.AdminMetadata["readonly"] == "True" {
 		mode = "ro"

@@ -256,7 +256,7 @@ func volumeSpec(r Request, body *schema.Object) (driver.VolumeSpec, error) {
 	if r.Version.AtLeast(mvVolumeFromBackup) {
 		spec.BackupID = text(body, "backup_id")
 	}
-	spec.Size, _ = integer(body, "size")
+	spec.Size = integer(body, "size")
 	sources := 0
 	for _, id := range []string{spec.SnapshotID, spec.SourceVolumeID, spec.BackupID} {
 		if id != "" {

@@ -48,7 +48,7 @@ func serveCommand() *cobra.Command {
 // serve runs until ctx ends: it stops accepting, lets requests end, stops the
 // backend's jobs, and returns.
 func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
-	listener, err := listen(c)
+	listener, err := listen(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -103,8 +103,8 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 	return group.Wait()
 }
 
-func listen(c *config.Config) (net.Listener, error) {
-	listener, err := net.Listen("tcp", c.Listen)
+func listen(ctx context.Context, c *config.Config) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil || c.TLS.Certificate == "" {
 		return listener, err
 	}

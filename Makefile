@@ -1,0 +1,35 @@
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+export CGO_ENABLED ?= 0
+
+.PHONY: run build test check acceptance bench fuzz clean
+
+# Build, start the gateway with the embedded backend, say how to use it.
+run: build
+	build/cindergate serve --data build/state --listen 127.0.0.1:8776
+
+build:
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o build/ ./cmd/cindergate
+
+# Every Go test. The race detector needs cgo.
+test:
+	CGO_ENABLED=1 go test -race -shuffle=on ./...
+
+check:
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'gofmt: files above need formatting'; exit 1; }
+	go vet ./...
+	go mod tidy -diff
+	go run $(LINT) run ./...
+
+# Foreign clients and real servers; installs the Debian packages that it needs.
+acceptance: build
+	acceptance/run
+
+fuzz:
+	acceptance/fuzz
+
+bench: build
+	acceptance/bench
+
+clean:
+	rm -rf build
