@@ -113,7 +113,14 @@ func (t *Translator) ListBackupsDetail(ctx context.Context, r Request) (Response
 	if err != nil {
 		return Response{}, err
 	}
-	return list(r, p, "backups", "backups/detail", found.Items, found.Count, backupID, r.backupDetail)
+	body := backupsBody{r: r, items: found.Items}
+	if n := len(found.Items); n > 0 {
+		body.next = p.next(r, "backups/detail", found.Items[n-1].ID, n, found.Count)
+	}
+	if p.WithCount {
+		body.count = &found.Count
+	}
+	return ok(body)
 }
 
 func backupID(b *driver.Backup) string { return b.ID }
@@ -124,7 +131,7 @@ func (t *Translator) ShowBackup(ctx context.Context, r Request) (Response, error
 	if err != nil {
 		return Response{}, err
 	}
-	return ok(envelope("backup", r.backupDetail(&b)))
+	return ok(backupBody{r, &b})
 }
 
 // UpdateBackup is PUT /backups/{id}, from 3.9.
@@ -177,59 +184,6 @@ type summaryView struct {
 	Links []link  `json:"links"`
 }
 
-// backupView is a backup in Cinder's order of members (cinder/api/views/backups.py).
-type backupView struct {
-	ID                  string             `json:"id"`
-	Status              string             `json:"status"`
-	Size                int                `json:"size"`
-	ObjectCount         int                `json:"object_count"`
-	AvailabilityZone    *string            `json:"availability_zone"`
-	Container           *string            `json:"container"`
-	CreatedAt           timestamp          `json:"created_at"`
-	UpdatedAt           timestamp          `json:"updated_at"`
-	Name                *string            `json:"name"`
-	Description         *string            `json:"description"`
-	FailReason          *string            `json:"fail_reason"`
-	VolumeID            string             `json:"volume_id"`
-	Links               []link             `json:"links"`
-	IsIncremental       bool               `json:"is_incremental"`
-	HasDependentBackups bool               `json:"has_dependent_backups"`
-	SnapshotID          *string            `json:"snapshot_id"`
-	DataTimestamp       timestamp          `json:"data_timestamp"`
-	Metadata            *map[string]string `json:"metadata,omitempty"`
-	EncryptionKeyID     string             `json:"encryption_key_id,omitempty"`
-	ProjectID           string             `json:"os-backup-project-attr:project_id,omitempty"`
-	UserID              string             `json:"user_id,omitempty"`
-}
-
 func (r Request) backupSummary(b *driver.Backup) summaryView {
 	return summaryView{b.ID, b.Name, r.links("backups", b.ID)}
-}
-
-func (r Request) backupDetail(b *driver.Backup) *backupView {
-	v := &backupView{
-		ID: b.ID, Status: string(b.Status), Size: b.Size, ObjectCount: b.ObjectCount,
-		AvailabilityZone: nullable(b.AvailabilityZone), Container: nullable(b.Container),
-		CreatedAt: timestamp(b.CreatedAt), UpdatedAt: timestamp(b.UpdatedAt),
-		Name: b.Name, Description: b.Description, FailReason: nullable(b.FailReason),
-		VolumeID: b.VolumeID, Links: r.links("backups", b.ID),
-		IsIncremental: b.IsIncremental, HasDependentBackups: b.HasDependents,
-		SnapshotID: nullable(b.SnapshotID), DataTimestamp: timestamp(b.DataTimestamp),
-	}
-	if r.Version.AtLeast(mvBackupMetadata) {
-		metadata := orEmpty(b.Metadata)
-		v.Metadata = &metadata
-	}
-	if r.Version.AtLeast(mvEncryptionKeyID) {
-		v.EncryptionKeyID = b.EncryptionKeyID
-	}
-	// backup:backup_project_attribute, admins only, gates both
-	// (cinder/api/v3/backups.py show).
-	if r.Caller.IsAdmin() && r.Version.AtLeast(mvBackupProject) {
-		v.ProjectID = b.ProjectID
-	}
-	if r.Caller.IsAdmin() && r.Version.AtLeast(mvBackupUser) {
-		v.UserID = b.UserID
-	}
-	return v
 }
