@@ -26,7 +26,7 @@ acceptance: build
 	acceptance/run
 
 fuzz:
-	acceptance/fuzz
+	acceptance/run fuzz
 
 bench: build
 	acceptance/bench

@@ -1,21 +1,22 @@
 #!/usr/bin/python3
 """record [--raw FILE] OUT.jsonl   run a fixed list of raw HTTP requests against a
                                   Cinder-compatible endpoint, write request and answer
-   record diff [--ignore KEY,KEY...] A.jsonl B.jsonl
+   record diff [--ignore KEY,KEY...] [--deviations FILE] A.jsonl B.jsonl
                                   compare the answers in two such files, request by
                                   request; KEY: members of JSON bodies to leave out,
                                   "object_count,container,service,backup_service,
-                                  service_metadata" are the backup driver's own
+                                  service_metadata" are the backup driver's own;
+                                  FILE: testdata/wire/deviations.json, what may differ
 
-Which endpoint and who (all optional; defaults: the lab's Cinder, users as `up` made them):
-   CINDER_URL      base URL, without /v3                    from $LAB/openrc's catalogue
+Which endpoint and who: OS_AUTH_URL and OS_PASSWORD, with the users rec, rec-admin,
+rec-reader (in project rec) and other; or (all optional)
+   CINDER_URL      base URL, without /v3                    from the catalogue
    SETUP_URL       base URL for what is prepared but not recorded (volumes, snapshots,
                    quotas, waiting)                         CINDER_URL
-   CATALOG_TYPE    where to find CINDER_URL in the catalogue   volumev3
    TOKEN PROJECT_ID                  member of an EMPTY project      user rec
    ADMIN_TOKEN                       admin role in that project      user rec-admin
    READER_TOKEN                      reader role in that project     user rec-reader
-   OTHER_TOKEN OTHER_PROJECT_ID      member of another project       user bench
+   OTHER_TOKEN OTHER_PROJECT_ID      member of another project       user other
 
 One JSON object a line: {"id", "as", "request": {method, path, headers, body},
 "response": {status, headers, body}}. What differs from run to run is replaced by
@@ -27,6 +28,7 @@ a backup being still in progress.
 """
 
 import base64
+import fnmatch
 import http.client
 import json
 import os
@@ -866,7 +868,22 @@ def clean(w, setup_base, project):
             time.sleep(0.5)
 
 
-def diff(a, b, ignore):
+def differences(a, b, path=''):
+    """Where two JSON values differ: (path, value in a, value in b)."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        for k in sorted(set(a) | set(b)):
+            yield from differences(a.get(k), b.get(k), path + '/' + k) if k in a and k in b \
+                else [(path + '/' + k, a.get(k, '(absent)'), b.get(k, '(absent)'))]
+    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        for i, (x, y) in enumerate(zip(a, b)):
+            yield from differences(x, y, '%s/%d' % (path, i))
+    elif a != b:
+        yield path, a, b
+
+
+def diff(a, b, ignore, deviations):
+    """Compare two recordings; 1 if they differ where no deviation is listed, or if a
+    listed one is not there any more."""
     def strip(x):
         if isinstance(x, dict):
             return {k: strip(v) for k, v in x.items() if k not in ignore}
@@ -875,32 +892,62 @@ def diff(a, b, ignore):
     def load(path):
         return {r['id']: r for r in map(json.loads, open(path))}
 
+    listed = []
+    if deviations:
+        listed = [(ident, d) for d in json.load(open(deviations)) if d['trace'] == 'record'
+                  for ident in d['ids']]
+    used = set()
+
+    def is_listed(ident, path):
+        for n, (pattern, d) in enumerate(listed):
+            if fnmatch.fnmatchcase(ident, pattern) and any(
+                    path.startswith(m) for m in d['members']):
+                used.add(n)
+                return True
+        return False
+
     a, b = load(a), load(b)
-    bad = 0
+    same = deviating = bad = 0
     for ident in list(a) + [i for i in b if i not in a]:
         x, y = a.get(ident), b.get(ident)
         if x is None or y is None:
             print('%s: only in the %s file' % (ident, 'second' if x is None else 'first'))
-        elif strip(x['response']) != strip(y['response']):
+            bad += 1
+            continue
+        found = list(differences(strip(x['response']), strip(y['response'])))
+        unlisted = [f for f in found if not is_listed(ident, f[0])]
+        if unlisted:
             print('%s: %s %s%s' % (ident, x['request']['method'], x['request']['path'],
                                    ' (timing)' if x.get('timing') else ''))
-            for side, r in (('<', x['response']), ('>', y['response'])):
-                print('  %s %s' % (side, json.dumps(r, ensure_ascii=False)))
+            for path, p, q in unlisted:
+                print('  %s\n    < %s\n    > %s' % (path, json.dumps(p, ensure_ascii=False)[:600],
+                                                json.dumps(q, ensure_ascii=False)[:600]))
+            bad += 1
+        elif found:
+            deviating += 1
         else:
-            continue
-        bad += 1
-    print('%d of %d differ' % (bad, len(a)))
+            same += 1
+    for n, (pattern, d) in enumerate(listed):
+        if n not in used:
+            print('listed, but not there any more: %s' % pattern)
+            bad += 1
+    print('%d requests: %d the same, %d with listed deviations' % (len(a), same, deviating))
+    print('%d passed, %d failed' % (same + deviating, bad))
     return 1 if bad else 0
 
 
 def main(args):
     if args[:1] == ['diff']:
-        ignore = ()
-        if args[1:2] == ['--ignore'] and len(args) == 5:
-            ignore = args[2].split(',')
-            del args[1:3]
-        if len(args) == 3:
-            return diff(args[1], args[2], ignore)
+        ignore, deviations = (), None
+        args = args[1:]
+        while args[:1] in (['--ignore'], ['--deviations']) and len(args) > 1:
+            if args[0] == '--ignore':
+                ignore = args[1].split(',')
+            else:
+                deviations = args[1]
+            args = args[2:]
+        if len(args) == 2:
+            return diff(args[0], args[1], ignore, deviations)
         sys.exit(__doc__)
     raw = None
     if args[:1] == ['--raw'] and len(args) == 3:

@@ -1,0 +1,49 @@
+# Sourced by the acceptance scripts: one work directory, one gateway, and the end of
+# what was started.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+WORK=${WORK:-$ROOT/build/acceptance}
+export OS_PASSWORD=acceptance
+PORT=${PORT:-19776}
+URL=http://127.0.0.1:$PORT
+export OS_AUTH_URL=$URL/identity/v3
+
+# install PACKAGE...: what is missing of these Debian packages.
+install() {
+    local missing=()
+    for p; do dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p"); done
+    [ ${#missing[@]} = 0 ] && return
+    echo "installing ${missing[*]}"
+    local sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
+    { $sudo apt-get update -q && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -q -y --no-install-recommends "${missing[@]}"; } >"$WORK/apt.log" 2>&1 ||
+        { tail -20 "$WORK/apt.log"; exit 1; }
+}
+
+# serve NAME: a gateway with an empty data directory of that name.
+serve() {
+    rm -rf "$WORK/$1"; mkdir -p "$WORK/$1"
+    "$ROOT/build/cindergate" serve --config "$ROOT/acceptance/gateway.yaml" \
+        --data "$WORK/$1/data" --listen "127.0.0.1:$PORT" >"$WORK/$1/out" 2>"$WORK/$1/log" &
+    GATEWAY=$!
+    local n
+    for n in $(seq 200); do
+        curl -fsS "$URL/healthcheck" >/dev/null 2>&1 && return
+        kill -0 "$GATEWAY" 2>/dev/null || break
+        sleep 0.05
+    done
+    cat "$WORK/$1/log"; echo "the gateway did not start"; exit 1
+}
+
+unserve() {
+    [ -n "${GATEWAY:-}" ] || return 0
+    kill "$GATEWAY" 2>/dev/null && wait "$GATEWAY"
+    GATEWAY=
+}
+trap unserve EXIT
+
+# as USER [PROJECT]: the environment of the command line clients.
+as() {
+    export OS_USERNAME=$1 OS_PROJECT_NAME=${2:-$1} OS_USER_DOMAIN_ID=default OS_PROJECT_DOMAIN_ID=default \
+        OS_REGION_NAME=RegionOne OS_IDENTITY_API_VERSION=3
+    unset OS_CLOUD OS_CLIENT_CONFIG_FILE
+}

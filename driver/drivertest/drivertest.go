@@ -1,0 +1,175 @@
+// Package drivertest says in code what package driver says in words: every driver
+// runs [Run] from its own tests. It looks at nothing but the contract, so that a
+// driver for a remote cloud can run it against a fake of that cloud.
+package drivertest
+
+import (
+	"errors"
+	"testing"
+
+	"cindergate/driver"
+)
+
+// Backend is a fresh, empty backend.
+type Backend struct {
+	Driver driver.Driver
+	// Caller and OtherCaller are members of two projects; AdminCaller is an admin,
+	// of a third project or of Caller's.
+	Caller, OtherCaller, AdminCaller driver.Caller
+	// Volume makes an available volume of Caller's and returns its id.
+	Volume func(t *testing.T, sizeGiB int) string
+	// Settle lets the backend finish what was accepted.
+	Settle func(t *testing.T)
+}
+
+// Run tests a driver. Each subtest gets a backend of its own. One that needs an
+// optional interface that the driver has not is skipped.
+func Run(t *testing.T, open func(t *testing.T) Backend) {
+	for _, test := range []struct {
+		name string
+		run  func(*suite)
+	}{
+		{"CreateShowsCreatingThenAvailable", createAndGet},
+		{"CreateOfUnknownVolume", createUnknownVolume},
+		{"CreateWhileBackingUp", createWhileBackingUp},
+		{"CreateIncremental", createIncremental},
+		{"CreateIncrementalWithoutParent", createIncrementalWithoutParent},
+		{"GetUnknown", getUnknown},
+		{"TenancyOfBackups", tenancy},
+		{"DeleteIsGone", deleteIsGone},
+		{"DeleteWhileCreating", deleteWhileCreating},
+		{"DeleteWithDependents", deleteWithDependents},
+		{"ListPages", listPages},
+		{"ListSorts", listSorts},
+		{"ListFilters", listFilters},
+		{"ListOffsetAndCount", listOffsetAndCount},
+		{"ListUnknownMarker", listUnknownMarker},
+		{"ListAllProjects", listAllProjects},
+		{"RestoreToVolume", restoreToVolume},
+		{"RestoreToNewVolumeByName", restoreByName},
+		{"RestoreToNewVolume", restoreNeither},
+		{"RestoreToSmallerVolume", restoreTooSmall},
+		{"RestoreToUnknownVolume", restoreUnknownVolume},
+		{"RestoreToBusyVolume", restoreBusyVolume},
+		{"RestoreOfCreatingBackup", restoreCreating},
+		{"RestoreUnknownBackup", restoreUnknownBackup},
+		{"UpdateBackup", updateBackup},
+		{"UpdateBackupOfOthers", updateOthers},
+		{"ResetBackupStatus", resetStatus},
+		{"ForceDeleteBackup", forceDelete},
+		{"ExportImport", exportImport},
+		{"ImportGarbage", importGarbage},
+		{"VolumesAreShown", volumesAreShown},
+		{"VolumeLifecycle", volumeLifecycle},
+		{"VolumeFromBackup", volumeFromBackup},
+		{"SnapshotLifecycle", snapshotLifecycle},
+		{"BackupOfSnapshot", backupOfSnapshot},
+		{"Quotas", quotas},
+		{"QuotaIsEnforced", quotaIsEnforced},
+		{"VolumeTypes", volumeTypes},
+		{"CloudIsShown", cloudIsShown},
+		{"Check", healthy},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(&suite{T: t, Backend: open(t)}) })
+	}
+}
+
+// unknown is an id that nothing has.
+const unknown = "00000000-1111-4222-8333-444444444444"
+
+// suite is one subtest and its backend.
+type suite struct {
+	*testing.T
+	Backend
+}
+
+// optional returns the driver as one of its optional interfaces, or skips.
+func optional[I any](s *suite) I {
+	s.Helper()
+	i, ok := s.Driver.(I)
+	if !ok {
+		s.Skipf("the driver does not implement %T", (*I)(nil))
+	}
+	return i
+}
+
+func (s *suite) ok(err error) {
+	s.Helper()
+	if err == nil {
+		return
+	}
+	if driver.KindOf(err) == driver.NotSupported {
+		s.Skip(err)
+	}
+	s.Fatal(err)
+}
+
+// want checks that an error is a driver.Error of the kind, with a text.
+func (s *suite) want(kind driver.Kind, err error) {
+	s.Helper()
+	var e *driver.Error
+	if !errors.As(err, &e) {
+		s.Fatalf("got %v, want a *driver.Error of kind %d", err, kind)
+	}
+	if e.Kind == driver.NotSupported && kind != driver.NotSupported {
+		s.Skip(err)
+	}
+	if e.Kind != kind {
+		s.Fatalf("got kind %d (%v), want %d", e.Kind, err, kind)
+	}
+	if e.Message == "" {
+		s.Fatalf("%v has no text for the client", err)
+	}
+}
+
+func (s *suite) equal(what string, got, want any) {
+	s.Helper()
+	if got != want {
+		s.Fatalf("%s is %v, want %v", what, got, want)
+	}
+}
+
+// create accepts a backup without settling it.
+func (s *suite) create(spec driver.BackupSpec) driver.Backup {
+	s.Helper()
+	b, err := s.Driver.CreateBackup(s.Context(), s.Caller, spec)
+	s.ok(err)
+	return b
+}
+
+// made is a finished backup.
+func (s *suite) made(spec driver.BackupSpec) driver.Backup {
+	s.Helper()
+	b := s.create(spec)
+	s.Settle(s.T)
+	return s.available(b.ID)
+}
+
+func (s *suite) get(id string) driver.Backup {
+	s.Helper()
+	b, err := s.Driver.GetBackup(s.Context(), s.Caller, id)
+	s.ok(err)
+	return b
+}
+
+func (s *suite) available(id string) driver.Backup {
+	s.Helper()
+	b := s.get(id)
+	if b.Status != driver.BackupAvailable {
+		s.Fatalf("backup is %s (%s), want available", b.Status, b.FailReason)
+	}
+	return b
+}
+
+func (s *suite) list(q driver.Query) []string {
+	s.Helper()
+	page, err := s.Driver.ListBackups(s.Context(), s.Caller, q)
+	s.ok(err)
+	ids := make([]string, len(page.Items))
+	for i, b := range page.Items {
+		ids[i] = b.ID
+	}
+	return ids
+}
+
+func ptr[T any](v T) *T { return &v }

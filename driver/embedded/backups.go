@@ -1,0 +1,344 @@
+package embedded
+
+import (
+	"context"
+	"path"
+	"strings"
+	"time"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/meta"
+)
+
+// posixService is the driver of Cinder whose format and layout the objects have.
+const posixService = "cinder.backup.drivers.posix.PosixBackupDriver"
+
+// GetBackup returns one backup. Its maps must not be changed.
+func (d *Driver) GetBackup(_ context.Context, who driver.Caller, backupID string) (driver.Backup, error) {
+	b, ok := d.db.Backups.Get(backupID)
+	if !ok || !who.Owns(b.ProjectID) {
+		return driver.Backup{}, driver.BackupNotFound(backupID)
+	}
+	return b.Backup, nil
+}
+
+// ListBackups returns one page of backups. Their maps must not be changed.
+func (d *Driver) ListBackups(_ context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
+	return list(d.db.Backups, who, q, driver.BackupColumns, driver.BackupNotFound)
+}
+
+// CreateBackup accepts a backup. The checks, their order and texts are those of
+// cinder/backup/api.py create.
+func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec driver.BackupSpec) (driver.Backup, error) {
+	if err := checkContainer(spec.Container); err != nil {
+		return driver.Backup{}, err
+	}
+	var b *meta.Backup
+	err := d.write(ctx, func(tx *meta.Tx) error {
+		v, err := d.ownVolume(tx, who, spec.VolumeID)
+		if err != nil {
+			return err
+		}
+		var s *meta.Snapshot
+		if spec.SnapshotID != "" {
+			if s, err = d.ownSnapshot(tx, who, spec.SnapshotID); err != nil {
+				return err
+			}
+		}
+		if err := checkBackupSource(v, s, spec.Force); err != nil {
+			return err
+		}
+		if err := d.checkBackupQuota(tx, who.ProjectID, v.Size); err != nil {
+			return err
+		}
+		parentID := ""
+		if spec.Incremental {
+			parent, err := chooseParent(tx, who.ProjectID, v.ID, s)
+			if err != nil {
+				return err
+			}
+			parentID = parent.ID
+		}
+		b = &meta.Backup{Backup: driver.Backup{
+			ID: d.o.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, VolumeID: v.ID, ParentID: parentID,
+			Name: spec.Name, Description: spec.Description, Status: driver.BackupCreating, Size: v.Size,
+			Container: spec.Container, Metadata: spec.Metadata, CreatedAt: tx.Now, DataTimestamp: tx.Now,
+		}, Service: posixService, Host: d.o.Host}
+		j := d.job(who, backupJob, v.ID, arguments{Previous: v.Status})
+		j.BackupID, j.VolumeID = b.ID, v.ID
+		if s == nil {
+			v.Status, v.PreviousStatus = backingUp, v.Status
+			err = tx.TouchVolume(v)
+		} else {
+			b.SnapshotID, b.DataTimestamp = s.ID, s.CreatedAt
+			j.SnapshotID, j.Resource = s.ID, s.ID
+			s.Status = backingUp
+			err = tx.TouchSnapshot(s)
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.PutBackup(b); err != nil {
+			return err
+		}
+		return d.enqueue(tx, j)
+	})
+	if err != nil {
+		return driver.Backup{}, err
+	}
+	return b.Backup, nil
+}
+
+func checkBackupSource(v *meta.Volume, s *meta.Snapshot, force bool) error {
+	switch {
+	case s != nil && s.VolumeID != v.ID:
+		return driver.InvalidVolume("Volume %s does not match with snapshot.volume_id %s.", v.ID, s.VolumeID)
+	case s != nil && s.Status != available:
+		return driver.InvalidSnapshot("Snapshot to be backed up must be available, but the current status is \"%s\".", s.Status)
+	case s != nil:
+		return nil
+	case v.Status != available && v.Status != inUse:
+		return driver.InvalidVolume("Volume to be backed up must be available or in-use, but the current status is \"%s\".", v.Status)
+	case v.Status == inUse && !force:
+		return driver.InvalidVolume("Backing up an in-use volume must use the force flag.")
+	}
+	return nil
+}
+
+// checkContainer refuses what is no directory below the store. Cinder's posix
+// driver would follow "../" out of it.
+func checkContainer(name string) error {
+	if name == "" {
+		return nil
+	}
+	if strings.ContainsAny(name, "\x00\\") || path.IsAbs(name) || path.Clean(name) != name ||
+		name == "." || name == ".." || strings.HasPrefix(name, "../") {
+		return driver.Errorf(driver.InvalidInput,
+			"Invalid container: it must be a relative path without empty, '.' or '..' elements.")
+	}
+	for element := range strings.SplitSeq(name, "/") {
+		if strings.HasPrefix(element, ".") {
+			return driver.Errorf(driver.InvalidInput, "Invalid container: no element may begin with '.'.")
+		}
+	}
+	return nil
+}
+
+// container returns where the objects are: what the user asked for, or the
+// directory that Cinder's posix driver chooses.
+func container(b *meta.Backup) string {
+	if b.Container != "" {
+		return b.Container
+	}
+	if len(b.ID) < 4 {
+		return b.ID
+	}
+	return b.ID[0:2] + "/" + b.ID[2:4] + "/" + b.ID
+}
+
+// chooseParent picks the backup that an incremental builds on: the one whose data
+// is newest, or of a snapshot the newest that is older than the snapshot. Of equal
+// ones it is the one created last, then one that is not itself a parent.
+func chooseParent(tx *meta.Tx, projectID, volumeID string, s *meta.Snapshot) (*meta.Backup, error) {
+	all, err := tx.BackupsOfVolume(projectID, volumeID)
+	if err != nil {
+		return nil, err
+	}
+	isParent := map[string]bool{}
+	for _, b := range all {
+		isParent[b.ParentID] = true
+	}
+	var best *meta.Backup
+	unavailable := false
+	for _, b := range all {
+		if s != nil && !b.DataTimestamp.Before(s.CreatedAt) {
+			continue
+		}
+		if b.Status != driver.BackupAvailable {
+			unavailable = true
+			continue
+		}
+		if best == nil || newer(b, best, isParent) {
+			best = b
+		}
+	}
+	switch {
+	case best != nil:
+		return best, nil
+	case unavailable || (s != nil && hasUnavailable(all)):
+		return nil, driver.InvalidBackup("The parent backup must be available for incremental backup.")
+	}
+	return nil, driver.InvalidBackup("No backups available to do an incremental backup.")
+}
+
+func newer(a, b *meta.Backup, isParent map[string]bool) bool {
+	if c := a.DataTimestamp.Compare(b.DataTimestamp); c != 0 {
+		return c > 0
+	}
+	if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
+		return c > 0
+	}
+	if isParent[a.ID] != isParent[b.ID] {
+		return isParent[b.ID]
+	}
+	return a.ID > b.ID
+}
+
+func hasUnavailable(all []*meta.Backup) bool {
+	for _, b := range all {
+		if b.Status != driver.BackupAvailable {
+			return true
+		}
+	}
+	return false
+}
+
+// UpdateBackup renames and describes a backup in any status.
+func (d *Driver) UpdateBackup(ctx context.Context, who driver.Caller, backupID string, patch driver.BackupPatch) (driver.Backup, error) {
+	var b *meta.Backup
+	err := d.write(ctx, func(tx *meta.Tx) (err error) {
+		if b, err = d.ownBackup(tx, who, backupID); err != nil {
+			return err
+		}
+		if patch.Name.Set {
+			b.Name = patch.Name.Value
+		}
+		if patch.Description.Set {
+			b.Description = patch.Description.Value
+		}
+		if patch.Metadata.Set {
+			b.Metadata = patch.Metadata.Value
+		}
+		return tx.TouchBackup(b)
+	})
+	if err != nil {
+		return driver.Backup{}, err
+	}
+	return d.GetBackup(ctx, who, b.ID)
+}
+
+// DeleteBackup accepts a delete (cinder/backup/api.py delete).
+func (d *Driver) DeleteBackup(ctx context.Context, who driver.Caller, backupID string) error {
+	return d.write(ctx, func(tx *meta.Tx) error {
+		b, err := d.ownBackup(tx, who, backupID)
+		if err != nil {
+			return err
+		}
+		if b.Status != driver.BackupAvailable && b.Status != driver.BackupError {
+			return driver.InvalidBackup("Backup status must be available or error")
+		}
+		// A volume is being made from it: Cinder's status would be restoring.
+		if jobs, err := tx.JobsOfBackup(b.ID); err != nil || len(jobs) > 0 {
+			if err != nil {
+				return err
+			}
+			return driver.InvalidBackup("Backup status must be available or error")
+		}
+		return d.startDelete(tx, who, b)
+	})
+}
+
+// ForceDeleteBackup deletes in any status; jobs that use the backup are cancelled.
+func (d *Driver) ForceDeleteBackup(ctx context.Context, who driver.Caller, backupID string) error {
+	return d.write(ctx, func(tx *meta.Tx) error {
+		b, err := d.ownBackup(tx, who, backupID)
+		if err != nil {
+			return err
+		}
+		if err := checkNoChildren(tx, b); err != nil {
+			return err
+		}
+		if err := d.cancelJobs(tx, b); err != nil {
+			return err
+		}
+		return d.startDelete(tx, who, b)
+	})
+}
+
+func (d *Driver) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
+	if err := checkNoChildren(tx, b); err != nil {
+		return err
+	}
+	b.Status = driver.BackupDeleting
+	if err := tx.TouchBackup(b); err != nil {
+		return err
+	}
+	// Backups that share objects are deleted one after the other, so that the last
+	// of them knows that it is.
+	j := d.job(who, deleteJob, container(b)+"/"+b.ServiceMetadata, arguments{})
+	j.BackupID = b.ID
+	return d.enqueue(tx, j)
+}
+
+// checkNoChildren looks at all projects. Cinder looks at the caller's only
+// (cinder/backup/api.py delete), so that an admin of another can orphan a child.
+func checkNoChildren(tx *meta.Tx, b *meta.Backup) error {
+	children, err := tx.Children(b.ID)
+	if err != nil {
+		return err
+	}
+	if len(children) > 0 {
+		return driver.InvalidBackup("Incremental backups exist for this backup.")
+	}
+	return nil
+}
+
+// ResetBackupStatus sets the status. Work on the backup is cancelled, as Cinder
+// does when it notices.
+func (d *Driver) ResetBackupStatus(ctx context.Context, who driver.Caller, backupID string, to driver.BackupStatus) error {
+	return d.write(ctx, func(tx *meta.Tx) error {
+		b, err := d.ownBackup(tx, who, backupID)
+		if err != nil {
+			return err
+		}
+		if err := d.cancelJobs(tx, b); err != nil {
+			return err
+		}
+		b.Status = to
+		return tx.TouchBackup(b)
+	})
+}
+
+// cancelJobs removes the jobs of a backup and gives the volumes and snapshots that
+// they hold the status that is true then.
+func (d *Driver) cancelJobs(tx *meta.Tx, b *meta.Backup) error {
+	jobs, err := tx.JobsOfBackup(b.ID)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if err := tx.RemoveJob(j.ID); err != nil {
+			return err
+		}
+		tx.AfterCommit(func() { d.cancelFlight(j.ID) })
+		switch j.Kind {
+		case backupJob:
+			err = freeSource(tx, j)
+		case restoreJob:
+			err = failVolume(tx, j.VolumeID, failed)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownBackup returns a backup that the caller may see.
+func (d *Driver) ownBackup(tx *meta.Tx, who driver.Caller, id string) (*meta.Backup, error) {
+	b, err := tx.Backup(id)
+	if err != nil {
+		return nil, err
+	}
+	if b == nil || !who.Owns(b.ProjectID) {
+		return nil, driver.BackupNotFound(id)
+	}
+	return b, nil
+}
+
+// dataStamp is the time in the prefix of an attempt's objects. It differs between
+// the attempts of a backup, so that a worker that lost its lease cannot write what
+// a later one publishes.
+func dataStamp(b *meta.Backup, attempt int) string {
+	return b.CreatedAt.UTC().Add(time.Duration(attempt-1) * time.Second).Format("20060102150405")
+}

@@ -1,0 +1,50 @@
+package dir
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// sweep removes temporary files that nobody writes any more.
+func (s *Store) sweep() error {
+	return fs.WalkDir(s.root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case missing(err):
+			return nil // removed meanwhile
+		case err != nil:
+			return err
+		case !e.Type().IsRegular() || !strings.HasPrefix(path.Base(name), tempPrefix):
+			return nil
+		}
+		f, err := s.root.OpenFile(name, os.O_RDWR, 0)
+		if missing(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if lock(f) == nil {
+			err = s.root.Remove(name)
+			if missing(err) {
+				err = nil
+			}
+		}
+		return errors.Join(err, f.Close())
+	})
+}
+
+// lock takes f's lock or fails at once. It ends with the process.
+func lock(f *os.File) error {
+	c, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = c.Control(func(fd uintptr) { failed = unix.Flock(int(fd), unix.LOCK_EX|unix.LOCK_NB) })
+	return errors.Join(err, failed)
+}

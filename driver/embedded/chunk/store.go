@@ -1,0 +1,36 @@
+// Package chunk is what Cinder's chunked backup format needs from a place to
+// keep objects: the five primitives of ChunkedBackupDriver
+// (cinder/backup/chunkeddriver.py) in four methods.
+package chunk
+
+import (
+	"context"
+	"io"
+	"iter"
+)
+
+// Store holds objects by key. Keys are slash-separated, relative, and have no
+// empty, "." or ".." element. A Store is safe for concurrent use, and
+// chunktest.Run says in code what follows in words.
+type Store interface {
+	// Put stores size bytes of r under key, replacing what was there. It is
+	// atomic (a reader sees the old object, none, or the whole new one) and
+	// durable once it has returned nil. An r that ends early or late is an
+	// error and stores nothing. A full store's error is syscall.ENOSPC.
+	//
+	// An r with WriteTo is asked to write itself: bytes.Reader then hands over
+	// its whole slice without a copy. The Store does not keep r or its memory.
+	Put(ctx context.Context, key string, r io.Reader, size int64) error
+
+	// Get opens an object. A missing one is an error for which
+	// errors.Is(err, fs.ErrNotExist) holds. The caller closes the reader.
+	Get(ctx context.Context, key string) (io.ReadCloser, error)
+
+	// Delete removes an object; removing what is gone is no error.
+	Delete(ctx context.Context, key string) error
+
+	// List yields, in no particular order, every key that begins with prefix,
+	// a plain string comparison. After an error it yields nothing more.
+	// Objects put or deleted meanwhile may or may not be seen.
+	List(ctx context.Context, prefix string) iter.Seq2[string, error]
+}

@@ -1,0 +1,64 @@
+package chunked
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"io"
+	"os"
+)
+
+// digestLogMemory is how many bytes of digests are kept in memory: those of
+// 16 GiB in blocks of 32 KiB. The rest goes to a file.
+const digestLogMemory = 16 << 20
+
+// digestLog collects the digests of a volume, which for a TiB are a GiB. The
+// sha256file is written last but one, so they have to wait somewhere.
+type digestLog struct {
+	memory bytes.Buffer
+	file   *os.File // nameless; nil while memory suffices
+	n      int64
+}
+
+func (l *digestLog) append(digests []digest) error {
+	for i := range digests {
+		l.memory.Write(digests[i][:])
+	}
+	l.n += int64(len(digests))
+	if l.memory.Len() < digestLogMemory {
+		return nil
+	}
+	return l.spill()
+}
+
+func (l *digestLog) spill() error {
+	if l.file == nil {
+		f, err := os.CreateTemp("", "digests")
+		if err != nil {
+			return wrap(err, "No room for temporary data.")
+		}
+		l.file = f
+		if err := os.Remove(f.Name()); err != nil {
+			return wrap(err, "No room for temporary data.")
+		}
+	}
+	if _, err := l.memory.WriteTo(l.file); err != nil {
+		return wrap(err, "No room for temporary data.")
+	}
+	return nil
+}
+
+// reader reads all digests from the first on, as often as it is called.
+func (l *digestLog) reader() io.Reader {
+	tail := bytes.NewReader(l.memory.Bytes())
+	if l.file == nil {
+		return tail
+	}
+	return io.MultiReader(io.NewSectionReader(l.file, 0, l.n*sha256.Size-int64(l.memory.Len())), tail)
+}
+
+func (l *digestLog) close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
+}

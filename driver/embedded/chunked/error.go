@@ -1,0 +1,62 @@
+package chunked
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+)
+
+// Error is why a backup cannot be written or restored. Reason is a sentence
+// for the backup's fail_reason: it may name an object, never a path of this
+// machine. Err is for the log.
+type Error struct {
+	Reason string
+	Err    error
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Reason
+	}
+	return e.Reason + ": " + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Causes of the two refusals that a full backup resolves.
+var (
+	ErrBlockSizeChanged = errors.New("chunked: block size differs from the parent's")
+	ErrVolumeGrew       = errors.New("chunked: volume is larger than the parent")
+)
+
+func errorf(format string, args ...any) error {
+	return &Error{Reason: fmt.Sprintf(format, args...)}
+}
+
+// wrap gives cause a reason. What already has one keeps it, and a cancelled
+// context is nobody's fault.
+func wrap(cause error, format string, args ...any) error {
+	var e *Error
+	if errors.As(cause, &e) || errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) {
+		return cause
+	}
+	return &Error{Reason: fmt.Sprintf(format, args...), Err: cause}
+}
+
+// putError explains a failed Put.
+func putError(cause error, object string) error {
+	if errors.Is(cause, syscall.ENOSPC) || errors.Is(cause, syscall.EDQUOT) {
+		return wrap(cause, "No space left in the backup store for object %s.", object)
+	}
+	return wrap(cause, "Object %s could not be written to the backup store.", object)
+}
+
+// getError explains a failed Get or a read that broke off.
+func getError(cause error, object string) error {
+	if errors.Is(cause, fs.ErrNotExist) {
+		return wrap(cause, "Object %s is missing from the backup store.", object)
+	}
+	return wrap(cause, "Object %s could not be read from the backup store.", object)
+}

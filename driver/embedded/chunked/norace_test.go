@@ -1,0 +1,5 @@
+//go:build !race
+
+package chunked_test
+
+const raceEnabled = false

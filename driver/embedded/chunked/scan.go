@@ -1,0 +1,155 @@
+package chunked
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// scanner reads a JSON object piece by piece. encoding/json would hold all of
+// it: the digests of a TiB are 2 GiB of text. Whatever the text, it holds no
+// more than the largest value it was asked for.
+type scanner struct{ r *bufio.Reader }
+
+func newScanner(r io.Reader) *scanner { return &scanner{bufio.NewReaderSize(r, 64<<10)} }
+
+var (
+	errSyntax  = errors.New("malformed JSON")
+	errTooLong = errors.New("a JSON value is too long")
+)
+
+// next skips white space and returns the next byte without taking it.
+func (s *scanner) next() (byte, error) {
+	for {
+		b, err := s.r.ReadByte()
+		if err != nil {
+			return 0, early(err)
+		}
+		switch b {
+		case ' ', '\t', '\r', '\n':
+			continue
+		}
+		return b, s.r.UnreadByte()
+	}
+}
+
+// early makes the end of the input an error: it is never expected.
+func early(err error) error {
+	if err == io.EOF {
+		return fmt.Errorf("%w: %w", errSyntax, io.ErrUnexpectedEOF)
+	}
+	return err
+}
+
+// expect takes the next byte, which must be want.
+func (s *scanner) expect(want byte) error {
+	b, err := s.next()
+	if err != nil {
+		return err
+	}
+	if b != want {
+		return fmt.Errorf("%w: %q where %q should be", errSyntax, b, want)
+	}
+	_, err = s.r.Discard(1)
+	return err
+}
+
+// more takes the separator before the next element of an object or array, or
+// its end, which it reports as false.
+func (s *scanner) more(first bool, end byte) (bool, error) {
+	b, err := s.next()
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case b == end:
+		_, err := s.r.Discard(1)
+		return false, err
+	case first:
+		return true, nil
+	}
+	if err := s.expect(','); err != nil {
+		return false, err
+	}
+	// Not even here may the end follow.
+	b, err = s.next()
+	if err == nil && b == end {
+		err = fmt.Errorf("%w: comma before %q", errSyntax, end)
+	}
+	return true, err
+}
+
+// key takes a member's name and colon.
+func (s *scanner) key() (string, error) {
+	var name string
+	if err := s.decode(&name, 4<<10); err != nil {
+		return "", err
+	}
+	return name, s.expect(':')
+}
+
+// decode takes a value of at most limit bytes.
+func (s *scanner) decode(to any, limit int) error {
+	raw, err := s.value(limit)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, to)
+}
+
+// value takes a value's text. Only its end is found here: what is between is
+// for encoding/json to judge.
+func (s *scanner) value(limit int) ([]byte, error) {
+	if _, err := s.next(); err != nil {
+		return nil, err
+	}
+	var raw []byte
+	depth, quoted := 0, false
+	for {
+		b, err := s.r.ReadByte()
+		if err != nil {
+			return nil, early(err)
+		}
+		if !quoted && depth == 0 && len(raw) > 0 && bytes.IndexByte([]byte(",:]} \t\r\n"), b) >= 0 {
+			return raw, s.r.UnreadByte()
+		}
+		if len(raw) >= limit {
+			return nil, errTooLong
+		}
+		raw = append(raw, b)
+		switch {
+		case quoted && b == '\\':
+			if b, err = s.r.ReadByte(); err != nil {
+				return nil, early(err)
+			}
+			raw = append(raw, b)
+		case b == '"':
+			quoted = !quoted
+		case quoted:
+		case b == '{' || b == '[':
+			depth++
+		case b == '}' || b == ']':
+			depth--
+		default:
+			continue
+		}
+		if !quoted && depth <= 0 {
+			return raw, nil
+		}
+	}
+}
+
+// end checks that nothing follows.
+func (s *scanner) end() error {
+	switch b, err := s.next(); {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil
+	case err != nil:
+		return err
+	default:
+		return fmt.Errorf("%w: %q after the end", errSyntax, b)
+	}
+}

@@ -1,0 +1,82 @@
+package embedded
+
+import (
+	"context"
+	"slices"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/chunked"
+	"cindergate/driver/embedded/meta"
+)
+
+// deleteTask deletes a backup's objects, then its row.
+func (d *Driver) deleteTask(j *meta.Job) task {
+	return task{
+		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+			b, ok := d.db.Backups.Get(j.BackupID)
+			if !ok {
+				return 0, func(*meta.Tx) error { return nil }, nil
+			}
+			if err := d.deleteData(ctx, b); err != nil {
+				return 0, nil, because(err, "The backup's objects could not be deleted from the store.")
+			}
+			return int64(b.Size) * gib, func(tx *meta.Tx) error { return forgetBackup(tx, j.BackupID) }, nil
+		},
+		fail: func(tx *meta.Tx, reason string) error {
+			b, err := tx.Backup(j.BackupID)
+			if err != nil || b == nil {
+				return err
+			}
+			b.Status, b.FailReason = driver.BackupError, reason
+			if err := tx.TouchBackup(b); err != nil {
+				return err
+			}
+			return d.tell(tx, j, actionDeleteBackup, detailDeleteBackup, backupResource, b.ID)
+		},
+	}
+}
+
+// deleteData deletes the objects, unless another backup has the same: one that was
+// exported and imported under a new id. The last of them deletes them.
+func (d *Driver) deleteData(ctx context.Context, b *meta.Backup) error {
+	prefixes, err := d.attempts(ctx, b)
+	if err != nil {
+		return err
+	}
+	if b.ServiceMetadata != "" {
+		prefixes[b.ServiceMetadata] = true
+	}
+	for prefix := range prefixes {
+		shared, err := d.shared(ctx, b, prefix)
+		if err != nil {
+			return err
+		}
+		if shared {
+			continue
+		}
+		if err := chunked.Delete(ctx, d.store, chunked.Location{Container: container(b), Prefix: prefix}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shared tells whether another backup has the same objects.
+func (d *Driver) shared(ctx context.Context, b *meta.Backup, prefix string) (bool, error) {
+	var sharers []*meta.Backup
+	err := d.write(ctx, func(tx *meta.Tx) (err error) {
+		sharers, err = tx.Sharers(container(b), prefix)
+		return err
+	})
+	return slices.ContainsFunc(sharers, func(other *meta.Backup) bool { return other.ID != b.ID }), err
+}
+
+// forgetBackup soft-deletes the row: an import may revive it.
+func forgetBackup(tx *meta.Tx, id string) error {
+	b, err := tx.Backup(id)
+	if err != nil || b == nil {
+		return err
+	}
+	b.Status, b.DeletedAt = "deleted", tx.Now
+	return tx.TouchBackup(b)
+}

@@ -1,0 +1,44 @@
+package embedded_test
+
+import (
+	"testing"
+
+	"cindergate/driver"
+	"cindergate/driver/drivertest"
+	"cindergate/driver/embedded"
+	"cindergate/driver/embedded/chunk/chunktest"
+)
+
+func TestDriver(t *testing.T) {
+	drivertest.Run(t, func(t *testing.T) drivertest.Backend {
+		d, err := embedded.Open(t.Context(), embedded.Options{DataDir: t.TempDir(), Store: chunktest.NewMemory()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		settle := func(t *testing.T) {
+			for ran := true; ran; {
+				if ran, err = d.RunOne(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		member := driver.Caller{ProjectID: "alpha", UserID: "a", Role: driver.Member}
+		return drivertest.Backend{
+			Driver: d, Caller: member, Settle: settle,
+			OtherCaller: driver.Caller{ProjectID: "beta", UserID: "b", Role: driver.Member},
+			AdminCaller: driver.Caller{ProjectID: "admin", UserID: "c", Role: driver.Admin},
+			Volume: func(t *testing.T, sizeGiB int) string {
+				v, err := d.CreateVolume(t.Context(), member, driver.VolumeSpec{Size: sizeGiB})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return v.ID
+			},
+		}
+	})
+}

@@ -1,0 +1,260 @@
+// Package embedded is the driver that needs nothing else: volumes are sparse
+// files, backups are objects in Cinder's chunked format, and what is known about
+// both is in SQL (package meta). It is Cinder's API, scheduler, volume and backup
+// service in one process.
+//
+// A request is one transaction: it checks the state, changes it, inserts a job and
+// commits. [Driver.Run] does the jobs. The status of a backup and of its volume is
+// the state of the job, as in Cinder.
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/chunk"
+	"cindergate/driver/embedded/chunk/dir"
+	"cindergate/driver/embedded/meta"
+)
+
+var (
+	_ driver.Driver          = (*Driver)(nil)
+	_ driver.BackupUpdater   = (*Driver)(nil)
+	_ driver.RecordPorter    = (*Driver)(nil)
+	_ driver.BackupAdmin     = (*Driver)(nil)
+	_ driver.VolumeManager   = (*Driver)(nil)
+	_ driver.SnapshotManager = (*Driver)(nil)
+	_ driver.QuotaManager    = (*Driver)(nil)
+	_ driver.Cloud           = (*Driver)(nil)
+	_ driver.TypeManager     = (*Driver)(nil)
+	_ driver.MessageReader   = (*Driver)(nil)
+	_ driver.Runner          = (*Driver)(nil)
+	_ driver.Checker         = (*Driver)(nil)
+)
+
+// Options configure a Driver. Only DataDir is required.
+type Options struct {
+	// DataDir holds everything: cindergate.db, volumes/, snapshots/, backups/. It
+	// is made if it does not exist, and locked against a second process.
+	DataDir string
+	// Store keeps the backups' objects; nil is DataDir/backups.
+	Store chunk.Store
+
+	Log   *zap.Logger      // nil: none
+	Now   func() time.Time // nil: time.Now
+	NewID func() string    // nil: random UUIDs
+
+	Host             string // of the services that it shows; "": the machine's name
+	AvailabilityZone string // "": nova
+
+	Compression string // of new objects: zstd, zlib, none; "": zstd
+	ChunkSize   int64  // bytes per object of a full backup; 0: chunked's default
+	BlockSize   int64  // bytes per digest; 0: Cinder's, 32768
+
+	// Workers is how many backups, restores and copies run at once; 0: 2. Deletes
+	// and imports have a worker of their own.
+	Workers int
+	// Lease is how long a job is a worker's without a sign of life; 0: 30 s.
+	Lease time.Duration
+	// MaxAttempts is how often a job is tried whose worker died; 0: 3.
+	MaxAttempts int
+
+	Quotas   map[string]int // defaults by name, over [DefaultQuotas]; -1: no limit
+	Observer Observer       // may be nil
+}
+
+// Observer is told about each job that ended: outcome is ok, error, cancelled or
+// released (given back at shutdown); bytes are those of the volume.
+type Observer interface {
+	JobDone(kind, outcome string, bytes int64, took time.Duration)
+}
+
+// Driver stores volumes and backups on this machine.
+type Driver struct {
+	o     Options
+	log   *zap.Logger
+	db    *meta.DB
+	store chunk.Store
+	files files
+	owned []io.Closer // closed by Close, last first
+
+	wake    map[string]chan struct{} // by lane
+	up      atomic.Bool              // Run is running
+	mu      sync.Mutex
+	flights map[string]*flight // jobs that run in this process, by id
+}
+
+// Open opens the data directory and settles what a crash left behind, so that
+// every status is true again before the first request.
+func Open(ctx context.Context, o Options) (*Driver, error) {
+	o = o.withDefaults()
+	d := &Driver{o: o, log: o.Log, store: o.Store, files: files{o.DataDir}, flights: map[string]*flight{},
+		wake: map[string]chan struct{}{dataLane: make(chan struct{}, o.Workers), quickLane: make(chan struct{}, 1)}}
+	if err := d.open(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open data directory %s: %w", o.DataDir, err), d.Close())
+	}
+	return d, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.NewID == nil {
+		o.NewID = uuid.NewString
+	}
+	if o.Host == "" {
+		o.Host, _ = os.Hostname()
+	}
+	if o.AvailabilityZone == "" {
+		o.AvailabilityZone = "nova"
+	}
+	if o.Compression == "" {
+		o.Compression = "zstd"
+	}
+	if o.Workers <= 0 {
+		o.Workers = 2
+	}
+	if o.Lease <= 0 {
+		o.Lease = 30 * time.Second
+	}
+	if o.MaxAttempts <= 0 {
+		o.MaxAttempts = 3
+	}
+	return o
+}
+
+func (d *Driver) open(ctx context.Context) error {
+	if err := os.MkdirAll(d.o.DataDir, 0o750); err != nil {
+		return err
+	}
+	lock, err := lockDir(d.o.DataDir)
+	if err != nil {
+		return err
+	}
+	d.owned = append(d.owned, lock)
+	if err := d.files.init(); err != nil {
+		return err
+	}
+	if d.store == nil {
+		store, err := dir.Open(filepath.Join(d.o.DataDir, "backups"))
+		if err != nil {
+			return err
+		}
+		d.owned = append(d.owned, store)
+		d.store = store
+	}
+	if d.db, err = meta.Open(ctx, filepath.Join(d.o.DataDir, "cindergate.db"), d.o.Now); err != nil {
+		return err
+	}
+	d.owned = append(d.owned, d.db)
+	return d.recover(ctx)
+}
+
+// Close releases the data directory. Run must have returned.
+func (d *Driver) Close() error {
+	var errs []error
+	for i := len(d.owned) - 1; i >= 0; i-- {
+		errs = append(errs, d.owned[i].Close())
+	}
+	d.owned = nil
+	return errors.Join(errs...)
+}
+
+// Check tells whether the database answers and the data directory is there.
+func (d *Driver) Check(ctx context.Context) error {
+	if err := d.db.Ping(ctx); err != nil {
+		return driver.Wrap(driver.Unavailable, err, "The database does not answer.")
+	}
+	if _, err := os.Stat(d.files.dir); err != nil {
+		return driver.Wrap(driver.Unavailable, err, "The data directory cannot be read.")
+	}
+	return nil
+}
+
+// write runs one transaction. Whatever is no [driver.Error] already is Internal.
+func (d *Driver) write(ctx context.Context, change func(*meta.Tx) error) error {
+	return classify(d.db.Write(ctx, change))
+}
+
+func classify(err error) error {
+	var known *driver.Error
+	switch {
+	case err == nil || errors.As(err, &known):
+		return err
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return driver.Wrap(driver.Unavailable, err, "The request was given up.")
+	}
+	return driver.Wrap(driver.Internal, err, "The database failed.")
+}
+
+// list pages the rows that the caller may see and asked for.
+func list[R, T any](cache *meta.Cache[R, T], who driver.Caller, q driver.Query, columns driver.Columns[T],
+	noMarker func(string) error) (driver.Page[T], error) {
+	var all []T
+	switch {
+	case q.AllProjects && who.IsAdmin():
+		all = cache.List("")
+	case who.ProjectID != "":
+		all = cache.List(who.ProjectID)
+	}
+	if len(q.Sort) > 0 || len(q.Filters) > 0 || q.Marker != "" {
+		return driver.Paginate(all, columns, q, noMarker)
+	}
+	// The cache is in the default order already: the first page of all, which is
+	// what most clients ask for, is a copy.
+	page := driver.Page[T]{Count: len(all)}
+	all = all[min(q.Offset, len(all)):]
+	if q.Limit >= 0 {
+		all = all[:min(q.Limit, len(all))]
+	}
+	page.Items = append(make([]T, 0, len(all)), all...)
+	return page, nil
+}
+
+// changed applies a metadata change to a copy of old.
+func changed(old map[string]string, c driver.MetadataChange, missing func(key string) error) (map[string]string, error) {
+	next := make(map[string]string, len(old)+len(c.Set))
+	if !c.Replace {
+		for k, v := range old {
+			next[k] = v
+		}
+	}
+	for _, k := range c.Remove {
+		if _, ok := next[k]; !ok {
+			return nil, missing(k)
+		}
+		delete(next, k)
+	}
+	for k, v := range c.Set {
+		next[k] = v
+	}
+	return next, nil
+}
+
+// with returns a copy of m in which key is value.
+func with(m map[string]string, key, value string) map[string]string {
+	next, _ := changed(m, driver.MetadataChange{Set: map[string]string{key: value}}, nil)
+	return next
+}
+
+// without returns a copy of m that has no key.
+func without(m map[string]string, key string) map[string]string {
+	next, _ := changed(m, driver.MetadataChange{}, nil)
+	delete(next, key)
+	return next
+}

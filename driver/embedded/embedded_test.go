@@ -1,0 +1,289 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/chunk/chunktest"
+)
+
+var (
+	alpha = driver.Caller{ProjectID: "alpha", UserID: "u-alpha", Role: driver.Member, RequestID: "req-alpha"}
+	admin = driver.Caller{ProjectID: "admin", UserID: "u-admin", Role: driver.Admin}
+)
+
+// clock goes on a millisecond at each look, so that no two rows are of one time.
+type clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func newClock() *clock { return &clock{t: time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC)} }
+
+func (c *clock) Now() time.Time { return c.Add(time.Millisecond) }
+
+func (c *clock) Add(d time.Duration) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(d)
+	return c.t
+}
+
+// rig is a driver with a store that can be told to fail. Jobs run in settle only.
+type rig struct {
+	*Driver
+	t     testing.TB
+	dir   string
+	store *chunktest.Memory
+	clock *clock
+	opts  Options
+}
+
+func newRig(t testing.TB, change ...func(*Options)) *rig {
+	t.Helper()
+	if t, ok := t.(*testing.T); ok {
+		t.Parallel() // they wait for the disk, mostly
+	}
+	r := &rig{t: t, dir: t.TempDir(), store: chunktest.NewMemory(), clock: newClock()}
+	r.opts = Options{DataDir: r.dir, Store: r.store, Now: r.clock.Now, Host: "lab", Log: zaptest.NewLogger(t, zaptest.Level(zap.DPanicLevel))}
+	for _, f := range change {
+		f(&r.opts)
+	}
+	r.open()
+	t.Cleanup(func() { check(t, r.Close()) })
+	return r
+}
+
+func (r *rig) open() {
+	r.t.Helper()
+	d, err := Open(r.t.Context(), r.opts)
+	check(r.t, err)
+	r.Driver = d
+}
+
+// reopen is what a restart after kill -9 finds: the database as it is.
+func (r *rig) reopen() {
+	r.t.Helper()
+	check(r.t, r.Close())
+	r.open()
+}
+
+func (r *rig) settle() {
+	r.t.Helper()
+	for {
+		ran, err := r.RunOne(r.t.Context())
+		check(r.t, err)
+		if !ran {
+			return
+		}
+	}
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// refused checks an error's kind and exact text.
+func refused(t testing.TB, err error, kind driver.Kind, text string) {
+	t.Helper()
+	if err == nil || err.Error() != text || driver.KindOf(err) != kind {
+		t.Fatalf("got %v (kind %d), want %s (kind %d)", err, driver.KindOf(err), text, kind)
+	}
+}
+
+func (r *rig) volume(who driver.Caller, sizeGiB int) driver.Volume {
+	r.t.Helper()
+	name := fmt.Sprintf("volume of %d", sizeGiB)
+	v, err := r.CreateVolume(r.t.Context(), who, driver.VolumeSpec{Name: &name, Size: sizeGiB})
+	check(r.t, err)
+	return v
+}
+
+// fill writes pseudo-random pieces into a volume, some of them zeroes.
+func (r *rig) fill(volumeID string, seed uint64) {
+	r.t.Helper()
+	f, err := os.OpenFile(r.files.volume(volumeID), os.O_RDWR, 0)
+	check(r.t, err)
+	defer func() { check(r.t, f.Close()) }()
+	random := rand.New(rand.NewPCG(seed, 1))
+	for range 8 {
+		piece := make([]byte, 64<<10+random.IntN(4096))
+		if random.IntN(4) > 0 {
+			for i := range piece {
+				piece[i] = byte(random.Uint32())
+			}
+		}
+		_, err := f.WriteAt(piece, random.Int64N(16<<20))
+		check(r.t, err)
+	}
+}
+
+// digest is that of a volume's first bytes; what lies beyond must be zero.
+func (r *rig) digest(volumeID string) string {
+	r.t.Helper()
+	f, err := os.Open(r.files.volume(volumeID))
+	check(r.t, err)
+	defer func() { check(r.t, f.Close()) }()
+	head := make([]byte, 20<<20)
+	_, err = f.ReadAt(head, 0)
+	check(r.t, err)
+	return fmt.Sprintf("%x", sha256.Sum256(head))
+}
+
+func (r *rig) backup(who driver.Caller, spec driver.BackupSpec) driver.Backup {
+	r.t.Helper()
+	b, err := r.CreateBackup(r.t.Context(), who, spec)
+	check(r.t, err)
+	return b
+}
+
+func (r *rig) getBackup(id string) driver.Backup {
+	r.t.Helper()
+	b, err := r.GetBackup(r.t.Context(), admin, id)
+	check(r.t, err)
+	return b
+}
+
+func (r *rig) getVolume(id string) driver.Volume {
+	r.t.Helper()
+	v, err := r.GetVolume(r.t.Context(), admin, id)
+	check(r.t, err)
+	return v
+}
+
+func (r *rig) wantBackup(id string, status driver.BackupStatus) driver.Backup {
+	r.t.Helper()
+	b := r.getBackup(id)
+	if b.Status != status {
+		r.t.Fatalf("backup is %s (%s), want %s", b.Status, b.FailReason, status)
+	}
+	return b
+}
+
+func (r *rig) wantVolume(id, status string) driver.Volume {
+	r.t.Helper()
+	v := r.getVolume(id)
+	if v.Status != status {
+		r.t.Fatalf("volume is %s, want %s", v.Status, status)
+	}
+	return v
+}
+
+func TestBackupAndRestore(t *testing.T) {
+	r := newRig(t)
+	ctx := t.Context()
+	v := r.volume(alpha, 1)
+	if v.Status != creating {
+		t.Fatalf("the answer says %s", v.Status)
+	}
+	r.wantVolume(v.ID, available)
+	r.fill(v.ID, 1)
+	full := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
+	r.wantVolume(v.ID, backingUp)
+	r.settle()
+	r.wantVolume(v.ID, available)
+	first := r.digest(v.ID)
+	r.wantBackup(full.ID, driver.BackupAvailable)
+
+	r.fill(v.ID, 2)
+	inc := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID, Incremental: true})
+	r.settle()
+	second := r.digest(v.ID)
+	if b := r.wantBackup(inc.ID, driver.BackupAvailable); b.ParentID != full.ID || !b.IsIncremental {
+		t.Fatalf("parent %q", b.ParentID)
+	}
+	if b := r.getBackup(full.ID); !b.HasDependents {
+		t.Fatal("the full backup has no dependents")
+	}
+	for id, want := range map[string]string{full.ID: first, inc.ID: second} {
+		restore, err := r.RestoreBackup(ctx, alpha, id, driver.RestoreTarget{})
+		check(t, err)
+		if restore.VolumeName != "restore_backup_"+id {
+			t.Fatalf("volume name %q", restore.VolumeName)
+		}
+		r.wantVolume(restore.VolumeID, restoringBack)
+		r.wantBackup(id, driver.BackupRestoring)
+		r.settle()
+		v := r.wantVolume(restore.VolumeID, available)
+		r.wantBackup(id, driver.BackupAvailable)
+		if got := r.digest(v.ID); got != want {
+			t.Fatalf("restored bytes differ: %s, want %s", got, want)
+		}
+		if *v.Name != "volume of 1" || v.Description != nil || v.Metadata["src_backup_id"] != id {
+			t.Fatalf("restored as %q %v %v", *v.Name, v.Description, v.Metadata)
+		}
+		check(t, r.DeleteVolume(ctx, alpha, v.ID, driver.VolumeDelete{}))
+		r.settle()
+	}
+	restore, err := r.RestoreBackup(ctx, alpha, full.ID, driver.ToVolume(v.ID))
+	check(t, err)
+	r.settle()
+	if got := r.digest(restore.VolumeID); got != first {
+		t.Fatal("restored bytes differ")
+	}
+	refused(t, r.DeleteBackup(ctx, alpha, full.ID), driver.InvalidState, "Invalid backup: Incremental backups exist for this backup.")
+	check(t, r.DeleteBackup(ctx, alpha, inc.ID))
+	r.settle()
+	check(t, r.DeleteBackup(ctx, alpha, full.ID))
+	r.settle()
+	if left := r.store.Objects(); len(left) > 0 {
+		t.Fatalf("%d objects are left", len(left))
+	}
+	_, err = r.GetBackup(ctx, alpha, full.ID)
+	refused(t, err, driver.NotFound, "Backup "+full.ID+" could not be found.")
+}
+
+func TestOpenTwice(t *testing.T) {
+	r := newRig(t)
+	_, err := Open(t.Context(), r.opts)
+	if err == nil || !bytes.Contains([]byte(err.Error()), []byte("another process is using it")) {
+		t.Fatal(err)
+	}
+}
+
+func TestRunStopsAndIsUp(t *testing.T) {
+	r := newRig(t)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- r.Run(ctx) }()
+	v := r.volume(alpha, 1)
+	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
+	until(t, func() bool { return r.getBackup(b.ID).Status == driver.BackupAvailable })
+	services, err := r.Services(t.Context(), admin)
+	check(t, err)
+	if !services[0].Up || services[0].Host != "lab" {
+		t.Fatalf("%+v", services[0])
+	}
+	stop()
+	check(t, <-done)
+	if _, err := os.Stat(filepath.Join(r.dir, "cindergate.db")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// until yields to the workers until something holds; the test's own deadline ends it.
+func until(t testing.TB, holds func() bool) {
+	t.Helper()
+	for !holds() {
+		select {
+		case <-t.Context().Done():
+			t.Fatal("it never came")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package embedded
+
+import (
+	"archive/tar"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/chunk/chunktest"
+)
+
+// golden is the manifest of a store that a real cinder-backup 21.3.1 wrote.
+type golden struct {
+	Steps []struct {
+		ID     string
+		Export struct {
+			Service string `json:"backup_service"`
+			URL     string `json:"backup_url"`
+		}
+	}
+	Full     string `json:"sha_full"`
+	First    string `json:"sha_inc1"`
+	Snapshot string `json:"sha_snap"`
+}
+
+func loadGolden(t *testing.T, store *chunktest.Memory) (g golden) {
+	t.Helper()
+	f, err := os.Open(filepath.Join("chunked", "testdata", "chunked-posix-zstd.tar.zst"))
+	check(t, err)
+	defer func() { _ = f.Close() }()
+	z, err := zstd.NewReader(f)
+	check(t, err)
+	defer z.Close()
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return g
+		}
+		check(t, err)
+		content, err := io.ReadAll(r)
+		check(t, err)
+		if key, ok := strings.CutPrefix(h.Name, "zstd/store/"); ok && h.Typeflag == tar.TypeReg {
+			store.Set(key, content)
+		}
+		if strings.HasSuffix(h.Name, "manifest.json") {
+			check(t, json.Unmarshal(content, &g))
+		}
+	}
+}
+
+// Records that real Cinder exported are imported, parents first, and their backups
+// restored bit by bit.
+func TestRealCindersRecords(t *testing.T) {
+	r := newRig(t)
+	ctx := t.Context()
+	g := loadGolden(t, r.store)
+	for i, want := range []string{g.Full, g.First, g.Snapshot} {
+		step := g.Steps[i]
+		_, err := r.ImportRecord(ctx, admin, driver.BackupRecord{Service: step.Export.Service, URL: step.Export.URL})
+		check(t, err)
+		r.settle()
+		r.wantBackup(step.ID, driver.BackupAvailable)
+		restore, err := r.RestoreBackup(ctx, admin, step.ID, driver.RestoreTarget{})
+		check(t, err)
+		r.settle()
+		if v := r.wantVolume(restore.VolumeID, available); *v.Name != "gold-zstd" {
+			t.Fatalf("restored as %q", *v.Name)
+		}
+		f, err := os.Open(r.files.volume(restore.VolumeID))
+		check(t, err)
+		h := sha256.New()
+		_, err = io.Copy(h, f)
+		check(t, errors.Join(err, f.Close()))
+		if got := hex.EncodeToString(h.Sum(nil)); got != want {
+			t.Fatalf("%s: the restored volume is %s, want %s", step.ID, got, want)
+		}
+	}
+	for i := len(g.Steps) - 1; i >= 0; i-- {
+		check(t, r.DeleteBackup(ctx, admin, g.Steps[i].ID))
+		r.settle()
+	}
+	if left := r.keys(); left != "" {
+		t.Fatalf("left\n%s", left)
+	}
+}
+
+// The default store is a directory, and nothing of a deleted backup stays in it.
+func TestDirectory(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.Store = nil })
+	v := r.volume(alpha, 1)
+	r.fill(v.ID, 1)
+	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
+	r.settle()
+	b = r.wantBackup(b.ID, driver.BackupAvailable)
+	found, err := filepath.Glob(filepath.Join(r.dir, "backups", b.Container, "volume_"+v.ID+"_*_backup_"+b.ID+"_metadata"))
+	check(t, err)
+	if len(found) != 1 {
+		t.Fatalf("metadata objects: %v", found)
+	}
+	r.reopen()
+	restore, err := r.RestoreBackup(t.Context(), alpha, b.ID, driver.ToNewVolume("copy"))
+	check(t, err)
+	r.settle()
+	if r.wantVolume(restore.VolumeID, available); r.digest(restore.VolumeID) != r.digest(v.ID) {
+		t.Fatal("restored bytes differ")
+	}
+	check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
+	r.settle()
+	left, err := os.ReadDir(filepath.Join(r.dir, "backups"))
+	check(t, err)
+	for _, e := range left {
+		if e.IsDir() {
+			t.Fatalf("%s is left", e.Name())
+		}
+	}
+}

@@ -1,0 +1,248 @@
+package meta
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cindergate/driver"
+)
+
+func open(t *testing.T, path string) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), path, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func newDB(t *testing.T) *DB {
+	t.Helper()
+	t.Parallel()
+	db := open(t, filepath.Join(t.TempDir(), "a 'strange' name?.db"))
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func (db *DB) must(t *testing.T, change func(*Tx) error) {
+	t.Helper()
+	if err := db.Write(t.Context(), change); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// full sets every field of a row that its columns hold.
+func full() *Backup {
+	name, empty := "name", ""
+	at := time.Date(2026, 11, 21, 17, 0, 0, 123456000, time.UTC)
+	return &Backup{Backup: driver.Backup{ID: "b", ProjectID: "p", UserID: "u", VolumeID: "v", SnapshotID: "s", ParentID: "parent",
+		Name: &name, Description: &empty, Status: driver.BackupAvailable, FailReason: "why", Size: 2, ObjectCount: 3,
+		Container: "c", AvailabilityZone: "nova", IsIncremental: true, EncryptionKeyID: "k", Metadata: map[string]string{"a": "ü"},
+		CreatedAt: at, UpdatedAt: at.Add(time.Second), DataTimestamp: at.Add(time.Minute)},
+		Service: "svc", ServiceMetadata: "prefix", DataBackupID: "d", Host: "h", RestoreVolumeID: "r"}
+}
+
+func TestRowsSurvive(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "meta.db")
+	db := open(t, path)
+	db.must(t, func(tx *Tx) error { return tx.PutBackup(full()) })
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = open(t, path)
+	defer func() { _ = db.Close() }()
+	got, ok := db.Backups.Get("B") // ids compare in any case
+	if !ok || !reflect.DeepEqual(got, full()) {
+		t.Fatalf("got  %+v\nwant %+v", got, full())
+	}
+	db.must(t, func(tx *Tx) error {
+		row, err := tx.Backup("b")
+		if err != nil || !reflect.DeepEqual(row, full()) {
+			t.Errorf("%+v %v", row, err)
+		}
+		return err
+	})
+}
+
+func TestRollbackShowsNothing(t *testing.T) {
+	db := newDB(t)
+	boom := errors.New("boom")
+	err := db.Write(t.Context(), func(tx *Tx) error {
+		if err := tx.PutBackup(full()); err != nil {
+			return err
+		}
+		return boom
+	})
+	if !errors.Is(err, boom) {
+		t.Fatal(err)
+	}
+	if _, ok := db.Backups.Get("b"); ok || len(db.Backups.List("p")) > 0 {
+		t.Fatal("what was rolled back shows")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	err = db.Write(ctx, func(tx *Tx) error {
+		defer cancel()
+		return tx.PutBackup(full())
+	})
+	if _, ok := db.Backups.Get("b"); ok != (err == nil) {
+		t.Fatalf("shown: %v, but %v", ok, err)
+	}
+	db.must(t, func(tx *Tx) error {
+		row, readErr := tx.Backup("b")
+		if (row != nil) != (err == nil) {
+			t.Errorf("stored: %v, but %v", row, err)
+		}
+		return readErr
+	})
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "meta.db")
+	db := open(t, path)
+	if _, err := db.writer.Exec("INSERT INTO schema_version (version) VALUES (99)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), path, time.Now); err == nil || !strings.Contains(err.Error(), "newer than this program") {
+		t.Fatal(err)
+	}
+}
+
+func TestDependents(t *testing.T) {
+	db := newDB(t)
+	child := func(id, project, parent string, deleted time.Time) func(*Tx) error {
+		return func(tx *Tx) error {
+			return tx.PutBackup(&Backup{Backup: driver.Backup{ID: id, ProjectID: project, ParentID: parent, Status: driver.BackupAvailable, CreatedAt: tx.Now}, DeletedAt: deleted})
+		}
+	}
+	has := func(id string) bool {
+		b, ok := db.Backups.Get(id)
+		if !ok {
+			t.Fatalf("no %s", id)
+		}
+		for _, listed := range db.Backups.List(b.ProjectID) {
+			if listed.ID == id && listed.HasDependents != b.HasDependents {
+				t.Fatalf("the list disagrees about %s", id)
+			}
+		}
+		return b.HasDependents
+	}
+	db.must(t, child("child", "other", "parent", time.Time{})) // imported before its parent
+	db.must(t, child("parent", "p", "", time.Time{}))
+	if !has("parent") || has("child") {
+		t.Fatal("the child does not count")
+	}
+	db.must(t, child("child", "other", "parent", time.Now()))
+	if has("parent") {
+		t.Fatal("a deleted child counts")
+	}
+	db.must(t, child("child", "other", "parent", time.Time{}))
+	db.must(t, child("child", "other", "", time.Time{}))
+	if has("parent") {
+		t.Fatal("a child that has left counts")
+	}
+}
+
+func TestClaim(t *testing.T) {
+	db := newDB(t)
+	job := func(id, lane, resource string, at time.Time) func(*Tx) error {
+		return func(tx *Tx) error {
+			return tx.PutJob(&Job{ID: id, Kind: "k", Lane: lane, Resource: resource, State: Queued, CreatedAt: at})
+		}
+	}
+	start := time.Now()
+	db.must(t, job("3", "data", "v2", start.Add(2)))
+	db.must(t, job("1", "data", "v1", start.Add(-time.Second)))
+	db.must(t, job("2", "quick", "v1", start))
+	claim := func(lane string, lease time.Duration) (id string) {
+		t.Helper()
+		db.must(t, func(tx *Tx) error {
+			j, err := tx.Claim(lane, lease)
+			if j != nil {
+				id = j.ID
+			}
+			return err
+		})
+		return id
+	}
+	for _, want := range []struct {
+		lane, id string
+		lease    time.Duration
+	}{
+		{"quick", "", time.Hour},  // its resource has an older job
+		{"data", "1", -time.Hour}, // the lease has run out at once
+		{"data", "1", time.Hour},  // so it is taken again
+		{"data", "3", time.Hour},  // the oldest that is free
+		{"data", "", time.Hour},   // none
+	} {
+		if got := claim(want.lane, want.lease); got != want.id {
+			t.Fatalf("claimed %q of %s, want %q", got, want.lane, want.id)
+		}
+	}
+	db.must(t, func(tx *Tx) error {
+		if j, err := tx.Held("1", 1); j != nil || err != nil {
+			t.Errorf("the first worker holds %+v, %v", j, err)
+		}
+		if held, err := tx.Renew("1", 1, time.Hour); held || err != nil {
+			t.Errorf("the first worker renewed: %v %v", held, err)
+		}
+		if held, err := tx.Renew("1", 2, time.Hour); !held || err != nil {
+			t.Errorf("the second worker did not renew: %v %v", held, err)
+		}
+		return tx.RemoveJob("1")
+	})
+	if got := claim("", time.Hour); got != "2" {
+		t.Fatalf("claimed %q, want 2", got)
+	}
+}
+
+// Readers see rows before or after a change, never in between, and lists that agree.
+func TestCacheRace(t *testing.T) {
+	db := newDB(t)
+	var all sync.WaitGroup
+	stop := make(chan struct{})
+	for range 2 {
+		all.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				for _, project := range []string{"p", ""} {
+					for _, b := range db.Backups.List(project) {
+						if *b.Name != b.FailReason {
+							t.Errorf("half of a change: %s %s", *b.Name, b.FailReason)
+							return
+						}
+					}
+				}
+			}
+		})
+	}
+	for i := range 100 {
+		name := strings.Repeat("x", i)
+		db.must(t, func(tx *Tx) error {
+			return tx.PutBackup(&Backup{Backup: driver.Backup{ID: "b", ProjectID: "p", Status: driver.BackupError, Name: &name, FailReason: name, CreatedAt: tx.Now}})
+		})
+		if list := db.Backups.List("p"); len(list) != 1 || *list[0].Name != name {
+			t.Fatalf("stale list %+v", list)
+		}
+	}
+	close(stop)
+	all.Wait()
+}

@@ -1,0 +1,96 @@
+package meta
+
+import "context"
+
+// AllProjects is the project id of limits that hold for projects without their own.
+const AllProjects = "*"
+
+// Use is what a project's live rows take up, by volume type where Cinder counts so.
+type Use struct {
+	Volumes, Snapshots   map[string]int // by volume type id
+	VolumeGB, SnapshotGB map[string]int // by volume type id
+	Backups, BackupGB    int
+}
+
+// Limits returns the limits that were set for a project id or [AllProjects].
+func (tx *Tx) Limits(projectID string) (map[string]int, error) {
+	return limits(tx.ctx, tx.q, projectID)
+}
+
+// Limits is [Tx.Limits] outside of a transaction.
+func (db *DB) Limits(ctx context.Context, projectID string) (map[string]int, error) {
+	return limits(ctx, db.reader, projectID)
+}
+
+func limits(ctx context.Context, q querier, projectID string) (map[string]int, error) {
+	rows, err := quotas.find(ctx, q, "WHERE project_id = $1", projectID)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]int, len(rows))
+	for _, row := range rows {
+		found[row.Resource] = row.Limit
+	}
+	return found, nil
+}
+
+// SetLimit sets one limit.
+func (tx *Tx) SetLimit(projectID, resource string, limit int) error {
+	return quotas.put(tx.ctx, tx.q, &Quota{projectID + "/" + resource, projectID, resource, limit})
+}
+
+// ResetLimits removes what was set for a project.
+func (tx *Tx) ResetLimits(projectID string) error {
+	_, err := tx.q.ExecContext(tx.ctx, "DELETE FROM quotas WHERE project_id = $1", projectID)
+	return err
+}
+
+// RenameLimits moves limits to another resource name.
+func (tx *Tx) RenameLimits(from, to string) error {
+	_, err := tx.q.ExecContext(tx.ctx,
+		"UPDATE quotas SET resource = $2, id = project_id || '/' || $2 WHERE resource = $1", from, to)
+	return err
+}
+
+// Use counts what a project uses.
+func (tx *Tx) Use(projectID string) (Use, error) { return use(tx.ctx, tx.q, projectID) }
+
+// Use is [Tx.Use] outside of a transaction.
+func (db *DB) Use(ctx context.Context, projectID string) (Use, error) {
+	return use(ctx, db.reader, projectID)
+}
+
+func use(ctx context.Context, q querier, projectID string) (Use, error) {
+	u := Use{map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}, 0, 0}
+	count := func(statement string, each func(typeID string, n, gb int)) error {
+		rows, err := q.QueryContext(ctx, statement, projectID)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var typeID string
+			var n, gb int
+			if err := rows.Scan(&typeID, &n, &gb); err != nil {
+				return err
+			}
+			each(typeID, n, gb)
+		}
+		return rows.Err()
+	}
+	err := count(`SELECT COALESCE(volume_type_id, ''), COUNT(*), COALESCE(SUM(size), 0)
+		FROM volumes WHERE project_id = $1 GROUP BY volume_type_id`,
+		func(t string, n, gb int) { u.Volumes[t], u.VolumeGB[t] = n, gb })
+	if err != nil {
+		return Use{}, err
+	}
+	err = count(`SELECT COALESCE(volume_type_id, ''), COUNT(*), COALESCE(SUM(volume_size), 0)
+		FROM snapshots WHERE project_id = $1 GROUP BY volume_type_id`,
+		func(t string, n, gb int) { u.Snapshots[t], u.SnapshotGB[t] = n, gb })
+	if err != nil {
+		return Use{}, err
+	}
+	err = count("SELECT '', COUNT(*), COALESCE(SUM(size), 0) FROM backups WHERE project_id = $1 AND deleted_at IS NULL",
+		func(_ string, n, gb int) { u.Backups, u.BackupGB = n, gb })
+	return u, err
+}

@@ -1,0 +1,144 @@
+package meta
+
+// migrations are applied in order, each in one transaction, and never changed
+// once released: a new version is a new entry. They are the SQL that SQLite and
+// PostgreSQL have in common; times are unix microseconds, documents are JSON text.
+var migrations = []string{
+	`CREATE TABLE backups (
+		id TEXT PRIMARY KEY,
+		project_id TEXT NOT NULL,
+		user_id TEXT,
+		volume_id TEXT NOT NULL,
+		snapshot_id TEXT,
+		parent_id TEXT,
+		display_name TEXT,
+		display_description TEXT,
+		status TEXT NOT NULL,
+		fail_reason TEXT,
+		size INTEGER NOT NULL,
+		object_count INTEGER NOT NULL,
+		container TEXT,
+		availability_zone TEXT,
+		encryption_key_id TEXT,
+		metadata TEXT NOT NULL,
+		service TEXT,
+		service_metadata TEXT,
+		data_backup_id TEXT,
+		host TEXT,
+		restore_volume_id TEXT,
+		created_at BIGINT NOT NULL,
+		updated_at BIGINT,
+		data_timestamp BIGINT,
+		deleted_at BIGINT
+	);
+	CREATE INDEX backups_by_project ON backups (project_id, deleted_at);
+	CREATE INDEX backups_by_volume ON backups (volume_id);
+	CREATE INDEX backups_by_parent ON backups (parent_id);
+	CREATE INDEX backups_by_data ON backups (container, service_metadata);
+
+	CREATE TABLE volumes (
+		id TEXT PRIMARY KEY,
+		project_id TEXT NOT NULL,
+		user_id TEXT,
+		display_name TEXT,
+		display_description TEXT,
+		status TEXT NOT NULL,
+		previous_status TEXT,
+		size INTEGER NOT NULL,
+		availability_zone TEXT,
+		volume_type_id TEXT,
+		snapshot_id TEXT,
+		source_volid TEXT,
+		bootable BOOLEAN NOT NULL,
+		multiattach BOOLEAN NOT NULL,
+		attach_status TEXT NOT NULL,
+		migration_status TEXT,
+		host TEXT,
+		group_id TEXT,
+		metadata TEXT NOT NULL,
+		admin_metadata TEXT NOT NULL,
+		image_metadata TEXT NOT NULL,
+		attachments TEXT NOT NULL,
+		created_at BIGINT NOT NULL,
+		updated_at BIGINT,
+		launched_at BIGINT
+	);
+	CREATE INDEX volumes_by_project ON volumes (project_id);
+	CREATE INDEX volumes_by_type ON volumes (volume_type_id);
+
+	CREATE TABLE snapshots (
+		id TEXT PRIMARY KEY,
+		project_id TEXT NOT NULL,
+		user_id TEXT,
+		volume_id TEXT NOT NULL REFERENCES volumes (id),
+		display_name TEXT,
+		display_description TEXT,
+		status TEXT NOT NULL,
+		progress TEXT,
+		volume_size INTEGER NOT NULL,
+		volume_type_id TEXT,
+		metadata TEXT NOT NULL,
+		created_at BIGINT NOT NULL,
+		updated_at BIGINT
+	);
+	CREATE INDEX snapshots_by_project ON snapshots (project_id);
+	CREATE INDEX snapshots_by_volume ON snapshots (volume_id);
+
+	CREATE TABLE volume_types (
+		id TEXT PRIMARY KEY,
+		name TEXT NOT NULL UNIQUE,
+		description TEXT,
+		is_public BOOLEAN NOT NULL,
+		extra_specs TEXT NOT NULL,
+		qos_specs_id TEXT,
+		projects TEXT NOT NULL,
+		created_at BIGINT NOT NULL,
+		updated_at BIGINT
+	);
+
+	CREATE TABLE quotas (
+		id TEXT PRIMARY KEY,
+		project_id TEXT NOT NULL,
+		resource TEXT NOT NULL,
+		hard_limit INTEGER NOT NULL,
+		UNIQUE (project_id, resource)
+	);
+
+	CREATE TABLE messages (
+		id TEXT PRIMARY KEY,
+		project_id TEXT NOT NULL,
+		event_id TEXT NOT NULL,
+		user_message TEXT NOT NULL,
+		message_level TEXT NOT NULL,
+		request_id TEXT,
+		resource_type TEXT,
+		resource_uuid TEXT,
+		created_at BIGINT NOT NULL,
+		expires_at BIGINT NOT NULL
+	);
+	CREATE INDEX messages_by_project ON messages (project_id);
+
+	CREATE TABLE jobs (
+		id TEXT PRIMARY KEY,
+		kind TEXT NOT NULL,
+		lane TEXT NOT NULL,
+		backup_id TEXT,
+		volume_id TEXT,
+		snapshot_id TEXT,
+		resource TEXT NOT NULL,
+		state TEXT NOT NULL,
+		attempts INTEGER NOT NULL,
+		released INTEGER NOT NULL,
+		lease_until BIGINT NOT NULL,
+		created_at BIGINT NOT NULL,
+		project_id TEXT,
+		user_id TEXT,
+		request_id TEXT,
+		arguments TEXT NOT NULL
+	);
+	CREATE INDEX jobs_by_state ON jobs (state, created_at, id);
+	CREATE INDEX jobs_by_resource ON jobs (resource);
+	CREATE INDEX jobs_by_backup ON jobs (backup_id);
+	CREATE INDEX jobs_by_volume ON jobs (volume_id);
+	CREATE INDEX jobs_by_snapshot ON jobs (snapshot_id);`,
+}

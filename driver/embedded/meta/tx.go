@@ -1,0 +1,223 @@
+package meta
+
+import (
+	"context"
+	"time"
+)
+
+// Tx is one transaction. It lives no longer than the call of [DB.Write] whose
+// context it carries. Rows that it returns are the caller's to change.
+type Tx struct {
+	Now time.Time // of the transaction, in UTC, whole microseconds
+
+	ctx       context.Context
+	db        *DB
+	q         querier
+	committed []func() // what shows the changes to readers
+}
+
+// AfterCommit runs f once the transaction is durable and before Write returns.
+func (tx *Tx) AfterCommit(f func()) { tx.committed = append(tx.committed, f) }
+
+// Backup returns a live backup of any project, nil if there is none.
+func (tx *Tx) Backup(id string) (*Backup, error) {
+	b, err := tx.AnyBackup(id)
+	if b != nil && !b.DeletedAt.IsZero() {
+		return nil, err
+	}
+	return b, err
+}
+
+// AnyBackup returns a backup even if it is deleted.
+func (tx *Tx) AnyBackup(id string) (*Backup, error) {
+	b, err := backups.get(tx.ctx, tx.q, id)
+	if b != nil {
+		b.IsIncremental = b.ParentID != ""
+	}
+	return b, err
+}
+
+// BackupsOfVolume returns the live backups that a project has of a volume.
+func (tx *Tx) BackupsOfVolume(projectID, volumeID string) ([]*Backup, error) {
+	return backups.find(tx.ctx, tx.q, "WHERE volume_id = $1 AND project_id = $2 AND deleted_at IS NULL", volumeID, projectID)
+}
+
+// Children returns the live backups, of any project, whose parent is the backup.
+func (tx *Tx) Children(backupID string) ([]*Backup, error) {
+	return backups.find(tx.ctx, tx.q, "WHERE parent_id = $1 AND deleted_at IS NULL", backupID)
+}
+
+// Sharers returns the live backups whose objects have the container and prefix.
+func (tx *Tx) Sharers(container, prefix string) ([]*Backup, error) {
+	return backups.find(tx.ctx, tx.q, "WHERE container = $1 AND service_metadata = $2 AND deleted_at IS NULL", container, prefix)
+}
+
+// BackupsIn returns the live backups that have one of the statuses.
+func (tx *Tx) BackupsIn(statuses ...string) ([]*Backup, error) {
+	return inStatus(tx, &backups, " AND deleted_at IS NULL", statuses)
+}
+
+// PutBackup inserts or replaces a backup.
+func (tx *Tx) PutBackup(b *Backup) error {
+	b.IsIncremental = b.ParentID != ""
+	notNil(&b.Metadata)
+	if err := backups.put(tx.ctx, tx.q, b); err != nil {
+		return err
+	}
+	row := *b
+	tx.AfterCommit(func() {
+		if row.DeletedAt.IsZero() {
+			tx.db.Backups.put(&row)
+		} else {
+			tx.db.Backups.remove(row.ID)
+		}
+	})
+	return nil
+}
+
+// TouchBackup is PutBackup with updated_at set to now.
+func (tx *Tx) TouchBackup(b *Backup) error {
+	b.UpdatedAt = tx.Now
+	return tx.PutBackup(b)
+}
+
+// Volume returns a volume of any project, nil if there is none.
+func (tx *Tx) Volume(id string) (*Volume, error) { return volumes.get(tx.ctx, tx.q, id) }
+
+// VolumesIn returns the volumes that have one of the statuses.
+func (tx *Tx) VolumesIn(statuses ...string) ([]*Volume, error) {
+	return inStatus(tx, &volumes, "", statuses)
+}
+
+// VolumesOfType counts the volumes that have the type.
+func (tx *Tx) VolumesOfType(typeID string) (int, error) {
+	rows, err := volumes.find(tx.ctx, tx.q, "WHERE volume_type_id = $1", typeID)
+	return len(rows), err
+}
+
+// PutVolume inserts or replaces a volume.
+func (tx *Tx) PutVolume(v *Volume) error {
+	notNil(&v.Metadata)
+	if err := volumes.put(tx.ctx, tx.q, v); err != nil {
+		return err
+	}
+	row := *v
+	tx.AfterCommit(func() { tx.db.Volumes.put(&row) })
+	return nil
+}
+
+// TouchVolume is PutVolume with updated_at set to now.
+func (tx *Tx) TouchVolume(v *Volume) error {
+	v.UpdatedAt = tx.Now
+	return tx.PutVolume(v)
+}
+
+// RemoveVolume deletes a volume's row; it must have no snapshots.
+func (tx *Tx) RemoveVolume(id string) error {
+	tx.AfterCommit(func() { tx.db.Volumes.remove(id) })
+	return volumes.remove(tx.ctx, tx.q, id)
+}
+
+// Snapshot returns a snapshot of any project, nil if there is none.
+func (tx *Tx) Snapshot(id string) (*Snapshot, error) { return snapshots.get(tx.ctx, tx.q, id) }
+
+// SnapshotsOf returns a volume's snapshots, newest first.
+func (tx *Tx) SnapshotsOf(volumeID string) ([]*Snapshot, error) {
+	return snapshots.find(tx.ctx, tx.q, "WHERE volume_id = $1 ORDER BY created_at DESC, id DESC", volumeID)
+}
+
+// SnapshotsIn returns the snapshots that have one of the statuses.
+func (tx *Tx) SnapshotsIn(statuses ...string) ([]*Snapshot, error) {
+	return inStatus(tx, &snapshots, "", statuses)
+}
+
+// PutSnapshot inserts or replaces a snapshot.
+func (tx *Tx) PutSnapshot(s *Snapshot) error {
+	notNil(&s.Metadata)
+	if err := snapshots.put(tx.ctx, tx.q, s); err != nil {
+		return err
+	}
+	row := *s
+	tx.AfterCommit(func() { tx.db.Snapshots.put(&row) })
+	return nil
+}
+
+// TouchSnapshot is PutSnapshot with updated_at set to now.
+func (tx *Tx) TouchSnapshot(s *Snapshot) error {
+	s.UpdatedAt = tx.Now
+	return tx.PutSnapshot(s)
+}
+
+// RemoveSnapshot deletes a snapshot's row.
+func (tx *Tx) RemoveSnapshot(id string) error {
+	tx.AfterCommit(func() { tx.db.Snapshots.remove(id) })
+	return snapshots.remove(tx.ctx, tx.q, id)
+}
+
+// VolumeTypes returns all volume types, oldest first.
+func (tx *Tx) VolumeTypes() ([]*VolumeType, error) {
+	return volumeTypes.find(tx.ctx, tx.q, "ORDER BY created_at, id")
+}
+
+// VolumeType returns a volume type by its id, nil if there is none.
+func (tx *Tx) VolumeType(id string) (*VolumeType, error) { return volumeTypes.get(tx.ctx, tx.q, id) }
+
+// PutVolumeType inserts or replaces a volume type.
+func (tx *Tx) PutVolumeType(t *VolumeType) error {
+	if err := volumeTypes.put(tx.ctx, tx.q, t); err != nil {
+		return err
+	}
+	row := *t
+	tx.AfterCommit(func() { tx.db.Types.put(&row) })
+	return nil
+}
+
+// RemoveVolumeType deletes a volume type.
+func (tx *Tx) RemoveVolumeType(id string) error {
+	tx.AfterCommit(func() { tx.db.Types.remove(id) })
+	return volumeTypes.remove(tx.ctx, tx.q, id)
+}
+
+// PutMessage inserts a message.
+func (tx *Tx) PutMessage(m *Message) error { return messages.put(tx.ctx, tx.q, m) }
+
+// RemoveMessage deletes a message.
+func (tx *Tx) RemoveMessage(id string) error { return messages.remove(tx.ctx, tx.q, id) }
+
+// ExpireMessages deletes the messages that are guaranteed no longer.
+func (tx *Tx) ExpireMessages() error {
+	_, err := tx.q.ExecContext(tx.ctx, "DELETE FROM messages WHERE expires_at < $1", tx.Now.UnixMicro())
+	return err
+}
+
+// Messages returns the messages of a project, or of all for "".
+func (db *DB) Messages(ctx context.Context, projectID string) ([]*Message, error) {
+	if projectID == "" {
+		return messages.find(ctx, db.reader, "")
+	}
+	return messages.find(ctx, db.reader, "WHERE project_id = $1", projectID)
+}
+
+// Message returns a message, nil if there is none.
+func (db *DB) Message(ctx context.Context, id string) (*Message, error) {
+	return messages.get(ctx, db.reader, id)
+}
+
+// notNil makes metadata that was not given empty: on the wire it is {}, not null.
+func notNil(metadata *map[string]string) {
+	if *metadata == nil {
+		*metadata = map[string]string{}
+	}
+}
+
+func inStatus[T any](tx *Tx, t *table[T], and string, statuses []string) ([]*T, error) {
+	var all []*T
+	for _, status := range statuses {
+		rows, err := t.find(tx.ctx, tx.q, "WHERE status = $1"+and, status)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+	}
+	return all, nil
+}

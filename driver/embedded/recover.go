@@ -1,0 +1,163 @@
+package embedded
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/meta"
+)
+
+// recover makes the state true after a crash: jobs that ran are queued again, for
+// no other process has the data directory, and whatever is in a passing status
+// without a job gets the one that Cinder gives it at a restart
+// (cinder/backup/manager.py _cleanup_incomplete_backup_operations).
+func (d *Driver) recover(ctx context.Context) error {
+	err := d.db.Write(ctx, func(tx *meta.Tx) error {
+		if err := d.ensureDefaultType(tx); err != nil {
+			return err
+		}
+		if err := tx.RequeueAll(); err != nil {
+			return err
+		}
+		for _, settle := range []func(*meta.Tx) error{d.recoverBackups, d.recoverVolumes, d.recoverSnapshots} {
+			if err := settle(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return d.removeStrays()
+}
+
+func (d *Driver) recoverBackups(tx *meta.Tx) error {
+	backups, err := tx.BackupsIn(string(driver.BackupCreating), string(driver.BackupRestoring), string(driver.BackupDeleting))
+	if err != nil {
+		return err
+	}
+	for _, b := range backups {
+		jobs, err := tx.JobsOfBackup(b.ID)
+		if err != nil {
+			return err
+		}
+		if len(jobs) > 0 {
+			continue
+		}
+		switch b.Status {
+		case driver.BackupCreating:
+			b.Status, b.FailReason = driver.BackupError, "incomplete backup reset on manager restart"
+		case driver.BackupRestoring:
+			b.Status = driver.BackupAvailable
+		case driver.BackupDeleting:
+			if err := d.startDelete(tx, driver.Caller{ProjectID: b.ProjectID, UserID: b.UserID}, b); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := tx.TouchBackup(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Driver) recoverVolumes(tx *meta.Tx) error {
+	volumes, err := tx.VolumesIn(creating, backingUp, restoringBack, reverting, deleting)
+	if err != nil {
+		return err
+	}
+	for _, v := range volumes {
+		jobs, err := tx.JobsOfVolume(v.ID)
+		if err != nil {
+			return err
+		}
+		if len(jobs) > 0 {
+			continue
+		}
+		switch v.Status {
+		case backingUp:
+			v.Status = v.PreviousStatus
+			if v.Status != inUse {
+				v.Status = available
+			}
+		case restoringBack:
+			v.Status = errorRestoring
+		case deleting:
+			v.Status = errorDeleting
+		default:
+			v.Status = failed
+		}
+		v.PreviousStatus = ""
+		if err := tx.TouchVolume(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Driver) recoverSnapshots(tx *meta.Tx) error {
+	snapshots, err := tx.SnapshotsIn(creating, backingUp, restoring, deleting)
+	if err != nil {
+		return err
+	}
+	for _, s := range snapshots {
+		jobs, err := tx.JobsOfSnapshot(s.ID)
+		if err != nil {
+			return err
+		}
+		more, err := tx.JobsOfVolume(s.VolumeID) // a cascading delete
+		if err != nil {
+			return err
+		}
+		if len(jobs)+len(more) > 0 {
+			continue
+		}
+		switch s.Status {
+		case backingUp, restoring:
+			s.Status = available
+		case deleting:
+			s.Status = errorDeleting
+		default:
+			s.Status = failed
+		}
+		if err := tx.TouchSnapshot(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeStrays deletes files that have no row: a request that was not committed
+// made them.
+func (d *Driver) removeStrays() error {
+	for _, kind := range []struct {
+		dir, prefix string
+		known       func(id string) bool
+	}{
+		{"volumes", "volume-", func(id string) bool { _, ok := d.db.Volumes.Get(id); return ok }},
+		{"snapshots", "snapshot-", func(id string) bool { _, ok := d.db.Snapshots.Get(id); return ok }},
+	} {
+		entries, err := os.ReadDir(filepath.Join(d.files.dir, kind.dir))
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			id, ok := strings.CutPrefix(e.Name(), kind.prefix)
+			if !ok || kind.known(id) {
+				continue
+			}
+			d.log.Warn("removing a file without a row", zap.String("file", e.Name()))
+			if err := remove(filepath.Join(d.files.dir, kind.dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package embedded
+
+import (
+	"context"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/meta"
+)
+
+// RestoreBackup accepts a restore (cinder/backup/api.py restore).
+func (d *Driver) RestoreBackup(ctx context.Context, who driver.Caller, backupID string, to driver.RestoreTarget) (driver.Restore, error) {
+	if _, err := d.GetBackup(ctx, who, backupID); err != nil {
+		return driver.Restore{}, err
+	}
+	var restore driver.Restore
+	var file string // of the new volume
+	err := d.write(ctx, func(tx *meta.Tx) error {
+		b, err := d.ownBackup(tx, who, backupID)
+		if err != nil {
+			return err
+		}
+		if b.Status != driver.BackupAvailable {
+			return driver.InvalidBackup("Backup status must be available")
+		}
+		var v *meta.Volume
+		id, existing := to.VolumeID()
+		if existing {
+			v, err = d.targetVolume(tx, who, id, b.Size)
+		} else {
+			v, err = d.newTarget(tx, who, b, to)
+		}
+		if err != nil {
+			return err
+		}
+		restore = driver.Restore{BackupID: b.ID, VolumeID: v.ID}
+		if v.Name != nil {
+			restore.VolumeName = *v.Name
+		}
+		b.Status, b.RestoreVolumeID = driver.BackupRestoring, v.ID
+		if err := tx.TouchBackup(b); err != nil {
+			return err
+		}
+		j := d.job(who, restoreJob, v.ID, arguments{Previous: v.PreviousStatus})
+		j.BackupID, j.VolumeID = b.ID, v.ID
+		if err := d.enqueue(tx, j); err != nil || existing {
+			return err
+		}
+		file = d.files.volume(v.ID)
+		return blank(file, v.Size)
+	})
+	if err != nil {
+		if file != "" {
+			_ = remove(file)
+		}
+		return driver.Restore{}, err
+	}
+	return restore, nil
+}
+
+func (d *Driver) targetVolume(tx *meta.Tx, who driver.Caller, id string, size int) (*meta.Volume, error) {
+	v, err := d.ownVolume(tx, who, id)
+	if err != nil {
+		return nil, err
+	}
+	if v.Status != available {
+		return nil, driver.InvalidVolume("Volume to be restored to must be available")
+	}
+	if size > v.Size {
+		return nil, driver.InvalidVolume("volume size %d is too small to restore backup of size %d.", v.Size, size)
+	}
+	v.Status, v.PreviousStatus = restoringBack, available
+	return v, tx.TouchVolume(v)
+}
+
+func (d *Driver) newTarget(tx *meta.Tx, who driver.Caller, b *meta.Backup, to driver.RestoreTarget) (*meta.Volume, error) {
+	name, ok := to.NewName()
+	if !ok {
+		name = "restore_backup_" + b.ID
+	}
+	description := "auto-created_from_restore_from_backup"
+	typ, err := d.volumeType(tx, who, "")
+	if err != nil {
+		return nil, err
+	}
+	if err := d.checkVolumeQuota(tx, who.ProjectID, typ, b.Size, plain); err != nil {
+		return nil, err
+	}
+	v := d.newVolume(tx, who, typ, b.Size)
+	v.Name, v.Description = &name, &description
+	v.Status, v.PreviousStatus = restoringBack, creating
+	return v, tx.PutVolume(v)
+}

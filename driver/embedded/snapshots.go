@@ -1,0 +1,146 @@
+package embedded
+
+import (
+	"context"
+	"strings"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/meta"
+)
+
+// GetSnapshot returns one snapshot. Its maps must not be changed.
+func (d *Driver) GetSnapshot(_ context.Context, who driver.Caller, snapshotID string) (driver.Snapshot, error) {
+	s, ok := d.db.Snapshots.Get(snapshotID)
+	if !ok || !who.Owns(s.ProjectID) {
+		return driver.Snapshot{}, driver.SnapshotNotFound(snapshotID)
+	}
+	return s.Snapshot, nil
+}
+
+// ListSnapshots returns one page of snapshots. Their maps must not be changed.
+func (d *Driver) ListSnapshots(_ context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Snapshot], error) {
+	return list(d.db.Snapshots, who, q, driver.SnapshotColumns, driver.SnapshotNotFound)
+}
+
+// ownSnapshot returns a snapshot that the caller may see.
+func (d *Driver) ownSnapshot(tx *meta.Tx, who driver.Caller, id string) (*meta.Snapshot, error) {
+	s, err := tx.Snapshot(id)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil || !who.Owns(s.ProjectID) {
+		return nil, driver.SnapshotNotFound(id)
+	}
+	return s, nil
+}
+
+// CreateSnapshot accepts a snapshot (cinder/volume/api.py create_snapshot_in_db).
+func (d *Driver) CreateSnapshot(ctx context.Context, who driver.Caller, spec driver.SnapshotSpec) (driver.Snapshot, error) {
+	var s *meta.Snapshot
+	err := d.write(ctx, func(tx *meta.Tx) error {
+		v, err := d.ownVolume(tx, who, spec.VolumeID)
+		if err != nil {
+			return err
+		}
+		valid := available
+		if spec.Force {
+			valid = "available, in-use"
+		}
+		if v.Status != available && (!spec.Force || v.Status != inUse) {
+			return driver.InvalidVolume("Volume %s status must be %s, but current status is: %s.", v.ID, valid, v.Status)
+		}
+		t, err := d.ownType(tx, v)
+		if err != nil {
+			return err
+		}
+		if err := d.checkSnapshotQuota(tx, who.ProjectID, t, v.Size); err != nil {
+			return err
+		}
+		metadata := spec.Metadata
+		if metadata == nil {
+			metadata = map[string]string{}
+		}
+		s = &meta.Snapshot{Snapshot: driver.Snapshot{
+			ID: d.o.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, VolumeID: v.ID, Name: spec.Name,
+			Description: spec.Description, Status: creating, Progress: "0%", Size: v.Size,
+			VolumeTypeID: v.VolumeTypeID, Metadata: metadata, CreatedAt: tx.Now,
+		}}
+		if err := tx.PutSnapshot(s); err != nil {
+			return err
+		}
+		// The volume's own jobs wait: a restore that is accepted meanwhile must not
+		// change what is copied.
+		j := d.job(who, snapshotJob, v.ID, arguments{Source: volumeFile(v.ID)})
+		j.SnapshotID, j.VolumeID = s.ID, v.ID
+		return d.enqueue(tx, j)
+	})
+	if err != nil {
+		return driver.Snapshot{}, err
+	}
+	return s.Snapshot, nil
+}
+
+// UpdateSnapshot renames and describes a snapshot.
+func (d *Driver) UpdateSnapshot(ctx context.Context, who driver.Caller, snapshotID string, patch driver.SnapshotPatch) (driver.Snapshot, error) {
+	var s *meta.Snapshot
+	err := d.write(ctx, func(tx *meta.Tx) (err error) {
+		if s, err = d.ownSnapshot(tx, who, snapshotID); err != nil {
+			return err
+		}
+		if patch.Name.Set {
+			s.Name = patch.Name.Value
+		}
+		if patch.Description.Set {
+			s.Description = patch.Description.Value
+		}
+		if patch.Metadata.Set {
+			s.Metadata, err = changed(s.Metadata, patch.Metadata.Value, func(key string) error {
+				return driver.Errorf(driver.NotFound, "Snapshot %s has no metadata with key %s.", s.ID, key)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return tx.TouchSnapshot(s)
+	})
+	if err != nil {
+		return driver.Snapshot{}, err
+	}
+	return s.Snapshot, nil
+}
+
+// DeleteSnapshot accepts a delete (cinder/volume/api.py delete_snapshot).
+func (d *Driver) DeleteSnapshot(ctx context.Context, who driver.Caller, snapshotID string, force bool) error {
+	return d.write(ctx, func(tx *meta.Tx) error {
+		s, err := d.ownSnapshot(tx, who, snapshotID)
+		if err != nil {
+			return err
+		}
+		if !force && s.Status != available && s.Status != failed {
+			return driver.InvalidSnapshot("Snapshot status must be available or error and must not be part of a group.")
+		}
+		s.Status = deleting
+		if err := tx.TouchSnapshot(s); err != nil {
+			return err
+		}
+		// After the jobs that read it.
+		j := d.job(who, deleteSnapshotJob, s.ID, arguments{})
+		j.SnapshotID = s.ID
+		return d.enqueue(tx, j)
+	})
+}
+
+// ResetSnapshotStatus sets the status and, if not "", the progress.
+func (d *Driver) ResetSnapshotStatus(ctx context.Context, who driver.Caller, snapshotID, status, progress string) error {
+	return d.write(ctx, func(tx *meta.Tx) error {
+		s, err := d.ownSnapshot(tx, who, snapshotID)
+		if err != nil {
+			return err
+		}
+		s.Status = strings.ToLower(status)
+		if progress != "" {
+			s.Progress = progress
+		}
+		return tx.TouchSnapshot(s)
+	})
+}

@@ -1,0 +1,21 @@
+//go:build !linux
+
+package sparse
+
+import (
+	"errors"
+	"os"
+)
+
+// NextData returns the first range within [off, end) of f that is not a hole;
+// (end, end) if there is none. Where the file system does not know, all is
+// data. It moves f's file position.
+func NextData(_ *os.File, off, end int64) (start, stop int64) { return off, end }
+
+// Punch makes n bytes of f at off a hole, which reads as zeroes. The size of f
+// stays. An error says that f may be as it was.
+func Punch(*os.File, int64, int64) error { return errors.ErrUnsupported }
+
+func reflink(_, _ *os.File) error { return errors.ErrUnsupported }
+
+func copyRange(to, from *os.File, off, n int64) (int64, error) { return copyPlain(to, from, off, n) }

@@ -1,0 +1,26 @@
+package embedded
+
+// Statuses of volumes and snapshots (cinder/objects/fields.py VolumeStatus and
+// SnapshotStatus); those of backups are in package driver.
+const (
+	creating       = "creating"
+	available      = "available"
+	deleting       = "deleting"
+	inUse          = "in-use"
+	backingUp      = "backing-up"
+	restoring      = "restoring"
+	restoringBack  = "restoring-backup"
+	reverting      = "reverting"
+	attaching      = "attaching"
+	detaching      = "detaching"
+	maintenance    = "maintenance"
+	uploading      = "uploading"
+	failed         = "error"
+	errorRestoring = "error_restoring"
+	errorExtending = "error_extending"
+	errorManaging  = "error_managing"
+	errorDeleting  = "error_deleting"
+
+	attached = "attached"
+	detached = "detached"
+)

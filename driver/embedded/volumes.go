@@ -1,0 +1,351 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/meta"
+)
+
+// GetVolume returns one volume. Its maps must not be changed.
+func (d *Driver) GetVolume(_ context.Context, who driver.Caller, volumeID string) (driver.Volume, error) {
+	v, ok := d.db.Volumes.Get(volumeID)
+	if !ok || !who.Owns(v.ProjectID) {
+		return driver.Volume{}, driver.VolumeNotFound(volumeID)
+	}
+	return d.viewVolume(v), nil
+}
+
+// ListVolumes returns one page of volumes. Their maps must not be changed.
+func (d *Driver) ListVolumes(_ context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Volume], error) {
+	page, err := list(d.db.Volumes, who, q, driver.VolumeColumns, driver.VolumeNotFound)
+	for i := range page.Items {
+		page.Items[i].VolumeType = d.typeName(page.Items[i].VolumeTypeID)
+	}
+	return page, err
+}
+
+// viewVolume adds the name of the volume's type, which may have changed since.
+func (d *Driver) viewVolume(v *meta.Volume) driver.Volume {
+	view := v.Volume
+	view.VolumeType = d.typeName(v.VolumeTypeID)
+	return view
+}
+
+func (d *Driver) typeName(id string) string {
+	if t, ok := d.db.Types.Get(id); ok {
+		return t.Name
+	}
+	return ""
+}
+
+// ownVolume returns a volume that the caller may see.
+func (d *Driver) ownVolume(tx *meta.Tx, who driver.Caller, id string) (*meta.Volume, error) {
+	v, err := tx.Volume(id)
+	if err != nil {
+		return nil, err
+	}
+	if v == nil || !who.Owns(v.ProjectID) {
+		return nil, driver.VolumeNotFound(id)
+	}
+	return v, nil
+}
+
+// newVolume is a blank, available volume of the caller.
+func (d *Driver) newVolume(tx *meta.Tx, who driver.Caller, t *meta.VolumeType, sizeGiB int) *meta.Volume {
+	return &meta.Volume{Volume: driver.Volume{
+		ID: d.o.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, Status: available, Size: sizeGiB,
+		AvailabilityZone: d.o.AvailabilityZone, VolumeTypeID: t.ID, AttachStatus: detached, Host: d.pool(),
+		Multiattach: t.ExtraSpecs["multiattach"] == "<is> True",
+		Metadata:    map[string]string{}, CreatedAt: tx.Now,
+	}}
+}
+
+// source is what a new volume is made from; at most one field is set.
+type source struct {
+	snapshot *meta.Snapshot
+	volume   *meta.Volume
+	backup   *meta.Backup
+}
+
+// CreateVolume makes a volume. A blank one is available at once, though the answer
+// says creating, as Cinder's does; one with a source is filled by a job. Checks and
+// texts are those of cinder/volume/flows/api/create_volume.py.
+func (d *Driver) CreateVolume(ctx context.Context, who driver.Caller, spec driver.VolumeSpec) (driver.Volume, error) {
+	var v *meta.Volume
+	err := d.write(ctx, func(tx *meta.Tx) error {
+		from, err := d.source(tx, who, spec)
+		if err != nil {
+			return err
+		}
+		size, err := from.size(spec.Size)
+		if err != nil {
+			return err
+		}
+		t, err := d.typeOf(tx, who, spec.VolumeType, from)
+		if err != nil {
+			return err
+		}
+		if err := checkTypeSize(t, size); err != nil {
+			return err
+		}
+		if zone := spec.AvailabilityZone; zone != "" && zone != d.o.AvailabilityZone {
+			return driver.Errorf(driver.InvalidInput, "Availability zone '%s' is invalid.", zone)
+		}
+		if err := d.checkVolumeQuota(tx, who.ProjectID, t, size, prefixed); err != nil {
+			return err
+		}
+		v = d.newVolume(tx, who, t, size)
+		v.Name, v.Description, v.GroupID = spec.Name, spec.Description, spec.GroupID
+		v.Multiattach = v.Multiattach || spec.Multiattach
+		if spec.Metadata != nil {
+			v.Metadata = maps.Clone(spec.Metadata)
+		}
+		return d.startVolume(tx, who, v, from)
+	})
+	if err != nil {
+		if v != nil {
+			_ = remove(d.files.volume(v.ID))
+		}
+		return driver.Volume{}, err
+	}
+	view := d.viewVolume(v)
+	view.Status = creating
+	return view, nil
+}
+
+// startVolume stores the new row and makes the file, or inserts the job that does.
+func (d *Driver) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, from source) error {
+	var j *meta.Job
+	switch {
+	case from.backup != nil:
+		j = d.job(who, restoreJob, v.ID, arguments{Previous: creating, New: true})
+		j.BackupID, j.VolumeID = from.backup.ID, v.ID
+	case from.snapshot != nil:
+		v.SnapshotID = from.snapshot.ID
+		j = d.job(who, copyVolumeJob, from.snapshot.ID, arguments{Source: snapshotFile(from.snapshot.ID)})
+		j.VolumeID, j.SnapshotID = v.ID, from.snapshot.ID
+		// A snapshot knows its volume's image as Cinder's does.
+		origin, err := tx.Volume(from.snapshot.VolumeID)
+		if err != nil {
+			return err
+		}
+		inheritImage(v, origin)
+	case from.volume != nil:
+		v.SourceVolumeID = from.volume.ID
+		j = d.job(who, copyVolumeJob, from.volume.ID, arguments{Source: volumeFile(from.volume.ID)})
+		j.VolumeID = v.ID
+		inheritImage(v, from.volume)
+	default:
+		row := *v
+		row.LaunchedAt, row.UpdatedAt = tx.Now, tx.Now
+		if err := tx.PutVolume(&row); err != nil {
+			return err
+		}
+		return blank(d.files.volume(v.ID), v.Size)
+	}
+	v.Status = creating
+	if err := tx.PutVolume(v); err != nil {
+		return err
+	}
+	return d.enqueue(tx, j)
+}
+
+func inheritImage(v, from *meta.Volume) {
+	if from != nil {
+		v.Bootable, v.ImageMetadata = from.Bootable, from.ImageMetadata
+	}
+}
+
+func (d *Driver) source(tx *meta.Tx, who driver.Caller, spec driver.VolumeSpec) (from source, err error) {
+	const wrongStatus = "Originating %s status must be one of '%s' values"
+	switch {
+	case spec.SnapshotID != "":
+		if from.snapshot, err = d.ownSnapshot(tx, who, spec.SnapshotID); err == nil && from.snapshot.Status != available {
+			err = driver.InvalidSnapshot(wrongStatus, "snapshot", available)
+		}
+	case spec.SourceVolumeID != "":
+		if from.volume, err = d.ownVolume(tx, who, spec.SourceVolumeID); err == nil &&
+			from.volume.Status != available && from.volume.Status != inUse {
+			err = driver.InvalidVolume(wrongStatus, "source volume", "available, in-use")
+		}
+	case spec.BackupID != "":
+		if from.backup, err = d.ownBackup(tx, who, spec.BackupID); err == nil && from.backup.Status != driver.BackupAvailable {
+			err = driver.InvalidBackup(wrongStatus, "backup", available)
+		}
+	}
+	return from, err
+}
+
+// size returns the size of the volume to make, in GiB.
+func (from source) size(asked int) (int, error) {
+	invalid := func(format string, args ...any) error {
+		return driver.Errorf(driver.InvalidInput, "Invalid input received: "+format, args...)
+	}
+	if asked < 0 {
+		return 0, invalid("Invalid volume size provided for create request: %d (size argument must be an integer "+
+			"(or string representation of an integer) and greater than zero).", asked)
+	}
+	least, text := 1, "Volume size '%d' must be an integer and greater than 0"
+	switch {
+	case from.volume != nil:
+		least, text = from.volume.Size, "Volume size '%d'GB cannot be smaller than original volume size  %dGB. "+
+			"They must be >= original volume size."
+	case from.snapshot != nil:
+		least, text = from.snapshot.Size, "Volume size '%d'GB cannot be smaller than the snapshot size %dGB. "+
+			"They must be >= original snapshot size."
+	case from.backup != nil:
+		least, text = from.backup.Size, "Volume size %dGB cannot be smaller than the backup size %dGB. "+
+			"It must be >= backup size."
+	case asked == 0:
+		return 0, invalid(text, asked)
+	}
+	if asked == 0 {
+		return least, nil
+	}
+	if asked < least {
+		return 0, invalid(text, asked, least)
+	}
+	return asked, nil
+}
+
+// typeOf chooses the type: what was asked for, the source's, or the default.
+func (d *Driver) typeOf(tx *meta.Tx, who driver.Caller, asked string, from source) (*meta.VolumeType, error) {
+	inherited := ""
+	switch {
+	case from.volume != nil:
+		inherited = from.volume.VolumeTypeID
+	case from.snapshot != nil:
+		inherited = from.snapshot.VolumeTypeID
+	}
+	if asked == "" && inherited != "" {
+		if t, err := tx.VolumeType(inherited); err != nil || t != nil {
+			return t, err
+		}
+	}
+	return d.volumeType(tx, who, asked)
+}
+
+// checkTypeSize checks the bounds that a type may set
+// (cinder/volume/volume_types.py provision_filter_on_size).
+func checkTypeSize(t *meta.VolumeType, size int) error {
+	bound := func(key string) (n int, ok bool) {
+		_, err := fmt.Sscanf(t.ExtraSpecs[key], "%d", &n)
+		return n, err == nil
+	}
+	if min, ok := bound("provisioning:min_vol_size"); ok && size < min {
+		return driver.Errorf(driver.InvalidInput, "Invalid input received: Specified volume size of '%d' is less than "+
+			"the minimum required size of '%d' for volume type '%s'.", size, min, t.Name)
+	}
+	if max, ok := bound("provisioning:max_vol_size"); ok && size > max {
+		return driver.Errorf(driver.InvalidInput, "Invalid input received: Specified volume size of '%d' is greater than "+
+			"the maximum allowable size of '%d' for volume type '%s'.", size, max, t.Name)
+	}
+	return nil
+}
+
+// UpdateVolume renames and describes a volume, also while it is restored: Heat
+// does that.
+func (d *Driver) UpdateVolume(ctx context.Context, who driver.Caller, volumeID string, patch driver.VolumePatch) (driver.Volume, error) {
+	var v *meta.Volume
+	err := d.write(ctx, func(tx *meta.Tx) (err error) {
+		if v, err = d.ownVolume(tx, who, volumeID); err != nil {
+			return err
+		}
+		if patch.Metadata.Set && (v.Status == maintenance || v.Status == uploading) {
+			return driver.InvalidVolume("Updating volume metadata is not allowed for volumes in %s status.", v.Status)
+		}
+		if v.Status == maintenance {
+			return driver.InvalidVolume("The volume cannot be updated during maintenance.")
+		}
+		if patch.Name.Set {
+			v.Name = patch.Name.Value
+		}
+		if patch.Description.Set {
+			v.Description = patch.Description.Value
+		}
+		if patch.Metadata.Set {
+			v.Metadata, err = changed(v.Metadata, patch.Metadata.Value, func(key string) error {
+				return driver.Errorf(driver.NotFound, "Volume %s has no metadata with key %s.", v.ID, key)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return tx.TouchVolume(v)
+	})
+	if err != nil {
+		return driver.Volume{}, err
+	}
+	return d.viewVolume(v), nil
+}
+
+// undeletable is Cinder's text for all that forbids a delete
+// (cinder/volume/api.py delete).
+const undeletable = "Volume%s must not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, " +
+	"or be disassociated from snapshots after volume transfer."
+
+// DeleteVolume accepts a delete.
+func (d *Driver) DeleteVolume(ctx context.Context, who driver.Caller, volumeID string, how driver.VolumeDelete) error {
+	return d.write(ctx, func(tx *meta.Tx) error {
+		v, err := d.ownVolume(tx, who, volumeID)
+		if err != nil {
+			return err
+		}
+		snapshots, err := tx.SnapshotsOf(v.ID)
+		if err != nil {
+			return err
+		}
+		if !deletable(who, v, snapshots, how) {
+			status := " status must be available or error or error_restoring or error_extending or error_managing and"
+			if how.Force {
+				status = ""
+			}
+			return driver.InvalidVolume(undeletable, status)
+		}
+		for _, s := range snapshots {
+			s.Status = deleting
+			if err := tx.TouchSnapshot(s); err != nil {
+				return err
+			}
+		}
+		v.Status = deleting
+		if err := tx.TouchVolume(v); err != nil {
+			return err
+		}
+		j := d.job(who, deleteVolumeJob, v.ID, arguments{})
+		j.VolumeID = v.ID
+		return d.enqueue(tx, j)
+	})
+}
+
+func deletable(who driver.Caller, v *meta.Volume, snapshots []*meta.Snapshot, how driver.VolumeDelete) bool {
+	idle := []string{available, failed, errorRestoring, errorExtending, errorManaging}
+	if !how.Force && !slices.Contains(idle, v.Status) {
+		return false
+	}
+	if v.AttachStatus == attached || v.GroupID != "" || migrating(v) {
+		return false
+	}
+	if !how.Cascade {
+		return len(snapshots) == 0
+	}
+	for _, s := range snapshots {
+		if !how.Force && !slices.Contains([]string{available, failed, deleting}, s.Status) {
+			return false
+		}
+		if !who.Owns(s.ProjectID) {
+			return false
+		}
+	}
+	return true
+}
+
+// migrating tells whether a migration is under way: the others mean that there was
+// none or that it has ended (cinder/volume/api.py AVAILABLE_MIGRATION_STATUS).
+func migrating(v *meta.Volume) bool {
+	return !slices.Contains([]string{"", "deleting", "error", "success"}, v.MigrationStatus)
+}
