@@ -104,7 +104,7 @@ func (d *Driver) extend(tx *meta.Tx, v *meta.Volume, a driver.ExtendVolume) erro
 		return err
 	}
 	expected := available
-	if a.Attached {
+	if a.Attached && v.Status == inUse {
 		expected = inUse
 	}
 	if v.Status != expected {
