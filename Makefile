@@ -29,7 +29,7 @@ fuzz:
 	acceptance/run fuzz
 
 bench: build
-	acceptance/bench
+	acceptance/bench/run
 
 clean:
 	rm -rf build

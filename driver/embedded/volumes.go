@@ -124,6 +124,10 @@ func (d *Driver) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, fro
 	case from.backup != nil:
 		j = d.job(who, restoreJob, v.ID, arguments{Previous: creating, New: true})
 		j.BackupID, j.VolumeID = from.backup.ID, v.ID
+		from.backup.RestoreVolumeID = v.ID
+		if err := tx.TouchBackup(from.backup); err != nil {
+			return err
+		}
 	case from.snapshot != nil:
 		v.SnapshotID = from.snapshot.ID
 		j = d.job(who, copyVolumeJob, from.snapshot.ID, arguments{Source: snapshotFile(from.snapshot.ID)})
