@@ -5,8 +5,9 @@ export CGO_ENABLED ?= 0
 .PHONY: run build test check acceptance bench fuzz clean
 
 # Build, start the gateway with the embedded backend, say how to use it.
+LISTEN ?= 127.0.0.1:8776
 run: build
-	build/cindergate serve --data build/state --listen 127.0.0.1:8776
+	build/cindergate serve --data build/state --listen $(LISTEN)
 
 build:
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o build/ ./cmd/cindergate

@@ -12,8 +12,12 @@ import (
 	"cindergate/identity"
 )
 
-// cloudsFile, in the data directory, tells OpenStack clients how to log in.
-const cloudsFile = "clouds.yaml"
+// Files in the data directory that tell OpenStack clients how to log in: all clouds,
+// and the environment for clients that do not read clouds.yaml, such as cinder.
+const (
+	cloudsFile = "clouds.yaml"
+	openrcFile = "openrc"
+)
 
 // demoUsers are the users of a fresh installation, one cloud each.
 var demoUsers = []struct{ name, project, role string }{
@@ -79,8 +83,8 @@ func (d *demoClouds) users() []identity.User {
 	return users
 }
 
-// write replaces the file in one step, readable by its owner only.
-func (d *demoClouds) write(path, url, region string) error {
+// write writes clouds.yaml and openrc, readable by their owner only.
+func (d *demoClouds) write(dir, url, region string) error {
 	doc := cloudsDocument{map[string]cloud{}}
 	for _, u := range demoUsers {
 		doc.Clouds[u.name] = cloud{
@@ -95,7 +99,17 @@ func (d *demoClouds) write(path, url, region string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+cloudsFile+"-*") // mode 0600
+	demo := doc.Clouds[demoUsers[0].name]
+	openrc := fmt.Sprintf("unset OS_CLOUD OS_CLIENT_CONFIG_FILE\nexport OS_AUTH_URL=%s OS_USERNAME=%s OS_PASSWORD=%s OS_PROJECT_NAME=%s \\\n"+
+		"    OS_USER_DOMAIN_ID=%s OS_PROJECT_DOMAIN_ID=%s OS_REGION_NAME=%s OS_IDENTITY_API_VERSION=3\n",
+		demo.Auth.AuthURL, demo.Auth.Username, demo.Auth.Password, demo.Auth.ProjectName,
+		demo.Auth.UserDomainID, demo.Auth.ProjectDomainID, demo.RegionName)
+	return errors.Join(replace(filepath.Join(dir, cloudsFile), text), replace(filepath.Join(dir, openrcFile), []byte(openrc)))
+}
+
+// replace writes a file in one step, with mode 0600.
+func replace(path string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err
 	}

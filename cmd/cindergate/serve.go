@@ -187,7 +187,7 @@ func announce(c *config.Config, listener net.Listener, clouds *demoClouds, log *
 		return nil
 	}
 	path := filepath.Join(c.Data, cloudsFile)
-	if err := clouds.write(path, url, c.Identity.Region); err != nil {
+	if err := clouds.write(c.Data, url, c.Identity.Region); err != nil {
 		return err
 	}
 	if shown, err := filepath.Abs(path); err == nil {
