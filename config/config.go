@@ -13,14 +13,80 @@ type Config struct {
 	// PublicURL is what links in answers begin with; "" is the address that the
 	// client used.
 	PublicURL string `mapstructure:"public_url"`
-	// Auth says who callers are: embedded (the identity section) or noauth
-	// (everybody is an admin; the token is user:project).
+	// Auth says who callers are: embedded (the identity section), keystone (the
+	// keystone section) or noauth (everybody is an admin; the token is user:project).
 	Auth     string   `mapstructure:"auth"`
 	TLS      TLS      `mapstructure:"tls"`
 	Log      Log      `mapstructure:"log"`
 	HTTP     HTTP     `mapstructure:"http"`
 	Identity Identity `mapstructure:"identity"`
+	Keystone Keystone `mapstructure:"keystone"`
 	Embedded Embedded `mapstructure:"embedded"`
+	// Backends are where backups live, by name; none is one called embedded.
+	Backends map[string]Backend `mapstructure:"backends"`
+	// DefaultBackend serves projects that Projects does not name; it may be left out
+	// if there is but one backend.
+	DefaultBackend string `mapstructure:"default_backend"`
+	// Projects maps a project's id to its backend.
+	Projects map[string]string `mapstructure:"projects"`
+}
+
+// Drivers of backends.
+const (
+	DriverEmbedded = "embedded"
+	DriverCinder   = "cinder"
+)
+
+// Backend is one place where backups live.
+type Backend struct {
+	// Driver is embedded or cinder.
+	Driver string `mapstructure:"driver"`
+	Cinder Cinder `mapstructure:"cinder"`
+}
+
+// Cinder is a backend with the driver cinder.
+type Cinder struct {
+	// URL is the Block Storage endpoint without version and project.
+	URL string `mapstructure:"url"`
+	// CAFile has PEM certificates to trust besides the system's; Insecure trusts any.
+	CAFile   string `mapstructure:"ca_file"`
+	Insecure bool   `mapstructure:"insecure"`
+	// ConnectTimeout and AnswerTimeout bound a connection and the wait for an answer.
+	ConnectTimeout time.Duration `mapstructure:"connect_timeout"`
+	AnswerTimeout  time.Duration `mapstructure:"answer_timeout"`
+	// Retries is how often a read is sent again, RetryBudget how many retries a second
+	// all reads may cause.
+	Retries     int     `mapstructure:"retries"`
+	RetryBudget float64 `mapstructure:"retry_budget"`
+	// BreakAfter failures in a row the cloud is left alone for BreakFor.
+	BreakAfter int           `mapstructure:"break_after"`
+	BreakFor   time.Duration `mapstructure:"break_for"`
+	// Restore says what the cloud's restore takes: any, or volume for volume_id only.
+	Restore string `mapstructure:"restore"`
+	// RestoreVolumeType is the type of volumes made for such a restore.
+	RestoreVolumeType string `mapstructure:"restore_volume_type"`
+}
+
+// Keystone is the identity service that validates tokens.
+type Keystone struct {
+	// URL is its endpoint, with /v3.
+	URL string `mapstructure:"url"`
+	// The gateway's own user, which may validate tokens.
+	Username      string `mapstructure:"username"`
+	Password      Secret `mapstructure:"password"`
+	Project       string `mapstructure:"project"`
+	UserDomain    string `mapstructure:"user_domain"`
+	ProjectDomain string `mapstructure:"project_domain"`
+	CAFile        string `mapstructure:"ca_file"`
+	// CacheSize tokens are remembered for CacheTime, invalid ones for RejectTime.
+	CacheSize  int           `mapstructure:"cache_size"`
+	CacheTime  time.Duration `mapstructure:"cache_time"`
+	RejectTime time.Duration `mapstructure:"reject_time"`
+	Timeout    time.Duration `mapstructure:"timeout"`
+	// Roles that make an admin, a member and a reader.
+	AdminRoles  []string `mapstructure:"admin_roles"`
+	MemberRoles []string `mapstructure:"member_roles"`
+	ReaderRoles []string `mapstructure:"reader_roles"`
 }
 
 // TLS names PEM files; both or none.
@@ -131,6 +197,23 @@ var defaults = map[string]any{
 	"identity.token_lifetime":              "12h",
 	"identity.users":                       []any{},
 	"identity.application_credentials":     []any{},
+	"keystone.url":                         "",
+	"keystone.username":                    "",
+	"keystone.password":                    "",
+	"keystone.project":                     "service",
+	"keystone.user_domain":                 "default",
+	"keystone.project_domain":              "default",
+	"keystone.ca_file":                     "",
+	"keystone.cache_size":                  10000,
+	"keystone.cache_time":                  "1m",
+	"keystone.reject_time":                 "10s",
+	"keystone.timeout":                     "10s",
+	"keystone.admin_roles":                 []string{"admin"},
+	"keystone.member_roles":                []string{"member"},
+	"keystone.reader_roles":                []string{"reader"},
+	"backends":                             map[string]any{},
+	"default_backend":                      "",
+	"projects":                             map[string]any{},
 	"embedded.compression":                 "zstd",
 	"embedded.workers":                     2,
 	"embedded.host":                        "cindergate",

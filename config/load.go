@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -42,9 +41,34 @@ func Load(path string, flags *pflag.FlagSet) (Config, error) {
 	var c Config
 	problems := []error{unknownEnv(os.Environ())}
 	if err := v.UnmarshalExact(&c); err != nil {
-		return c, errors.Join(append(problems, err)...)
+		problems = append(problems, err)
+		c = Config{}
+		_ = v.Unmarshal(&c) // what can be read is validated as well
 	}
+	c.complete()
 	return c, errors.Join(append(problems, c.Validate())...)
+}
+
+// complete fills in what is derived from other settings.
+func (c *Config) complete() {
+	if len(c.Backends) == 0 {
+		c.Backends = map[string]Backend{DriverEmbedded: {Driver: DriverEmbedded}}
+	}
+	if c.DefaultBackend == "" && len(c.Backends) == 1 {
+		for name := range c.Backends {
+			c.DefaultBackend = name
+		}
+	}
+}
+
+// Embeds tells whether a backend stores its data itself, in the data directory.
+func (c *Config) Embeds() bool {
+	for _, b := range c.Backends {
+		if b.Driver == DriverEmbedded {
+			return true
+		}
+	}
+	return false
 }
 
 // unknownEnv finds misspelt variables, which viper would pass over.
@@ -81,16 +105,17 @@ func (c *Config) Validate() error {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		bad("listen", "%q is not host:port", c.Listen)
 	}
-	if c.Data == "" {
+	if c.Data == "" && (c.Embeds() || c.Auth == "embedded" && len(c.Identity.Users) == 0) {
 		bad("data", "a directory is required")
 	}
+	c.validateBackends(bad)
 	if c.PublicURL != "" {
-		u, err := url.Parse(c.PublicURL)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			bad("public_url", "%q is not an http or https URL", c.PublicURL)
-		}
+		checkURL("public_url", c.PublicURL, bad)
 	}
-	oneOf("auth", c.Auth, "embedded", "noauth")
+	oneOf("auth", c.Auth, "embedded", "keystone", "noauth")
+	if c.Auth == "keystone" {
+		c.Keystone.validate(bad)
+	}
 	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf("log.format", c.Log.Format, "auto", "json", "console")
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {

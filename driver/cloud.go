@@ -29,7 +29,7 @@ type QuotaManager interface {
 	Quotas(ctx context.Context, who Caller, projectID string) ([]Quota, error)
 	// DefaultQuotas are those of a project that has none of its own.
 	DefaultQuotas(ctx context.Context, who Caller) ([]Quota, error)
-	// SetQuotas sets limits; InvalidInput if one is below what is in use or has an
+	// SetQuotas sets limits, also below what is in use; InvalidInput if one has an
 	// unknown name.
 	SetQuotas(ctx context.Context, who Caller, projectID string, limits map[string]int) ([]Quota, error)
 	// SetDefaultQuotas sets limits of the class default.
@@ -43,6 +43,7 @@ type Service struct {
 	Binary, Host, Zone string // cinder-backup, cinder-scheduler, cinder-volume
 	Disabled           bool
 	DisabledReason     string
+	Frozen             bool // cinder-volume takes no changes
 	Up                 bool
 	UpdatedAt          time.Time
 }
@@ -69,7 +70,8 @@ type VolumeType struct {
 	IsPublic             bool
 	ExtraSpecs           map[string]string
 	QoSSpecsID           string
-	Projects             []string // with access, if not public
+	Encryption           *TypeEncryption // nil: none
+	Projects             []string        // with access, if not public
 	CreatedAt, UpdatedAt time.Time
 }
 

@@ -61,6 +61,7 @@ var SnapshotColumns = Columns[Snapshot]{
 	"display_name":        func(s *Snapshot) any { return deref(s.Name) },
 	"display_description": func(s *Snapshot) any { return deref(s.Description) },
 	"status":              func(s *Snapshot) any { return s.Status },
+	"group_snapshot_id":   func(s *Snapshot) any { return orNil(s.GroupSnapshotID) },
 	"progress":            func(s *Snapshot) any { return s.Progress },
 	"created_at":          func(s *Snapshot) any { return timeOrNil(s.CreatedAt) },
 	"updated_at":          func(s *Snapshot) any { return timeOrNil(s.UpdatedAt) },

@@ -63,9 +63,19 @@ type BackupAdmin interface {
 }
 
 // Passthrough streams requests for routes that the gateway does not serve itself
-// to the backend, and the answer back.
+// to the backend, and the answer back. A driver that has it leaves everything but
+// backups to it.
 type Passthrough interface {
-	Forward(w http.ResponseWriter, r *http.Request, who Caller)
+	// Forward answers r, whose path begins with /v2/ or /v3/. Links in the answer
+	// begin with base, the gateway's own URL. An error means that nothing has been
+	// written yet.
+	Forward(w http.ResponseWriter, r *http.Request, who Caller, base string) error
+}
+
+// Versioner is a backend with microversions of its own.
+type Versioner interface {
+	// MaxMicroversion is the highest 3.x that the backend has; 0 for a v2 backend.
+	MaxMicroversion(ctx context.Context) (minor int, err error)
 }
 
 // Runner does a driver's background work until ctx ends, then leaves a state

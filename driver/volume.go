@@ -63,20 +63,6 @@ type Volume struct {
 	CreatedAt, UpdatedAt  time.Time // zero: null on the wire
 }
 
-// Attachment says where a volume is attached.
-type Attachment struct {
-	ID           string
-	VolumeID     string
-	ServerID     string // instance, "" for a host attachment
-	HostName     string
-	Device       string // mountpoint
-	Mode         string // rw, ro
-	Status       string // attached, detached, reserved
-	ConnectorSet bool
-	AttachedAt   time.Time
-	DetachedAt   time.Time
-}
-
 // VolumeSpec is a request for a new volume. At most one source is set.
 type VolumeSpec struct {
 	Name, Description *string
@@ -158,6 +144,7 @@ type Snapshot struct {
 	Progress              string // "0%" to "100%"
 	Size                  int    // GiB
 	VolumeTypeID          string
+	GroupSnapshotID       string // that it is part of, "" if none
 	Metadata              map[string]string
 	CreatedAt, UpdatedAt  time.Time
 }

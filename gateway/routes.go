@@ -27,6 +27,7 @@ func (s *Server) routes() {
 	v3.GET("/", s.oneVersion(v3Document))
 	s.resources(v3.Group("/:project_id", onlyProjects), t)
 	s.resources(v3, t)
+	s.defaultTypes(v3)
 	v3.Any("/*", noRoute)
 
 	v2 := e.Group("/v2", s.api(translate.V2), s.authenticate)
@@ -79,12 +80,66 @@ func (s *Server) resources(g *echo.Group, t *translate.Translator) {
 	g.PUT("/types/:id", do(t.UpdateType))
 	g.DELETE("/types/:id", do(t.DeleteType))
 	g.POST("/types/:id/action", do(t.ActOnType))
+	g.GET("/types/:id/encryption", do(t.ShowTypeEncryption))
+	g.POST("/types/:id/encryption", do(t.CreateTypeEncryption))
+	g.GET("/types/:id/encryption/:key", do(t.ShowTypeEncryptionMember))
+	g.PUT("/types/:id/encryption/:key", do(t.UpdateTypeEncryption))
+	g.DELETE("/types/:id/encryption/:key", do(t.DeleteTypeEncryption))
 	g.GET("/types/:id/os-volume-type-access", do(t.ListTypeAccess))
 	g.GET("/types/:id/extra_specs", do(t.ListExtraSpecs))
 	g.POST("/types/:id/extra_specs", do(t.AddExtraSpecs))
 	g.GET("/types/:id/extra_specs/:key", do(t.ShowExtraSpec))
 	g.PUT("/types/:id/extra_specs/:key", do(t.SetExtraSpec))
 	g.DELETE("/types/:id/extra_specs/:key", do(t.DeleteExtraSpec))
+
+	g.GET("/qos-specs", do(t.ListQoSSpecs))
+	g.POST("/qos-specs", do(t.CreateQoSSpecs))
+	g.GET("/qos-specs/:id", do(t.ShowQoSSpecs))
+	g.PUT("/qos-specs/:id", do(t.UpdateQoSSpecs))
+	g.DELETE("/qos-specs/:id", do(t.DeleteQoSSpecs))
+	g.PUT("/qos-specs/:id/delete_keys", do(t.DeleteQoSKeys))
+	g.GET("/qos-specs/:id/associations", do(t.ListQoSAssociations))
+	g.GET("/qos-specs/:id/associate", do(t.AssociateQoSSpecs))
+	g.GET("/qos-specs/:id/disassociate", do(t.DisassociateQoSSpecs))
+	g.GET("/qos-specs/:id/disassociate_all", do(t.DisassociateAllQoSSpecs))
+
+	g.GET("/attachments", do(t.ListAttachments))
+	g.POST("/attachments", do(t.CreateAttachment))
+	g.GET("/attachments/detail", do(t.ListAttachmentsDetail))
+	g.GET("/attachments/:id", do(t.ShowAttachment))
+	g.PUT("/attachments/:id", do(t.UpdateAttachment))
+	g.DELETE("/attachments/:id", do(t.DeleteAttachment))
+	g.POST("/attachments/:id/action", do(t.ActOnAttachment))
+
+	g.GET("/group_types", do(t.ListGroupTypes))
+	g.POST("/group_types", do(t.CreateGroupType))
+	g.GET("/group_types/:id", do(t.ShowGroupType))
+	g.PUT("/group_types/:id", do(t.UpdateGroupType))
+	g.DELETE("/group_types/:id", do(t.DeleteGroupType))
+	g.GET("/group_types/:id/group_specs", do(t.ListGroupSpecs))
+	g.POST("/group_types/:id/group_specs", do(t.AddGroupSpecs))
+	g.GET("/group_types/:id/group_specs/:key", do(t.ShowGroupSpec))
+	g.PUT("/group_types/:id/group_specs/:key", do(t.SetGroupSpec))
+	g.DELETE("/group_types/:id/group_specs/:key", do(t.DeleteGroupSpec))
+
+	g.GET("/groups", do(t.ListGroups))
+	g.POST("/groups", do(t.CreateGroup))
+	g.GET("/groups/detail", do(t.ListGroupsDetail))
+	g.POST("/groups/action", do(t.ActOnGroups))
+	g.GET("/groups/:id", do(t.ShowGroup))
+	g.PUT("/groups/:id", do(t.UpdateGroup))
+	g.POST("/groups/:id/action", do(t.ActOnGroup))
+
+	g.GET("/group_snapshots", do(t.ListGroupSnapshots))
+	g.POST("/group_snapshots", do(t.CreateGroupSnapshot))
+	g.GET("/group_snapshots/detail", do(t.ListGroupSnapshotsDetail))
+	g.GET("/group_snapshots/:id", do(t.ShowGroupSnapshot))
+	g.DELETE("/group_snapshots/:id", do(t.DeleteGroupSnapshot))
+	g.POST("/group_snapshots/:id/action", do(t.ActOnGroupSnapshot))
+
+	everywhere := func(op translate.Operation) translate.Operation { return op }
+	s.transfers(g, "/os-volume-transfer", everywhere)
+	s.transfers(g, "/volume-transfers", translate.VolumeTransfers)
 
 	g.GET("/limits", do(t.ShowLimits))
 	g.GET("/os-quota-sets/:id", do(t.ShowQuotas))
@@ -99,14 +154,37 @@ func (s *Server) resources(g *echo.Group, t *translate.Translator) {
 	g.DELETE("/messages/:id", do(t.DeleteMessage))
 
 	g.GET("/os-services", do(t.ListServices))
+	g.PUT("/os-services/:id", do(t.UpdateService))
+	g.GET("/os-hosts", do(t.ListHosts))
+	g.GET("/os-hosts/:id", do(t.ShowHost))
 	g.GET("/os-availability-zone", do(t.ListAvailabilityZones))
 	g.GET("/scheduler-stats/get_pools", do(t.ListPools))
+	g.GET("/capabilities/:id", do(t.ShowCapabilities))
 	g.GET("/extensions", do(translate.ListExtensions))
 	g.GET("/extensions/:id", do(translate.ShowExtension))
 	g.GET("/resource_filters", do(translate.ListResourceFilters))
 	for path, list := range translate.EmptyLists {
 		g.GET(path, do(list))
 	}
+}
+
+func (s *Server) transfers(g *echo.Group, path string, since func(translate.Operation) translate.Operation) {
+	t := s.Translator
+	g.GET(path, s.handle(since(t.ListTransfers)))
+	g.POST(path, s.handle(since(t.CreateTransfer)))
+	g.GET(path+"/detail", s.handle(since(t.ListTransfersDetail)))
+	g.GET(path+"/:id", s.handle(since(t.ShowTransfer)))
+	g.DELETE(path+"/:id", s.handle(since(t.DeleteTransfer)))
+	g.POST(path+"/:id/accept", s.handle(since(t.AcceptTransfer)))
+}
+
+// defaultTypes are below /v3 only, not below a project.
+func (s *Server) defaultTypes(g *echo.Group) {
+	t := s.Translator
+	g.GET("/default-types", s.handle(t.ListDefaultTypes))
+	g.GET("/default-types/:id", s.handle(t.ShowDefaultType))
+	g.PUT("/default-types/:id", s.handle(t.SetDefaultType))
+	g.DELETE("/default-types/:id", s.handle(t.UnsetDefaultType))
 }
 
 func (s *Server) metadata(g *echo.Group, path string, m translate.MetadataOperations) {

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"net/http"
+	"slices"
 
 	"cindergate/driver"
 )
@@ -45,6 +46,14 @@ func (d domainRef) isDefault() bool {
 	return (d.ID == "" || d.ID == DefaultDomain) && (d.Name == "" || d.Name == "Default")
 }
 
+// isDefaultDomain is isDefault of a domain as JSON; none is the default one.
+func isDefaultDomain(domain any) bool {
+	ref, _ := domain.(map[string]any)
+	id, _ := ref["id"].(string)
+	name, _ := ref["name"].(string)
+	return domainRef{id, name}.isDefault()
+}
+
 // login is POST /v3/auth/tokens.
 func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	var body loginRequest
@@ -55,9 +64,9 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "'auth' is a required property, with at least one of its identity methods")
 		return
 	}
-	t := &token{issuedAt: s.now(), methods: body.Auth.Identity.Methods}
+	t := &token{issuedAt: s.now(), methods: slices.Clone(body.Auth.Identity.Methods)}
 	t.expires = t.issuedAt.Add(s.lifetime)
-	for _, method := range t.methods {
+	for _, method := range body.Auth.Identity.Methods {
 		if !s.method(t, method, &body) {
 			unauthorized(w)
 			return
@@ -73,6 +82,20 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusCreated, map[string]any{"token": s.view(t, s.base(r), !withoutCatalog)})
 }
 
+// is tells that the caller has proved to be u; by another method it must not be
+// somebody else.
+func (t *token) is(u *user) bool {
+	if t.user != nil && t.user != u {
+		return false
+	}
+	t.user = u
+	return true
+}
+
+// restricted tells whether the token comes of an application credential: it stays
+// in that one's project and role, whatever it is exchanged for.
+func (t *token) restricted() bool { return slices.Contains(t.methods, "application_credential") }
+
 // method proves who the caller is in one way.
 func (s *Service) method(t *token, method string, body *loginRequest) bool {
 	id := &body.Auth.Identity
@@ -83,15 +106,22 @@ func (s *Service) method(t *token, method string, body *loginRequest) bool {
 		if u == nil || !s.matches(u.secret, given.Password) {
 			return false
 		}
-		t.user = u
-		return true
+		return t.is(u)
 	case method == "token" && id.Token != nil:
 		old := s.tokens.get(id.Token.ID, s.now())
 		if old == nil {
 			return false
 		}
-		t.user, t.expires = old.user, old.expires
-		return true
+		t.expires = old.expires
+		for _, m := range old.methods {
+			if !slices.Contains(t.methods, m) {
+				t.methods = append(t.methods, m)
+			}
+		}
+		if old.restricted() {
+			t.project, t.role = old.project, old.role
+		}
+		return t.is(old.user)
 	case method == "application_credential" && id.ApplicationCredential != nil:
 		given := id.ApplicationCredential
 		for i := range s.appCreds {
@@ -103,8 +133,8 @@ func (s *Service) method(t *token, method string, body *loginRequest) bool {
 			if !s.matches(c.secret, given.Secret) {
 				return false
 			}
-			t.user, t.project, t.role = c.user, c.project, c.role
-			return true
+			t.project, t.role = c.project, c.role
+			return t.is(c.user)
 		}
 	}
 	return false
@@ -144,6 +174,9 @@ func (s *Service) scope(t *token, scope any) bool {
 	key, _ := ref["id"].(string)
 	if key == "" {
 		key, _ = ref["name"].(string)
+		if !isDefaultDomain(ref["domain"]) {
+			return false
+		}
 	}
 	p, found := s.findProject(key)
 	if !found || t.user.roles[p.id] == driver.NoRole {

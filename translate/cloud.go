@@ -3,6 +3,7 @@ package translate
 import (
 	"context"
 	"sort"
+	"strings"
 
 	"cindergate/driver"
 )
@@ -11,8 +12,6 @@ import (
 var (
 	servicesList     = policy{"volume_extension:services:index", driver.Admin}
 	poolsGet         = policy{"scheduler_extension:scheduler_stats:get_pools", driver.Admin}
-	qosList          = policy{"volume_extension:qos_specs_manage:get_all", driver.Admin}
-	hostsManage      = policy{"volume_extension:hosts", driver.Admin}
 	clustersList     = policy{"clusters:get_all", driver.Admin}
 	manageableList   = policy{"volume_extension:list_manageable", driver.Admin}
 	snapshotsManaged = policy{"snapshot_extension:list_manageable", driver.Admin}
@@ -39,7 +38,9 @@ func (t *Translator) ListServices(ctx context.Context, r Request) (Response, err
 	host, _ := r.Query.Get("host")
 	services := []map[string]any{}
 	for _, s := range all {
-		if binary != "" && s.Binary != binary || host != "" && s.Host != host {
+		// A host without a backend is that of all its backends
+		// (cinder/db/sqlalchemy/api.py service_get_all).
+		if binary != "" && s.Binary != binary || host != "" && s.Host != host && !strings.HasPrefix(s.Host, host+"@") {
 			continue
 		}
 		services = append(services, r.serviceView(s))
@@ -66,7 +67,7 @@ func (r Request) serviceView(s driver.Service) map[string]any {
 		v["backend_state"] = state
 	}
 	if s.Binary == "cinder-volume" {
-		v["replication_status"], v["active_backend_id"], v["frozen"] = "disabled", nil, false
+		v["replication_status"], v["active_backend_id"], v["frozen"] = "disabled", nil, s.Frozen
 	}
 	return v
 }
@@ -99,6 +100,37 @@ func (t *Translator) ListPools(ctx context.Context, r Request) (Response, error)
 	return ok(envelope("pools", pools))
 }
 
+// ShowCapabilities is GET /capabilities/{host}: what a pool, or a backend by its
+// first pool, reports (cinder/api/views/capabilities.py).
+func (t *Translator) ShowCapabilities(ctx context.Context, r Request) (Response, error) {
+	cloud, err := t.cloud()
+	if err != nil {
+		return Response{}, err
+	}
+	if err := r.allow(admin("volume_extension:capabilities")); err != nil {
+		return Response{}, err
+	}
+	pools, err := cloud.Pools(ctx, r.Caller)
+	if err != nil {
+		return Response{}, err
+	}
+	for _, p := range pools {
+		host, _, _ := strings.Cut(p.Name, "#")
+		if r.ID != host && r.ID != p.Name {
+			continue
+		}
+		view := map[string]any{
+			"namespace": "OS::Storage::Capabilities::cinder-volume." + host, "pool_name": nil, "display_name": nil,
+			"description": nil, "visibility": nil, "replication_targets": []any{}, "properties": map[string]any{},
+		}
+		for _, key := range []string{"vendor_name", "volume_backend_name", "driver_version", "storage_protocol"} {
+			view[key] = p.Capabilities[key]
+		}
+		return ok(view)
+	}
+	return Response{}, driver.Errorf(driver.NotFound, "Can't find service: %s", r.ID)
+}
+
 // ListAvailabilityZones is GET /os-availability-zone.
 func (t *Translator) ListAvailabilityZones(ctx context.Context, r Request) (Response, error) {
 	cloud, err := t.cloud()
@@ -123,19 +155,6 @@ func (t *Translator) ListAvailabilityZones(ctx context.Context, r Request) (Resp
 
 // EmptyLists are what tools ask for and what has nothing in it here, by path.
 var EmptyLists = map[string]Operation{
-	"/attachments":                 empty("attachments", mvAttachments, nil),
-	"/attachments/detail":          empty("attachments", mvAttachments, nil),
-	"/groups":                      empty("groups", mvGroupVolume, nil),
-	"/groups/detail":               empty("groups", mvGroupVolume, nil),
-	"/group_snapshots":             empty("group_snapshots", mvGroupSnapshot, nil),
-	"/group_snapshots/detail":      empty("group_snapshots", mvGroupSnapshot, nil),
-	"/group_types":                 empty("group_types", mvGroupType, nil),
-	"/os-volume-transfer":          empty("transfers", 0, nil),
-	"/os-volume-transfer/detail":   empty("transfers", 0, nil),
-	"/volume-transfers":            empty("transfers", mvTransfers, nil),
-	"/volume-transfers/detail":     empty("transfers", mvTransfers, nil),
-	"/qos-specs":                   empty("qos_specs", 0, &qosList),
-	"/os-hosts":                    empty("hosts", 0, &hostsManage),
 	"/clusters":                    empty("clusters", mvClusterSupport, &clustersList),
 	"/os-volume-manage":            empty("manageable-volumes", 0, &manageableList),
 	"/os-volume-manage/detail":     empty("manageable-volumes", 0, &manageableList),

@@ -63,6 +63,28 @@ func optionalText(o *schema.Object, name string) driver.Optional[*string] {
 	return driver.Some(&s)
 }
 
+// nullText is a member that is a string, nil if it is null or absent.
+func nullText(o *schema.Object, name string) *string {
+	v, _ := o.Get(name)
+	if s, isText := v.(string); isText {
+		return &s
+	}
+	return nil
+}
+
+// textList is a member that is an array of strings.
+func textList(o *schema.Object, name string) []string {
+	v, _ := o.Get(name)
+	items, _ := v.([]any)
+	list := make([]string, 0, len(items))
+	for _, item := range items {
+		if s, isText := item.(string); isText {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
 // firstText is the first of the members names that is there.
 func firstText(o *schema.Object, names ...string) driver.Optional[*string] {
 	for _, name := range names {

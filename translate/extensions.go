@@ -32,6 +32,7 @@ var extensions = []extension{
 	{"AvailabilityZones", "os-availability-zone", "Describe Availability Zones.", "2013-06-27T00:00:00+00:00", none},
 	{"VolumeTypeAccess", "os-volume-type-access", "Volume type access support.", "2014-06-26T00:00:00Z", none},
 	{"Services", "os-services", "Services support.", "2012-10-28T00:00:00-00:00", none},
+	{"Hosts", "os-hosts", "Admin-only host administration.", "2011-06-29T00:00:00+00:00", none},
 	{"TypesManage", "os-types-manage", "Types manage support.", "2011-08-24T00:00:00+00:00", none},
 	{"ExtendedSnapshotAttributes", "os-extended-snapshot-attributes", "Extended SnapshotAttributes support.", "2012-06-19T00:00:00+00:00", none},
 	{"Qos_specs_manage", "qos-specs", "QoS specs support.", "2013-08-02T00:00:00+00:00", none},
@@ -42,6 +43,7 @@ var extensions = []extension{
 	{"VolumeTenantAttribute", "os-vol-tenant-attr", "Expose the internal project_id as an attribute of a volume.", "2011-11-03T00:00:00+00:00", none},
 	{"SchedulerHints", "OS-SCH-HNT", "Pass arbitrary key/value pairs to the scheduler.", "2013-04-18T00:00:00+00:00", none},
 	{"ExtendedServices", "os-extended-services", "Extended services support.", "2014-01-10T00:00:00-00:00", none},
+	{"Capabilities", "capabilities", "Capabilities support.", "2015-08-31T00:00:00+00:00", none},
 }
 
 // ListExtensions is GET /extensions.

@@ -48,6 +48,11 @@ func (q Query) Get(key string) (value string, ok bool) {
 	return value, ok
 }
 
+// without is q without a parameter.
+func (q Query) without(key string) Query {
+	return slices.DeleteFunc(slices.Clone(q), func(p Param) bool { return p.Key == key })
+}
+
 // with is q with one parameter set, in its place if it is there already.
 func (q Query) with(key, value string) Query {
 	out, done := make(Query, 0, len(q)+1), false
@@ -104,6 +109,8 @@ type listing struct {
 	// newFilters maps a filter to the microversion that introduced it; below, it
 	// is ignored.
 	newFilters map[string]int
+	// renames maps filters to columns; nil is [renamedColumns].
+	renames map[string]string
 	// generalFilters tells whether 3.31 refuses unknown filters.
 	generalFilters bool
 }
@@ -284,13 +291,17 @@ func (l *listing) readFilters(r Request, p *page, rest Query) error {
 		}
 		p.AllProjects = b
 	}
+	renames := l.renames
+	if renames == nil {
+		renames = renamedColumns
+	}
 	for _, param := range rest {
 		// Without all_tenants the project is the caller's, whatever the filter says.
 		if param.Key == "all_tenants" || param.Key == "project_id" && !p.AllProjects {
 			continue
 		}
 		column, like := strings.CutSuffix(param.Key, "~")
-		if renamed, ok := renamedColumns[column]; ok {
+		if renamed, ok := renames[column]; ok {
 			column = renamed
 		}
 		p.Filters = append(p.Filters, driver.Filter{Column: column, Value: param.Value, Like: like})

@@ -296,8 +296,8 @@ func (r Request) snapshotDetail(s *driver.Snapshot) snapshotView {
 	v := r.snapshotSummary(s)
 	v.ProjectID, v.Progress = s.ProjectID, s.Progress
 	if r.Version.AtLeast(mvGroupSnapshot) {
-		var none *string
-		v.GroupSnapshotID = &none
+		part := nullable(s.GroupSnapshotID)
+		v.GroupSnapshotID = &part
 	}
 	if r.Version.AtLeast(mvSnapshotUserID) {
 		v.UserID = s.UserID

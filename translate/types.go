@@ -222,7 +222,9 @@ func (t *Translator) UpdateType(ctx context.Context, r Request) (Response, error
 	if err != nil {
 		return Response{}, err
 	}
-	return ok(envelope("volume_type", r.changedTypeView(&vt)))
+	view := r.changedTypeView(&vt)
+	delete(view, "os-volume-type-access:is_public") // which contrib/volume_type_access.py adds to create only
+	return ok(envelope("volume_type", view))
 }
 
 // DeleteType is DELETE /types/{id}.

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -53,6 +54,7 @@ func (v Version) path() string {
 // collection is a list's body: {name: items, name_links: next, count: n}.
 type collection struct {
 	name  string
+	plain string // what the links are called after, if not name: group for groups
 	items any
 	next  []link
 	count *int
@@ -62,7 +64,7 @@ type collection struct {
 func (c collection) MarshalJSON() ([]byte, error) {
 	body := map[string]any{c.name: c.items}
 	if len(c.next) > 0 {
-		body[c.name+"_links"] = c.next
+		body[cmp.Or(c.plain, c.name)+"_links"] = c.next
 	}
 	if c.count != nil {
 		body["count"] = *c.count
@@ -72,6 +74,10 @@ func (c collection) MarshalJSON() ([]byte, error) {
 
 // list makes the answer of a list.
 func list[T, V any](r Request, p page, name, path string, items []T, count int, id func(*T) string, view func(*T) V) (Response, error) {
+	return Response{http.StatusOK, listBody(r, p, name, path, items, count, id, view)}, nil
+}
+
+func listBody[T, V any](r Request, p page, name, path string, items []T, count int, id func(*T) string, view func(*T) V) collection {
 	views := make([]V, len(items))
 	for i := range items {
 		views[i] = view(&items[i])
@@ -83,7 +89,7 @@ func list[T, V any](r Request, p page, name, path string, items []T, count int, 
 	if p.WithCount {
 		body.count = &count
 	}
-	return Response{http.StatusOK, body}, nil
+	return body
 }
 
 // envelope is a body of one member.

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,7 +32,7 @@ func (d *Driver) backupTask(j *meta.Job) task {
 			if err != nil {
 				return 0, nil, err
 			}
-			return int64(b.Size) * gib, func(tx *meta.Tx) error { return publish(tx, j, at, result) }, nil
+			return d.bytes(b.Size), func(tx *meta.Tx) error { return publish(tx, j, at, result) }, nil
 		},
 		fail: func(tx *meta.Tx, reason string) error { return d.failBackup(tx, j, reason) },
 		undo: func(ctx context.Context) error {
@@ -40,6 +41,13 @@ func (d *Driver) backupTask(j *meta.Job) task {
 				return nil
 			}
 			return chunked.Delete(ctx, d.store, attempt(b, j))
+		},
+		abandon: func(ctx context.Context) error {
+			b, ok := d.db.Backups.Get(j.BackupID)
+			if !ok {
+				return nil
+			}
+			return d.sweep(ctx, b)
 		},
 	}
 }
@@ -69,7 +77,7 @@ func (d *Driver) writeBackup(ctx context.Context, b *meta.Backup, at chunked.Loc
 		return chunked.Result{}, err
 	}
 	defer func() { _ = source.Close() }()
-	return chunked.Write(ctx, d.store, source, int64(b.Size)*gib, chunked.Spec{
+	return chunked.Write(ctx, d.store, source, d.bytes(b.Size), chunked.Spec{
 		Location: at, BackupID: b.ID, VolumeID: b.VolumeID, Name: b.Name, Description: b.Description,
 		CreatedAt: b.CreatedAt, ParentID: parentID, Parent: parent, VolumeMeta: d.volumeMeta(b.VolumeID),
 		Compression: chunked.Compression(d.o.Compression), ChunkSize: d.o.ChunkSize, BlockSize: d.o.BlockSize,
@@ -139,7 +147,8 @@ func freeSource(tx *meta.Tx, j *meta.Job) error {
 	if err != nil {
 		return err
 	}
-	v.Status, v.PreviousStatus = a.Previous, ""
+	// PreviousStatus, for an attachment may have been deleted meanwhile.
+	v.Status, v.PreviousStatus = cmp.Or(v.PreviousStatus, a.Previous), ""
 	return tx.TouchVolume(v)
 }
 

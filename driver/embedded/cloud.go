@@ -8,18 +8,16 @@ import (
 	"cindergate/driver"
 )
 
-// Services shows this process as Cinder's three services, up while Run runs.
-func (d *Driver) Services(context.Context, driver.Caller) ([]driver.Service, error) {
-	var all []driver.Service
-	for _, binary := range []string{"cinder-backup", "cinder-scheduler", "cinder-volume"} {
-		all = append(all, driver.Service{Binary: binary, Host: d.o.Host, Zone: d.o.AvailabilityZone,
-			Up: d.up.Load(), UpdatedAt: d.o.Now().UTC()})
-	}
-	return all, nil
-}
-
 // pool is the name of the one storage pool: host@backend#pool.
-func (d *Driver) pool() string { return d.o.Host + "@embedded#embedded" }
+func (d *Driver) pool() string { return d.serviceHost(volumeService) + "#embedded" }
+
+// capabilities are what volume types may ask of the pool.
+func (d *Driver) capabilities() map[string]any {
+	return map[string]any{
+		"volume_backend_name": "embedded", "vendor_name": "Cindergate", "driver_version": "1.0.0", "storage_protocol": "file",
+		"thin_provisioning_support": true, "multiattach": true, "QoS_support": false, "replication_enabled": false,
+	}
+}
 
 // Pools shows the file system of the data directory as the one pool.
 func (d *Driver) Pools(context.Context, driver.Caller) ([]driver.Pool, error) {
@@ -30,10 +28,7 @@ func (d *Driver) Pools(context.Context, driver.Caller) ([]driver.Pool, error) {
 	block := float64(fs.Bsize) / gib
 	return []driver.Pool{{
 		Name: d.pool(), TotalCapacityGB: float64(fs.Blocks) * block, FreeCapacityGB: float64(fs.Bavail) * block,
-		Capabilities: map[string]any{
-			"volume_backend_name": "embedded", "vendor_name": "Cindergate", "storage_protocol": "file",
-			"thin_provisioning_support": true, "multiattach": false, "QoS_support": false,
-		},
+		Capabilities: d.capabilities(),
 	}}, nil
 }
 

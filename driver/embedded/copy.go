@@ -39,10 +39,10 @@ func (d *Driver) copyVolumeTask(j *meta.Job) task {
 			if err := clone(ctx, path, filepath.Join(d.files.dir, a.Source)); err != nil {
 				return 0, nil, err
 			}
-			if err := os.Truncate(path, int64(v.Size)*gib); err != nil {
+			if err := os.Truncate(path, d.bytes(v.Size)); err != nil {
 				return 0, nil, err
 			}
-			return int64(v.Size) * gib, func(tx *meta.Tx) error {
+			return d.bytes(v.Size), func(tx *meta.Tx) error {
 				v, err := tx.Volume(j.VolumeID)
 				if err == nil && v == nil { // deleted by force meanwhile
 					return remove(path)
@@ -51,11 +51,17 @@ func (d *Driver) copyVolumeTask(j *meta.Job) task {
 					return err
 				}
 				v.Status, v.LaunchedAt = available, tx.Now
-				return tx.TouchVolume(v)
+				if err := tx.TouchVolume(v); err != nil {
+					return err
+				}
+				return settleGroup(tx, v.GroupID)
 			}, nil
 		},
 		fail: func(tx *meta.Tx, _ string) error {
 			if err := failVolume(tx, j.VolumeID, failed); err != nil {
+				return err
+			}
+			if err := settleGroupOf(tx, j.VolumeID); err != nil {
 				return err
 			}
 			return d.tell(tx, j, actionCreateVolume, detailCreateVolume, volumeResource, j.VolumeID)
@@ -85,7 +91,7 @@ func (d *Driver) deleteVolumeTask(j *meta.Job) task {
 						return err
 					}
 				}
-				return tx.RemoveVolume(j.VolumeID)
+				return forgetVolume(tx, j.VolumeID)
 			}, remove(d.files.volume(j.VolumeID))
 		},
 		fail: func(tx *meta.Tx, _ string) error {
@@ -94,9 +100,36 @@ func (d *Driver) deleteVolumeTask(j *meta.Job) task {
 				return err
 			}
 			v.Status = errorDeleting
-			return tx.TouchVolume(v)
+			if err := tx.TouchVolume(v); err != nil {
+				return err
+			}
+			return settleGroup(tx, v.GroupID)
 		},
 	}
+}
+
+// forgetVolume removes the row of a volume that has no file and no snapshots any
+// more, and what hangs on it.
+func forgetVolume(tx *meta.Tx, id string) error {
+	v, err := tx.Volume(id)
+	if err != nil || v == nil {
+		return err
+	}
+	if err := tx.RemoveTransferOf(id); err != nil {
+		return err
+	}
+	if err := tx.RemoveVolume(id); err != nil {
+		return err
+	}
+	return settleGroup(tx, v.GroupID)
+}
+
+func settleGroupOf(tx *meta.Tx, volumeID string) error {
+	v, err := tx.Volume(volumeID)
+	if err != nil || v == nil {
+		return err
+	}
+	return settleGroup(tx, v.GroupID)
 }
 
 // snapshotTask copies a volume.
@@ -110,7 +143,10 @@ func (d *Driver) snapshotTask(j *meta.Job) task {
 			return err
 		}
 		s.Status, s.Progress = status, progress
-		return tx.TouchSnapshot(s)
+		if err := tx.TouchSnapshot(s); err != nil {
+			return err
+		}
+		return settleGroupSnapshot(tx, s.GroupSnapshotID)
 	}
 	return task{
 		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
@@ -123,7 +159,7 @@ func (d *Driver) snapshotTask(j *meta.Job) task {
 				return 0, nil, err
 			}
 			err = clone(ctx, d.files.snapshot(s.ID), filepath.Join(d.files.dir, a.Source))
-			return int64(s.Size) * gib, func(tx *meta.Tx) error { return end(tx, available, "100%") }, err
+			return d.bytes(s.Size), func(tx *meta.Tx) error { return end(tx, available, "100%") }, err
 		},
 		fail: func(tx *meta.Tx, _ string) error {
 			if err := end(tx, failed, "0%"); err != nil {
@@ -138,7 +174,16 @@ func (d *Driver) snapshotTask(j *meta.Job) task {
 func (d *Driver) deleteSnapshotTask(j *meta.Job) task {
 	return task{
 		do: func(context.Context) (int64, func(*meta.Tx) error, error) {
-			return 0, func(tx *meta.Tx) error { return tx.RemoveSnapshot(j.SnapshotID) }, remove(d.files.snapshot(j.SnapshotID))
+			return 0, func(tx *meta.Tx) error {
+				s, err := tx.Snapshot(j.SnapshotID)
+				if err != nil || s == nil {
+					return err
+				}
+				if err := tx.RemoveSnapshot(s.ID); err != nil {
+					return err
+				}
+				return settleGroupSnapshot(tx, s.GroupSnapshotID)
+			}, remove(d.files.snapshot(j.SnapshotID))
 		},
 		fail: func(tx *meta.Tx, _ string) error {
 			s, err := tx.Snapshot(j.SnapshotID)
@@ -146,7 +191,10 @@ func (d *Driver) deleteSnapshotTask(j *meta.Job) task {
 				return err
 			}
 			s.Status = errorDeleting
-			return tx.TouchSnapshot(s)
+			if err := tx.TouchSnapshot(s); err != nil {
+				return err
+			}
+			return settleGroupSnapshot(tx, s.GroupSnapshotID)
 		},
 	}
 }

@@ -20,7 +20,7 @@ func (d *Driver) deleteTask(j *meta.Job) task {
 			if err := d.deleteData(ctx, b); err != nil {
 				return 0, nil, because(err, "The backup's objects could not be deleted from the store.")
 			}
-			return int64(b.Size) * gib, func(tx *meta.Tx) error { return forgetBackup(tx, j.BackupID) }, nil
+			return d.bytes(b.Size), func(tx *meta.Tx) error { return forgetBackup(tx, j.BackupID) }, nil
 		},
 		fail: func(tx *meta.Tx, reason string) error {
 			b, err := tx.Backup(j.BackupID)

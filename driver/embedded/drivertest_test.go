@@ -11,7 +11,7 @@ import (
 
 func TestDriver(t *testing.T) {
 	drivertest.Run(t, func(t *testing.T) drivertest.Backend {
-		d, err := embedded.Open(t.Context(), embedded.Options{DataDir: t.TempDir(), Store: chunktest.NewMemory()})
+		d, err := embedded.Open(t.Context(), embedded.Small(embedded.Options{DataDir: t.TempDir(), Store: chunktest.NewMemory()}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -29,18 +29,27 @@ import (
 )
 
 var (
-	_ driver.Driver          = (*Driver)(nil)
-	_ driver.BackupUpdater   = (*Driver)(nil)
-	_ driver.RecordPorter    = (*Driver)(nil)
-	_ driver.BackupAdmin     = (*Driver)(nil)
-	_ driver.VolumeManager   = (*Driver)(nil)
-	_ driver.SnapshotManager = (*Driver)(nil)
-	_ driver.QuotaManager    = (*Driver)(nil)
-	_ driver.Cloud           = (*Driver)(nil)
-	_ driver.TypeManager     = (*Driver)(nil)
-	_ driver.MessageReader   = (*Driver)(nil)
-	_ driver.Runner          = (*Driver)(nil)
-	_ driver.Checker         = (*Driver)(nil)
+	_ driver.Driver               = (*Driver)(nil)
+	_ driver.BackupUpdater        = (*Driver)(nil)
+	_ driver.RecordPorter         = (*Driver)(nil)
+	_ driver.BackupAdmin          = (*Driver)(nil)
+	_ driver.VolumeManager        = (*Driver)(nil)
+	_ driver.SnapshotManager      = (*Driver)(nil)
+	_ driver.QuotaManager         = (*Driver)(nil)
+	_ driver.Cloud                = (*Driver)(nil)
+	_ driver.TypeManager          = (*Driver)(nil)
+	_ driver.MessageReader        = (*Driver)(nil)
+	_ driver.QoSManager           = (*Driver)(nil)
+	_ driver.TypeEncrypter        = (*Driver)(nil)
+	_ driver.GroupManager         = (*Driver)(nil)
+	_ driver.GroupTypeManager     = (*Driver)(nil)
+	_ driver.GroupSnapshotManager = (*Driver)(nil)
+	_ driver.TransferManager      = (*Driver)(nil)
+	_ driver.AttachmentManager    = (*Driver)(nil)
+	_ driver.ServiceManager       = (*Driver)(nil)
+	_ driver.DefaultTypeManager   = (*Driver)(nil)
+	_ driver.Runner               = (*Driver)(nil)
+	_ driver.Checker              = (*Driver)(nil)
 )
 
 // Options configure a Driver. Only DataDir is required.
@@ -72,6 +81,8 @@ type Options struct {
 
 	Quotas   map[string]int // defaults by name, over [DefaultQuotas]; -1: no limit
 	Observer Observer       // may be nil
+
+	unit int64 // of volumes' sizes, in bytes; 0: a GiB. Less makes tests faster.
 }
 
 // Observer is told about each job that ended: outcome is ok, error, cancelled or
@@ -125,6 +136,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Compression == "" {
 		o.Compression = "zstd"
+	}
+	if o.unit <= 0 {
+		o.unit = gib
 	}
 	if o.Workers <= 0 {
 		o.Workers = 2

@@ -41,6 +41,9 @@ func (c *clock) Add(d time.Duration) time.Time {
 	return c.t
 }
 
+// small is the GiB of the tests: what takes time is a volume's length.
+const small = 32 << 20
+
 // rig is a driver with a store that can be told to fail. Jobs run in settle only.
 type rig struct {
 	*Driver
@@ -57,7 +60,7 @@ func newRig(t testing.TB, change ...func(*Options)) *rig {
 		t.Parallel() // they wait for the disk, mostly
 	}
 	r := &rig{t: t, dir: t.TempDir(), store: chunktest.NewMemory(), clock: newClock()}
-	r.opts = Options{DataDir: r.dir, Store: r.store, Now: r.clock.Now, Host: "lab", Log: zaptest.NewLogger(t, zaptest.Level(zap.DPanicLevel))}
+	r.opts = Options{unit: small, DataDir: r.dir, Store: r.store, Now: r.clock.Now, Host: "lab", Log: zaptest.NewLogger(t, zaptest.Level(zap.DPanicLevel))}
 	for _, f := range change {
 		f(&r.opts)
 	}

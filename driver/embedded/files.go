@@ -12,8 +12,11 @@ import (
 	"cindergate/driver/embedded/sparse"
 )
 
-// gib is the unit of a volume's size.
+// gib is the unit of a volume's size, in bytes.
 const gib = 1 << 30
+
+// bytes is the length of the file of a volume or snapshot.
+func (d *Driver) bytes(size int) int64 { return int64(size) * d.o.unit }
 
 // files is where volumes and snapshots are: one sparse file each.
 type files struct{ dir string }
@@ -34,13 +37,13 @@ func (f files) init() error {
 	return nil
 }
 
-// blank makes path a file of sizeGiB zeroes that takes up no space, in place of
+// blank makes path a file of zeroes that takes up no space, in place of
 // one that is there.
-func blank(path string, sizeGiB int) error {
+func blank(path string, bytes int64) error {
 	if err := remove(path); err != nil {
 		return err
 	}
-	return sparse.Create(path, int64(sizeGiB)*gib)
+	return sparse.Create(path, bytes)
 }
 
 // remove deletes a file; one that is gone is no error.

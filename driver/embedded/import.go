@@ -218,7 +218,24 @@ func (d *Driver) takeOver(tx *meta.Tx, j *meta.Job, rec *record, dataID string, 
 	if why != nil {
 		b.Status, b.FailReason = driver.BackupError, why.text
 	}
+	if own, err := isAncestor(tx, b.ID, b.ParentID); err != nil {
+		return err
+	} else if own {
+		b.ParentID = "" // else none of the circle could ever be deleted
+	}
 	return tx.TouchBackup(b)
+}
+
+// isAncestor tells whether the backup id is from or one of its ancestors.
+func isAncestor(tx *meta.Tx, id, from string) (bool, error) {
+	for from != "" && from != id {
+		b, err := tx.Backup(from)
+		if err != nil || b == nil {
+			return false, err
+		}
+		from = b.ParentID
+	}
+	return from == id, nil
 }
 
 func deref(s *string) string {

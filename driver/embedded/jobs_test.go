@@ -439,7 +439,7 @@ func TestRestart(t *testing.T) {
 	t.Run("stray files", func(t *testing.T) {
 		r := newRig(t)
 		v := r.volume(alpha, 1)
-		check(t, blank(r.files.volume("stray"), 1))
+		check(t, blank(r.files.volume("stray"), small))
 		r.reopen()
 		if _, err := os.Stat(r.files.volume("stray")); !errors.Is(err, os.ErrNotExist) {
 			t.Fatal(err)

@@ -16,6 +16,7 @@ const guaranteed = 30 * 24 * time.Hour
 type numbered struct{ id, text string }
 
 var (
+	actionSchedule      = numbered{"001", "schedule allocate volume"}
 	actionCreateVolume  = numbered{"008", "create volume from backend storage"}
 	actionSnapshot      = numbered{"009", "create snapshot"}
 	actionBackup        = numbered{"013", "create backup"}
@@ -23,6 +24,7 @@ var (
 	actionRestoreBackup = numbered{"015", "restore backup"}
 
 	detailUnknown       = numbered{"001", "An unknown error occurred."}
+	detailNoBackend     = numbered{"003", "Could not find any available weighted backend."}
 	detailCreateVolume  = numbered{"012", "Driver failed to create the volume."}
 	detailSnapshot      = numbered{"013", "Snapshot failed to create."}
 	detailBackup        = numbered{"020", "Backup driver failed to create backup."}

@@ -105,6 +105,22 @@ func (d *Driver) checkExtendQuota(tx *meta.Tx, projectID string, t *meta.VolumeT
 	return d.checkQuota(tx, projectID, t, quotaRequest{gb: more, size: size, text: prefixed})
 }
 
+// checkGroupQuota checks for one more group.
+func (d *Driver) checkGroupQuota(tx *meta.Tx, projectID string) error {
+	l, err := d.limits(tx, projectID)
+	if err != nil {
+		return err
+	}
+	u, err := tx.Use(projectID)
+	if err != nil {
+		return err
+	}
+	if l.over(driver.QuotaGroups, u.Groups, 1) {
+		return prefixed.overLimit("GroupLimitExceeded", "Maximum number of groups allowed (%d) exceeded", l.of(driver.QuotaGroups))
+	}
+	return nil
+}
+
 type quotaRequest struct {
 	volumes, snapshots, gb int // more than now
 	size                   int // of the one volume, 0 if there is none
@@ -201,27 +217,21 @@ func (d *Driver) quotas(tx *meta.Tx, projectID string) ([]driver.Quota, error) {
 		add("gigabytes_"+t.Name, u.VolumeGB[t.ID]+u.SnapshotGB[t.ID])
 		add("snapshots_"+t.Name, u.Snapshots[t.ID])
 	}
-	add(driver.QuotaGroups, 0)
+	add(driver.QuotaGroups, u.Groups)
 	return all, nil
 }
 
 // SetQuotas sets limits of a project (cinder/api/contrib/quotas.py update).
 func (d *Driver) SetQuotas(ctx context.Context, _ driver.Caller, projectID string, set map[string]int) ([]driver.Quota, error) {
-	return d.setQuotas(ctx, projectID, set, func(q driver.Quota, limit int) error {
-		if q.Resource == driver.QuotaPerVolumeGigabytes || limit == -1 || limit >= q.InUse+q.Reserve {
-			return nil
-		}
-		return driver.Errorf(driver.InvalidInput, "Quota %s limit must be equal or greater than existing resources. "+
-			"Current usage is %d and the requested limit is %d.", q.Resource, q.InUse+q.Reserve, limit)
-	})
+	return d.setQuotas(ctx, projectID, set)
 }
 
 // SetDefaultQuotas sets limits of all projects that have none of their own.
 func (d *Driver) SetDefaultQuotas(ctx context.Context, _ driver.Caller, set map[string]int) ([]driver.Quota, error) {
-	return d.setQuotas(ctx, meta.AllProjects, set, func(driver.Quota, int) error { return nil })
+	return d.setQuotas(ctx, meta.AllProjects, set)
 }
 
-func (d *Driver) setQuotas(ctx context.Context, projectID string, set map[string]int, check func(driver.Quota, int) error) ([]driver.Quota, error) {
+func (d *Driver) setQuotas(ctx context.Context, projectID string, set map[string]int) ([]driver.Quota, error) {
 	var all []driver.Quota
 	err := d.write(ctx, func(tx *meta.Tx) error {
 		now, err := d.quotas(tx, projectID)
@@ -229,12 +239,8 @@ func (d *Driver) setQuotas(ctx context.Context, projectID string, set map[string
 			return err
 		}
 		for _, resource := range slices.Sorted(maps.Keys(set)) {
-			at := slices.IndexFunc(now, func(q driver.Quota) bool { return q.Resource == resource })
-			if at < 0 {
+			if !slices.ContainsFunc(now, func(q driver.Quota) bool { return q.Resource == resource }) {
 				return driver.Errorf(driver.InvalidInput, "Unknown quota resources %s.", pythonList(resource))
-			}
-			if err := check(now[at], set[resource]); err != nil {
-				return err
 			}
 			if err := tx.SetLimit(projectID, resource, set[resource]); err != nil {
 				return err

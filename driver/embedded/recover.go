@@ -21,10 +21,13 @@ func (d *Driver) recover(ctx context.Context) error {
 		if err := d.ensureDefaultType(tx); err != nil {
 			return err
 		}
+		if err := d.ensureDefaultGroupType(tx); err != nil {
+			return err
+		}
 		if err := tx.RequeueAll(); err != nil {
 			return err
 		}
-		for _, settle := range []func(*meta.Tx) error{d.recoverBackups, d.recoverVolumes, d.recoverSnapshots} {
+		for _, settle := range []func(*meta.Tx) error{d.recoverBackups, d.recoverVolumes, d.recoverSnapshots, recoverGroups} {
 			if err := settle(tx); err != nil {
 				return err
 			}
@@ -128,6 +131,30 @@ func (d *Driver) recoverSnapshots(tx *meta.Tx) error {
 			s.Status = failed
 		}
 		if err := tx.TouchSnapshot(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recoverGroups settles groups and group snapshots whose volumes and snapshots have
+// just been given another status.
+func recoverGroups(tx *meta.Tx) error {
+	groups, err := tx.GroupsIn(creating, deleting)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if err := settleGroup(tx, g.ID); err != nil {
+			return err
+		}
+	}
+	groupSnapshots, err := tx.GroupSnapshotsIn(creating, deleting)
+	if err != nil {
+		return err
+	}
+	for _, gs := range groupSnapshots {
+		if err := settleGroupSnapshot(tx, gs.ID); err != nil {
 			return err
 		}
 	}

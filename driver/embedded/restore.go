@@ -104,7 +104,7 @@ func (d *Driver) readBackup(ctx context.Context, b *meta.Backup, v *meta.Volume,
 	fresh := a.Previous == creating
 	if fresh {
 		// An earlier attempt may have written to it.
-		if err := blank(d.files.volume(v.ID), v.Size); err != nil {
+		if err := blank(d.files.volume(v.ID), d.bytes(v.Size)); err != nil {
 			return chunked.Restored{}, because(err, "The new volume's file could not be made.")
 		}
 	}
@@ -112,7 +112,7 @@ func (d *Driver) readBackup(ctx context.Context, b *meta.Backup, v *meta.Volume,
 	if err != nil {
 		return chunked.Restored{}, err
 	}
-	restored, err := chunked.Restore(ctx, d.store, target, int64(b.Size)*gib, chain, chunked.RestoreOptions{Sparse: fresh})
+	restored, err := chunked.Restore(ctx, d.store, target, d.bytes(b.Size), chain, chunked.RestoreOptions{Sparse: fresh})
 	return restored, errors.Join(err, target.Close())
 }
 

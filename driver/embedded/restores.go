@@ -46,7 +46,7 @@ func (d *Driver) RestoreBackup(ctx context.Context, who driver.Caller, backupID 
 			return err
 		}
 		file = d.files.volume(v.ID)
-		return blank(file, v.Size)
+		return blank(file, d.bytes(v.Size))
 	})
 	if err != nil {
 		if file != "" {
@@ -80,6 +80,9 @@ func (d *Driver) newTarget(tx *meta.Tx, who driver.Caller, b *meta.Backup, to dr
 	description := "auto-created_from_restore_from_backup"
 	typ, err := d.volumeType(tx, who, "")
 	if err != nil {
+		return nil, err
+	}
+	if err := refuseEncrypted(typ); err != nil {
 		return nil, err
 	}
 	if err := d.checkVolumeQuota(tx, who.ProjectID, typ, b.Size, plain); err != nil {

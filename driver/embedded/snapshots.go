@@ -42,42 +42,52 @@ func (d *Driver) CreateSnapshot(ctx context.Context, who driver.Caller, spec dri
 		if err != nil {
 			return err
 		}
-		valid := available
-		if spec.Force {
-			valid = "available, in-use"
-		}
-		if v.Status != available && (!spec.Force || v.Status != inUse) {
-			return driver.InvalidVolume("Volume %s status must be %s, but current status is: %s.", v.ID, valid, v.Status)
-		}
-		t, err := d.ownType(tx, v)
-		if err != nil {
+		if err := notFrozen(tx); err != nil {
 			return err
 		}
-		if err := d.checkSnapshotQuota(tx, who.ProjectID, t, v.Size); err != nil {
-			return err
-		}
-		metadata := spec.Metadata
-		if metadata == nil {
-			metadata = map[string]string{}
-		}
-		s = &meta.Snapshot{Snapshot: driver.Snapshot{
-			ID: d.o.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, VolumeID: v.ID, Name: spec.Name,
-			Description: spec.Description, Status: creating, Progress: "0%", Size: v.Size,
-			VolumeTypeID: v.VolumeTypeID, Metadata: metadata, CreatedAt: tx.Now,
-		}}
-		if err := tx.PutSnapshot(s); err != nil {
-			return err
-		}
-		// The volume's own jobs wait: a restore that is accepted meanwhile must not
-		// change what is copied.
-		j := d.job(who, snapshotJob, v.ID, arguments{Source: volumeFile(v.ID)})
-		j.SnapshotID, j.VolumeID = s.ID, v.ID
-		return d.enqueue(tx, j)
+		s, err = d.startSnapshot(tx, who, v, spec, "")
+		return err
 	})
 	if err != nil {
 		return driver.Snapshot{}, err
 	}
 	return s.Snapshot, nil
+}
+
+// startSnapshot stores the new row, part of a group snapshot or not, and inserts the
+// job that copies the volume.
+func (d *Driver) startSnapshot(tx *meta.Tx, who driver.Caller, v *meta.Volume, spec driver.SnapshotSpec, groupSnapshotID string) (*meta.Snapshot, error) {
+	valid := available
+	if spec.Force {
+		valid = "available, in-use"
+	}
+	if v.Status != available && (!spec.Force || v.Status != inUse) {
+		return nil, driver.InvalidVolume("Volume %s status must be %s, but current status is: %s.", v.ID, valid, v.Status)
+	}
+	t, err := d.ownType(tx, v)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.checkSnapshotQuota(tx, who.ProjectID, t, v.Size); err != nil {
+		return nil, err
+	}
+	metadata := spec.Metadata
+	if metadata == nil {
+		metadata = map[string]string{}
+	}
+	s := &meta.Snapshot{Snapshot: driver.Snapshot{
+		ID: d.o.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, VolumeID: v.ID, Name: spec.Name,
+		Description: spec.Description, Status: creating, Progress: "0%", Size: v.Size,
+		VolumeTypeID: v.VolumeTypeID, GroupSnapshotID: groupSnapshotID, Metadata: metadata, CreatedAt: tx.Now,
+	}}
+	if err := tx.PutSnapshot(s); err != nil {
+		return nil, err
+	}
+	// The volume's own jobs wait: a restore that is accepted meanwhile must not
+	// change what is copied.
+	j := d.job(who, snapshotJob, v.ID, arguments{Source: volumeFile(v.ID)})
+	j.SnapshotID, j.VolumeID = s.ID, v.ID
+	return s, d.enqueue(tx, j)
 }
 
 // UpdateSnapshot renames and describes a snapshot.
@@ -116,18 +126,28 @@ func (d *Driver) DeleteSnapshot(ctx context.Context, who driver.Caller, snapshot
 		if err != nil {
 			return err
 		}
-		if !force && s.Status != available && s.Status != failed {
-			return driver.InvalidSnapshot("Snapshot status must be available or error and must not be part of a group.")
-		}
-		s.Status = deleting
-		if err := tx.TouchSnapshot(s); err != nil {
+		if err := notFrozen(tx); err != nil {
 			return err
 		}
-		// After the jobs that read it.
-		j := d.job(who, deleteSnapshotJob, s.ID, arguments{})
-		j.SnapshotID = s.ID
-		return d.enqueue(tx, j)
+		switch part := s.GroupSnapshotID != ""; {
+		case force && part:
+			return driver.InvalidSnapshot("Snapshot %s must not be part of a group.", s.ID)
+		case !force && (part || s.Status != available && s.Status != failed):
+			return driver.InvalidSnapshot("Snapshot status must be available or error and must not be part of a group.")
+		}
+		return d.startDeleteSnapshot(tx, who, s)
 	})
+}
+
+func (d *Driver) startDeleteSnapshot(tx *meta.Tx, who driver.Caller, s *meta.Snapshot) error {
+	s.Status = deleting
+	if err := tx.TouchSnapshot(s); err != nil {
+		return err
+	}
+	// After the jobs that read it.
+	j := d.job(who, deleteSnapshotJob, s.ID, arguments{})
+	j.SnapshotID = s.ID
+	return d.enqueue(tx, j)
 }
 
 // ResetSnapshotStatus sets the status and, if not "", the progress.

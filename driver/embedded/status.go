@@ -14,12 +14,16 @@ const (
 	attaching      = "attaching"
 	detaching      = "detaching"
 	maintenance    = "maintenance"
+	reserved       = "reserved"
+	downloading    = "downloading"
 	uploading      = "uploading"
 	failed         = "error"
 	errorRestoring = "error_restoring"
 	errorExtending = "error_extending"
 	errorManaging  = "error_managing"
 	errorDeleting  = "error_deleting"
+
+	awaitingTransfer = "awaiting-transfer"
 
 	attached = "attached"
 	detached = "detached"

@@ -32,11 +32,24 @@ func seesType(who driver.Caller, t *driver.VolumeType) bool {
 	return t.IsPublic || who.IsAdmin() || slices.Contains(t.Projects, who.ProjectID)
 }
 
-// volumeType finds a type by id or name; "" is the default type.
+// volumeType finds a type by id or name; "" is the default type of the project, or
+// of all.
 func (d *Driver) volumeType(tx *meta.Tx, who driver.Caller, idOrName string) (*meta.VolumeType, error) {
-	if idOrName == "" {
-		idOrName = defaultType
+	if idOrName != "" {
+		return d.namedType(tx, who, idOrName)
 	}
+	own, err := tx.DefaultType(who.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	if own != nil {
+		return d.namedType(tx, who, own.VolumeTypeID)
+	}
+	return d.namedType(tx, who, defaultType)
+}
+
+// namedType finds a type by id or name.
+func (d *Driver) namedType(tx *meta.Tx, who driver.Caller, idOrName string) (*meta.VolumeType, error) {
 	types, err := tx.VolumeTypes()
 	if err != nil {
 		return nil, err
@@ -50,11 +63,13 @@ func (d *Driver) volumeType(tx *meta.Tx, who driver.Caller, idOrName string) (*m
 		}
 	}
 	// A name and an id have their own texts (cinder/exception.py).
-	if len(idOrName) == 36 && strings.Count(idOrName, "-") == 4 {
+	if looksLikeID(idOrName) {
 		return nil, driver.VolumeTypeNotFound(idOrName)
 	}
 	return nil, driver.Errorf(driver.NotFound, "Volume type with name %s could not be found.", idOrName)
 }
+
+func looksLikeID(s string) bool { return len(s) == 36 && strings.Count(s, "-") == 4 }
 
 // ListVolumeTypes returns the types that the caller may use, newest first.
 func (d *Driver) ListVolumeTypes(_ context.Context, who driver.Caller) ([]driver.VolumeType, error) {
@@ -77,7 +92,14 @@ func (d *Driver) GetVolumeType(_ context.Context, who driver.Caller, typeID stri
 }
 
 // DefaultVolumeType returns the type of volumes that are asked for without one.
-func (d *Driver) DefaultVolumeType(_ context.Context, _ driver.Caller) (driver.VolumeType, error) {
+func (d *Driver) DefaultVolumeType(ctx context.Context, who driver.Caller) (driver.VolumeType, error) {
+	own, err := d.db.DefaultType(ctx, who.ProjectID)
+	if err != nil {
+		return driver.VolumeType{}, classify(err)
+	}
+	if own != nil {
+		return d.GetVolumeType(ctx, who, own.VolumeTypeID)
+	}
 	for _, t := range d.db.Types.List("") {
 		if t.Name == defaultType {
 			return t, nil
@@ -97,7 +119,7 @@ func (d *Driver) CreateVolumeType(ctx context.Context, _ driver.Caller, spec dri
 			spec.ID = d.o.NewID()
 		}
 		if slices.ContainsFunc(types, func(t *meta.VolumeType) bool { return t.Name == spec.Name }) {
-			return driver.Errorf(driver.InvalidState, "Volume Type %s already exists.", spec.Name)
+			return driver.Errorf(driver.Conflict, "Volume Type %s already exists.", spec.Name)
 		}
 		if spec.ExtraSpecs == nil {
 			spec.ExtraSpecs = map[string]string{}
@@ -140,7 +162,7 @@ func (d *Driver) patchType(tx *meta.Tx, t *meta.VolumeType, patch driver.VolumeT
 			return err
 		}
 		if slices.ContainsFunc(types, func(o *meta.VolumeType) bool { return o.Name == patch.Name.Value }) {
-			return driver.Errorf(driver.InvalidState, "Volume Type %s already exists.", patch.Name.Value)
+			return driver.Errorf(driver.Conflict, "Volume Type %s already exists.", patch.Name.Value)
 		}
 		for _, what := range []string{"volumes_", "gigabytes_", "snapshots_"} {
 			if err := tx.RenameLimits(what+t.Name, what+patch.Name.Value); err != nil {
@@ -177,7 +199,7 @@ func patchAccess(t *meta.VolumeType, patch driver.VolumeTypePatch) error {
 	}
 	if p := patch.AddProject; p != "" {
 		if slices.Contains(t.Projects, p) {
-			return driver.Errorf(driver.InvalidState, "Volume type access for %s / %s combination already exists.", t.ID, p)
+			return driver.Errorf(driver.Conflict, "Volume type access for %s / %s combination already exists.", t.ID, p)
 		}
 		t.Projects = append(t.Projects, p)
 	}
@@ -201,14 +223,22 @@ func (d *Driver) DeleteVolumeType(ctx context.Context, _ driver.Caller, typeID s
 		if t == nil {
 			return driver.VolumeTypeNotFound(typeID)
 		}
-		if t.Name == defaultType {
+		projects, err := tx.ProjectsWithDefault(t.ID)
+		if err != nil {
+			return err
+		}
+		if t.Name == defaultType || projects > 0 {
 			return driver.Errorf(driver.InvalidState, "The volume type %s is a default volume type and cannot be deleted.", t.ID)
 		}
 		n, err := tx.VolumesOfType(t.ID)
 		if err != nil {
 			return err
 		}
-		if n > 0 {
+		groups, err := tx.Groups()
+		if err != nil {
+			return err
+		}
+		if n > 0 || slices.ContainsFunc(groups, func(g *meta.Group) bool { return slices.Contains(g.VolumeTypeIDs, t.ID) }) {
 			return driver.Errorf(driver.InvalidState, "Target volume type is still in use.")
 		}
 		return tx.RemoveVolumeType(t.ID)

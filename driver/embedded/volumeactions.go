@@ -115,7 +115,7 @@ func (d *Driver) extend(tx *meta.Tx, v *meta.Volume, a driver.ExtendVolume) erro
 		return err
 	}
 	// Before the commit: a file that is larger than its row says does no harm.
-	if err := os.Truncate(d.files.volume(v.ID), int64(a.Size)*gib); err != nil {
+	if err := os.Truncate(d.files.volume(v.ID), d.bytes(a.Size)); err != nil {
 		return driver.Wrap(driver.Internal, err, "The volume's file could not be extended.")
 	}
 	v.Size = a.Size
@@ -224,10 +224,7 @@ func detach(v *meta.Volume, attachmentID string) error {
 		return attachmentID == "" || a.ID == attachmentID
 	})
 	v.AdminMetadata = without(v.AdminMetadata, "attached_mode")
-	v.Status, v.AttachStatus = inUse, attached
-	if len(v.Attachments) == 0 {
-		v.Status, v.AttachStatus = available, detached
-	}
+	setAttached(v)
 	return nil
 }
 
@@ -239,6 +236,9 @@ func (d *Driver) retype(tx *meta.Tx, who driver.Caller, v *meta.Volume, a driver
 	if err := checkTypeSize(t, v.Size); err != nil {
 		return err
 	}
+	if err := refuseEncrypted(t); err != nil {
+		return err
+	}
 	if (v.Status != available && v.Status != inUse) || migrating(v) || v.GroupID != "" || v.VolumeTypeID == t.ID {
 		return driver.InvalidVolume("Retype needs volume to be in available or in-use state, not be part of an active " +
 			"migration or a consistency group, requested type has to be different that the one from the volume, " +
@@ -246,6 +246,9 @@ func (d *Driver) retype(tx *meta.Tx, who driver.Caller, v *meta.Volume, a driver
 	}
 	if err := d.checkRetypeQuota(tx, v, t); err != nil {
 		return err
+	}
+	if placed, err := d.schedulable(tx, t); err != nil || !placed {
+		return err // the volume keeps its type, as when Cinder's scheduler finds no pool
 	}
 	v.VolumeTypeID = t.ID
 	v.Multiattach = t.ExtraSpecs["multiattach"] == "<is> True"
@@ -271,10 +274,10 @@ func (d *Driver) revert(tx *meta.Tx, who driver.Caller, v *meta.Volume, snapshot
 		return driver.Errorf(driver.InvalidState, "Can't revert volume %s to its latest snapshot %s. "+
 			"The volume size must be equal to the snapshot size.", v.ID, s.ID)
 	case v.Status != available:
-		return driver.InvalidVolume("Can't revert volume %s to its latest snapshot %s. "+
+		return driver.Errorf(driver.Conflict, "Invalid volume: Can't revert volume %s to its latest snapshot %s. "+
 			"Volume's status must be 'available'.", v.ID, s.ID)
 	case s.Status != available:
-		return driver.InvalidSnapshot("Can't revert volume %s to its latest snapshot %s. "+
+		return driver.Errorf(driver.Conflict, "Invalid snapshot: Can't revert volume %s to its latest snapshot %s. "+
 			"Snapshot's status must be 'available'.", v.ID, s.ID)
 	}
 	v.Status, s.Status = reverting, restoring

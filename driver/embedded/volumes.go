@@ -92,6 +92,12 @@ func (d *Driver) CreateVolume(ctx context.Context, who driver.Caller, spec drive
 		if err := checkTypeSize(t, size); err != nil {
 			return err
 		}
+		if err := checkGroupOf(tx, who, spec, t); err != nil {
+			return err
+		}
+		if err := refuseEncrypted(t); err != nil {
+			return err
+		}
 		if zone := spec.AvailabilityZone; zone != "" && zone != d.o.AvailabilityZone {
 			return driver.Errorf(driver.InvalidInput, "Availability zone '%s' is invalid.", zone)
 		}
@@ -104,6 +110,13 @@ func (d *Driver) CreateVolume(ctx context.Context, who driver.Caller, spec drive
 		if spec.Metadata != nil {
 			v.Metadata = maps.Clone(spec.Metadata)
 		}
+		placed, err := d.schedulable(tx, t)
+		if err != nil {
+			return err
+		}
+		if !placed {
+			return d.unscheduled(tx, who, v)
+		}
 		return d.startVolume(tx, who, v, from)
 	})
 	if err != nil {
@@ -115,6 +128,28 @@ func (d *Driver) CreateVolume(ctx context.Context, who driver.Caller, spec drive
 	view := d.viewVolume(v)
 	view.Status = creating
 	return view, nil
+}
+
+// checkGroupOf checks the group that a new volume is asked for in
+// (cinder/volume/api.py create).
+func checkGroupOf(tx *meta.Tx, who driver.Caller, spec driver.VolumeSpec, t *meta.VolumeType) error {
+	if spec.GroupID == "" {
+		return nil
+	}
+	g, err := ownGroup(tx, who, spec.GroupID)
+	switch {
+	case err != nil:
+		return err
+	case spec.VolumeType == "":
+		return driver.Errorf(driver.InvalidInput,
+			"Invalid input received: volume_type must be provided when creating a volume in a group.")
+	case !slices.Contains(g.VolumeTypeIDs, t.ID):
+		return driver.Errorf(driver.InvalidInput, "Invalid input received: Invalid volume_type provided: %s "+
+			"(requested type must be supported by this group).", t.ID)
+	case g.Status != available && g.Status != creating:
+		return driver.InvalidGroup("Originating group status must be one of 'available, creating' values")
+	}
+	return nil
 }
 
 // startVolume stores the new row and makes the file, or inserts the job that does.
@@ -149,7 +184,7 @@ func (d *Driver) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, fro
 		if err := tx.PutVolume(&row); err != nil {
 			return err
 		}
-		return blank(d.files.volume(v.ID), v.Size)
+		return blank(d.files.volume(v.ID), d.bytes(v.Size))
 	}
 	v.Status = creating
 	if err := tx.PutVolume(v); err != nil {
@@ -299,6 +334,9 @@ func (d *Driver) DeleteVolume(ctx context.Context, who driver.Caller, volumeID s
 		if err != nil {
 			return err
 		}
+		if err := notFrozen(tx); err != nil {
+			return err
+		}
 		snapshots, err := tx.SnapshotsOf(v.ID)
 		if err != nil {
 			return err
@@ -341,7 +379,7 @@ func deletable(who driver.Caller, v *meta.Volume, snapshots []*meta.Snapshot, ho
 		if !how.Force && !slices.Contains([]string{available, failed, deleting}, s.Status) {
 			return false
 		}
-		if !who.Owns(s.ProjectID) {
+		if !who.Owns(s.ProjectID) || s.GroupSnapshotID != "" {
 			return false
 		}
 	}

@@ -274,6 +274,8 @@ type task struct {
 	fail func(tx *meta.Tx, reason string) error
 	// undo removes what an attempt that will not be settled has left.
 	undo func(ctx context.Context) error
+	// abandon removes what all attempts have left, before the job is given up.
+	abandon func(ctx context.Context) error
 }
 
 func (d *Driver) task(j *meta.Job) task {
@@ -308,6 +310,9 @@ func (d *Driver) perform(ctx context.Context, j *meta.Job) (outcome string, byte
 	var settle func(*meta.Tx) error
 	if j.Tries() > d.o.MaxAttempts {
 		err = reasonf("The service died %d times while it worked on this.", j.Tries()-1)
+		if t.abandon != nil {
+			err = errors.Join(err, t.abandon(ctx))
+		}
 	} else {
 		bytes, settle, err = t.do(ctx)
 	}

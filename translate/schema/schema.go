@@ -23,6 +23,7 @@ type Schema struct {
 	Minimum, Maximum     *int64
 	OneOf                []Schema
 	AnyOfRequired        []string // at least one of these members
+	OneOfRequired        []string // exactly one of these members
 	Properties           []Property
 	PatternProperties    *PatternProperties
 	Required             []string
@@ -30,6 +31,7 @@ type Schema struct {
 	MinProperties        int
 	MaxProperties        int // 0: no limit
 	MinItems             int
+	UniqueItems          bool
 	Items                *Schema
 }
 
@@ -126,16 +128,26 @@ func (s *Schema) check(path []string, v any) *failure {
 		return s.checkObject(path, o, fail)
 	}
 	if list, ok := v.([]any); ok {
-		if len(list) < s.MinItems {
-			return fail("%s is too short", Repr(v))
-		}
+		return s.checkArray(path, list, fail)
+	}
+	return nil
+}
+
+func (s *Schema) checkArray(path []string, list []any, fail failing) *failure {
+	if len(list) < s.MinItems {
+		return fail("%s is too short", Repr(list))
+	}
+	seen := map[string]bool{}
+	for i, item := range list {
 		if s.Items != nil {
-			for i, item := range list {
-				if f := s.Items.check(append(path, fmt.Sprint(i)), item); f != nil {
-					return f
-				}
+			if f := s.Items.check(append(path, fmt.Sprint(i)), item); f != nil {
+				return f
 			}
 		}
+		seen[Repr(item)] = true
+	}
+	if s.UniqueItems && len(seen) < len(list) {
+		return fail("%s has non-unique elements", Repr(list))
 	}
 	return nil
 }
@@ -201,6 +213,9 @@ func (s *Schema) checkObject(path []string, o *Object, fail failing) *failure {
 			return fail("'%s' is a required property", name)
 		}
 	}
+	if f := s.checkOneOfRequired(o, fail); f != nil {
+		return f
+	}
 	if s.Closed {
 		if extra := s.unknown(o); len(extra) > 0 {
 			verb := "was"
@@ -246,6 +261,33 @@ func (s *Schema) checkPatternProperties(path []string, o *Object, fail failing) 
 	}
 	return fail("%s %s not match any of the regexes: %s", quoteAll(sorted(odd)), verb,
 		Repr(s.PatternProperties.Pattern.Source))
+}
+
+// checkOneOfRequired names the alternatives that hold as Python does: the first one
+// last.
+func (s *Schema) checkOneOfRequired(o *Object, fail failing) *failure {
+	if len(s.OneOfRequired) == 0 {
+		return nil
+	}
+	var first string
+	var held []string
+	for _, name := range s.OneOfRequired {
+		if _, ok := o.Get(name); !ok {
+			continue
+		}
+		if text := fmt.Sprintf("{'required': ['%s']}", name); first == "" {
+			first = text
+		} else {
+			held = append(held, text)
+		}
+	}
+	switch {
+	case first == "":
+		return fail("%s is not valid under any of the given schemas", Repr(o))
+	case len(held) > 0:
+		return fail("%s is valid under each of %s", Repr(o), strings.Join(append(held, first), ", "))
+	}
+	return nil
 }
 
 func (s *Schema) unknown(o *Object) []string {

@@ -49,6 +49,29 @@ func (o *Object) Strings() map[string]string {
 	return m
 }
 
+// Map is the object as plain maps and slices.
+func (o *Object) Map() map[string]any {
+	m := make(map[string]any, len(o.keys))
+	for k, v := range o.values {
+		m[k] = plain(v)
+	}
+	return m
+}
+
+func plain(v any) any {
+	switch v := v.(type) {
+	case *Object:
+		return v.Map()
+	case []any:
+		list := make([]any, len(v))
+		for i, item := range v {
+			list[i] = plain(item)
+		}
+		return list
+	}
+	return v
+}
+
 func (o *Object) set(key string, v any) {
 	if _, ok := o.values[key]; !ok {
 		o.keys = append(o.keys, key)
@@ -166,7 +189,10 @@ func repr(b *strings.Builder, v any) {
 // number writes integers as they are and floats in Python's shortest form.
 func number(n json.Number) string {
 	s := n.String()
-	if !strings.ContainsAny(s, ".eE") {
+	switch {
+	case s == "-0":
+		return "0"
+	case !strings.ContainsAny(s, ".eE"):
 		return s
 	}
 	f, err := n.Float64()

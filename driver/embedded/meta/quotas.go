@@ -10,6 +10,7 @@ type Use struct {
 	Volumes, Snapshots   map[string]int // by volume type id
 	VolumeGB, SnapshotGB map[string]int // by volume type id
 	Backups, BackupGB    int
+	Groups               int
 }
 
 // Limits returns the limits that were set for a project id or [AllProjects].
@@ -61,7 +62,7 @@ func (db *DB) Use(ctx context.Context, projectID string) (Use, error) {
 }
 
 func use(ctx context.Context, q querier, projectID string) (Use, error) {
-	u := Use{map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}, 0, 0}
+	u := Use{Volumes: map[string]int{}, Snapshots: map[string]int{}, VolumeGB: map[string]int{}, SnapshotGB: map[string]int{}}
 	count := func(statement string, each func(typeID string, n, gb int)) error {
 		rows, err := q.QueryContext(ctx, statement, projectID)
 		if err != nil {
@@ -92,5 +93,9 @@ func use(ctx context.Context, q querier, projectID string) (Use, error) {
 	}
 	err = count("SELECT '', COUNT(*), COALESCE(SUM(size), 0) FROM backups WHERE project_id = $1 AND deleted_at IS NULL",
 		func(_ string, n, gb int) { u.Backups, u.BackupGB = n, gb })
+	if err != nil {
+		return Use{}, err
+	}
+	err = count("SELECT '', COUNT(*), 0 FROM volume_groups WHERE project_id = $1", func(_ string, n, _ int) { u.Groups = n })
 	return u, err
 }

@@ -141,4 +141,82 @@ var migrations = []string{
 	CREATE INDEX jobs_by_backup ON jobs (backup_id);
 	CREATE INDEX jobs_by_volume ON jobs (volume_id);
 	CREATE INDEX jobs_by_snapshot ON jobs (snapshot_id);`,
+	`ALTER TABLE volume_types ADD COLUMN encryption TEXT;
+	ALTER TABLE snapshots ADD COLUMN group_snapshot_id TEXT;
+	CREATE INDEX snapshots_by_group_snapshot ON snapshots (group_snapshot_id);
+	CREATE INDEX volumes_by_group ON volumes (group_id);
+
+	CREATE TABLE qos_specs (
+		id TEXT PRIMARY KEY,
+		name TEXT NOT NULL UNIQUE,
+		consumer TEXT NOT NULL,
+		specs TEXT NOT NULL,
+		created_at BIGINT NOT NULL,
+		updated_at BIGINT
+	);
+
+	CREATE TABLE group_types (
+		id TEXT PRIMARY KEY,
+		name TEXT NOT NULL UNIQUE,
+		description TEXT,
+		is_public BOOLEAN NOT NULL,
+		group_specs TEXT NOT NULL,
+		created_at BIGINT NOT NULL,
+		updated_at BIGINT
+	);
+
+	CREATE TABLE volume_groups (
+		id TEXT PRIMARY KEY,
+		project_id TEXT NOT NULL,
+		user_id TEXT,
+		name TEXT,
+		description TEXT,
+		status TEXT NOT NULL,
+		availability_zone TEXT,
+		group_type_id TEXT NOT NULL,
+		volume_type_ids TEXT NOT NULL,
+		group_snapshot_id TEXT,
+		source_group_id TEXT,
+		host TEXT,
+		created_at BIGINT NOT NULL,
+		updated_at BIGINT
+	);
+	CREATE INDEX volume_groups_by_project ON volume_groups (project_id);
+
+	CREATE TABLE group_snapshots (
+		id TEXT PRIMARY KEY,
+		project_id TEXT NOT NULL,
+		user_id TEXT,
+		group_id TEXT NOT NULL,
+		group_type_id TEXT NOT NULL,
+		name TEXT,
+		description TEXT,
+		status TEXT NOT NULL,
+		created_at BIGINT NOT NULL,
+		updated_at BIGINT
+	);
+	CREATE INDEX group_snapshots_by_group ON group_snapshots (group_id);
+
+	CREATE TABLE transfers (
+		id TEXT PRIMARY KEY,
+		volume_id TEXT NOT NULL UNIQUE,
+		display_name TEXT,
+		salt TEXT NOT NULL,
+		key_hash TEXT NOT NULL,
+		no_snapshots BOOLEAN NOT NULL,
+		source_project_id TEXT NOT NULL,
+		created_at BIGINT NOT NULL
+	);
+
+	CREATE TABLE services (
+		id TEXT PRIMARY KEY,
+		disabled BOOLEAN NOT NULL,
+		disabled_reason TEXT,
+		frozen BOOLEAN NOT NULL
+	);
+
+	CREATE TABLE default_types (
+		id TEXT PRIMARY KEY,
+		volume_type_id TEXT NOT NULL
+	);`,
 }

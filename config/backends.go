@@ -1,0 +1,78 @@
+package config
+
+import (
+	"net/url"
+	"slices"
+)
+
+// problem notes what is wrong with a key.
+type problem func(key, format string, args ...any)
+
+func (c *Config) validateBackends(bad problem) {
+	embedded := 0
+	for name, b := range c.Backends {
+		key := "backends." + name
+		switch b.Driver {
+		case DriverEmbedded:
+			embedded++
+		case DriverCinder:
+			b.Cinder.validate(key+".cinder", bad)
+		default:
+			bad(key+".driver", "%q is none of %s, %s", b.Driver, DriverEmbedded, DriverCinder)
+		}
+	}
+	if embedded > 1 {
+		bad("backends", "only one can have the driver %s: it owns the data directory", DriverEmbedded)
+	}
+	if _, ok := c.Backends[c.DefaultBackend]; !ok {
+		bad("default_backend", "%q is none of the backends", c.DefaultBackend)
+	}
+	for project, name := range c.Projects {
+		if _, ok := c.Backends[name]; !ok {
+			bad("projects."+project, "%q is none of the backends", name)
+		}
+	}
+}
+
+func (c *Cinder) validate(key string, bad problem) {
+	checkURL(key+".url", c.URL, bad)
+	if !slices.Contains([]string{"", "any", "volume"}, c.Restore) {
+		bad(key+".restore", "%q is none of any, volume", c.Restore)
+	}
+	for name, negative := range map[string]bool{
+		"connect_timeout": c.ConnectTimeout < 0, "answer_timeout": c.AnswerTimeout < 0, "retry_budget": c.RetryBudget < 0,
+		"break_after": c.BreakAfter < 0, "break_for": c.BreakFor < 0,
+	} {
+		if negative {
+			bad(key+"."+name, "must not be negative")
+		}
+	}
+}
+
+func (k *Keystone) validate(bad problem) {
+	checkURL("keystone.url", k.URL, bad)
+	for key, empty := range map[string]bool{
+		"keystone.username": k.Username == "", "keystone.password": k.Password == "", "keystone.project": k.Project == "",
+	} {
+		if empty {
+			bad(key, "must not be empty: the gateway validates tokens as this user")
+		}
+	}
+	if k.CacheSize < 1 {
+		bad("keystone.cache_size", "%d is less than 1", k.CacheSize)
+	}
+	for key, d := range map[string]int64{
+		"keystone.cache_time": int64(k.CacheTime), "keystone.reject_time": int64(k.RejectTime), "keystone.timeout": int64(k.Timeout),
+	} {
+		if d <= 0 {
+			bad(key, "must be more than 0")
+		}
+	}
+}
+
+func checkURL(key, value string, bad problem) {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		bad(key, "%q is not an http or https URL", value)
+	}
+}

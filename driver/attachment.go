@@ -1,0 +1,64 @@
+package driver
+
+import (
+	"context"
+	"time"
+)
+
+// Attachment says where a volume is attached, or for whom it is reserved.
+type Attachment struct {
+	ID        string
+	VolumeID  string
+	ServerID  string // instance, "" for a host attachment
+	HostName  string
+	Device    string // mountpoint
+	Mode      string // rw, ro; "null" until a connector says it
+	Status    string // reserved, attaching, attached, detached
+	Connector map[string]any
+	// Connection tells the host of the connector how to reach the volume.
+	Connection map[string]any `json:"-"`
+	AttachedAt time.Time
+	DetachedAt time.Time
+}
+
+// AttachmentSpec is a request for a new attachment. Without a connector the volume
+// is reserved only.
+type AttachmentSpec struct {
+	VolumeID, ServerID string
+	Mode               string // "": what the connector says
+	Connector          map[string]any
+}
+
+// AttachmentManager makes, shows, changes and deletes attachments.
+type AttachmentManager interface {
+	GetAttachment(ctx context.Context, who Caller, attachmentID string) (Attachment, error)
+	ListAttachments(ctx context.Context, who Caller, q Query) (Page[Attachment], error)
+	// CreateAttachment reserves a volume and, with a connector, begins to attach it.
+	CreateAttachment(ctx context.Context, who Caller, spec AttachmentSpec) (Attachment, error)
+	// UpdateAttachment gives a reserved attachment its connector.
+	UpdateAttachment(ctx context.Context, who Caller, attachmentID string, connector map[string]any) (Attachment, error)
+	// CompleteAttachment makes the volume in-use.
+	CompleteAttachment(ctx context.Context, who Caller, attachmentID string) error
+	// DeleteAttachment returns the attachments that the volume still has.
+	DeleteAttachment(ctx context.Context, who Caller, attachmentID string) ([]Attachment, error)
+}
+
+// AttachmentColumns are the columns of an attachment.
+var AttachmentColumns = Columns[Attachment]{
+	"id":            func(a *Attachment) any { return a.ID },
+	"volume_id":     func(a *Attachment) any { return a.VolumeID },
+	"instance_uuid": func(a *Attachment) any { return orNil(a.ServerID) },
+	"attached_host": func(a *Attachment) any { return orNil(a.HostName) },
+	"mountpoint":    func(a *Attachment) any { return orNil(a.Device) },
+	"attach_mode":   func(a *Attachment) any { return orNil(a.Mode) },
+	"attach_status": func(a *Attachment) any { return a.Status },
+	"attach_time":   func(a *Attachment) any { return timeOrNil(a.AttachedAt) },
+	"detach_time":   func(a *Attachment) any { return timeOrNil(a.DetachedAt) },
+	"created_at":    func(*Attachment) any { return nil },
+	"updated_at":    func(*Attachment) any { return nil },
+}
+
+// AttachmentNotFound is VolumeAttachmentNotFound of cinder/exception.py.
+func AttachmentNotFound(id string) error {
+	return Errorf(NotFound, "Volume attachment could not be found with filter: attachment_id = %s.", id)
+}

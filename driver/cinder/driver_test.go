@@ -1,0 +1,263 @@
+package cinder
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"cindergate/driver"
+)
+
+// versionOnly answers GET / with a document, and everything else by h.
+func versionOnly(t *testing.T, document string, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			_, _ = io.WriteString(w, document)
+			return
+		}
+		h(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestMicroversionNeverExceedsTheUpstreams(t *testing.T) {
+	for _, test := range []struct {
+		name, document, path, header string
+	}{
+		{"new", `{"versions":[{"id":"v3.0","version":"3.99"}]}`, "/v3/abc123/backups/x", "volume 3.70"},
+		{"old", `{"versions":[{"id":"v2.0","version":""},{"id":"v3.0","version":"3.27"}]}`, "/v3/abc123/backups/x", "volume 3.27"},
+		{"v2 only", `{"versions":[{"id":"v2.0","version":""}]}`, "/v2/abc123/backups/x", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server := versionOnly(t, test.document, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != test.path || r.Header.Get("OpenStack-API-Version") != test.header || r.Header.Get("X-Auth-Token") != secret {
+					t.Errorf("%s with version %q and token %q", r.URL.Path, r.Header.Get("OpenStack-API-Version"), r.Header.Get("X-Auth-Token"))
+				}
+				answer(200, "application/json", `{"backup": {"id": "x", "created_at": "2026-11-21T17:13:07.000000", "updated_at": null}}`)(w, r)
+			})
+			b, err := open(t, server.URL, nil).GetBackup(t.Context(), member, "x")
+			if err != nil || !b.CreatedAt.Equal(time.Date(2026, 11, 21, 17, 13, 7, 0, time.UTC)) || !b.UpdatedAt.IsZero() {
+				t.Fatalf("%v %+v", err, b)
+			}
+		})
+	}
+}
+
+func TestOldUpstreamRefusesWhatItCannot(t *testing.T) {
+	server := versionOnly(t, `{"versions":[{"id":"v3.0","version":"3.8"}]}`, func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("the upstream was asked: %s", r.URL)
+	})
+	d := open(t, server.URL, nil)
+	_, update := d.UpdateBackup(t.Context(), member, "x", driver.BackupPatch{})
+	_, metadata := d.CreateBackup(t.Context(), member, driver.BackupSpec{Metadata: map[string]string{"a": "b"}})
+	_, zone := d.CreateBackup(t.Context(), member, driver.BackupSpec{AvailabilityZone: "nova"})
+	for what, err := range map[string]error{"update": update, "metadata": metadata, "zone": zone} {
+		if driver.KindOf(err) != driver.NotSupported || !strings.Contains(err.Error(), "microversion 3.") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func TestUpdateSendsTheEnvelope(t *testing.T) {
+	server := upstreamServer(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if string(body) != `{"backup":{"description":null,"name":"n"}}` {
+			t.Errorf("sent %s", body)
+		}
+		answer(200, "application/json", `{"backup": {"id": "x", "name": "n"}}`)(w, r)
+	})
+	name := "n"
+	_, err := open(t, server.URL, nil).UpdateBackup(t.Context(), member, "x",
+		driver.BackupPatch{Name: driver.Some(&name), Description: driver.Some[*string](nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestListPassesTheQueryOn(t *testing.T) {
+	server := upstreamServer(t, func(w http.ResponseWriter, r *http.Request) {
+		want := "all_tenants=1&limit=2&marker=m&name=n&offset=1&sort=created_at%3Adesc%2Cid%3Aasc&status~=err&with_count=true"
+		if r.URL.RawQuery != want {
+			t.Errorf("query %s\n want %s", r.URL.RawQuery, want)
+		}
+		answer(200, "application/json", `{"backups": [{"id": "a"}, {"id": "b"}], "count": 9}`)(w, r)
+	})
+	page, err := open(t, server.URL, nil).ListBackups(t.Context(), member, driver.Query{
+		Filters: []driver.Filter{{Column: "display_name", Value: "n"}, {Column: "status", Value: "err", Like: true}},
+		Sort:    []driver.SortKey{{Column: "created_at", Desc: true}, {Column: "id"}},
+		Marker:  "m", Limit: 2, Offset: 1, AllProjects: true, WithCount: true,
+	})
+	if err != nil || page.Count != 9 || len(page.Items) != 2 {
+		t.Fatalf("%v %+v", err, page)
+	}
+}
+
+func TestCountOfAnUpstreamThatCannotCount(t *testing.T) {
+	server := versionOnly(t, `{"versions":[{"id":"v3.0","version":"3.44"}]}`, func(w http.ResponseWriter, r *http.Request) {
+		body := map[string]string{
+			"":  `{"backups": [{"id": "a"}, {"id": "b"}]}`,
+			"b": `{"backups": [{"id": "c"}]}`,
+			"c": `{"backups": []}`,
+		}[r.URL.Query().Get("marker")]
+		answer(200, "application/json", body)(w, r)
+	})
+	page, err := open(t, server.URL, nil).ListBackups(t.Context(), member, driver.Query{Limit: 2, WithCount: true})
+	if err != nil || page.Count != 3 {
+		t.Fatalf("%v %+v", err, page)
+	}
+}
+
+// restoreOnlyToVolumes is a cloud that restores only to volume_id.
+func restoreOnlyToVolumes(t *testing.T, refuse bool, deletable bool) (*httptest.Server, *atomic.Int32) {
+	t.Helper()
+	var deleted, shown atomic.Int32
+	return upstreamServer(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/backups/b"):
+			answer(200, "application/json", `{"backup": {"id": "b", "status": "available", "size": 3}}`)(w, r)
+		case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/volumes"):
+			var body struct{ Volume map[string]any }
+			_ = json.NewDecoder(r.Body).Decode(&body)
+			if body.Volume["size"] != 3.0 || body.Volume["name"] != "n" || body.Volume["volume_type"] != "SSD" {
+				t.Errorf("volume %v", body.Volume)
+			}
+			answer(202, "application/json", `{"volume": {"id": "v", "status": "creating"}}`)(w, r)
+		case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/volumes/v"):
+			status := "creating"
+			if shown.Add(1) > 1 {
+				status = "available"
+			}
+			answer(200, "application/json", `{"volume": {"id": "v", "status": "`+status+`"}}`)(w, r)
+		case strings.HasSuffix(r.URL.Path, "/restore"):
+			body, _ := io.ReadAll(r.Body)
+			if string(body) != `{"restore":{"volume_id":"v"}}` {
+				t.Errorf("restore %s", body)
+			}
+			if refuse {
+				answer(400, "application/json", `{"badRequest": {"code": 400, "message": "No."}}`)(w, r)
+				return
+			}
+			answer(202, "application/json", `{"restore": {"backup_id": "b", "volume_id": "v", "volume_name": "n"}}`)(w, r)
+		case r.Method == http.MethodDelete && deletable:
+			deleted.Add(1)
+			w.WriteHeader(http.StatusAccepted)
+		default:
+			answer(400, "application/json", `{"badRequest": {"code": 400, "message": "Busy."}}`)(w, r)
+		}
+	}), &deleted
+}
+
+func needsVolume(o *Options) {
+	o.RestoreNeedsVolume, o.RestoreVolumeType, o.AnswerTimeout = true, "SSD", time.Minute
+}
+
+func TestRestoreByNameWhereTheUpstreamNeedsAVolume(t *testing.T) {
+	server, _ := restoreOnlyToVolumes(t, false, true)
+	r, err := open(t, server.URL, needsVolume).RestoreBackup(t.Context(), member, "b", driver.ToNewVolume("n"))
+	if err != nil || r != (driver.Restore{BackupID: "b", VolumeID: "v", VolumeName: "n"}) {
+		t.Fatalf("%v %+v", err, r)
+	}
+}
+
+func TestFailureInBetweenDeletesTheVolumeOrNamesIt(t *testing.T) {
+	server, deleted := restoreOnlyToVolumes(t, true, true)
+	_, err := open(t, server.URL, needsVolume).RestoreBackup(t.Context(), member, "b", driver.ToNewVolume("n"))
+	if driver.KindOf(err) != driver.InvalidInput || deleted.Load() != 1 {
+		t.Fatalf("%v, %d deleted", err, deleted.Load())
+	}
+	server, _ = restoreOnlyToVolumes(t, true, false)
+	_, err = open(t, server.URL, needsVolume).RestoreBackup(t.Context(), member, "b", driver.ToNewVolume("n"))
+	if err == nil || !strings.Contains(err.Error(), "The volume v that was made for it is left") {
+		t.Fatal(err)
+	}
+}
+
+func TestForwardStreamsAndRelinks(t *testing.T) {
+	var upstream *httptest.Server
+	upstream = upstreamServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.EscapedPath() != "/v3/abc123/volumes/a%2Fb" || r.URL.RawQuery != "x=1&y" || r.Header.Get("OpenStack-API-Version") != "volume 3.50" {
+			t.Errorf("%s %s", r.URL, r.Header)
+		}
+		if r.Header.Get("X-Openstack-Request-Id") != "req-gateway" {
+			t.Errorf("request id %q", r.Header.Get("X-Openstack-Request-Id"))
+		}
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("X-Openstack-Request-Id", "req-upstream")
+		w.Header().Set("Location", upstream.URL+"/v3/somewhere")
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, `{"echo":`+string(body)+`,"href":"`+upstream.URL+`/v3/abc123/volumes/1"}`)
+	})
+	d := open(t, upstream.URL, nil)
+	for _, size := range []int{2, 200 << 10} { // read first, and streamed
+		payload := `"` + strings.Repeat("é", size/2) + `"`
+		r := httptest.NewRequest(http.MethodPut, "/v3/abc123/volumes/a%2Fb?x=1&y", strings.NewReader(payload))
+		r.Header.Set("OpenStack-API-Version", "volume 3.50")
+		w := httptest.NewRecorder()
+		w.Header().Set("X-Openstack-Request-Id", "req-gateway")
+		who := member
+		who.RequestID = "req-gateway"
+		if err := d.Forward(w, r, who, "https://gw.example"); err != nil {
+			t.Fatal(err)
+		}
+		want := `{"echo":` + payload + `,"href":"https://gw.example/v3/abc123/volumes/1"}`
+		if w.Code != http.StatusAccepted || w.Body.String() != want {
+			t.Fatalf("%d: %.100s", w.Code, w.Body)
+		}
+		h := w.Header()
+		if h.Get("X-Openstack-Request-Id") != "req-upstream" || h.Get(gatewayRequestID) != "req-gateway" || h.Get("Location") != "https://gw.example/v3/somewhere" {
+			t.Fatalf("%v", h)
+		}
+	}
+}
+
+func TestForwardTranslatesV2(t *testing.T) {
+	var upstream *httptest.Server
+	upstream = upstreamServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v3/abc123/volumes/detail" || r.Header.Get("OpenStack-API-Version") != "" {
+			t.Errorf("%s %s", r.URL, r.Header)
+		}
+		answer(200, "application/json", `{"a":"`+upstream.URL+`/v3/abc123/volumes/1","b":"`+upstream.URL+`/abc123/volumes/1"}`)(w, r)
+	})
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodGet, "/v2/abc123/volumes/detail", nil)
+	if err := open(t, upstream.URL, nil).Forward(w, r, member, "http://gw"); err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"a":"http://gw/v2/abc123/volumes/1","b":"http://gw/abc123/volumes/1"}`; w.Body.String() != want {
+		t.Fatal(w.Body)
+	}
+}
+
+func TestForwardOfADeadUpstreamWritesNothing(t *testing.T) {
+	server := upstreamServer(t, reset)
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "/v3/abc123/volumes", strings.NewReader("{}"))
+	err := open(t, server.URL, nil).Forward(w, r, member, "http://gw")
+	if driver.KindOf(err) != driver.Unavailable || w.Body.Len() > 0 {
+		t.Fatalf("%v %s", err, w.Body)
+	}
+}
+
+func TestReplacerAcrossReads(t *testing.T) {
+	const in = "http://up/v3/x http://up/y http://up http://u http://up/v3/"
+	const want = "http://gw/v2/x http://gw/y http://up http://u http://gw/v2/"
+	pairs := []string{"http://up/v3/", "http://gw/v2/", "http://up/", "http://gw/"}
+	for name, from := range map[string]io.Reader{
+		"whole": strings.NewReader(in), "byte by byte": iotest.OneByteReader(strings.NewReader(in)),
+		"halves": iotest.HalfReader(strings.NewReader(in)), "data with EOF": iotest.DataErrReader(strings.NewReader(in)),
+	} {
+		got, err := io.ReadAll(newReplacer(from, pairs))
+		if err != nil || string(got) != want {
+			t.Errorf("%s: %v %s", name, err, got)
+		}
+	}
+}

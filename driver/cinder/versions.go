@@ -1,0 +1,121 @@
+package cinder
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"cindergate/driver"
+)
+
+// Microversions that the driver's own calls depend on.
+const (
+	mvUpdate           = 9
+	mvMetadata         = 43
+	mvWithCount        = 45
+	mvAvailabilityZone = 51
+	mvHighest          = 70 // of the gateway
+)
+
+// upstream is the API version that the backend is spoken to in.
+type upstream struct {
+	major, minor int
+}
+
+// atLeast tells whether 3.minor may be used.
+func (u upstream) atLeast(minor int) bool { return u.major == 3 && u.minor >= minor }
+
+// microversion is the header's version, "" for v2.
+func (u upstream) microversion() string {
+	if u.major != 3 {
+		return ""
+	}
+	return "3." + strconv.Itoa(min(u.minor, mvHighest))
+}
+
+func (d *Driver) tooOld(what string, minor int) error {
+	return driver.Errorf(driver.NotSupported, "Backend %s does not support %s: that needs microversion 3.%d.", d.o.Name, what, minor)
+}
+
+// versions remembers what discovery found. An upgrade upstream shows within its
+// lifetime.
+type versions struct {
+	mu     sync.Mutex
+	found  upstream
+	until  time.Time
+	flight singleflight.Group
+}
+
+const versionsLifetime = 5 * time.Minute
+
+func (d *Driver) version(ctx context.Context) (upstream, error) {
+	d.versions.mu.Lock()
+	found, fresh := d.versions.found, time.Now().Before(d.versions.until)
+	d.versions.mu.Unlock()
+	if fresh {
+		return found, nil
+	}
+	return d.discover(ctx)
+}
+
+// maxDocument is the largest version document, in bytes.
+const maxDocument = 1 << 20
+
+// discover reads the version document at the root, which needs no token.
+func (d *Driver) discover(ctx context.Context) (upstream, error) {
+	v, err, _ := d.versions.flight.Do("", func() (any, error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.base.String()+"/", nil)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := d.http.RoundTrip(r)
+		if err != nil {
+			return nil, d.http.Classify(err)
+		}
+		defer resp.Body.Close()
+		var doc struct {
+			Versions []struct{ ID, Version string }
+		}
+		if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusMultipleChoices {
+			return nil, driver.Errorf(driver.Unavailable, "Backend %s does not tell its versions: status %d.", d.o.Name, resp.StatusCode)
+		}
+		if err := json.NewDecoder(io.LimitReader(resp.Body, maxDocument)).Decode(&doc); err != nil {
+			return nil, d.http.Classify(err)
+		}
+		found := upstream{}
+		for _, v := range doc.Versions {
+			major, minor, _ := strings.Cut(strings.TrimPrefix(v.ID, "v"), ".")
+			switch major {
+			case "3":
+				_, highest, _ := strings.Cut(v.Version, ".")
+				if minor = highest; minor == "" {
+					minor = "0"
+				}
+				n, _ := strconv.Atoi(minor)
+				found = upstream{3, n}
+			case "2":
+				if found.major < 2 {
+					found = upstream{2, 0}
+				}
+			}
+		}
+		if found.major == 0 {
+			return nil, driver.Errorf(driver.Unavailable, "Backend %s speaks neither v3 nor v2 of the Block Storage API.", d.o.Name)
+		}
+		d.versions.mu.Lock()
+		d.versions.found, d.versions.until = found, time.Now().Add(versionsLifetime)
+		d.versions.mu.Unlock()
+		return found, nil
+	})
+	if err != nil {
+		return upstream{}, err
+	}
+	return v.(upstream), nil
+}

@@ -1,0 +1,246 @@
+package embedded
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/meta"
+)
+
+// GetAttachment returns one attachment.
+func (d *Driver) GetAttachment(_ context.Context, who driver.Caller, attachmentID string) (driver.Attachment, error) {
+	for _, v := range d.visible(who) {
+		if at := attachmentAt(v.Attachments, attachmentID); at >= 0 {
+			return connected(&v, v.Attachments[at]), nil
+		}
+	}
+	return driver.Attachment{}, driver.AttachmentNotFound(attachmentID)
+}
+
+// visible are the volumes that the caller may see.
+func (d *Driver) visible(who driver.Caller) []driver.Volume {
+	if who.IsAdmin() {
+		return d.db.Volumes.List("")
+	}
+	return d.db.Volumes.List(who.ProjectID)
+}
+
+func attachmentAt(all []driver.Attachment, id string) int {
+	return slices.IndexFunc(all, func(a driver.Attachment) bool { return strings.EqualFold(a.ID, id) })
+}
+
+// connected adds what the connector's host needs to know: the volume is a file of
+// this machine, whose path is nobody else's business.
+func connected(v *driver.Volume, a driver.Attachment) driver.Attachment {
+	a.VolumeID, a.Connection = v.ID, map[string]any{}
+	if a.Connector == nil {
+		return a
+	}
+	mode := "rw"
+	if v.AdminMetadata["readonly"] == "True" || a.Mode == "ro" {
+		mode = "ro"
+	}
+	a.Connection = map[string]any{"driver_volume_type": "local", "volume_id": v.ID, "access_mode": mode,
+		"encrypted": false, "qos_specs": nil, "cacheable": false, "attachment_id": a.ID}
+	return a
+}
+
+// ListAttachments returns one page of the attachments of the volumes that the
+// caller may see.
+func (d *Driver) ListAttachments(_ context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Attachment], error) {
+	project := who.ProjectID
+	if q.AllProjects && who.IsAdmin() {
+		project = ""
+	}
+	var all []driver.Attachment
+	for _, v := range d.db.Volumes.List(project) {
+		for _, a := range v.Attachments {
+			all = append(all, connected(&v, a))
+		}
+	}
+	return driver.Paginate(all, driver.AttachmentColumns, q, driver.AttachmentNotFound)
+}
+
+// CreateAttachment reserves a volume (cinder/volume/api.py attachment_create). The
+// answer is the attachment as it was reserved, as Cinder's is.
+func (d *Driver) CreateAttachment(ctx context.Context, who driver.Caller, spec driver.AttachmentSpec) (driver.Attachment, error) {
+	var answer driver.Attachment
+	err := d.write(ctx, func(tx *meta.Tx) error {
+		v, err := d.ownVolume(tx, who, spec.VolumeID)
+		if err != nil {
+			return err
+		}
+		if strings.Contains(v.Status, "error") {
+			return driver.InvalidVolume("Volume attachments can not be created if the volume is in an error state. "+
+				"The Volume %s currently has a status of: %s ", v.ID, v.Status)
+		}
+		if err := reserveFor(v, spec.ServerID); err != nil {
+			return err
+		}
+		mode := spec.Mode
+		switch {
+		case v.AdminMetadata["readonly"] == "True":
+			mode = "ro"
+		case mode == "":
+			mode = "null"
+		}
+		v.Attachments = append(v.Attachments, driver.Attachment{ID: d.o.NewID(), VolumeID: v.ID, ServerID: spec.ServerID,
+			Mode: mode, Status: reserved})
+		a := &v.Attachments[len(v.Attachments)-1]
+		answer = *a
+		if len(spec.Connector) > 0 {
+			connect(tx, v, a, spec.Connector)
+		}
+		answer.Connection = connected(&v.Volume, *a).Connection
+		return tx.TouchVolume(v)
+	})
+	return answer, err
+}
+
+// reserveFor makes a volume reserved, unless the server has it already
+// (cinder/volume/api.py _attachment_reserve).
+func reserveFor(v *meta.Volume, serverID string) error {
+	valid := []string{available, downloading}
+	if v.Multiattach {
+		valid = []string{available, inUse, downloading}
+	}
+	if slices.Contains(valid, v.Status) {
+		v.Status = reserved
+		return nil
+	}
+	same := func(a driver.Attachment) bool { return a.ServerID == serverID }
+	if serverID != "" && (v.Status == inUse || v.Status == reserved) && slices.ContainsFunc(v.Attachments, same) {
+		return nil
+	}
+	return driver.InvalidVolume("Volume %s status must be %s to reserve, but the current status is %s.",
+		v.ID, strings.Join(valid, " or "), v.Status)
+}
+
+// connect notes the connector and begins to attach (cinder/volume/manager.py
+// attachment_update).
+func connect(tx *meta.Tx, v *meta.Volume, a *driver.Attachment, connector map[string]any) {
+	word := func(key, otherwise string) string {
+		if s, ok := connector[key].(string); ok && s != "" {
+			return s
+		}
+		return otherwise
+	}
+	if a.Mode == "null" {
+		a.Mode = word("mode", "rw")
+	}
+	a.Connector, a.HostName, a.Device = connector, word("host", ""), word("mountpoint", "na")
+	a.Status, a.AttachedAt = attaching, tx.Now
+	v.Status, v.AttachStatus = attaching, attaching
+}
+
+// changeAttachment changes one attachment and its volume in one transaction.
+func (d *Driver) changeAttachment(ctx context.Context, who driver.Caller, id string,
+	change func(tx *meta.Tx, v *meta.Volume, at int) error) error {
+	a, err := d.GetAttachment(ctx, who, id)
+	if err != nil {
+		return err
+	}
+	return d.write(ctx, func(tx *meta.Tx) error {
+		v, err := d.ownVolume(tx, who, a.VolumeID)
+		if err != nil {
+			return err
+		}
+		at := attachmentAt(v.Attachments, id)
+		if at < 0 {
+			return driver.AttachmentNotFound(id)
+		}
+		if err := change(tx, v, at); err != nil {
+			return err
+		}
+		return tx.TouchVolume(v)
+	})
+}
+
+// UpdateAttachment begins to attach a reserved volume. The answer is the attachment
+// as it was before, with the connection, as Cinder's is.
+func (d *Driver) UpdateAttachment(ctx context.Context, who driver.Caller, attachmentID string, connector map[string]any) (driver.Attachment, error) {
+	var answer driver.Attachment
+	err := d.changeAttachment(ctx, who, attachmentID, func(tx *meta.Tx, v *meta.Volume, at int) error {
+		a := &v.Attachments[at]
+		answer = *a
+		if err := connectable(v); err != nil {
+			return err
+		}
+		connect(tx, v, a, connector)
+		answer.Connection = connected(&v.Volume, *a).Connection
+		return nil
+	})
+	return answer, err
+}
+
+// connectable is cinder/volume/api.py attachment_update. Cinder also attaches a
+// volume that a backup or restore has; here nobody may write to it then.
+func connectable(v *meta.Volume) error {
+	if strings.Contains(v.Status, "error") {
+		return driver.InvalidVolume("Volume attachments can not be updated if the volume is in an error state. "+
+			"The Volume %s currently has a status of: %s ", v.ID, v.Status)
+	}
+	if !slices.Contains([]string{available, reserved, attaching, inUse, detaching}, v.Status) {
+		return driver.InvalidVolume("Volume %s cannot be attached, its status is %s.", v.ID, v.Status)
+	}
+	connects := func(a driver.Attachment) bool { return a.Connector != nil }
+	if len(v.Attachments) > 1 && !v.Multiattach && slices.ContainsFunc(v.Attachments, connects) {
+		return driver.InvalidVolume("duplicate connectors detected on volume %s", v.ID)
+	}
+	return nil
+}
+
+// CompleteAttachment makes the volume in-use.
+func (d *Driver) CompleteAttachment(ctx context.Context, who driver.Caller, attachmentID string) error {
+	return d.changeAttachment(ctx, who, attachmentID, func(_ *meta.Tx, v *meta.Volume, at int) error {
+		if !slices.Contains([]string{available, reserved, attaching, inUse, detaching}, v.Status) {
+			return driver.InvalidVolume("Volume %s cannot be attached, its status is %s.", v.ID, v.Status)
+		}
+		v.Attachments[at].Status = attached
+		v.Status, v.AttachStatus = inUse, attached
+		return nil
+	})
+}
+
+// DeleteAttachment removes an attachment (cinder/volume/api.py attachment_delete).
+func (d *Driver) DeleteAttachment(ctx context.Context, who driver.Caller, attachmentID string) ([]driver.Attachment, error) {
+	var left []driver.Attachment
+	err := d.changeAttachment(ctx, who, attachmentID, func(_ *meta.Tx, v *meta.Volume, at int) error {
+		v.Attachments = slices.Delete(v.Attachments, at, at+1)
+		v.AdminMetadata = without(v.AdminMetadata, "attached_mode")
+		setAttached(v)
+		for _, a := range v.Attachments {
+			left = append(left, connected(&v.Volume, a))
+		}
+		return nil
+	})
+	return left, err
+}
+
+// setAttached gives a volume the statuses that its attachments make
+// (cinder/db/sqlalchemy/api.py _get_statuses_from_attachments). One that a backup
+// reads gets them when that is done.
+func setAttached(v *meta.Volume) {
+	v.AttachStatus = detached
+	for _, status := range []string{reserved, detaching, attaching, attached} {
+		if slices.ContainsFunc(v.Attachments, func(a driver.Attachment) bool { return a.Status == status }) {
+			v.AttachStatus = status
+		}
+	}
+	status := v.AttachStatus
+	switch status {
+	case detached:
+		status = available
+	case attached:
+		status = inUse
+	}
+	switch v.Status {
+	case backingUp:
+		v.PreviousStatus = status
+	case uploading:
+	default:
+		v.Status = status
+	}
+}

@@ -1,0 +1,69 @@
+package embedded
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/meta"
+)
+
+// A backup that is given up, because the service died during every attempt at it,
+// leaves none of their objects. (What kill -9 does to the whole server is in
+// cmd/cindergate/crash_test.go.)
+func TestGivenUpBackupLeavesNothing(t *testing.T) {
+	r := newRig(t)
+	v := r.volume(alpha, 1)
+	r.fill(v.ID, 1)
+	other := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
+	r.settle()
+	published := r.keys()
+	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
+	j := r.jobs(b.ID)[0]
+	row, _ := r.db.Backups.Get(b.ID)
+	for j.Attempts < r.o.MaxAttempts { // each has written an object, and died
+		j.Attempts++
+		at := attempt(row, j)
+		r.store.Set(at.Container+"/"+at.Prefix+"-00001", []byte("x"))
+	}
+	check(t, r.write(t.Context(), func(tx *meta.Tx) error { return tx.PutJob(j) }))
+	r.settle()
+	got := r.wantBackup(b.ID, driver.BackupError)
+	if got.FailReason != "The service died 3 times while it worked on this." {
+		t.Errorf("fail_reason: %s", got.FailReason)
+	}
+	r.wantVolume(v.ID, available)
+	r.wantBackup(other.ID, driver.BackupAvailable)
+	if len(r.keys()) != len(published) || strings.Contains(r.keys(), b.ID) {
+		t.Errorf("the store has %s", r.keys())
+	}
+}
+
+// Records that make backups each other's ancestors end in error, and what they
+// made can be deleted.
+func TestCircularRecords(t *testing.T) {
+	r := newRig(t)
+	const a, b = "aaaaaaaa-2222-4333-8444-555555555555", "bbbbbbbb-2222-4333-8444-555555555555"
+	for _, x := range []struct{ id, parent string }{{a, a}, {a, b}, {b, a}} {
+		if got, _ := r.GetBackup(t.Context(), admin, x.id); got.ID != "" {
+			check(t, r.DeleteBackup(t.Context(), admin, x.id))
+			r.settle()
+		}
+		record := `{"id": "` + x.id + `", "parent_id": "` + x.parent + `", "size": 1, "display_name": "n", "display_description": null,
+			"container": "c", "service_metadata": "p", "object_count": 1}`
+		_, err := r.ImportRecord(t.Context(), admin, driver.BackupRecord{Service: posixService, URL: base64.StdEncoding.EncodeToString([]byte(record))})
+		check(t, err)
+		r.settle()
+		r.wantBackup(x.id, driver.BackupError)
+	}
+	check(t, r.DeleteBackup(t.Context(), admin, a))
+	r.settle()
+	check(t, r.DeleteBackup(t.Context(), admin, b))
+	r.settle()
+	page, err := r.ListBackups(t.Context(), admin, driver.Query{Limit: -1, AllProjects: true})
+	check(t, err)
+	if len(page.Items) > 0 {
+		t.Errorf("left: %+v", page.Items)
+	}
+}

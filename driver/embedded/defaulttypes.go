@@ -1,0 +1,58 @@
+package embedded
+
+import (
+	"context"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/meta"
+)
+
+// ListDefaultTypes returns the default types of projects that have their own.
+func (d *Driver) ListDefaultTypes(ctx context.Context, _ driver.Caller) ([]driver.DefaultType, error) {
+	rows, err := d.db.DefaultTypes(ctx)
+	if err != nil {
+		return nil, classify(err)
+	}
+	all := make([]driver.DefaultType, len(rows))
+	for i, row := range rows {
+		all[i] = driver.DefaultType(*row)
+	}
+	return all, nil
+}
+
+// GetDefaultType returns a project's own default type.
+func (d *Driver) GetDefaultType(ctx context.Context, _ driver.Caller, projectID string) (driver.DefaultType, error) {
+	row, err := d.db.DefaultType(ctx, projectID)
+	if err != nil {
+		return driver.DefaultType{}, classify(err)
+	}
+	if row == nil {
+		return driver.DefaultType{}, driver.Errorf(driver.NotFound, "Default type for project %s not found.", projectID)
+	}
+	return driver.DefaultType(*row), nil
+}
+
+// SetDefaultType sets a project's default type (cinder/api/v3/default_types.py).
+func (d *Driver) SetDefaultType(ctx context.Context, who driver.Caller, projectID, volumeType string) (driver.DefaultType, error) {
+	row := meta.DefaultType{ProjectID: projectID}
+	err := d.write(ctx, func(tx *meta.Tx) error {
+		t, err := d.namedType(tx, who, volumeType)
+		if driver.KindOf(err) == driver.NotFound {
+			return driver.Wrap(driver.InvalidInput, nil, "%s", err.Error())
+		}
+		if err != nil {
+			return err
+		}
+		row.VolumeTypeID = t.ID
+		return tx.PutDefaultType(&row)
+	})
+	if err != nil {
+		return driver.DefaultType{}, err
+	}
+	return driver.DefaultType(row), nil
+}
+
+// UnsetDefaultType gives a project the general default type again.
+func (d *Driver) UnsetDefaultType(ctx context.Context, _ driver.Caller, projectID string) error {
+	return d.write(ctx, func(tx *meta.Tx) error { return tx.RemoveDefaultType(projectID) })
+}

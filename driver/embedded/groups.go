@@ -1,0 +1,328 @@
+package embedded
+
+import (
+	"context"
+	"slices"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/meta"
+)
+
+// GetGroup returns one group.
+func (d *Driver) GetGroup(ctx context.Context, who driver.Caller, groupID string) (driver.Group, error) {
+	g, err := d.db.Group(ctx, groupID)
+	if err != nil {
+		return driver.Group{}, classify(err)
+	}
+	if g == nil || !who.Owns(g.ProjectID) {
+		return driver.Group{}, driver.GroupNotFound(groupID)
+	}
+	return d.viewGroup(g), nil
+}
+
+// viewGroup adds the volumes in the group, oldest first.
+func (d *Driver) viewGroup(g *meta.Group) driver.Group {
+	view := g.Group
+	for _, v := range slices.Backward(d.db.Volumes.List("")) {
+		if v.GroupID == g.ID {
+			view.VolumeIDs = append(view.VolumeIDs, v.ID)
+		}
+	}
+	return view
+}
+
+// ListGroups returns one page of groups.
+func (d *Driver) ListGroups(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Group], error) {
+	project := who.ProjectID
+	if q.AllProjects && who.IsAdmin() {
+		project = ""
+	}
+	rows, err := d.db.Groups(ctx, project)
+	if err != nil {
+		return driver.Page[driver.Group]{}, classify(err)
+	}
+	all := make([]driver.Group, len(rows))
+	for i, g := range rows {
+		all[i] = d.viewGroup(g)
+	}
+	return driver.Paginate(all, driver.GroupColumns, q, driver.GroupNotFound)
+}
+
+// ownGroup returns a group that the caller may see.
+func ownGroup(tx *meta.Tx, who driver.Caller, id string) (*meta.Group, error) {
+	g, err := tx.Group(id)
+	if err != nil {
+		return nil, err
+	}
+	if g == nil || !who.Owns(g.ProjectID) {
+		return nil, driver.GroupNotFound(id)
+	}
+	return g, nil
+}
+
+// newGroup is an available group of the caller, if its quota has room.
+func (d *Driver) newGroup(tx *meta.Tx, who driver.Caller, typeID string) (*meta.Group, error) {
+	if err := d.checkGroupQuota(tx, who.ProjectID); err != nil {
+		return nil, err
+	}
+	return &meta.Group{Group: driver.Group{ID: d.o.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, Status: available,
+		AvailabilityZone: d.o.AvailabilityZone, GroupTypeID: typeID, Host: d.pool(), CreatedAt: tx.Now}}, nil
+}
+
+// CreateGroup makes a group without volumes, available at once
+// (cinder/api/v3/groups.py create, cinder/group/api.py create).
+func (d *Driver) CreateGroup(ctx context.Context, who driver.Caller, spec driver.GroupSpec) (driver.Group, error) {
+	var g *meta.Group
+	err := d.write(ctx, func(tx *meta.Tx) error {
+		gt, err := groupType(tx, who, spec.GroupType)
+		if err != nil {
+			return err
+		}
+		if gt.Name == driver.DefaultCGSnapshotType {
+			return driver.Errorf(driver.InvalidInput, "Group_type %s is reserved for migrating CGs to groups. "+
+				"Migrated group can only be operated by CG APIs.", gt.ID)
+		}
+		fits := satisfies(d.capabilities(), gt.Specs)
+		var typeIDs []string
+		for _, name := range spec.VolumeTypes {
+			t, err := d.namedType(tx, who, name)
+			if err != nil {
+				return err
+			}
+			typeIDs = append(typeIDs, t.ID)
+			placed, err := d.schedulable(tx, t)
+			if err != nil {
+				return err
+			}
+			fits = fits && placed
+		}
+		if zone := spec.AvailabilityZone; zone != "" && zone != d.o.AvailabilityZone {
+			return driver.Errorf(driver.InvalidInput, "Invalid input received: Availability zone '%s' is invalid.", zone)
+		}
+		if g, err = d.newGroup(tx, who, gt.ID); err != nil {
+			return err
+		}
+		g.Name, g.Description, g.VolumeTypeIDs = spec.Name, spec.Description, typeIDs
+		if !fits { // as if no pool were found by the scheduler
+			g.Status, g.Host = failed, ""
+		}
+		return tx.PutGroup(g)
+	})
+	if err != nil {
+		return driver.Group{}, err
+	}
+	return g.Group, nil
+}
+
+// CreateGroupFromSource makes a group with volumes that jobs fill. It is creating
+// until all are there (cinder/group/api.py create_from_src).
+func (d *Driver) CreateGroupFromSource(ctx context.Context, who driver.Caller, spec driver.GroupSource) (driver.Group, error) {
+	var g *meta.Group
+	err := d.write(ctx, func(tx *meta.Tx) error {
+		origin, sources, err := d.groupSources(tx, who, spec)
+		if err != nil {
+			return err
+		}
+		if g, err = d.newGroup(tx, who, origin.GroupTypeID); err != nil {
+			return err
+		}
+		g.Name, g.Description, g.Status = spec.Name, spec.Description, creating
+		g.VolumeTypeIDs, g.SourceGroupID, g.GroupSnapshotID = origin.VolumeTypeIDs, spec.SourceGroupID, spec.GroupSnapshotID
+		if err := notFrozen(tx); err != nil {
+			return err
+		}
+		switch {
+		case len(sources) > 0:
+		case spec.SourceGroupID != "":
+			return driver.InvalidGroup("Source Group is empty. No group will be created.")
+		default:
+			return driver.InvalidGroup("Group snapshot is empty. No group will be created.")
+		}
+		if err := tx.PutGroup(g); err != nil {
+			return err
+		}
+		for _, from := range sources {
+			if err := d.createInGroup(tx, who, g, from); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return driver.Group{}, err
+	}
+	return g.Group, nil
+}
+
+// groupSources returns the group that is the source, and what its volumes or its
+// snapshots in a group snapshot are.
+func (d *Driver) groupSources(tx *meta.Tx, who driver.Caller, spec driver.GroupSource) (*meta.Group, []driver.VolumeSpec, error) {
+	groupID := spec.SourceGroupID
+	var sources []driver.VolumeSpec
+	if spec.GroupSnapshotID != "" {
+		gs, err := ownGroupSnapshot(tx, who, spec.GroupSnapshotID)
+		if err != nil {
+			return nil, nil, err
+		}
+		snapshots, err := tx.SnapshotsOfGroupSnapshot(gs.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, s := range snapshots {
+			sources = append(sources, driver.VolumeSpec{SnapshotID: s.ID})
+		}
+		groupID = gs.GroupID
+	}
+	g, err := ownGroup(tx, who, groupID)
+	if err != nil || spec.GroupSnapshotID != "" {
+		return g, sources, err
+	}
+	volumes, err := tx.VolumesOfGroup(g.ID)
+	for _, v := range volumes {
+		sources = append(sources, driver.VolumeSpec{SourceVolumeID: v.ID})
+	}
+	return g, sources, err
+}
+
+func (d *Driver) createInGroup(tx *meta.Tx, who driver.Caller, g *meta.Group, spec driver.VolumeSpec) error {
+	from, err := d.source(tx, who, spec)
+	if err != nil {
+		return err
+	}
+	size, err := from.size(0)
+	if err != nil {
+		return err
+	}
+	t, err := d.typeOf(tx, who, "", from)
+	if err != nil {
+		return err
+	}
+	if err := refuseEncrypted(t); err != nil {
+		return err
+	}
+	if err := d.checkVolumeQuota(tx, who.ProjectID, t, size, prefixed); err != nil {
+		return err
+	}
+	v := d.newVolume(tx, who, t, size)
+	v.GroupID = g.ID
+	return d.startVolume(tx, who, v, from)
+}
+
+// DeleteGroup accepts a delete. A group without volumes is gone at once, one with
+// volumes when they are (cinder/group/api.py delete).
+func (d *Driver) DeleteGroup(ctx context.Context, who driver.Caller, groupID string, withVolumes bool) error {
+	return d.write(ctx, func(tx *meta.Tx) error {
+		g, err := ownGroup(tx, who, groupID)
+		if err != nil {
+			return err
+		}
+		if err := notFrozen(tx); err != nil {
+			return err
+		}
+		volumes, err := tx.VolumesOfGroup(g.ID)
+		if err != nil {
+			return err
+		}
+		if err := deletableGroup(tx, g, volumes, withVolumes); err != nil {
+			return err
+		}
+		g.Status = deleting
+		if err := tx.TouchGroup(g); err != nil {
+			return err
+		}
+		for _, v := range volumes {
+			v.Status = deleting
+			if err := tx.TouchVolume(v); err != nil {
+				return err
+			}
+			j := d.job(who, deleteVolumeJob, v.ID, arguments{})
+			j.VolumeID = v.ID
+			if err := d.enqueue(tx, j); err != nil {
+				return err
+			}
+		}
+		return settleGroup(tx, g.ID)
+	})
+}
+
+func deletableGroup(tx *meta.Tx, g *meta.Group, volumes []*meta.Volume, withVolumes bool) error {
+	if !withVolumes && g.Status != available && g.Status != failed {
+		return driver.InvalidGroup("Group status must be available or error, but current status is: %s", g.Status)
+	}
+	groupSnapshots, err := tx.GroupSnapshotsOf(g.ID)
+	if err != nil {
+		return err
+	}
+	if len(groupSnapshots) > 0 {
+		return driver.InvalidGroup("Group has existing snapshots.")
+	}
+	if len(volumes) > 0 && !withVolumes {
+		return driver.InvalidGroup("Group %s still contains volumes. The delete-volumes flag is required to delete it.", g.ID)
+	}
+	for _, v := range volumes {
+		if v.AttachStatus == attached {
+			return driver.InvalidGroup("Volume in group %s is attached. Need to detach first.", g.ID)
+		}
+		snapshots, err := tx.SnapshotsOf(v.ID)
+		if err != nil {
+			return err
+		}
+		if len(snapshots) > 0 {
+			return driver.InvalidGroup("Volume in group still has dependent snapshots.")
+		}
+	}
+	others, err := tx.GroupsIn(creating)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(others, func(o *meta.Group) bool { return o.SourceGroupID == g.ID }) {
+		reason := "Group must not have attached volumes, volumes with snapshots, or dependent group snapshots"
+		if withVolumes {
+			reason = "Group status must be available or error and must not have dependent group snapshots"
+		}
+		return driver.InvalidGroup("Cannot delete group %s. %s, and it cannot be the source for an ongoing group or "+
+			"group snapshot creation.", g.ID, reason)
+	}
+	return nil
+}
+
+// settleGroup ends what a group waits for, once none of its volumes is on its way.
+func settleGroup(tx *meta.Tx, id string) error {
+	if id == "" {
+		return nil
+	}
+	g, err := tx.Group(id)
+	if err != nil || g == nil || g.Status != creating && g.Status != deleting {
+		return err
+	}
+	volumes, err := tx.VolumesOfGroup(id)
+	if err != nil {
+		return err
+	}
+	end := map[string]string{creating: available, deleting: errorDeleting}[g.Status]
+	for _, v := range volumes {
+		switch v.Status {
+		case g.Status:
+			return nil
+		case failed:
+			end = failed
+		}
+	}
+	if g.Status == deleting && len(volumes) == 0 {
+		return tx.RemoveGroup(id)
+	}
+	g.Status = end
+	return tx.TouchGroup(g)
+}
+
+// ResetGroupStatus sets the status.
+func (d *Driver) ResetGroupStatus(ctx context.Context, who driver.Caller, groupID, status string) error {
+	return d.write(ctx, func(tx *meta.Tx) error {
+		g, err := ownGroup(tx, who, groupID)
+		if err != nil {
+			return err
+		}
+		g.Status = status
+		return tx.TouchGroup(g)
+	})
+}

@@ -1,0 +1,163 @@
+package embedded
+
+import (
+	"context"
+	"slices"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/meta"
+)
+
+// GetGroupSnapshot returns one group snapshot.
+func (d *Driver) GetGroupSnapshot(ctx context.Context, who driver.Caller, groupSnapshotID string) (driver.GroupSnapshot, error) {
+	gs, err := d.db.GroupSnapshot(ctx, groupSnapshotID)
+	if err != nil {
+		return driver.GroupSnapshot{}, classify(err)
+	}
+	if gs == nil || !who.Owns(gs.ProjectID) {
+		return driver.GroupSnapshot{}, driver.GroupSnapshotNotFound(groupSnapshotID)
+	}
+	return gs.GroupSnapshot, nil
+}
+
+// ListGroupSnapshots returns one page of group snapshots.
+func (d *Driver) ListGroupSnapshots(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.GroupSnapshot], error) {
+	project := who.ProjectID
+	if q.AllProjects && who.IsAdmin() {
+		project = ""
+	}
+	rows, err := d.db.GroupSnapshots(ctx, project)
+	if err != nil {
+		return driver.Page[driver.GroupSnapshot]{}, classify(err)
+	}
+	all := make([]driver.GroupSnapshot, len(rows))
+	for i, gs := range rows {
+		all[i] = gs.GroupSnapshot
+	}
+	return driver.Paginate(all, driver.GroupSnapshotColumns, q, driver.GroupSnapshotNotFound)
+}
+
+// ownGroupSnapshot returns a group snapshot that the caller may see.
+func ownGroupSnapshot(tx *meta.Tx, who driver.Caller, id string) (*meta.GroupSnapshot, error) {
+	gs, err := tx.GroupSnapshot(id)
+	if err != nil {
+		return nil, err
+	}
+	if gs == nil || !who.Owns(gs.ProjectID) {
+		return nil, driver.GroupSnapshotNotFound(id)
+	}
+	return gs, nil
+}
+
+// CreateGroupSnapshot accepts a snapshot of every volume of a group. It is creating
+// until all are there (cinder/group/api.py create_group_snapshot).
+func (d *Driver) CreateGroupSnapshot(ctx context.Context, who driver.Caller, spec driver.GroupSnapshotSpec) (driver.GroupSnapshot, error) {
+	var gs *meta.GroupSnapshot
+	err := d.write(ctx, func(tx *meta.Tx) error {
+		g, err := ownGroup(tx, who, spec.GroupID)
+		if err != nil {
+			return err
+		}
+		if err := notFrozen(tx); err != nil {
+			return err
+		}
+		gs = &meta.GroupSnapshot{GroupSnapshot: driver.GroupSnapshot{ID: d.o.NewID(), ProjectID: who.ProjectID, UserID: who.UserID,
+			GroupID: g.ID, GroupTypeID: g.GroupTypeID, Name: spec.Name, Description: spec.Description, Status: creating, CreatedAt: tx.Now}}
+		if err := tx.PutGroupSnapshot(gs); err != nil {
+			return err
+		}
+		volumes, err := tx.VolumesOfGroup(g.ID)
+		if err != nil {
+			return err
+		}
+		for _, v := range volumes {
+			part := driver.SnapshotSpec{VolumeID: v.ID, Name: spec.Name, Description: spec.Description, Force: true}
+			if _, err := d.startSnapshot(tx, who, v, part, gs.ID); err != nil {
+				return err
+			}
+		}
+		return settleGroupSnapshot(tx, gs.ID)
+	})
+	if err != nil {
+		return driver.GroupSnapshot{}, err
+	}
+	return gs.GroupSnapshot, nil
+}
+
+// DeleteGroupSnapshot accepts a delete (cinder/group/api.py delete_group_snapshot).
+func (d *Driver) DeleteGroupSnapshot(ctx context.Context, who driver.Caller, groupSnapshotID string) error {
+	return d.write(ctx, func(tx *meta.Tx) error {
+		gs, err := ownGroupSnapshot(tx, who, groupSnapshotID)
+		if err != nil {
+			return err
+		}
+		if err := notFrozen(tx); err != nil {
+			return err
+		}
+		groups, err := tx.GroupsIn(creating)
+		if err != nil {
+			return err
+		}
+		source := slices.ContainsFunc(groups, func(g *meta.Group) bool { return g.GroupSnapshotID == gs.ID })
+		if source || gs.Status != available && gs.Status != failed {
+			return driver.Errorf(driver.InvalidState, "Invalid GroupSnapshot: GroupSnapshot status must be available or error, "+
+				"and no Group can be currently using it as source for its creation.")
+		}
+		gs.Status = deleting
+		if err := tx.TouchGroupSnapshot(gs); err != nil {
+			return err
+		}
+		snapshots, err := tx.SnapshotsOfGroupSnapshot(gs.ID)
+		if err != nil {
+			return err
+		}
+		for _, s := range snapshots {
+			if err := d.startDeleteSnapshot(tx, who, s); err != nil {
+				return err
+			}
+		}
+		return settleGroupSnapshot(tx, gs.ID)
+	})
+}
+
+// settleGroupSnapshot ends what a group snapshot waits for, once none of its
+// snapshots is on its way.
+func settleGroupSnapshot(tx *meta.Tx, id string) error {
+	if id == "" {
+		return nil
+	}
+	gs, err := tx.GroupSnapshot(id)
+	if err != nil || gs == nil || gs.Status != creating && gs.Status != deleting {
+		return err
+	}
+	snapshots, err := tx.SnapshotsOfGroupSnapshot(id)
+	if err != nil {
+		return err
+	}
+	end := map[string]string{creating: available, deleting: errorDeleting}[gs.Status]
+	for _, s := range snapshots {
+		switch s.Status {
+		case gs.Status:
+			return nil
+		case failed:
+			end = failed
+		}
+	}
+	if gs.Status == deleting && len(snapshots) == 0 {
+		return tx.RemoveGroupSnapshot(id)
+	}
+	gs.Status = end
+	return tx.TouchGroupSnapshot(gs)
+}
+
+// ResetGroupSnapshotStatus sets the status.
+func (d *Driver) ResetGroupSnapshotStatus(ctx context.Context, who driver.Caller, groupSnapshotID, status string) error {
+	return d.write(ctx, func(tx *meta.Tx) error {
+		gs, err := ownGroupSnapshot(tx, who, groupSnapshotID)
+		if err != nil {
+			return err
+		}
+		gs.Status = status
+		return tx.TouchGroupSnapshot(gs)
+	})
+}

@@ -1,0 +1,21 @@
+package openstack
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gophercloud/gophercloud/v2"
+
+	"cindergate/driver"
+)
+
+// Service is a client of one service of the backend, in the name of one caller.
+// microversion may be "".
+func (t *Transport) Service(who driver.Caller, kind, endpoint, microversion string) *gophercloud.ServiceClient {
+	provider := &gophercloud.ProviderClient{HTTPClient: http.Client{Transport: t, CheckRedirect: noRedirect}}
+	provider.UserAgent.Prepend("cindergate")
+	provider.SetToken(string(who.Token))
+	return &gophercloud.ServiceClient{
+		ProviderClient: provider, Endpoint: strings.TrimSuffix(endpoint, "/") + "/", Type: kind, Microversion: microversion,
+	}
+}

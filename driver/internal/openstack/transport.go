@@ -1,0 +1,199 @@
+// Package openstack is what drivers for OpenStack clouds have in common: one HTTP
+// connection pool a backend, retries of reads, a circuit breaker, requests in the
+// caller's name, and the first classification of errors.
+package openstack
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+	"github.com/sony/gobreaker/v2"
+	"golang.org/x/time/rate"
+)
+
+// Options configure the connections to one backend.
+type Options struct {
+	// Name is how messages call the backend.
+	Name string
+	// CAFile is a PEM file of certificates to trust besides the system's; Insecure
+	// trusts any.
+	CAFile   string
+	Insecure bool
+	// ConnectTimeout bounds a dial, AnswerTimeout the wait for an answer's headers.
+	// 0: 5 s and 60 s.
+	ConnectTimeout, AnswerTimeout time.Duration
+	// Retries is how often a read is sent again at the most; 0: 2, negative: never.
+	Retries int
+	// RetryBudget is how many retries a second all requests together may cause, with
+	// bursts of twice as many; 0: 10.
+	RetryBudget float64
+	// BreakAfter failures in a row, the backend is left alone for BreakFor; 0: 10
+	// and 5 s.
+	BreakAfter uint32
+	BreakFor   time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.ConnectTimeout == 0 {
+		o.ConnectTimeout = 5 * time.Second
+	}
+	if o.AnswerTimeout == 0 {
+		o.AnswerTimeout = time.Minute
+	}
+	if o.Retries == 0 {
+		o.Retries = 2
+	}
+	if o.RetryBudget == 0 {
+		o.RetryBudget = 10
+	}
+	if o.BreakAfter == 0 {
+		o.BreakAfter = 10
+	}
+	if o.BreakFor == 0 {
+		o.BreakFor = 5 * time.Second
+	}
+	return o
+}
+
+// Transport sends requests to one backend. It is safe for concurrent use.
+type Transport struct {
+	name     string
+	base     *http.Transport
+	breaker  *gobreaker.CircuitBreaker[*http.Response]
+	breakFor time.Duration
+	reads    *retryablehttp.Client
+}
+
+// errUnhealthy counts an answer as a failure of the backend for the breaker.
+var errUnhealthy = errors.New("unhealthy answer")
+
+// ErrBroken is the error while the breaker leaves the backend alone.
+type ErrBroken struct{ RetryAfter time.Duration }
+
+func (e *ErrBroken) Error() string { return "the backend failed repeatedly and is left alone" }
+
+// NewTransport makes a Transport.
+func NewTransport(o Options) (*Transport, error) {
+	o = o.withDefaults()
+	trust, err := tlsConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	t := &Transport{name: o.Name, breakFor: o.BreakFor, base: &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   o.ConnectTimeout,
+		TLSClientConfig:       trust,
+		ResponseHeaderTimeout: o.AnswerTimeout,
+		MaxIdleConns:          1024,
+		MaxIdleConnsPerHost:   1024,
+		IdleConnTimeout:       90 * time.Second,
+		DisableCompression:    true, // answers pass through as they are
+		WriteBufferSize:       32 << 10,
+		ReadBufferSize:        32 << 10,
+	}}
+	t.breaker = gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{
+		Name: o.Name, Timeout: o.BreakFor, MaxRequests: 1,
+		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= o.BreakAfter },
+		// A client that went away says nothing of the backend.
+		IsExcluded: func(err error) bool { return errors.Is(err, context.Canceled) },
+	})
+	budget := rate.NewLimiter(rate.Limit(o.RetryBudget), max(1, int(2*o.RetryBudget)))
+	t.reads = retryablehttp.NewClient()
+	t.reads.Logger = nil
+	t.reads.HTTPClient = &http.Client{Transport: roundTripper(t.once), CheckRedirect: noRedirect}
+	t.reads.RetryMax = max(0, o.Retries)
+	t.reads.RetryWaitMin, t.reads.RetryWaitMax = 100*time.Millisecond, 2*time.Second
+	t.reads.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	t.reads.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
+		if ctx.Err() != nil || !passing(resp, err) || !budget.Allow() {
+			return false, nil
+		}
+		return true, nil
+	}
+	return t, nil
+}
+
+func tlsConfig(o Options) (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: o.Insecure} // #nosec G402 -- the operator's choice
+	if o.CAFile == "" {
+		return c, nil
+	}
+	pem, err := os.ReadFile(o.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	if c.RootCAs, err = x509.SystemCertPool(); err != nil {
+		c.RootCAs = x509.NewCertPool()
+	}
+	if !c.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s has no certificate in PEM form", o.CAFile)
+	}
+	return c, nil
+}
+
+// passing tells whether a failure may be over at the next try.
+func passing(resp *http.Response, err error) bool {
+	if err != nil {
+		var certificate *tls.CertificateVerificationError
+		var broken *ErrBroken
+		return !errors.As(err, &certificate) && !errors.As(err, &broken)
+	}
+	switch resp.StatusCode {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
+		return true
+	}
+	return false
+}
+
+// RoundTrip implements http.RoundTripper: reads are retried, everything else is
+// sent once and streamed.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return t.once(r)
+	}
+	if r.RequestURI != "" { // a proxied request; http.Client takes none
+		r = r.WithContext(r.Context())
+		r.RequestURI = ""
+	}
+	return t.reads.Do(&retryablehttp.Request{Request: r})
+}
+
+// once sends a request through the breaker.
+func (t *Transport) once(r *http.Request) (*http.Response, error) {
+	var answer *http.Response
+	_, err := t.breaker.Execute(func() (*http.Response, error) {
+		resp, err := t.base.RoundTrip(r)
+		if err != nil {
+			return nil, err
+		}
+		answer = resp
+		switch resp.StatusCode {
+		case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+			return nil, errUnhealthy
+		}
+		return resp, nil
+	})
+	switch {
+	case answer != nil:
+		return answer, nil
+	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
+		return nil, &ErrBroken{t.breakFor}
+	}
+	return nil, err
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// noRedirect leaves redirects to whoever asked.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -1,0 +1,52 @@
+package driver
+
+import (
+	"context"
+	"time"
+)
+
+// Transfer offers a volume to whoever knows the auth key.
+type Transfer struct {
+	ID, VolumeID    string
+	Name            *string
+	NoSnapshots     bool // the volume goes without its snapshots
+	SourceProjectID string
+	CreatedAt       time.Time
+}
+
+// TransferSpec is a request to offer a volume.
+type TransferSpec struct {
+	VolumeID    string
+	Name        *string
+	NoSnapshots bool
+}
+
+// TransferManager gives volumes to other projects. A transfer is its volume's
+// project's; it ends when it is accepted or deleted.
+type TransferManager interface {
+	GetTransfer(ctx context.Context, who Caller, transferID string) (Transfer, error)
+	ListTransfers(ctx context.Context, who Caller, q Query) (Page[Transfer], error)
+	// CreateTransfer offers an available volume, which is awaiting-transfer then.
+	// The key is shown this once.
+	CreateTransfer(ctx context.Context, who Caller, spec TransferSpec) (t Transfer, authKey string, err error)
+	// AcceptTransfer makes the volume the caller's. Errors: NotFound, InvalidInput
+	// (wrong key), OverLimit (the caller's quota), InvalidState.
+	AcceptTransfer(ctx context.Context, who Caller, transferID, authKey string) (Transfer, error)
+	// DeleteTransfer withdraws the offer.
+	DeleteTransfer(ctx context.Context, who Caller, transferID string) error
+}
+
+// TransferColumns are the columns of a transfer.
+var TransferColumns = Columns[Transfer]{
+	"id":                func(t *Transfer) any { return t.ID },
+	"volume_id":         func(t *Transfer) any { return t.VolumeID },
+	"display_name":      func(t *Transfer) any { return deref(t.Name) },
+	"no_snapshots":      func(t *Transfer) any { return t.NoSnapshots },
+	"source_project_id": func(t *Transfer) any { return t.SourceProjectID },
+	"accepted":          func(*Transfer) any { return false },
+	"created_at":        func(t *Transfer) any { return timeOrNil(t.CreatedAt) },
+	"updated_at":        func(*Transfer) any { return nil },
+}
+
+// TransferNotFound is TransferNotFound of cinder/exception.py.
+func TransferNotFound(id string) error { return notFound("Transfer", id) }

@@ -1,0 +1,242 @@
+package translate
+
+import (
+	"context"
+	"reflect"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"cindergate/driver"
+)
+
+const someID = "11111111-2222-4333-8444-555555555555"
+
+var (
+	reader = driver.Caller{ProjectID: "abc", UserID: "u", Role: driver.Reader}
+	writer = driver.Caller{ProjectID: "abc", UserID: "u", Role: driver.Member}
+	root   = driver.Caller{ProjectID: "abc", UserID: "u", Role: driver.Admin}
+	newest = Version{3, MaxMinor}
+)
+
+// backend is a driver of every interface that answers everything with err, or with
+// zero values.
+type backend struct {
+	err   error
+	calls atomic.Int64
+}
+
+func answer[T any](b *backend) (T, error) {
+	b.calls.Add(1)
+	var zero T
+	return zero, b.err
+}
+
+func (b *backend) done() error { b.calls.Add(1); return b.err }
+
+type (
+	ctx      = context.Context
+	caller   = driver.Caller
+	metadata = map[string]int
+)
+
+func (b *backend) CreateBackup(ctx, caller, driver.BackupSpec) (driver.Backup, error) {
+	return answer[driver.Backup](b)
+}
+func (b *backend) GetBackup(ctx, caller, string) (driver.Backup, error) {
+	return answer[driver.Backup](b)
+}
+func (b *backend) ListBackups(ctx, caller, driver.Query) (driver.Page[driver.Backup], error) {
+	return answer[driver.Page[driver.Backup]](b)
+}
+func (b *backend) DeleteBackup(ctx, caller, string) error { return b.done() }
+func (b *backend) RestoreBackup(ctx, caller, string, driver.RestoreTarget) (driver.Restore, error) {
+	return answer[driver.Restore](b)
+}
+func (b *backend) UpdateBackup(ctx, caller, string, driver.BackupPatch) (driver.Backup, error) {
+	return answer[driver.Backup](b)
+}
+func (b *backend) ExportRecord(ctx, caller, string) (driver.BackupRecord, error) {
+	return answer[driver.BackupRecord](b)
+}
+func (b *backend) ImportRecord(ctx, caller, driver.BackupRecord) (driver.Backup, error) {
+	return answer[driver.Backup](b)
+}
+func (b *backend) ResetBackupStatus(ctx, caller, string, driver.BackupStatus) error { return b.done() }
+func (b *backend) ForceDeleteBackup(ctx, caller, string) error                      { return b.done() }
+
+func (b *backend) GetVolume(ctx, caller, string) (driver.Volume, error) {
+	return answer[driver.Volume](b)
+}
+func (b *backend) ListVolumes(ctx, caller, driver.Query) (driver.Page[driver.Volume], error) {
+	return answer[driver.Page[driver.Volume]](b)
+}
+func (b *backend) CreateVolume(ctx, caller, driver.VolumeSpec) (driver.Volume, error) {
+	return answer[driver.Volume](b)
+}
+func (b *backend) UpdateVolume(ctx, caller, string, driver.VolumePatch) (driver.Volume, error) {
+	return answer[driver.Volume](b)
+}
+func (b *backend) DeleteVolume(ctx, caller, string, driver.VolumeDelete) error { return b.done() }
+func (b *backend) ActOnVolume(ctx, caller, string, driver.VolumeAction) error  { return b.done() }
+
+func (b *backend) GetSnapshot(ctx, caller, string) (driver.Snapshot, error) {
+	return answer[driver.Snapshot](b)
+}
+func (b *backend) ListSnapshots(ctx, caller, driver.Query) (driver.Page[driver.Snapshot], error) {
+	return answer[driver.Page[driver.Snapshot]](b)
+}
+func (b *backend) CreateSnapshot(ctx, caller, driver.SnapshotSpec) (driver.Snapshot, error) {
+	return answer[driver.Snapshot](b)
+}
+func (b *backend) UpdateSnapshot(ctx, caller, string, driver.SnapshotPatch) (driver.Snapshot, error) {
+	return answer[driver.Snapshot](b)
+}
+func (b *backend) DeleteSnapshot(ctx, caller, string, bool) error                { return b.done() }
+func (b *backend) ResetSnapshotStatus(ctx, caller, string, string, string) error { return b.done() }
+
+func (b *backend) Quotas(ctx, caller, string) ([]driver.Quota, error) {
+	return answer[[]driver.Quota](b)
+}
+func (b *backend) DefaultQuotas(ctx, caller) ([]driver.Quota, error) {
+	return answer[[]driver.Quota](b)
+}
+func (b *backend) SetQuotas(ctx, caller, string, metadata) ([]driver.Quota, error) {
+	return answer[[]driver.Quota](b)
+}
+func (b *backend) SetDefaultQuotas(ctx, caller, metadata) ([]driver.Quota, error) {
+	return answer[[]driver.Quota](b)
+}
+func (b *backend) ResetQuotas(ctx, caller, string) error { return b.done() }
+
+func (b *backend) Services(ctx, caller) ([]driver.Service, error) { return answer[[]driver.Service](b) }
+func (b *backend) Pools(ctx, caller) ([]driver.Pool, error)       { return answer[[]driver.Pool](b) }
+func (b *backend) AvailabilityZones(ctx, caller) (map[string]bool, error) {
+	return answer[map[string]bool](b)
+}
+
+func (b *backend) ListVolumeTypes(ctx, caller) ([]driver.VolumeType, error) {
+	return answer[[]driver.VolumeType](b)
+}
+func (b *backend) GetVolumeType(ctx, caller, string) (driver.VolumeType, error) {
+	return answer[driver.VolumeType](b)
+}
+func (b *backend) DefaultVolumeType(ctx, caller) (driver.VolumeType, error) {
+	return answer[driver.VolumeType](b)
+}
+func (b *backend) CreateVolumeType(ctx, caller, driver.VolumeType) (driver.VolumeType, error) {
+	return answer[driver.VolumeType](b)
+}
+func (b *backend) UpdateVolumeType(ctx, caller, string, driver.VolumeTypePatch) (driver.VolumeType, error) {
+	return answer[driver.VolumeType](b)
+}
+func (b *backend) DeleteVolumeType(ctx, caller, string) error { return b.done() }
+
+func (b *backend) GetMessage(ctx, caller, string) (driver.Message, error) {
+	return answer[driver.Message](b)
+}
+func (b *backend) ListMessages(ctx, caller, driver.Query) (driver.Page[driver.Message], error) {
+	return answer[driver.Page[driver.Message]](b)
+}
+func (b *backend) DeleteMessage(ctx, caller, string) error { return b.done() }
+
+func newTranslator(d driver.Driver) *Translator {
+	return New(d, func() time.Time { return time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC) })
+}
+
+// operations are all of a Translator, by name.
+func operations(t *Translator) map[string]Operation {
+	all := map[string]Operation{}
+	add := func(prefix string, v reflect.Value, n int, name func(int) string, at func(int) reflect.Value) {
+		for i := range n {
+			switch f := at(i).Interface().(type) {
+			case func(context.Context, Request) (Response, error):
+				all[prefix+name(i)] = f
+			case Operation:
+				all[prefix+name(i)] = f
+			}
+		}
+	}
+	v := reflect.ValueOf(t)
+	add("", v, v.NumMethod(), func(i int) string { return v.Type().Method(i).Name }, v.Method)
+	for prefix, m := range map[string]MetadataOperations{"VolumeMetadata.": t.VolumeMetadata(), "SnapshotMetadata.": t.SnapshotMetadata()} {
+		v := reflect.ValueOf(m)
+		add(prefix, v, v.NumField(), func(i int) string { return v.Type().Field(i).Name }, v.Field)
+	}
+	return all
+}
+
+// bodies are valid requests by operation.
+var bodies = map[string]string{
+	"CreateBackup":             `{"backup": {"volume_id": "` + someID + `"}}`,
+	"UpdateBackup":             `{"backup": {"name": "n"}}`,
+	"RestoreBackup":            `{"restore": {}}`,
+	"ActOnBackup":              `{"os-reset_status": {"status": "error"}}`,
+	"ImportRecord":             `{"backup-record": {"backup_service": "s", "backup_url": "eA=="}}`,
+	"CreateVolume":             `{"volume": {"size": 1}}`,
+	"UpdateVolume":             `{"volume": {"name": "n"}}`,
+	"ActOnVolume":              `{"os-extend": {"new_size": 2}}`,
+	"CreateSnapshot":           `{"snapshot": {"volume_id": "` + someID + `"}}`,
+	"UpdateSnapshot":           `{"snapshot": {"name": "n"}}`,
+	"ActOnSnapshot":            `{"os-reset_status": {"status": "error"}}`,
+	"CreateType":               `{"volume_type": {"name": "t"}}`,
+	"UpdateType":               `{"volume_type": {"name": "t"}}`,
+	"ActOnType":                `{"addProjectAccess": {"project": "` + someID + `"}}`,
+	"AddExtraSpecs":            `{"extra_specs": {"k": "v"}}`,
+	"SetExtraSpec":             `{"k": "v"}`,
+	"UpdateQuotas":             `{"quota_set": {"volumes": 1}}`,
+	"UpdateQuotaClass":         `{"quota_class_set": {"volumes": 1}}`,
+	"VolumeMetadata.Add":       `{"metadata": {"k": "v"}}`,
+	"VolumeMetadata.Replace":   `{"metadata": {"k": "v"}}`,
+	"VolumeMetadata.Set":       `{"meta": {"k": "v"}}`,
+	"SnapshotMetadata.Add":     `{"metadata": {"k": "v"}}`,
+	"SnapshotMetadata.Replace": `{"metadata": {"k": "v"}}`,
+	"SnapshotMetadata.Set":     `{"meta": {"k": "v"}}`,
+	"CreateQoSSpecs":           `{"qos_specs": {"name": "q"}}`,
+	"UpdateQoSSpecs":           `{"qos_specs": {"k": "v"}}`,
+	"DeleteQoSKeys":            `{"keys": ["k"]}`,
+	"CreateTypeEncryption":     `{"encryption": {"provider": "luks", "control_location": "front-end"}}`,
+	"UpdateTypeEncryption":     `{"encryption": {"key_size": 256}}`,
+	"CreateGroupType":          `{"group_type": {"name": "t"}}`,
+	"UpdateGroupType":          `{"group_type": {"name": "t"}}`,
+	"AddGroupSpecs":            `{"group_specs": {"k": "v"}}`,
+	"SetGroupSpec":             `{"k": "v"}`,
+	"CreateGroup":              `{"group": {"group_type": "t", "volume_types": ["v"]}}`,
+	"UpdateGroup":              `{"group": {"name": "n"}}`,
+	"ActOnGroups":              `{"create-from-src": {"source_group_id": "` + someID + `"}}`,
+	"ActOnGroup":               `{"delete": {}}`,
+	"CreateGroupSnapshot":      `{"group_snapshot": {"group_id": "` + someID + `"}}`,
+	"ActOnGroupSnapshot":       `{"reset_status": {"status": "error"}}`,
+	"CreateTransfer":           `{"transfer": {"volume_id": "` + someID + `"}}`,
+	"AcceptTransfer":           `{"accept": {"auth_key": "k"}}`,
+	"CreateAttachment":         `{"attachment": {"volume_uuid": "` + someID + `"}}`,
+	"UpdateAttachment":         `{"attachment": {"connector": {"host": "h"}}}`,
+	"ActOnAttachment":          `{"os-complete": null}`,
+	"UpdateService":            `{"host": "h", "binary": "cinder-volume"}`,
+	"SetDefaultType":           `{"default_type": {"volume_type": "t"}}`,
+}
+
+// request is a valid one of an operation.
+func request(operation string, who driver.Caller, v Version) Request {
+	r := Request{
+		Caller: who, Version: v, Base: "http://gw", ProjectInURL: true, ID: someID, Key: "k",
+		Body: []byte(bodies[operation]),
+	}
+	switch operation {
+	case "UpdateService":
+		r.ID = "enable"
+	case "AssociateQoSSpecs", "DisassociateQoSSpecs":
+		r.Query = Query{{"vol_type_id", "t"}}
+	}
+	return r
+}
+
+func must[T any](t testing.TB) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
