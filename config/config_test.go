@@ -209,7 +209,7 @@ func TestBackends(t *testing.T) {
 		"{a: {driver: embedded}, b: {driver: embedded}}":                 "backends: only one can have the driver embedded",
 		"{a: {driver: embedded}}\ndefault_backend: b":                    `default_backend: "b" is none of the backends`,
 		"{a: {driver: embedded}}\nprojects: {p: b}":                      `projects.p: "b" is none of the backends`,
-		"{a: {driver: embedded, cindr: {}}}":                             "cindr",
+		"{a: {driver: embedded, cindr: {url: x}}}":                       "cindr",
 		"{}\nauth: keystone":                                             `keystone.url: "" is not an http or https URL`,
 		"{}\nauth: keystone\nkeystone: {url: 'http://k', cache_time: 0}": "keystone.cache_time: must be more than 0",
 	} {

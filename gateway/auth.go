@@ -18,9 +18,7 @@ type Authenticator interface {
 	Challenge(base string) string
 }
 
-const callerKey = "caller"
-
-// authenticate puts the caller into the context. Without one nothing behind the
+// authenticate finds out who calls. Without one nothing behind the
 // version prefixes answers, not even that a route is unknown.
 func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -33,8 +31,9 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		caller.RequestID = requestID(c)
-		c.Set(callerKey, caller)
+		call := callOf(c)
+		caller.RequestID = call.requestID
+		call.caller = caller
 		return next(c)
 	}
 }
@@ -43,11 +42,6 @@ var errNoToken = driver.Errorf(driver.Unauthorized, unauthorizedText)
 
 // unauthorizedText is keystonemiddleware's.
 const unauthorizedText = "The request you have made requires authentication."
-
-func callerOf(c echo.Context) driver.Caller {
-	caller, _ := c.Get(callerKey).(driver.Caller)
-	return caller
-}
 
 // NoAuth believes what it is told, as Cinder's auth_strategy noauth does: the
 // token is user:project, and everybody is an admin.

@@ -20,11 +20,11 @@ var errTooLarge = errors.New("request body too large")
 // fail writes every answer that is an error.
 func (s *Server) fail(err error, c echo.Context) {
 	if c.Response().Committed {
-		s.Log.Warn("answer broke off", zap.String("request_id", requestID(c)), zap.Error(err))
+		s.Log.Warn("answer broke off", zap.String("request_id", callOf(c).requestID), zap.Error(err))
 		return
 	}
 	if writeErr := s.writeFault(c, err); writeErr != nil {
-		s.Log.Debug("fault not delivered", zap.String("request_id", requestID(c)), zap.Error(writeErr))
+		s.Log.Debug("fault not delivered", zap.String("request_id", callOf(c).requestID), zap.Error(writeErr))
 	}
 }
 
@@ -41,7 +41,7 @@ func (s *Server) writeFault(c echo.Context, err error) error {
 	}
 	f := translate.FaultOf(err)
 	if f.Status >= http.StatusInternalServerError {
-		s.Log.Error("request failed", zap.String("request_id", requestID(c)), zap.Int("status", f.Status), zap.Error(err))
+		s.Log.Error("request failed", zap.String("request_id", callOf(c).requestID), zap.Int("status", f.Status), zap.Error(err))
 	}
 	content := map[string]any{"code": f.Status, "message": f.Message}
 	if f.RetryAfter != "" {
@@ -80,6 +80,6 @@ func (s *Server) unauthorized(c echo.Context) error {
 }
 
 func (s *Server) logPanic(c echo.Context, err error, stack []byte) error {
-	s.Log.Error("panic", zap.String("request_id", requestID(c)), zap.Error(err), zap.ByteString("stack", stack))
+	s.Log.Error("panic", zap.String("request_id", callOf(c).requestID), zap.Error(err), zap.ByteString("stack", stack))
 	return err
 }

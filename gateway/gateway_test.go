@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -20,7 +19,6 @@ import (
 
 	"cindergate/driver"
 	"cindergate/gateway"
-	"cindergate/translate"
 )
 
 // secret is what no answer may tell.
@@ -63,7 +61,7 @@ func newRig(t *testing.T, change ...func(*gateway.Options)) *rig {
 	t.Helper()
 	core, logs := observer.New(zapcore.DebugLevel)
 	o := gateway.Options{
-		Translator: translate.New(backend{}, time.Now), Auth: roles, Log: zap.New(core), Metrics: gateway.NewMetrics(),
+		Backends: map[string]driver.Driver{"one": backend{}}, Auth: roles, Log: zap.New(core), Metrics: gateway.NewMetrics(),
 	}
 	for _, f := range change {
 		f(&o)
@@ -393,7 +391,7 @@ func TestMetrics(t *testing.T) {
 	g.call("BREW", own+"/backups", "member", "")
 	_, body := g.call(http.MethodGet, "/metrics", "", "")
 	for _, want := range []string{
-		`cindergate_request_duration_seconds_count{method="GET",route="/v3/:project_id/backups/:id",status="200"} 2`,
+		`cindergate_request_duration_seconds_count{backend="one",method="GET",route="/v3/:project_id/backups/:id",status="200"} 2`,
 		`method="other"`, "go_goroutines", "process_open_fds",
 	} {
 		if !strings.Contains(body, want) {
@@ -406,7 +404,10 @@ func TestMetrics(t *testing.T) {
 }
 
 // check answers as it is told.
-type check struct{ err error }
+type check struct {
+	backend
+	err error
+}
 
 func (c check) Check(context.Context) error { return c.err }
 
@@ -418,7 +419,7 @@ func TestHealth(t *testing.T) {
 	}{
 		{nil, 200, `{"backends":{"one":"ok"}}`}, {errors.New(secret), 503, `{"backends":{"one":"unavailable"}}`},
 	} {
-		g := newRig(t, func(o *gateway.Options) { o.Checks = map[string]driver.Checker{"one": check{x.err}} })
+		g := newRig(t, func(o *gateway.Options) { o.Backends = map[string]driver.Driver{"one": check{err: x.err}} })
 		if answer, body := g.call(http.MethodGet, "/healthz", "", ""); answer.StatusCode != x.status || body != x.body {
 			t.Errorf("/healthz: %d %s", answer.StatusCode, body)
 		}

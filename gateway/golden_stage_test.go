@@ -20,7 +20,6 @@ import (
 	"cindergate/driver/embedded"
 	"cindergate/driver/embedded/meta"
 	"cindergate/gateway"
-	"cindergate/translate"
 )
 
 // What the transcripts call things.
@@ -127,8 +126,7 @@ func (s *stage) open() {
 	})
 	must(s.t, err)
 	s.server.Config.Handler = gateway.New(gateway.Options{
-		Translator: translate.New(s.driver, s.clock.now), Auth: roles, Log: zap.NewNop(), Metrics: gateway.NewMetrics(),
-		Checks: map[string]driver.Checker{"embedded": s.driver},
+		Backends: map[string]driver.Driver{"embedded": s.driver}, Auth: roles, Log: zap.NewNop(), Metrics: gateway.NewMetrics(),
 	})
 }
 

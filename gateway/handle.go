@@ -13,9 +13,9 @@ import (
 )
 
 // handle is the only way from HTTP to an operation and back.
-func (s *Server) handle(op translate.Operation) echo.HandlerFunc {
+func (s *Server) handle(b *backend, op translate.Operation) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		r, err := s.request(c)
+		r, err := s.request(c, b)
 		if err != nil {
 			return err
 		}
@@ -28,14 +28,14 @@ func (s *Server) handle(op translate.Operation) echo.HandlerFunc {
 }
 
 // request decodes all that operations have in common.
-func (s *Server) request(c echo.Context) (translate.Request, error) {
-	hr := c.Request()
+func (s *Server) request(c echo.Context, b *backend) (translate.Request, error) {
+	hr, call := c.Request(), callOf(c)
 	r := translate.Request{
-		Caller: callerOf(c), Version: translate.V2, Base: s.Base(hr),
+		Caller: call.caller, Version: call.api, Base: s.Base(hr),
 		ID: c.Param("id"), Key: c.Param("key"), Query: translate.ParseQuery(hr.URL.RawQuery),
 	}
-	if !isV2(c) {
-		version, err := translate.ParseVersion(hr.Header.Values(versionHeader))
+	if !call.api.V2() {
+		version, err := translate.ParseVersion(hr.Header.Values(versionHeader), b.maxMicroversion(hr.Context()))
 		if err != nil {
 			return r, badVersion(c, err)
 		}

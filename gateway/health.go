@@ -5,6 +5,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"go.uber.org/zap"
+
+	"cindergate/driver"
 )
 
 // healthcheck is oslo.middleware's: the process answers.
@@ -15,10 +17,14 @@ func (s *Server) healthcheck(c echo.Context) error {
 // healthz asks every backend.
 func (s *Server) healthz(c echo.Context) error {
 	status := http.StatusOK
-	backends := make(map[string]string, len(s.Checks))
-	for name, backend := range s.Checks {
+	backends := make(map[string]string, len(s.backends))
+	for name, b := range s.backends {
 		backends[name] = "ok"
-		if err := backend.Check(c.Request().Context()); err != nil {
+		checker, ok := b.driver.(driver.Checker)
+		if !ok {
+			continue
+		}
+		if err := checker.Check(c.Request().Context()); err != nil {
 			s.Log.Warn("backend is not healthy", zap.String("backend", name), zap.Error(err))
 			backends[name] = "unavailable"
 			status = http.StatusServiceUnavailable

@@ -23,8 +23,8 @@ type Metrics struct {
 }
 
 type requestLabels struct {
-	route, method string
-	status        int
+	backend, route, method string
+	status                 int
 }
 
 // NewMetrics makes the metrics of one process.
@@ -32,9 +32,9 @@ func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "cindergate_request_duration_seconds", Help: "Requests by route, method and status.",
+			Name: "cindergate_request_duration_seconds", Help: "Requests by backend, route, method and status.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 10),
-		}, []string{"route", "method", "status"}),
+		}, []string{"backend", "route", "method", "status"}),
 		jobs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cindergate_jobs_total", Help: "Finished jobs by kind and outcome.",
 		}, []string{"kind", "outcome"}),
@@ -51,11 +51,11 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-func (m *Metrics) request(route, method string, status int, took time.Duration) {
-	key := requestLabels{route, knownMethod(method), status}
+func (m *Metrics) request(backend, route, method string, status int, took time.Duration) {
+	key := requestLabels{backend, route, knownMethod(method), status}
 	series, ok := m.series.Load(key)
 	if !ok {
-		series, _ = m.series.LoadOrStore(key, m.requests.WithLabelValues(route, key.method, strconv.Itoa(status)))
+		series, _ = m.series.LoadOrStore(key, m.requests.WithLabelValues(backend, route, key.method, strconv.Itoa(status)))
 	}
 	series.(prometheus.Observer).Observe(took.Seconds())
 }

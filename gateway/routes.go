@@ -6,12 +6,13 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"cindergate/driver"
 	"cindergate/translate"
 )
 
-// routes is the whole API.
+// routes are what all backends share. What is below /v2 and /v3 goes to the
+// backend of the caller's project.
 func (s *Server) routes() {
-	t := s.Translator
 	e := s.echo
 	e.Any("/", s.allVersions)
 	e.GET("/healthcheck", s.healthcheck)
@@ -21,25 +22,43 @@ func (s *Server) routes() {
 		e.Any(prefix, echo.WrapHandler(handler))
 		e.Any(prefix+"/*", echo.WrapHandler(handler))
 	}
-
-	v3 := e.Group("/v3", s.api(translate.V3), s.authenticate)
-	v3.GET("", s.addSlash)
-	v3.GET("/", s.oneVersion(v3Document))
-	s.resources(v3.Group("/:project_id", onlyProjects), t)
-	s.resources(v3, t)
-	s.defaultTypes(v3)
-	v3.Any("/*", noRoute)
-
-	v2 := e.Group("/v2", s.api(translate.V2), s.authenticate)
-	v2.GET("", s.addSlash)
-	v2.GET("/", s.oneVersion(v2Document))
-	s.resources(v2.Group("/:project_id", onlyProjects), t)
-	v2.Any("/*", noRoute)
+	for prefix, v := range map[string]translate.Version{"/v2": translate.V2, "/v3": translate.V3} {
+		e.Any(prefix, s.dispatch, speaks(v), s.authenticate)
+		e.Any(prefix+"/*", s.dispatch, speaks(v), s.authenticate)
+	}
 }
 
-// resources are the routes below /v2/{project_id}, /v3/{project_id} and /v3.
-func (s *Server) resources(g *echo.Group, t *translate.Translator) {
-	do := s.handle
+// backendRoutes are the API of one backend: all of it, or, where the backend has a
+// Block Storage API of its own, just the backups.
+func (s *Server) backendRoutes(b *backend) {
+	passthrough, forwards := b.driver.(driver.Passthrough)
+	for _, prefix := range []string{"/v2", "/v3"} {
+		b.api.GET(prefix, s.addSlash)
+		b.api.GET(prefix+"/", s.ownVersion(b))
+		api := b.api.Group(prefix)
+		for _, g := range []*echo.Group{api.Group("/:project_id", onlyProjects), api} {
+			if prefix == "/v2" && g == api {
+				continue // v2 wants the project
+			}
+			s.backups(g, b)
+			if !forwards {
+				s.resources(g, b)
+			}
+		}
+		if forwards {
+			b.api.Any(prefix+"/*", s.forward(b, passthrough))
+			continue
+		}
+		if prefix == "/v3" {
+			s.defaultTypes(api, b)
+		}
+		b.api.Any(prefix+"/*", noRoute)
+	}
+}
+
+func (s *Server) backups(g *echo.Group, b *backend) {
+	t := b.translator
+	do := func(op translate.Operation) echo.HandlerFunc { return s.handle(b, op) }
 
 	g.GET("/backups", do(t.ListBackups))
 	g.POST("/backups", do(t.CreateBackup))
@@ -52,6 +71,12 @@ func (s *Server) resources(g *echo.Group, t *translate.Translator) {
 	g.POST("/backups/:id/action", do(t.ActOnBackup))
 	g.GET("/backups/:id/export_record", do(t.ExportRecord))
 	g.POST("/backups/:id/import_record", do(t.ImportRecord))
+}
+
+// resources are the other routes below /v2/{project_id}, /v3/{project_id} and /v3.
+func (s *Server) resources(g *echo.Group, b *backend) {
+	t := b.translator
+	do := func(op translate.Operation) echo.HandlerFunc { return s.handle(b, op) }
 
 	g.GET("/volumes", do(t.ListVolumes))
 	g.POST("/volumes", do(t.CreateVolume))
@@ -63,7 +88,7 @@ func (s *Server) resources(g *echo.Group, t *translate.Translator) {
 	g.POST("/volumes/:id/action", do(t.ActOnVolume))
 	g.GET("/volumes/:id/encryption", do(t.ShowVolumeEncryption))
 	g.GET("/volumes/:id/encryption/:key", do(t.ShowVolumeEncryption))
-	s.metadata(g, "/volumes/:id/metadata", t.VolumeMetadata())
+	metadata(g, "/volumes/:id/metadata", t.VolumeMetadata(), do)
 
 	g.GET("/snapshots", do(t.ListSnapshots))
 	g.POST("/snapshots", do(t.CreateSnapshot))
@@ -72,7 +97,7 @@ func (s *Server) resources(g *echo.Group, t *translate.Translator) {
 	g.PUT("/snapshots/:id", do(t.UpdateSnapshot))
 	g.DELETE("/snapshots/:id", do(t.DeleteSnapshot))
 	g.POST("/snapshots/:id/action", do(t.ActOnSnapshot))
-	s.metadata(g, "/snapshots/:id/metadata", t.SnapshotMetadata())
+	metadata(g, "/snapshots/:id/metadata", t.SnapshotMetadata(), do)
 
 	g.GET("/types", do(t.ListTypes))
 	g.POST("/types", do(t.CreateType))
@@ -137,9 +162,10 @@ func (s *Server) resources(g *echo.Group, t *translate.Translator) {
 	g.DELETE("/group_snapshots/:id", do(t.DeleteGroupSnapshot))
 	g.POST("/group_snapshots/:id/action", do(t.ActOnGroupSnapshot))
 
-	everywhere := func(op translate.Operation) translate.Operation { return op }
-	s.transfers(g, "/os-volume-transfer", everywhere)
-	s.transfers(g, "/volume-transfers", translate.VolumeTransfers)
+	transfers(g, "/os-volume-transfer", t, do)
+	transfers(g, "/volume-transfers", t, func(op translate.Operation) echo.HandlerFunc {
+		return do(translate.VolumeTransfers(op))
+	})
 
 	g.GET("/limits", do(t.ShowLimits))
 	g.GET("/os-quota-sets/:id", do(t.ShowQuotas))
@@ -168,39 +194,39 @@ func (s *Server) resources(g *echo.Group, t *translate.Translator) {
 	}
 }
 
-func (s *Server) transfers(g *echo.Group, path string, since func(translate.Operation) translate.Operation) {
-	t := s.Translator
-	g.GET(path, s.handle(since(t.ListTransfers)))
-	g.POST(path, s.handle(since(t.CreateTransfer)))
-	g.GET(path+"/detail", s.handle(since(t.ListTransfersDetail)))
-	g.GET(path+"/:id", s.handle(since(t.ShowTransfer)))
-	g.DELETE(path+"/:id", s.handle(since(t.DeleteTransfer)))
-	g.POST(path+"/:id/accept", s.handle(since(t.AcceptTransfer)))
+func transfers(g *echo.Group, path string, t *translate.Translator, do func(translate.Operation) echo.HandlerFunc) {
+	g.GET(path, do(t.ListTransfers))
+	g.POST(path, do(t.CreateTransfer))
+	g.GET(path+"/detail", do(t.ListTransfersDetail))
+	g.GET(path+"/:id", do(t.ShowTransfer))
+	g.DELETE(path+"/:id", do(t.DeleteTransfer))
+	g.POST(path+"/:id/accept", do(t.AcceptTransfer))
 }
 
 // defaultTypes are below /v3 only, not below a project.
-func (s *Server) defaultTypes(g *echo.Group) {
-	t := s.Translator
-	g.GET("/default-types", s.handle(t.ListDefaultTypes))
-	g.GET("/default-types/:id", s.handle(t.ShowDefaultType))
-	g.PUT("/default-types/:id", s.handle(t.SetDefaultType))
-	g.DELETE("/default-types/:id", s.handle(t.UnsetDefaultType))
+func (s *Server) defaultTypes(g *echo.Group, b *backend) {
+	t := b.translator
+	do := func(op translate.Operation) echo.HandlerFunc { return s.handle(b, op) }
+	g.GET("/default-types", do(t.ListDefaultTypes))
+	g.GET("/default-types/:id", do(t.ShowDefaultType))
+	g.PUT("/default-types/:id", do(t.SetDefaultType))
+	g.DELETE("/default-types/:id", do(t.UnsetDefaultType))
 }
 
-func (s *Server) metadata(g *echo.Group, path string, m translate.MetadataOperations) {
-	g.GET(path, s.handle(m.List))
-	g.POST(path, s.handle(m.Add))
-	g.PUT(path, s.handle(m.Replace))
-	g.GET(path+"/:key", s.handle(m.Show))
-	g.PUT(path+"/:key", s.handle(m.Set))
-	g.DELETE(path+"/:key", s.handle(m.Remove))
+func metadata(g *echo.Group, path string, m translate.MetadataOperations, do func(translate.Operation) echo.HandlerFunc) {
+	g.GET(path, do(m.List))
+	g.POST(path, do(m.Add))
+	g.PUT(path, do(m.Replace))
+	g.GET(path+"/:key", do(m.Show))
+	g.PUT(path+"/:key", do(m.Set))
+	g.DELETE(path+"/:key", do(m.Remove))
 }
 
-// api tells the handlers behind it which API they serve.
-func (s *Server) api(v translate.Version) echo.MiddlewareFunc {
+// speaks notes the API of a path.
+func speaks(v translate.Version) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			c.Set(apiKey, v)
+			callOf(c).api = v
 			return next(c)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver"
-	"cindergate/translate"
 )
 
 // DefaultMaxBody is the largest request body, in bytes (oslo.middleware's
@@ -21,12 +20,15 @@ const DefaultMaxBody = 114688
 
 // Options configure a Server.
 type Options struct {
-	Translator *translate.Translator
-	Auth       Authenticator
-	Log        *zap.Logger
-	Metrics    *Metrics
-	// Checks are asked by /healthz, by backend name.
-	Checks map[string]driver.Checker
+	// Backends are where backups live, by name.
+	Backends map[string]driver.Driver
+	// Projects maps a project's id to its backend's name; Default names that of all
+	// others, and may be "" if there is but one.
+	Projects map[string]string
+	Default  string
+	Auth     Authenticator
+	Log      *zap.Logger
+	Metrics  *Metrics
 	// Base tells the URL that links begin with; nil: BaseURL("").
 	Base func(*http.Request) string
 	// MaxBody is the largest request body in bytes; 0: DefaultMaxBody.
@@ -38,7 +40,8 @@ type Options struct {
 // Server is the gateway's http.Handler.
 type Server struct {
 	Options
-	echo *echo.Echo
+	echo     *echo.Echo
+	backends map[string]*backend
 }
 
 // New makes a Server.
@@ -49,12 +52,18 @@ func New(o Options) *Server {
 	if o.Base == nil {
 		o.Base = BaseURL("")
 	}
-	s := &Server{Options: o, echo: echo.New()}
-	e := s.echo
-	e.HideBanner = true
-	e.HTTPErrorHandler = s.fail
-	e.Pre(tidyPath, s.observe)
-	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: s.logPanic}))
+	if o.Default == "" && len(o.Backends) == 1 {
+		for name := range o.Backends {
+			o.Default = name
+		}
+	}
+	s := &Server{Options: o, echo: echo.New(), backends: map[string]*backend{}}
+	for name, d := range o.Backends {
+		s.backends[name] = s.newBackend(name, d)
+	}
+	s.echo.HTTPErrorHandler = s.fail
+	s.echo.Pre(tidyPath, s.observe)
+	s.echo.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: s.logPanic}))
 	s.routes()
 	return s
 }

@@ -31,10 +31,10 @@ type mediaType struct {
 
 // v3Document and v2Document are as in cinder/api/versions.py; v2 as it was until
 // Wallaby.
-func v3Document(base string) apiVersion {
+func v3Document(base string, highest int) apiVersion {
 	return apiVersion{
 		ID: "v3.0", Status: "CURRENT",
-		Version: translate.Version{Major: 3, Minor: translate.MaxMinor}.String(), MinVersion: translate.V3.String(),
+		Version: translate.Version{Major: 3, Minor: highest}.String(), MinVersion: translate.V3.String(),
 		Updated: "2022-03-30T00:00:00Z", Links: versionLinks(base + "/v3/"),
 		MediaTypes: []mediaType{{"application/json", "application/vnd.openstack.volume+json;version=3"}},
 	}
@@ -54,22 +54,26 @@ func versionLinks(self string) []href {
 	}
 }
 
-// allVersions is GET /: 300, without a token.
+// allVersions is GET /: 300, without a token. It tells of the default backend.
 func (s *Server) allVersions(c echo.Context) error {
-	base := s.Base(c.Request())
-	return s.versions(c, http.StatusMultipleChoices, v2Document(base), v3Document(base))
+	base, highest := s.Base(c.Request()), s.backends[s.Default].maxMicroversion(c.Request().Context())
+	return versions(c, http.StatusMultipleChoices, highest, v2Document(base), v3Document(base, highest))
 }
 
-// oneVersion is GET /v2/ or /v3/.
-func (s *Server) oneVersion(document func(base string) apiVersion) echo.HandlerFunc {
+// ownVersion is GET /v2/ or /v3/.
+func (s *Server) ownVersion(b *backend) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		return s.versions(c, http.StatusOK, document(s.Base(c.Request())))
+		base, highest := s.Base(c.Request()), b.maxMicroversion(c.Request().Context())
+		if callOf(c).api.V2() {
+			return versions(c, http.StatusOK, highest, v2Document(base))
+		}
+		return versions(c, http.StatusOK, highest, v3Document(base, highest))
 	}
 }
 
-func (s *Server) versions(c echo.Context, status int, documents ...apiVersion) error {
-	if !isV2(c) {
-		version, err := translate.ParseVersion(c.Request().Header.Values(versionHeader))
+func versions(c echo.Context, status, highest int, documents ...apiVersion) error {
+	if !callOf(c).api.V2() {
+		version, err := translate.ParseVersion(c.Request().Header.Values(versionHeader), highest)
 		if err != nil {
 			return badVersion(c, err)
 		}

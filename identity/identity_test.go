@@ -224,6 +224,25 @@ func TestRefusedLogins(t *testing.T) {
 	}
 }
 
+// A request cannot have a password checked, which is slow, more than once.
+func TestMethodsCountOnce(t *testing.T) {
+	checks := 0
+	s, err := New(Options{
+		Users:         []User{{Name: "a", Secret: Secret{func(string) bool { checks++; return true }}, Projects: map[string]string{"p": "member"}}},
+		TokenLifetime: time.Hour, Now: time.Now, Base: func(*http.Request) string { return "" },
+	})
+	must(t, err)
+	body := password("a", "x")
+	body["methods"] = []string{"password", "password", "password"}
+	text, err := json.Marshal(object{"auth": object{"identity": body}})
+	must(t, err)
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/identity/v3/auth/tokens", bytes.NewReader(text)))
+	if w.Code != http.StatusCreated || checks != 1 {
+		t.Errorf("%d after %d checks", w.Code, checks)
+	}
+}
+
 // An unscoped token is for being exchanged, and no caller.
 func TestUnscopedAndRescoped(t *testing.T) {
 	c := newCloud(t)

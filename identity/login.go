@@ -64,9 +64,15 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "'auth' is a required property, with at least one of its identity methods")
 		return
 	}
-	t := &token{issuedAt: s.now(), methods: slices.Clone(body.Auth.Identity.Methods)}
-	t.expires = t.issuedAt.Add(s.lifetime)
+	var methods []string
 	for _, method := range body.Auth.Identity.Methods {
+		if !slices.Contains(methods, method) {
+			methods = append(methods, method)
+		}
+	}
+	t := &token{issuedAt: s.now(), methods: slices.Clone(methods)}
+	t.expires = t.issuedAt.Add(s.lifetime)
+	for _, method := range methods {
 		if !s.method(t, method, &body) {
 			unauthorized(w)
 			return

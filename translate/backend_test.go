@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"cindergate/driver"
 )
@@ -141,7 +140,7 @@ func (b *backend) ListMessages(ctx, caller, driver.Query) (driver.Page[driver.Me
 func (b *backend) DeleteMessage(ctx, caller, string) error { return b.done() }
 
 func newTranslator(d driver.Driver) *Translator {
-	return New(d, func() time.Time { return time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC) })
+	return New(d)
 }
 
 // operations are all of a Translator, by name.

@@ -71,7 +71,7 @@ func TestFaultOfOtherErrors(t *testing.T) {
 		{context.Canceled, internal},
 		{fmt.Errorf("call: %w", context.DeadlineExceeded), internal},
 		{&driver.Error{}, internal},
-		{&UnsupportedVersion{"3.999"}, Fault{Status: 406, Name: "computeFault",
+		{&UnsupportedVersion{"3.999", MaxMinor}, Fault{Status: 406, Name: "computeFault",
 			Message: "Version 3.999 is not supported by the API. Minimum is 3.0 and maximum is 3.70."}},
 		{UnsupportedMedia(), Fault{Status: 415, Name: "badMediaType", Message: "Unsupported Content-Type"}},
 		{&schema.Error{Message: "m"}, Fault{Status: 400, Name: "badRequest", Message: "m"}},

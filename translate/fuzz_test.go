@@ -51,7 +51,7 @@ func FuzzRequest(f *testing.F) {
 		f.Add(uint8(slices.Index(names, "ActOnVolume")), uint8(driver.Member), "volume latest", someID, "", "", body)
 	}
 	f.Fuzz(func(t *testing.T, which, role uint8, header, id, key, query, body string) {
-		version, err := ParseVersion([]string{header})
+		version, err := ParseVersion([]string{header}, MaxMinor)
 		if err != nil {
 			if status := FaultOf(err).Status; status != http.StatusBadRequest && status != http.StatusNotAcceptable {
 				t.Errorf("%q is %d", header, status)

@@ -86,19 +86,22 @@ const (
 )
 
 // UnsupportedVersion is a well-formed microversion out of range: 406.
-type UnsupportedVersion struct{ Version string }
+type UnsupportedVersion struct {
+	Version string
+	Highest int // 3.x that is supported
+}
 
 func (e *UnsupportedVersion) Error() string {
 	return fmt.Sprintf("Version %s is not supported by the API. Minimum is 3.0 and maximum is 3.%d.",
-		e.Version, MaxMinor)
+		e.Version, e.Highest)
 }
 
 var versionForm = regexp.MustCompile(`^([1-9]\d*)\.([1-9]\d*|0)$`)
 
 // ParseVersion reads the header OpenStack-API-Version as set_api_version_request of
 // cinder/api/openstack/wsgi.py does. values are the header's lines; with none, the
-// version is 3.0.
-func ParseVersion(values []string) (Version, error) {
+// version is 3.0. highest is the highest 3.x on offer.
+func ParseVersion(values []string, highest int) (Version, error) {
 	if len(values) == 0 {
 		return V3, nil
 	}
@@ -119,7 +122,7 @@ func ParseVersion(values []string) (Version, error) {
 	case "":
 		return Version{}, malformed()
 	case "latest":
-		return Version{3, MaxMinor}, nil
+		return Version{3, highest}, nil
 	}
 	m := versionForm.FindStringSubmatch(text)
 	if m == nil {
@@ -129,8 +132,8 @@ func ParseVersion(values []string) (Version, error) {
 	major, err1 := strconv.Atoi(m[1])
 	minor, err2 := strconv.Atoi(m[2])
 	v := Version{major, minor}
-	if err1 != nil || err2 != nil || major != 3 || minor > MaxMinor {
-		return v, &UnsupportedVersion{text}
+	if err1 != nil || err2 != nil || major != 3 || minor > highest {
+		return v, &UnsupportedVersion{text, highest}
 	}
 	return v, nil
 }

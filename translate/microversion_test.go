@@ -23,14 +23,14 @@ func TestParseVersion(t *testing.T) {
 		{"volumev3 3.47", Version{3, 47}}, // old gophercloud
 		{"  volume   3.9 ", Version{3, 9}},
 	} {
-		if got, err := ParseVersion([]string{c.header}); err != nil || got != c.want {
+		if got, err := ParseVersion([]string{c.header}, MaxMinor); err != nil || got != c.want {
 			t.Errorf("%q: got %v, %v", c.header, got, err)
 		}
 	}
-	if got, err := ParseVersion(nil); err != nil || got != V3 {
+	if got, err := ParseVersion(nil, MaxMinor); err != nil || got != V3 {
 		t.Errorf("no header: got %v, %v", got, err)
 	}
-	if got, err := ParseVersion([]string{"compute 2.1", "volume 3.9"}); err != nil || got != (Version{3, 9}) {
+	if got, err := ParseVersion([]string{"compute 2.1", "volume 3.9"}, MaxMinor); err != nil || got != (Version{3, 9}) {
 		t.Errorf("two lines: got %v, %v", got, err)
 	}
 }
@@ -65,7 +65,7 @@ func TestParseVersionRefused(t *testing.T) {
 		{"volume 4.0", 406, unsupported("4.0")},
 		{"volume 3.99999999999999999999", 406, unsupported("3.99999999999999999999")},
 	} {
-		_, err := ParseVersion([]string{c.header})
+		_, err := ParseVersion([]string{c.header}, MaxMinor)
 		if f := FaultOf(err); err == nil || f.Status != c.status || f.Message != c.message {
 			t.Errorf("%q: got %d %s", c.header, f.Status, f.Message)
 		}

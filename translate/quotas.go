@@ -94,35 +94,11 @@ func (t *Translator) UpdateQuotas(ctx context.Context, r Request) (Response, err
 	if err != nil {
 		return Response{}, err
 	}
-	if err := checkUse(ctx, quotas, r, limits); err != nil {
-		return Response{}, err
-	}
 	set, err := quotas.SetQuotas(ctx, r.Caller, r.ID, limits)
 	if err != nil {
 		return Response{}, err
 	}
 	return ok(envelope("quota_set", quotaSet{set, false, ""}))
-}
-
-// checkUse refuses limits below what is in use, if the client asks for it with
-// skip_validation=false (cinder/api/contrib/quotas.py _validate_existing_resource).
-func checkUse(ctx context.Context, quotas driver.QuotaManager, r Request, limits map[string]int) error {
-	skip, given := r.Query.Get("skip_validation")
-	if skipped, valid := schema.ParseBool(skip); !given || !valid || skipped {
-		return nil
-	}
-	used, err := quotas.Quotas(ctx, r.Caller, r.ID)
-	if err != nil {
-		return err
-	}
-	for _, q := range used {
-		limit, set := limits[q.Resource]
-		if set && q.Resource != driver.QuotaPerVolumeGigabytes && limit != -1 && limit < q.InUse+q.Reserve {
-			return driver.Errorf(driver.InvalidInput, "Quota %s limit must be equal or greater than existing resources. "+
-				"Current usage is %d and the requested limit is %d.", q.Resource, q.InUse+q.Reserve, limit)
-		}
-	}
-	return nil
 }
 
 // ResetQuotas is DELETE /os-quota-sets/{project}.

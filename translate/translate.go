@@ -8,7 +8,6 @@ package translate
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"cindergate/driver"
 )
@@ -40,13 +39,10 @@ type Response struct {
 // Translator serves the API from one backend.
 type Translator struct {
 	driver driver.Driver
-	now    func() time.Time
 }
 
-// New makes a Translator. now is the clock.
-func New(d driver.Driver, now func() time.Time) *Translator {
-	return &Translator{driver: d, now: now}
-}
+// New makes a Translator.
+func New(d driver.Driver) *Translator { return &Translator{d} }
 
 // capability finds an optional interface of the backend, or says that it is missing.
 func capability[T any](d driver.Driver, what string) (T, error) {

@@ -47,9 +47,9 @@ type (
 // pace is how often the server is killed, and how long it lives at most.
 func pace() (kills int, life time.Duration) {
 	if raceEnabled {
-		return 10, 5 * time.Second // jobs take that much longer
+		return 8, 3 * time.Second // jobs take that much longer
 	}
-	return 26, 1500 * time.Millisecond
+	return 26, 2 * time.Second
 }
 
 // TestKill kills the server at random moments while backups, incrementals,

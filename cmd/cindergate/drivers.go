@@ -2,26 +2,78 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
 
 	"go.uber.org/zap"
 
 	"cindergate/config"
 	"cindergate/driver"
+	"cindergate/driver/cinder"
 	"cindergate/driver/embedded"
+	"cindergate/driver/openstack"
 	"cindergate/gateway"
 )
 
-// openDriver opens the backend that the configuration names.
-func openDriver(ctx context.Context, c *config.Config, log *zap.Logger, metrics *gateway.Metrics) (*embedded.Driver, error) {
+// opener makes a backend.
+type opener func(ctx context.Context, name string, c *config.Config, log *zap.Logger, metrics *gateway.Metrics) (driver.Driver, error)
+
+// drivers are all there are.
+var drivers = map[string]opener{
+	config.DriverEmbedded: openEmbedded,
+	config.DriverCinder:   openCinder,
+}
+
+// openBackends opens every backend of the configuration; if one cannot be opened,
+// those that are open are closed again.
+func openBackends(ctx context.Context, c *config.Config, log *zap.Logger, metrics *gateway.Metrics) (map[string]driver.Driver, error) {
+	open := map[string]driver.Driver{}
+	for _, name := range slices.Sorted(maps.Keys(c.Backends)) {
+		d, err := drivers[c.Backends[name].Driver](ctx, name, c, log.Named(name), metrics)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("backend %s: %w", name, err), closeBackends(open))
+		}
+		open[name] = d
+	}
+	return open, nil
+}
+
+func closeBackends(open map[string]driver.Driver) error {
+	var problems []error
+	for name, d := range open {
+		if closer, ok := d.(io.Closer); ok {
+			if err := closer.Close(); err != nil {
+				problems = append(problems, fmt.Errorf("close backend %s: %w", name, err))
+			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func openEmbedded(ctx context.Context, _ string, c *config.Config, log *zap.Logger, metrics *gateway.Metrics) (driver.Driver, error) {
 	q := c.Embedded.Quotas
 	return embedded.Open(ctx, embedded.Options{
-		DataDir: c.Data, Log: log.Named("embedded"), Observer: metrics,
+		DataDir: c.Data, Log: log, Observer: metrics,
 		Host: c.Embedded.Host, AvailabilityZone: c.Embedded.AvailabilityZone,
 		Compression: c.Embedded.Compression, Workers: c.Embedded.Workers,
 		Quotas: map[string]int{
 			driver.QuotaVolumes: q.Volumes, driver.QuotaSnapshots: q.Snapshots, driver.QuotaGigabytes: q.Gigabytes,
 			driver.QuotaPerVolumeGigabytes: q.PerVolumeGigabytes, driver.QuotaBackups: q.Backups,
 			driver.QuotaBackupGigabytes: q.BackupGigabytes, driver.QuotaGroups: q.Groups,
+		},
+	})
+}
+
+func openCinder(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ *gateway.Metrics) (driver.Driver, error) {
+	o := c.Backends[name].Cinder
+	return cinder.New(cinder.Options{
+		URL: o.URL, RestoreNeedsVolume: o.Restore == "volume", RestoreVolumeType: o.RestoreVolumeType,
+		Options: openstack.Options{
+			Name: name, CAFile: o.CAFile, Insecure: o.Insecure, ConnectTimeout: o.ConnectTimeout, AnswerTimeout: o.AnswerTimeout,
+			Retries: o.Retries, RetryBudget: o.RetryBudget, BreakAfter: uint32(o.BreakAfter), BreakFor: o.BreakFor,
 		},
 	})
 }

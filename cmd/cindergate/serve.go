@@ -17,9 +17,9 @@ import (
 
 	"cindergate/config"
 	"cindergate/driver"
+	"cindergate/driver/openstack"
 	"cindergate/gateway"
 	"cindergate/identity"
-	"cindergate/translate"
 )
 
 func serveCommand() *cobra.Command {
@@ -54,13 +54,13 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 	}
 	defer listener.Close() //nolint:errcheck // closed by Shutdown as a rule
 	metrics := gateway.NewMetrics()
-	backend, err := openDriver(ctx, c, log, metrics)
+	backends, err := openBackends(ctx, c, log, metrics)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if err := backend.Close(); err != nil {
-			log.Error("close the backend", zap.Error(err))
+		if err := closeBackends(backends); err != nil {
+			log.Error("close the backends", zap.Error(err))
 		}
 	}()
 	base := gateway.BaseURL(c.PublicURL)
@@ -70,15 +70,19 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 	}
 	server := &http.Server{
 		Handler: gateway.New(gateway.Options{
-			Translator: translate.New(backend, time.Now), Auth: auth, Log: log.Named("gateway"), Metrics: metrics,
-			Checks: map[string]driver.Checker{"embedded": backend}, Base: base, MaxBody: c.HTTP.MaxBody, Mounts: mounts,
+			Backends: backends, Default: c.DefaultBackend, Projects: c.Projects, Auth: auth, Log: log.Named("gateway"),
+			Metrics: metrics, Base: base, MaxBody: c.HTTP.MaxBody, Mounts: mounts,
 		}),
 		ReadHeaderTimeout: c.HTTP.HeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
 		ErrorLog: zap.NewStdLog(log.Named("http")),
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	jobs, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
-	group.Go(func() error { return backend.Run(jobs) })
+	for _, d := range backends {
+		if runner, ok := d.(driver.Runner); ok {
+			group.Go(func() error { return runner.Run(jobs) })
+		}
+	}
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -118,8 +122,12 @@ func listen(ctx context.Context, c *config.Config) (net.Listener, error) {
 // callers makes what tells callers apart. clouds is nil unless the default users
 // are in force.
 func callers(c *config.Config, base func(*http.Request) string) (gateway.Authenticator, map[string]http.Handler, *demoClouds, error) {
-	if c.Auth == "noauth" {
+	switch c.Auth {
+	case "noauth":
 		return gateway.NoAuth{}, nil, nil, nil
+	case "keystone":
+		keystone, err := openKeystone(&c.Keystone)
+		return keystone, nil, nil, err
 	}
 	o := identity.Options{
 		Region: c.Identity.Region, TokenLifetime: c.Identity.TokenLifetime, Now: time.Now, Base: base,
@@ -143,6 +151,23 @@ func callers(c *config.Config, base func(*http.Request) string) (gateway.Authent
 	}
 	mounts := map[string]http.Handler{"/identity": service.Handler(), "/image": service.Images()}
 	return service, mounts, clouds, nil
+}
+
+func openKeystone(c *config.Keystone) (*gateway.Keystone, error) {
+	transport, err := openstack.NewTransport(openstack.Options{Name: "keystone", CAFile: c.CAFile, AnswerTimeout: c.Timeout})
+	if err != nil {
+		return nil, fmt.Errorf("keystone: %w", err)
+	}
+	keystone, err := gateway.NewKeystone(gateway.KeystoneOptions{
+		URL: c.URL, Username: c.Username, Password: c.Password.Reveal(), Project: c.Project,
+		UserDomain: c.UserDomain, ProjectDomain: c.ProjectDomain,
+		AdminRoles: c.AdminRoles, MemberRoles: c.MemberRoles, ReaderRoles: c.ReaderRoles,
+		CacheSize: c.CacheSize, CacheTime: c.CacheTime, RejectTime: c.RejectTime, Timeout: c.Timeout, Transport: transport,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("keystone: %w", err)
+	}
+	return keystone, nil
 }
 
 func configuredUsers(users []config.User) ([]identity.User, error) {

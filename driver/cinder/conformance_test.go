@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -12,9 +11,8 @@ import (
 	"cindergate/driver/cinder"
 	"cindergate/driver/drivertest"
 	"cindergate/driver/embedded"
-	"cindergate/driver/internal/openstack"
+	"cindergate/driver/openstack"
 	"cindergate/gateway"
-	"cindergate/translate"
 )
 
 // tokens are callers by their token.
@@ -44,7 +42,7 @@ func TestConformance(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = store.Close() })
 		server := httptest.NewServer(gateway.New(gateway.Options{
-			Translator: translate.New(store, time.Now), Log: zap.NewNop(), Metrics: gateway.NewMetrics(),
+			Backends: map[string]driver.Driver{"embedded": store}, Log: zap.NewNop(), Metrics: gateway.NewMetrics(),
 			Auth: tokens{"alice": caller, "bob": other, "root": admin},
 		}))
 		t.Cleanup(server.Close)

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/internal/openstack"
+	"cindergate/driver/openstack"
 )
 
 const secret = "gAAAA-the-token"

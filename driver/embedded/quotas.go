@@ -238,9 +238,17 @@ func (d *Driver) setQuotas(ctx context.Context, projectID string, set map[string
 		if err != nil {
 			return err
 		}
+		own, err := tx.Limits(projectID)
+		if err != nil {
+			return err
+		}
 		for _, resource := range slices.Sorted(maps.Keys(set)) {
-			if !slices.ContainsFunc(now, func(q driver.Quota) bool { return q.Resource == resource }) {
+			i := slices.IndexFunc(now, func(q driver.Quota) bool { return q.Resource == resource })
+			if i < 0 {
 				return driver.Errorf(driver.InvalidInput, "Unknown quota resources %s.", pythonList(resource))
+			}
+			if err := checkLimit(now[i], set[resource], own); err != nil {
+				return err
 			}
 			if err := tx.SetLimit(projectID, resource, set[resource]); err != nil {
 				return err
@@ -250,6 +258,18 @@ func (d *Driver) setQuotas(ctx context.Context, projectID string, set map[string
 		return err
 	})
 	return all, err
+}
+
+// checkLimit refuses a limit below what is in use, but only where the project has a
+// limit of its own already: the first may be anything (QuotaSetsController.update of
+// cinder/api/contrib/quotas.py asks for the quotas without defaults).
+func checkLimit(now driver.Quota, limit int, own map[string]int) error {
+	used := now.InUse + now.Reserve
+	if _, has := own[now.Resource]; !has || limit == -1 || limit >= used || now.Resource == driver.QuotaPerVolumeGigabytes {
+		return nil
+	}
+	return driver.Errorf(driver.InvalidInput, "Quota %s limit must be equal or greater than existing resources. "+
+		"Current usage is %d and the requested limit is %d.", now.Resource, used, limit)
 }
 
 // pythonList renders strings as Python's repr of a list, as in Cinder's texts.

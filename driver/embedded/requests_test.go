@@ -135,7 +135,11 @@ func TestQuotaTexts(t *testing.T) {
 	set(map[string]int{"volumes___DEFAULT__": 1})
 	_, err = r.CreateVolume(ctx, alpha, driver.VolumeSpec{Size: 1})
 	over(err, "VolumeLimitExceeded: Maximum number of volumes allowed (1) exceeded for quota 'volumes___DEFAULT__'.")
-	set(map[string]int{"backups": 0}) // also below what is in use
+	_, err = r.SetQuotas(ctx, admin, "alpha", map[string]int{"backups": 0})
+	if err == nil || err.Error() != "Quota backups limit must be equal or greater than existing resources. "+
+		"Current usage is 1 and the requested limit is 0." {
+		t.Error(err)
+	}
 	all, err := r.Quotas(ctx, admin, "alpha")
 	check(t, err)
 	var names []string

@@ -1,0 +1,72 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/labstack/echo/v4"
+
+	"cindergate/driver"
+	"cindergate/translate"
+)
+
+// backend is one place where backups live, and the API in front of it.
+type backend struct {
+	name       string
+	driver     driver.Driver
+	translator *translate.Translator
+	api        *echo.Echo
+}
+
+func (s *Server) newBackend(name string, d driver.Driver) *backend {
+	b := &backend{name: name, driver: d, translator: translate.New(d), api: echo.New()}
+	b.api.HTTPErrorHandler = s.fail
+	b.api.Use(noteRoute)
+	s.backendRoutes(b)
+	return b
+}
+
+// dispatch hands a request to the backend of the caller's project.
+func (s *Server) dispatch(c echo.Context) error {
+	call := callOf(c)
+	b := s.backendOf(call.caller.ProjectID)
+	call.backend = b.name
+	b.api.ServeHTTP(c.Response(), c.Request())
+	return nil
+}
+
+func (s *Server) backendOf(projectID string) *backend {
+	if b, ok := s.backends[s.Projects[projectID]]; ok {
+		return b
+	}
+	return s.backends[s.Default]
+}
+
+// noteRoute tells the log and the metrics which route it was.
+func noteRoute(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		callOf(c).route = c.Path()
+		return next(c)
+	}
+}
+
+// maxMicroversion is the highest 3.x to offer: the backend's own, where it has any.
+func (b *backend) maxMicroversion(ctx context.Context) int {
+	v, ok := b.driver.(driver.Versioner)
+	if !ok {
+		return translate.MaxMinor
+	}
+	minor, err := v.MaxMicroversion(ctx)
+	if err != nil {
+		return translate.MaxMinor // what is asked of it next says what is wrong
+	}
+	return min(minor, translate.MaxMinor)
+}
+
+// forward leaves a request to the backend itself.
+func (s *Server) forward(b *backend, to driver.Passthrough) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		call := callOf(c)
+		markCompute(c)
+		return to.Forward(c.Response(), c.Request(), call.caller, s.Base(c.Request()))
+	}
+}

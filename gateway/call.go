@@ -1,0 +1,56 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"cindergate/driver"
+	"cindergate/translate"
+)
+
+// Headers of every OpenStack API.
+const (
+	versionHeader   = "OpenStack-API-Version"
+	requestIDHeader = "X-Openstack-Request-Id"
+	computeIDHeader = "X-Compute-Request-Id"
+)
+
+// call is what is known of a request, from its arrival to its log line.
+type call struct {
+	requestID string
+	api       translate.Version // V2 or V3
+	caller    driver.Caller
+	backend   string
+	route     string
+}
+
+type callKey struct{}
+
+// newCall gives the request its id, and shows it in the answer.
+func newCall(c echo.Context) *call {
+	call := &call{requestID: "req-" + uuid.NewString(), api: translate.V3}
+	r := c.Request()
+	c.SetRequest(r.WithContext(context.WithValue(r.Context(), callKey{}, call)))
+	c.Response().Header().Set(requestIDHeader, call.requestID)
+	return call
+}
+
+func callOf(c echo.Context) *call {
+	call, _ := c.Request().Context().Value(callKey{}).(*call)
+	return call
+}
+
+// markCompute repeats the id under the older name, as Cinder's own answers do, in
+// contrast to those of its middleware.
+func markCompute(c echo.Context) {
+	c.Response().Header().Set(computeIDHeader, callOf(c).requestID)
+}
+
+// setVersion echoes the microversion of the answer.
+func setVersion(c echo.Context, version string) {
+	h := c.Response().Header()
+	h.Set(versionHeader, "volume "+version)
+	h.Set("Vary", versionHeader)
+}
