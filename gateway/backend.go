@@ -63,7 +63,7 @@ func (b *backend) maxMicroversion(ctx context.Context) int {
 }
 
 // forward leaves a request to the backend itself.
-func (s *Server) forward(b *backend, to driver.Passthrough) echo.HandlerFunc {
+func (s *Server) forward(to driver.Passthrough) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		call := callOf(c)
 		markCompute(c)

@@ -95,7 +95,7 @@ func (g *rig) call(method, path, role, body string, headers ...string) (*http.Re
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := client.Do(r)
 	must(g.t, err)
-	defer answer.Body.Close() //nolint:errcheck // read only
+	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	must(g.t, err)
 	return answer, string(text)

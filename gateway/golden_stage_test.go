@@ -193,7 +193,7 @@ func (s *stage) api(role, method, path, body string) []byte {
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("OpenStack-API-Version", "volume 3.70")
 	answer := s.do(r)
-	defer answer.Body.Close() //nolint:errcheck // read only
+	defer answer.Body.Close()
 	content, err := io.ReadAll(answer.Body)
 	must(s.t, err)
 	if answer.StatusCode >= http.StatusBadRequest {

@@ -87,7 +87,7 @@ func readTranscript(t *testing.T, name string) []exchange {
 	t.Helper()
 	f, err := os.Open(fmt.Sprintf(transcripts, name))
 	must(t, err)
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	var all []exchange
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
@@ -128,7 +128,7 @@ func (s *stage) replay(x exchange) map[string]any {
 		r.Header.Set("X-Auth-Token", "nonsense")
 	}
 	answer := s.do(r)
-	defer answer.Body.Close() //nolint:errcheck // read only
+	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	must(s.t, err)
 	return s.comparable(answer.StatusCode, answer.Header, body)

@@ -46,7 +46,7 @@ func (s *Server) backendRoutes(b *backend) {
 			}
 		}
 		if forwards {
-			b.api.Any(prefix+"/*", s.forward(b, passthrough))
+			b.api.Any(prefix+"/*", s.forward(passthrough))
 			continue
 		}
 		if prefix == "/v3" {

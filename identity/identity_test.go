@@ -109,7 +109,7 @@ func (c *cloud) call(method, path, token, subject string, body any) (*http.Respo
 	}
 	answer, err := http.DefaultClient.Do(r)
 	must(c.t, err)
-	defer answer.Body.Close() //nolint:errcheck // read only
+	defer answer.Body.Close()
 	content, err := io.ReadAll(answer.Body)
 	must(c.t, err)
 	var got object

@@ -146,7 +146,7 @@ func newTranslator(d driver.Driver) *Translator {
 // operations are all of a Translator, by name.
 func operations(t *Translator) map[string]Operation {
 	all := map[string]Operation{}
-	add := func(prefix string, v reflect.Value, n int, name func(int) string, at func(int) reflect.Value) {
+	add := func(prefix string, _ reflect.Value, n int, name func(int) string, at func(int) reflect.Value) {
 		for i := range n {
 			switch f := at(i).Interface().(type) {
 			case func(context.Context, Request) (Response, error):

@@ -113,7 +113,7 @@ func replace(path string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // gone after the rename
+	defer os.Remove(f.Name()) // gone after the rename
 	if _, err := f.Write(text); err != nil {
 		return errors.Join(err, f.Close())
 	}

@@ -397,7 +397,7 @@ func (s *server) checkDatabase() {
 	s.t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.data, "cindergate.db"))
 	must(s.t, err)
-	defer db.Close() //nolint:errcheck // read only
+	defer db.Close()
 	var verdict string
 	must(s.t, db.QueryRowContext(s.t.Context(), "PRAGMA integrity_check").Scan(&verdict))
 	if verdict != "ok" {
@@ -422,7 +422,7 @@ func fingerprint(t testing.TB, path string) string {
 	t.Helper()
 	f, err := os.Open(path)
 	must(t, err)
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	info, err := f.Stat()
 	must(t, err)
 	sum := sha256.New()

@@ -139,7 +139,7 @@ func TestDataDirectoryIsLocked(t *testing.T) {
 	s.start()
 	binary, err := os.Executable()
 	must(t, err)
-	second := exec.CommandContext(t.Context(), binary, "serve", "--data", s.data, "--listen", "127.0.0.1:0") //nolint:gosec // this very binary
+	second := exec.CommandContext(t.Context(), binary, "serve", "--data", s.data, "--listen", "127.0.0.1:0")
 	second.Env = s.env
 	out, err := second.CombinedOutput()
 	var exit *exec.ExitError

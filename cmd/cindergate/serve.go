@@ -52,7 +52,7 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer listener.Close() //nolint:errcheck // closed by Shutdown as a rule
+	defer listener.Close() // closed by Shutdown as a rule
 	metrics := gateway.NewMetrics()
 	backends, err := openBackends(ctx, c, log, metrics)
 	if err != nil {

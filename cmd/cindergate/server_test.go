@@ -88,7 +88,7 @@ func (s *server) start() {
 	s.t.Helper()
 	binary, err := os.Executable()
 	must(s.t, err)
-	s.cmd = exec.Command(binary, "serve", "--data", s.data) //nolint:gosec,noctx // this very binary; killed by its pid
+	s.cmd = exec.Command(binary, "serve", "--data", s.data) // killed by its pid
 	s.cmd.Env = s.env
 	s.out = &lockedBuffer{}
 	s.cmd.Stdout = s.out
@@ -192,7 +192,7 @@ func (s *server) api(ctx context.Context, method, path string, body, into any) e
 	if err != nil {
 		return errors.Join(errDown, err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // read only
+	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	switch {
 	case err != nil:

@@ -91,14 +91,11 @@ func (d *Driver) discover(ctx context.Context) (upstream, error) {
 		}
 		found := upstream{}
 		for _, v := range doc.Versions {
-			major, minor, _ := strings.Cut(strings.TrimPrefix(v.ID, "v"), ".")
+			major, _, _ := strings.Cut(strings.TrimPrefix(v.ID, "v"), ".")
 			switch major {
 			case "3":
-				_, highest, _ := strings.Cut(v.Version, ".")
-				if minor = highest; minor == "" {
-					minor = "0"
-				}
-				n, _ := strconv.Atoi(minor)
+				_, minor, _ := strings.Cut(v.Version, ".")
+				n, _ := strconv.Atoi(minor) // none: 3.0
 				found = upstream{3, n}
 			case "2":
 				if found.major < 2 {

@@ -114,10 +114,7 @@ func NewTransport(o Options) (*Transport, error) {
 	t.reads.RetryWaitMin, t.reads.RetryWaitMax = 100*time.Millisecond, 2*time.Second
 	t.reads.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	t.reads.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
-		if ctx.Err() != nil || !passing(resp, err) || !budget.Allow() {
-			return false, nil
-		}
-		return true, nil
+		return ctx.Err() == nil && passing(resp, err) && budget.Allow(), nil
 	}
 	return t, nil
 }

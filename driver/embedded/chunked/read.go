@@ -49,10 +49,10 @@ func (r *objectReader) zstd(ctx context.Context, stored io.Reader, dst []byte) e
 	}
 	defer r.scratch.Put(buf)
 	n, err := io.ReadFull(stored, buf)
-	switch err {
-	case io.EOF, io.ErrUnexpectedEOF:
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return r.decompressor.into(dst, buf[:n])
-	case nil:
+	case err == nil:
 		return errLength // compressed objects are shorter than raw ones
 	}
 	return readFailed{err}

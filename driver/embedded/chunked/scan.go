@@ -38,7 +38,7 @@ func (s *scanner) next() (byte, error) {
 
 // early makes the end of the input an error: it is never expected.
 func early(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w: %w", errSyntax, io.ErrUnexpectedEOF)
 	}
 	return err

@@ -18,11 +18,10 @@ func NextData(f *os.File, off, end int64) (start, stop int64) {
 			start = end
 			return nil
 		}
-		if err != nil {
-			return nil
+		if err == nil {
+			start = s
 		}
-		start = s
-		if e, err := unix.Seek(fd, s, unix.SEEK_HOLE); err == nil && e > s {
+		if e, err := unix.Seek(fd, start, unix.SEEK_HOLE); err == nil && e > start {
 			stop = min(e, end)
 		}
 		return nil

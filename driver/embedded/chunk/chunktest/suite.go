@@ -66,7 +66,7 @@ func list(t *testing.T, s chunk.Store, prefix string) []string {
 
 func random(n int) []byte {
 	b := make([]byte, n)
-	r := rand.New(rand.NewPCG(uint64(n), 1))
+	r := rand.New(rand.NewPCG(uint64(n), 1)) // #nosec G404 -- repeatable
 	for i := range b {
 		b[i] = byte(r.Uint32())
 	}
@@ -186,7 +186,7 @@ func stopListing(t *testing.T, s chunk.Store) {
 		put(t, s, fmt.Sprintf("c/%d/o", i), nil)
 	}
 	seen := 0
-	for range s.List(t.Context(), "") {
+	for range s.List(t.Context(), "") { //nolint:errcheck // it is cut short
 		if seen++; seen == 3 {
 			break
 		}
