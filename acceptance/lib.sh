@@ -5,8 +5,10 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 WORK=${WORK:-$ROOT/build/acceptance}
 export OS_PASSWORD=acceptance
 PORT=${PORT:-19776}
-URL=http://127.0.0.1:$PORT
-export OS_AUTH_URL=$URL/identity/v3
+if [ -z "${STAGE:-}" ]; then
+    URL=http://127.0.0.1:$PORT
+    export OS_AUTH_URL=$URL/identity/v3
+fi
 
 # install PACKAGE...: what is missing of these Debian packages.
 install() {
@@ -19,8 +21,11 @@ install() {
         { tail -20 "$WORK/apt.log"; exit 1; }
 }
 
-# serve NAME: a gateway with an empty data directory of that name.
+# serve NAME: a gateway with an empty data directory of that name. With STAGE set the
+# caller has one already: URL, OS_AUTH_URL, REGION and VOLUMES are the caller's.
 serve() {
+    [ -z "${STAGE:-}" ] || { mkdir -p "$WORK/$1"; return; }
+    VOLUMES=$WORK/$1/data/volumes
     rm -rf "$WORK/$1"; mkdir -p "$WORK/$1"
     "$ROOT/build/cindergate" serve --config "$ROOT/acceptance/gateway.yaml" \
         --data "$WORK/$1/data" --listen "127.0.0.1:$PORT" >"$WORK/$1/out" 2>"$WORK/$1/log" &
@@ -44,6 +49,6 @@ trap unserve EXIT
 # as USER [PROJECT]: the environment of the command line clients.
 as() {
     export OS_USERNAME=$1 OS_PROJECT_NAME=${2:-$1} OS_USER_DOMAIN_ID=default OS_PROJECT_DOMAIN_ID=default \
-        OS_REGION_NAME=RegionOne OS_IDENTITY_API_VERSION=3
+        OS_REGION_NAME=${REGION:-RegionOne} OS_IDENTITY_API_VERSION=3
     unset OS_CLOUD OS_CLIENT_CONFIG_FILE
 }

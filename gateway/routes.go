@@ -36,23 +36,21 @@ func (s *Server) backendRoutes(b *backend) {
 		b.api.GET(prefix, s.addSlash)
 		b.api.GET(prefix+"/", s.ownVersion(b))
 		api := b.api.Group(prefix)
-		for _, g := range []*echo.Group{api.Group("/:project_id", onlyProjects), api} {
-			if prefix == "/v2" && g == api {
-				continue // v2 wants the project
-			}
-			s.backups(g, b)
-			if !forwards {
-				s.resources(g, b)
-			}
-		}
-		if forwards {
-			b.api.Any(prefix+"/*", s.forward(passthrough))
-			continue
-		}
+		groups := []*echo.Group{api.Group("/:project_id", onlyProjects)}
 		if prefix == "/v3" {
+			groups = append(groups, api) // v2 wants the project
+		}
+		for _, g := range groups {
+			s.backups(g, b)
+			if forwards {
+				g.Any("/*", s.forward(passthrough))
+				continue
+			}
+			s.resources(g, b)
+		}
+		if prefix == "/v3" && !forwards {
 			s.defaultTypes(api, b)
 		}
-		b.api.Any(prefix+"/*", noRoute)
 	}
 }
 
@@ -243,7 +241,5 @@ func onlyProjects(next echo.HandlerFunc) echo.HandlerFunc {
 		return next(c)
 	}
 }
-
-func noRoute(echo.Context) error { return errNoRoute }
 
 var _ http.Handler = (*Server)(nil)

@@ -25,7 +25,7 @@ def connect(user, project, version):
     return openstack.connect(
         auth_url=os.environ['OS_AUTH_URL'], username=user, password=os.environ['OS_PASSWORD'],
         project_name=project, user_domain_id='default', project_domain_id='default',
-        region_name='RegionOne', volume_api_version=version,
+        region_name=os.environ['REGION'], volume_api_version=version,
         block_storage_api_version=version)
 
 

@@ -46,6 +46,10 @@ func (d *Driver) Forward(w http.ResponseWriter, r *http.Request, who driver.Call
 				w.Header().Del(name)
 			}
 			resp.Header.Set(gatewayRequestID, who.RequestID)
+			if asked == "2" {
+				resp.Header.Del("Openstack-Api-Version")
+				resp.Header.Del("Vary")
+			}
 			return d.relink(resp, asked, spoken, base)
 		},
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) { failed = err },
