@@ -12,9 +12,12 @@ run: build
 build:
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o build/ ./cmd/cindergate
 
-# Every Go test. The race detector needs cgo.
+# Every Go test. The race detector needs cgo, and takes minutes to restore a GiB: a
+# real Cinder's backups are restored without it. Then the score of the replay.
 test:
 	CGO_ENABLED=1 go test -race -shuffle=on ./...
+	go test -count=1 -run '^(TestGolden|TestRealCindersRecords)$$' ./driver/embedded ./driver/embedded/chunked
+	@go test -count=1 -v -run '^TestGoldenReplay$$' ./gateway | grep -oE 'golden replay: .*'
 
 check:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'gofmt: files above need formatting'; exit 1; }
