@@ -88,3 +88,9 @@ type Runner interface {
 type Checker interface {
 	Check(ctx context.Context) error
 }
+
+// Prober tells operators what a backend is, for `config check --online`.
+type Prober interface {
+	// Probe returns findings in words, one a line, and what is wrong as the error.
+	Probe(ctx context.Context, who Caller) (findings []string, err error)
+}

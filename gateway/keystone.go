@@ -210,3 +210,11 @@ func unavailable(err error) error {
 		Message: "The identity service cannot be reached, so the token could not be validated.",
 	}
 }
+
+// Self is the gateway's own user as a caller, with its own token.
+func (k *Keystone) Self(ctx context.Context) (driver.Caller, error) {
+	if err := k.ensureLogin(ctx); err != nil {
+		return driver.Caller{}, unavailable(err)
+	}
+	return k.Authenticate(ctx, k.client.Token())
+}

@@ -46,16 +46,7 @@ func configFlag(cmd *cobra.Command) *string {
 
 func configCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check or explain the configuration"}
-	check := &cobra.Command{Use: "check", Short: "Read the configuration and report every mistake", Args: cobra.NoArgs}
-	path := configFlag(check)
-	check.RunE = func(cmd *cobra.Command, _ []string) error {
-		if _, err := config.Load(*path, nil); err != nil {
-			return fmt.Errorf("the configuration is not valid:\n%w", err)
-		}
-		fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")
-		return nil
-	}
-	cmd.AddCommand(check, &cobra.Command{
+	cmd.AddCommand(checkCommand(), &cobra.Command{
 		Use: "example", Short: "Print every setting with its default and what it is for", Args: cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprint(cmd.OutOrStdout(), config.Example) },
 	})

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"cindergate/config"
+	"cindergate/driver"
+	"cindergate/gateway"
+)
+
+// probeTime bounds how long one backend may take to answer.
+const probeTime = 30 * time.Second
+
+func checkCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "check", Short: "Read the configuration and report every mistake", Args: cobra.NoArgs}
+	path := configFlag(cmd)
+	online := cmd.Flags().Bool("online", false, "also log in to the identity service and to each remote backend, and say what is there")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := config.Load(*path, nil)
+		if err != nil {
+			return fmt.Errorf("the configuration is not valid:\n%w", err)
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")
+		if !*online {
+			return nil
+		}
+		return checkOnline(cmd.Context(), &c, cmd.OutOrStdout())
+	}
+	return cmd
+}
+
+// checkOnline asks everything that is not this machine. An embedded backend is left
+// alone: the gateway that owns its data may be running.
+func checkOnline(ctx context.Context, c *config.Config, out io.Writer) error {
+	var problems []error
+	var self driver.Caller
+	if c.Auth == "keystone" {
+		caller, err := probeKeystone(ctx, &c.Keystone)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("keystone: %w", err))
+		} else {
+			fmt.Fprintf(out, "keystone: logged in as %s, and validated a token\n", c.Keystone.Username)
+		}
+		self = caller
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Backends)) {
+		if c.Backends[name].Driver == config.DriverEmbedded {
+			continue
+		}
+		if err := probe(ctx, name, c, self, out); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func probeKeystone(ctx context.Context, c *config.Keystone) (driver.Caller, error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	keystone, err := openKeystone(c)
+	if err != nil {
+		return driver.Caller{}, err
+	}
+	self, err := keystone.Self(ctx)
+	if err == nil && !self.IsAdmin() {
+		return self, fmt.Errorf("%s has no admin role in project %s, which validating tokens may need", c.Username, c.Project)
+	}
+	return self, err
+}
+
+func probe(ctx context.Context, name string, c *config.Config, self driver.Caller, out io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	d, err := drivers[c.Backends[name].Driver](ctx, name, c, zap.NewNop(), gateway.NewMetrics())
+	if err != nil {
+		return err
+	}
+	prober, ok := d.(driver.Prober)
+	if !ok {
+		return nil
+	}
+	findings, err := prober.Probe(ctx, self)
+	for _, line := range findings {
+		fmt.Fprintf(out, "%s: %s\n", name, line)
+	}
+	return err
+}
