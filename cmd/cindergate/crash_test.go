@@ -55,9 +55,6 @@ func pace() (kills int, life time.Duration) {
 // TestKill kills the server at random moments while backups, incrementals,
 // restores and deletes run. After that everything must be what its status says.
 func TestKill(t *testing.T) {
-	if testing.Short() {
-		t.Skip("kills a server for half a minute")
-	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	s := newServer(t, "AUTH=noauth", "LOG_LEVEL=info", "EMBEDDED_WORKERS=3", "EMBEDDED_QUOTAS_VOLUMES=-1",

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"archive/tar"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -9,13 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
-
 	"cindergate/driver"
-	"cindergate/driver/embedded/chunk/chunktest"
 )
 
 // golden is the manifest of a store that a real cinder-backup 21.3.1 wrote.
@@ -32,37 +27,14 @@ type golden struct {
 	Snapshot string `json:"sha_snap"`
 }
 
-func loadGolden(t *testing.T, store *chunktest.Memory) (g golden) {
-	t.Helper()
-	f, err := os.Open(filepath.Join("chunked", "testdata", "chunked-posix-zstd.tar.zst"))
-	check(t, err)
-	defer func() { _ = f.Close() }()
-	z, err := zstd.NewReader(f)
-	check(t, err)
-	defer z.Close()
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return g
-		}
-		check(t, err)
-		content, err := io.ReadAll(r)
-		check(t, err)
-		if key, ok := strings.CutPrefix(h.Name, "zstd/store/"); ok && h.Typeflag == tar.TypeReg {
-			store.Set(key, content)
-		}
-		if strings.HasSuffix(h.Name, "manifest.json") {
-			check(t, json.Unmarshal(content, &g))
-		}
-	}
-}
-
 // Records that real Cinder exported are imported, parents first, and their backups
 // restored bit by bit.
 func TestRealCindersRecords(t *testing.T) {
 	r := newRig(t, func(o *Options) { o.unit = gib })
 	ctx := t.Context()
-	g := loadGolden(t, r.store)
+	manifest := r.store.Unpack(t, filepath.Join("chunked", "testdata", "chunked-posix-zstd.tar.zst"), "zstd")
+	var g golden
+	check(t, json.Unmarshal(manifest, &g))
 	for i, want := range []string{g.Full, g.First, g.Snapshot} {
 		step := g.Steps[i]
 		_, err := r.ImportRecord(ctx, admin, driver.BackupRecord{Service: step.Export.Service, URL: step.Export.URL})

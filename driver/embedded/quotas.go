@@ -40,13 +40,17 @@ func (q quotaText) overLimit(exception, format string, args ...any) error {
 // limits are the limits that hold in one project.
 type limits struct{ own, class, config map[string]int }
 
-func (d *Driver) limits(tx *meta.Tx, projectID string) (limits, error) {
-	own, err := tx.Limits(projectID)
-	if err != nil {
-		return limits{}, err
+// limits returns a project's limits and what it uses of them.
+func (d *Driver) limits(tx *meta.Tx, projectID string) (l limits, inUse meta.Use, err error) {
+	l.config = d.o.Quotas
+	if l.own, err = tx.Limits(projectID); err != nil {
+		return l, inUse, err
 	}
-	class, err := tx.Limits(meta.AllProjects)
-	return limits{own, class, d.o.Quotas}, err
+	if l.class, err = tx.Limits(meta.AllProjects); err != nil {
+		return l, inUse, err
+	}
+	inUse, err = tx.Use(projectID)
+	return l, inUse, err
 }
 
 func (l limits) of(resource string) int {
@@ -74,11 +78,7 @@ func sum(m map[string]int) (n int) {
 // checkBackupQuota checks for one more backup. Cinder looks at the resources in
 // alphabetical order (cinder/quota_utils.py process_reserve_over_quota).
 func (d *Driver) checkBackupQuota(tx *meta.Tx, projectID string, gb int) error {
-	l, err := d.limits(tx, projectID)
-	if err != nil {
-		return err
-	}
-	u, err := tx.Use(projectID)
+	l, u, err := d.limits(tx, projectID)
 	if err != nil {
 		return err
 	}
@@ -107,11 +107,7 @@ func (d *Driver) checkExtendQuota(tx *meta.Tx, projectID string, t *meta.VolumeT
 
 // checkGroupQuota checks for one more group.
 func (d *Driver) checkGroupQuota(tx *meta.Tx, projectID string) error {
-	l, err := d.limits(tx, projectID)
-	if err != nil {
-		return err
-	}
-	u, err := tx.Use(projectID)
+	l, u, err := d.limits(tx, projectID)
 	if err != nil {
 		return err
 	}
@@ -128,11 +124,7 @@ type quotaRequest struct {
 }
 
 func (d *Driver) checkQuota(tx *meta.Tx, projectID string, t *meta.VolumeType, r quotaRequest) error {
-	l, err := d.limits(tx, projectID)
-	if err != nil {
-		return err
-	}
-	u, err := tx.Use(projectID)
+	l, u, err := d.limits(tx, projectID)
 	if err != nil {
 		return err
 	}
@@ -190,11 +182,7 @@ func (d *Driver) DefaultQuotas(ctx context.Context, who driver.Caller) ([]driver
 }
 
 func (d *Driver) quotas(tx *meta.Tx, projectID string) ([]driver.Quota, error) {
-	l, err := d.limits(tx, projectID)
-	if err != nil {
-		return nil, err
-	}
-	u, err := tx.Use(projectID)
+	l, u, err := d.limits(tx, projectID)
 	if err != nil {
 		return nil, err
 	}
@@ -283,11 +271,7 @@ func (d *Driver) ResetQuotas(ctx context.Context, _ driver.Caller, projectID str
 // checkRetypeQuota checks the limits of the new type only: the project's own use
 // stays what it is (cinder/volume/api.py retype, reserve_vol_type_only).
 func (d *Driver) checkRetypeQuota(tx *meta.Tx, v *meta.Volume, t *meta.VolumeType) error {
-	l, err := d.limits(tx, v.ProjectID)
-	if err != nil {
-		return err
-	}
-	u, err := tx.Use(v.ProjectID)
+	l, u, err := d.limits(tx, v.ProjectID)
 	if err != nil {
 		return err
 	}

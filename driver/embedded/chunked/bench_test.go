@@ -11,7 +11,6 @@ import (
 
 	"cindergate/driver/embedded/chunk/dir"
 	"cindergate/driver/embedded/chunked"
-	"cindergate/driver/embedded/sparse"
 )
 
 // benchSize is the size of the benchmarks' volumes in bytes, from BENCH_MIB.
@@ -27,15 +26,7 @@ func benchSize() int64 {
 // or sparse (1 MiB in 64).
 func fillVolume(tb testing.TB, kind string, size int64) *os.File {
 	tb.Helper()
-	path := filepath.Join(tb.TempDir(), "volume")
-	if err := sparse.Create(path, size); err != nil {
-		tb.Fatal(err)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = f.Close() })
+	f := newVolume(tb, size, false)
 	r := rand.NewChaCha8([32]byte{1})
 	buf := make([]byte, 1<<20)
 	for off := int64(0); off < size; off += int64(len(buf)) {
@@ -162,36 +153,4 @@ func BenchmarkRestore(b *testing.B) {
 			}
 		})
 	}
-}
-
-// TestPeakMemory reports the peak of this process's memory: alone, with
-// BENCH_MIB, it is that of a backup and a restore.
-func TestPeakMemory(t *testing.T) {
-	if os.Getenv("BENCH_MIB") == "" {
-		t.Skip("needs BENCH_MIB")
-	}
-	size := benchSize()
-	for _, kind := range []string{"random", "half", "sparse"} {
-		f, store := fillVolume(t, kind, size), openDir(t)
-		if _, err := chunked.Write(t.Context(), store, f, size, specOf(0)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := chunked.Restore(t.Context(), store, f, size, chainOf(1), chunked.RestoreOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		t.Log(kind, peakMemory(t))
-	}
-}
-
-func peakMemory(t *testing.T) string {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Skip(err)
-	}
-	for line := range strings.Lines(string(status)) {
-		if strings.HasPrefix(line, "VmHWM") {
-			return strings.TrimSpace(line)
-		}
-	}
-	return "unknown"
 }
