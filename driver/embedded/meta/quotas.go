@@ -1,7 +1,5 @@
 package meta
 
-import "context"
-
 // AllProjects is the project id of limits that hold for projects without their own.
 const AllProjects = "*"
 
@@ -15,16 +13,7 @@ type Use struct {
 
 // Limits returns the limits that were set for a project id or [AllProjects].
 func (tx *Tx) Limits(projectID string) (map[string]int, error) {
-	return limits(tx.ctx, tx.q, projectID)
-}
-
-// Limits is [Tx.Limits] outside of a transaction.
-func (db *DB) Limits(ctx context.Context, projectID string) (map[string]int, error) {
-	return limits(ctx, db.reader, projectID)
-}
-
-func limits(ctx context.Context, q querier, projectID string) (map[string]int, error) {
-	rows, err := quotas.find(ctx, q, "WHERE project_id = $1", projectID)
+	rows, err := quotas.find(tx.ctx, tx.q, "WHERE project_id = $1", projectID)
 	if err != nil {
 		return nil, err
 	}
@@ -54,17 +43,10 @@ func (tx *Tx) RenameLimits(from, to string) error {
 }
 
 // Use counts what a project uses.
-func (tx *Tx) Use(projectID string) (Use, error) { return use(tx.ctx, tx.q, projectID) }
-
-// Use is [Tx.Use] outside of a transaction.
-func (db *DB) Use(ctx context.Context, projectID string) (Use, error) {
-	return use(ctx, db.reader, projectID)
-}
-
-func use(ctx context.Context, q querier, projectID string) (Use, error) {
+func (tx *Tx) Use(projectID string) (Use, error) {
 	u := Use{Volumes: map[string]int{}, Snapshots: map[string]int{}, VolumeGB: map[string]int{}, SnapshotGB: map[string]int{}}
 	count := func(statement string, each func(typeID string, n, gb int)) error {
-		rows, err := q.QueryContext(ctx, statement, projectID)
+		rows, err := tx.q.QueryContext(tx.ctx, statement, projectID)
 		if err != nil {
 			return err
 		}
