@@ -1,0 +1,160 @@
+package otcfake
+
+import "cmp"
+
+// newJob makes a job; entities whose key is idKey may show late.
+func (c *Cloud) newJob(projectID, service, kind, idKey string, entities map[string]any) *job {
+	j := &job{
+		id: newID(), projectID: projectID, service: service, kind: kind, status: "INIT", idKey: idKey, entities: entities,
+		hidden: spend(&c.traps.IDAfter), nested: c.traps.NestedEntities, begin: c.now(),
+	}
+	c.jobs = append(c.jobs, j)
+	return j
+}
+
+func (c *Cloud) endJob(j *job, failure *Failure) {
+	if j == nil {
+		return
+	}
+	j.end = c.now()
+	j.status = "SUCCESS"
+	if failure != nil {
+		j.status, j.failure = "FAIL", *failure
+	}
+}
+
+func runJob(j *job) {
+	if j != nil {
+		j.status = "RUNNING"
+	}
+}
+
+// backUp lets a backup of a volume go on; done is called at its end.
+func (c *Cloud) backUp(v *Volume, b *Backup, j *job, done func(*Failure)) {
+	found := v.Status
+	v.Status = "backing-up"
+	failure := spend(&c.traps.FailBackup)
+	record := !spend(&c.traps.NoRecord)
+	b.Content, b.SizeGiB = v.Content, v.SizeGiB
+	b.Status = "waiting_protect"
+	b.AZ, b.VolumeID, b.VolumeName = v.AZ, v.ID, v.Name
+	if b.Incremental {
+		b.Incremental = c.baseOf(b) != nil // the first of a volume is full
+	}
+	if failure != nil && !record {
+		remove(&c.backups, b.ID)
+		if j != nil {
+			j.entities["backup_id"] = ""
+		}
+	}
+	if spend(&c.traps.NoEntity) && j != nil {
+		delete(j.entities, "backup_id")
+	}
+	c.later(func() {
+		b.Status = "protecting"
+		runJob(j)
+	}, func() {
+		v.Status = found
+		b.Status, b.UpdatedAt = "available", c.now()
+		if failure != nil {
+			b.Status, b.FailReason = "error", failure.Reason
+		}
+		c.endJob(j, failure)
+		done(failure)
+	})
+}
+
+// baseOf is the backup that an incremental one builds on, nil for none.
+func (c *Cloud) baseOf(b *Backup) *Backup {
+	for _, other := range c.backups {
+		if other != b && other.VolumeID == b.VolumeID && other.Service == b.Service && other.Status == "available" {
+			return other
+		}
+	}
+	return nil
+}
+
+// writeBack lets a restore into a volume go on. The volume gets the backup's size,
+// also if it is larger.
+func (c *Cloud) writeBack(b *Backup, v *Volume, j *job, done func(*Failure)) {
+	failure := spend(&c.traps.FailRestore)
+	b.Status, v.Status = "waiting_restore", "restoring-backup"
+	c.later(func() {
+		b.Status = "restoring"
+		runJob(j)
+	}, func() {
+		b.Status, b.UpdatedAt = "available", c.now()
+		if failure != nil {
+			v.Status = "error_restoring"
+			if b.Service == "vbs" {
+				b.Status, b.FailReason = "error_restoring", failure.Reason
+			}
+		} else {
+			v.Status, v.Content, v.SizeGiB = "available", b.Content, b.SizeGiB
+		}
+		c.endJob(j, failure)
+		done(failure)
+	})
+}
+
+// erase lets a delete of a backup go on.
+func (c *Cloud) erase(b *Backup, j *job, done func()) {
+	b.Status = "waiting_delete"
+	c.later(func() {
+		b.Status = "deleting"
+		runJob(j)
+	}, func() {
+		remove(&c.backups, b.ID)
+		c.endJob(j, nil)
+		done()
+	})
+}
+
+// volumeFrom lets a new volume be made of a backup: creating, available,
+// restoring-backup, and available or error_restoring.
+func (c *Cloud) volumeFrom(b *Backup, v *Volume, j *job) {
+	failure := spend(&c.traps.FailVolume)
+	if spend(&c.traps.NoVolume) {
+		remove(&c.volumes, v.ID)
+		j.entities["volume_id"] = ""
+		cause := cmp.Or(failure, &Failure{"EVS.2024", "create volume failed"})
+		c.later(func() { c.endJob(j, cause) })
+		return
+	}
+	c.later(func() {
+		runJob(j)
+		v.Status = "available"
+	}, func() {
+		v.Status = "restoring-backup"
+	}, func() {
+		if failure != nil {
+			v.Status = "error_restoring"
+		} else {
+			v.Status, v.Content = "available", b.Content
+		}
+		c.endJob(j, failure)
+	})
+}
+
+// backupQuota refuses one more backup of a volume with the code of count or
+// capacity; "" if it may be made.
+func (c *Cloud) backupQuota(projectID string, v *Volume) string {
+	count, gigabytes := c.backupUse(projectID)
+	if limit := c.o.limit("backups"); limit >= 0 && count+1 > limit {
+		return "VolumeBackup.0080"
+	}
+	if limit := c.o.limit("backup_gigabytes"); limit >= 0 && gigabytes+v.SizeGiB > limit {
+		return "VolumeBackup.0081"
+	}
+	return ""
+}
+
+func (c *Cloud) backupUse(projectID string) (count, gigabytes int) {
+	for _, b := range c.backups {
+		if b.ProjectID == projectID {
+			count++
+			gigabytes += b.SizeGiB
+		}
+	}
+	return count, gigabytes
+}

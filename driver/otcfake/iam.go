@@ -1,0 +1,215 @@
+package otcfake
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The user that may validate other users' tokens, and its project.
+const (
+	ServiceProject  = "service"
+	ServiceUser     = "gateway"
+	ServicePassword = "gateway-secret" // #nosec G101 -- nothing real is behind it
+)
+
+// tokenLifetime is documented.
+const tokenLifetime = 24 * time.Hour
+
+type user struct {
+	id, name, password string
+	project            *Project
+	admin              bool
+}
+
+type token struct {
+	text            string
+	user            *user
+	project         *Project // nil: unscoped
+	issued, expires time.Time
+}
+
+// AddProject makes a project with one user, of the project's name and the password
+// "<name>-secret", who has a token already.
+func (c *Cloud) AddProject(name string) Project {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.newProject(name)
+	u := &user{id: strings.ReplaceAll(newID(), "-", ""), name: name, password: name + "-secret", project: p}
+	c.users = append(c.users, u)
+	p.UserID, p.User, p.Password = u.id, u.name, u.password
+	p.Token = c.newToken(u, p).text
+	return *p
+}
+
+func (c *Cloud) newProject(name string) *Project {
+	p := &Project{ID: strings.ReplaceAll(newID(), "-", ""), Name: name}
+	c.projects = append(c.projects, p)
+	return p
+}
+
+func (c *Cloud) newToken(u *user, p *Project) *token {
+	now := c.o.Now().UTC()
+	t := &token{text: "MII-" + newID(), user: u, project: p, issued: now, expires: now.Add(tokenLifetime)}
+	c.tokens[t.text] = t
+	return t
+}
+
+// ExpireToken ends a token before its time.
+func (c *Cloud) ExpireToken(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t := c.tokens[text]; t != nil {
+		t.expires = time.Time{}
+	}
+}
+
+func (c *Cloud) routeIAM() {
+	for _, pattern := range []string{"GET /iam/{$}", "GET /iam"} {
+		c.open(pattern, func(k *call) answer {
+			return answer{status: http.StatusMultipleChoices, body: object{"versions": object{"values": []object{iamVersion(k)}}}}
+		})
+	}
+	for _, pattern := range []string{"GET /iam/v3/{$}", "GET /iam/v3"} {
+		c.open(pattern, func(k *call) answer { return ok(object{"version": iamVersion(k)}) })
+	}
+	c.open("POST /iam/v3/auth/tokens", c.login)
+	c.withToken("GET /iam/v3/auth/tokens", c.showToken)
+	c.withToken("GET /iam/v3/auth/catalog", func(k *call) answer { return ok(object{"catalog": c.catalog(k, k.token.project)}) })
+}
+
+func iamVersion(k *call) object {
+	return object{
+		"id": "v3.6", "status": "stable", "updated": "2016-04-04T00:00:00Z",
+		"links":       []object{{"rel": "self", "href": k.base() + "/iam/v3/"}},
+		"media-types": []object{{"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}},
+	}
+}
+
+// keystoneFault is an error of IAM.
+func keystoneFault(status int, message string) answer {
+	return answer{status: status, body: object{"error": object{"code": status, "title": http.StatusText(status), "message": message}}}
+}
+
+type named struct{ ID, Name string }
+
+// is tells whether a reference, by id or name, means something.
+func (n named) is(id, name string) bool { return n.ID == id || n.ID == "" && n.Name == name }
+
+func (c *Cloud) login(k *call) answer {
+	var body struct {
+		Auth struct {
+			Identity struct {
+				Methods  []string
+				Password struct {
+					User struct {
+						named
+						Password string
+						Domain   named
+					}
+				}
+				Token struct{ ID string }
+			}
+			Scope struct {
+				Project *struct {
+					named
+					Domain named
+				}
+			}
+		}
+	}
+	if !k.readSome(&body) || len(body.Auth.Identity.Methods) != 1 {
+		return keystoneFault(badRequest, "The request body is invalid")
+	}
+	given := body.Auth.Identity.Password.User
+	var who *user
+	switch body.Auth.Identity.Methods[0] {
+	case "password":
+		for _, u := range c.users {
+			if given.is(u.id, u.name) && given.Password == u.password && (given.ID != "" || given.Domain.is(c.o.Domain, c.o.Domain)) {
+				who = u
+			}
+		}
+	case "token":
+		if t := c.tokens[body.Auth.Identity.Token.ID]; t != nil && c.o.Now().Before(t.expires) {
+			who = t.user
+		}
+	}
+	if who == nil {
+		return keystoneFault(noToken, "The username or password is wrong.")
+	}
+	var into *Project
+	if wanted := body.Auth.Scope.Project; wanted != nil {
+		if !wanted.is(who.project.ID, who.project.Name) {
+			return keystoneFault(noToken, "The user has no role in the project.")
+		}
+		into = who.project
+	}
+	t := c.newToken(who, into)
+	return answer{status: http.StatusCreated, body: object{"token": c.tokenView(k, t)}, header: map[string]string{"X-Subject-Token": t.text}}
+}
+
+// showToken validates a token: one's own, or any for ServiceUser.
+func (c *Cloud) showToken(k *call) answer {
+	text := k.r.Header.Get("X-Subject-Token")
+	t := c.tokens[text]
+	if t == nil || !c.o.Now().Before(t.expires) || t.user != k.token.user && !k.token.user.admin {
+		return keystoneFault(notFound, "The token could not be found.")
+	}
+	return answer{status: http.StatusOK, body: object{"token": c.tokenView(k, t)}, header: map[string]string{"X-Subject-Token": text}}
+}
+
+const iamTime = "2006-01-02T15:04:05.000000Z"
+
+func (c *Cloud) tokenView(k *call, t *token) object {
+	domain := object{"id": c.o.Domain, "name": c.o.Domain}
+	v := object{
+		"methods": []string{"password"}, "issued_at": t.issued.Format(iamTime), "expires_at": t.expires.Format(iamTime),
+		"user": object{"id": t.user.id, "name": t.user.name, "domain": domain, "password_expires_at": ""},
+	}
+	if t.project == nil {
+		return v
+	}
+	role := "member"
+	if t.user.admin {
+		role = "admin"
+	}
+	v["project"] = object{"id": t.project.ID, "name": t.project.Name, "domain": domain}
+	v["roles"] = []object{{"id": "0", "name": role}}
+	if !k.r.URL.Query().Has("nocatalog") {
+		v["catalog"] = c.catalog(k, t.project)
+	}
+	return v
+}
+
+// catalog has the types and forms that differ between the clouds: OTC's cbr ends in
+// the project, Huawei has no type for VBS.
+func (c *Cloud) catalog(k *call, p *Project) []object {
+	all := []object{}
+	add := func(service, kind, name, path string) {
+		if slices.Contains(c.o.Without, service) {
+			return
+		}
+		if p != nil {
+			path = strings.ReplaceAll(path, "%p", p.ID)
+		}
+		all = append(all, object{"type": kind, "name": name, "id": kind, "endpoints": []object{{
+			"id": kind, "interface": "public", "region": c.o.Region, "region_id": c.o.Region, "url": k.base() + path,
+		}}})
+	}
+	add("iam", "identity", "keystone", "/iam/v3")
+	if p == nil {
+		return all
+	}
+	add("evs", "volume", "evs", "/evs/v2/%p")
+	add("evs", "volumev2", "evsv2", "/evs/v2/%p")
+	add("evs", "volumev3", "evsv3", "/evs/v3/%p")
+	if c.o.Dialect == OTC {
+		add("vbs", "vbsv2", "vbsv2", "/vbs/v2/%p")
+		add("cbr", "cbr", "cbr", "/cbr/v3/%p")
+	} else {
+		add("cbr", "cbr", "cbr", "/cbr")
+	}
+	return all
+}

@@ -1,0 +1,130 @@
+package otcfake
+
+import "time"
+
+// Project is a project and its one user, who may log in with Password.
+type Project struct {
+	ID, Name               string
+	Token                  string
+	UserID, User, Password string
+}
+
+// Volume is an EVS disk.
+type Volume struct {
+	ID, ProjectID, UserID string
+	Name, Description     string
+	AZ                    string // "": the first zone
+	Type                  string // "": SSD
+	Status                string // "": available
+	SizeGiB               int    // 0: 10
+	// Content stands for the bytes: a backup copies it, a restore writes it back.
+	Content     string
+	ServerID    string // attached to, for in-use
+	SnapshotID  string // made from, "" if none
+	Bootable    bool
+	Multiattach bool
+	Metadata    map[string]string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time // zero: never
+}
+
+// Snapshot is an EVS snapshot.
+type Snapshot struct {
+	ID, ProjectID, VolumeID string
+	Name, Description       string
+	Status                  string
+	SizeGiB                 int
+	Content                 string
+	Metadata                map[string]string
+	CreatedAt, UpdatedAt    time.Time
+}
+
+// Backup is a backup of VBS or CBR. Status has CBR's words; VBS shows its own.
+// error_restoring is shown by VBS only: CBR tells of failed restores nowhere but in
+// its operation logs.
+type Backup struct {
+	ID, ProjectID        string
+	Name, Description    string
+	VolumeID, VolumeName string
+	SnapshotID           string
+	AZ                   string
+	Status               string // "": available
+	FailReason           string
+	SizeGiB              int
+	Content              string
+	Incremental          bool
+	// Service is vbs or cbr.
+	Service               string
+	VaultID, CheckpointID string
+	// Server marks a server's backup: CSBS's in VBS's lists, or CBR's with one backup
+	// for each of the server's volumes, whose ParentID it is.
+	Server      bool
+	ParentID    string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	ProtectedAt time.Time
+
+	hidden int // lists by checkpoint that do not show it yet
+}
+
+// Vault is a CBR vault for volumes.
+type Vault struct {
+	ID, ProjectID     string
+	Name, Description string
+	Status            string // "": available
+	SizeGiB           int    // 0: 1000
+	VolumeIDs         []string
+	CreatedAt         time.Time
+}
+
+// checkpoint is one run of a vault's backup.
+type checkpoint struct {
+	id, projectID     string
+	vaultID           string
+	name, description string
+	status            string
+	volumes           []string
+	skipped           []skipped
+	createdAt         time.Time
+}
+
+type skipped struct {
+	volumeID string
+	Failure
+}
+
+// operation is an entry of CBR's operation logs.
+type operation struct {
+	id, projectID, kind  string // kind: backup, restore, delete
+	status               string // waiting, running, success, failed
+	checkpointID         string
+	vaultID              string
+	backupID, backupName string
+	volumeID, volumeName string // the resource; of a restore the target
+	incremental          bool
+	failure              Failure
+	startedAt, endedAt   time.Time
+}
+
+// job is what the job API shows.
+type job struct {
+	id, projectID, service string
+	kind                   string
+	status                 string // INIT, RUNNING, SUCCESS, FAIL
+	entities               map[string]any
+	idKey                  string // the entity that may show late
+	hidden                 int    // reads that do not show idKey yet
+	nested                 bool   // entities are those of a sub-job
+	failure                Failure
+	begin, end             time.Time
+}
+
+// clone copies what a caller must not change.
+func (v *Volume) clone() Volume {
+	c := *v
+	c.Metadata = make(map[string]string, len(v.Metadata))
+	for key, value := range v.Metadata {
+		c.Metadata[key] = value
+	}
+	return c
+}
