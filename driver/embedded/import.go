@@ -17,6 +17,24 @@ import (
 // maxMetadata bounds what is read of a backup's metadata object, in bytes.
 const maxMetadata = 1 << 30
 
+// chunkedServices are Cinder's drivers that write the objects of its
+// ChunkedBackupDriver (cinder/backup/chunkeddriver.py), whatever they keep them in.
+var chunkedServices = []string{
+	posixService,
+	"cinder.backup.drivers.swift.SwiftBackupDriver",
+	"cinder.backup.drivers.s3.S3BackupDriver",
+	"cinder.backup.drivers.gcs.GoogleBackupDriver",
+	"cinder.backup.drivers.nfs.NFSBackupDriver",
+	"cinder.backup.drivers.glusterfs.GlusterfsBackupDriver",
+}
+
+// readable tells whether a service's objects can be read here once they are in the
+// backup store. As in Cinder the beginning of a driver's name is enough; unlike a
+// Cinder, which has but its own driver, all that write the format are taken.
+func readable(service string) bool {
+	return slices.ContainsFunc(chunkedServices, func(s string) bool { return strings.HasPrefix(s, service) })
+}
+
 // importTask checks a record and takes it over (cinder/backup/manager.py
 // import_record). Unlike Cinder it also looks whether the data is here: a backup
 // that cannot be restored is never available.
@@ -30,7 +48,7 @@ func (d *Driver) importTask(j *meta.Job) task {
 			if err != nil {
 				return 0, nil, err
 			}
-			if !strings.HasPrefix(posixService, a.Service) {
+			if !readable(a.Service) {
 				lost = true
 				return 0, nil, reasonf("Import record failed, cannot find backup service to perform the import. "+
 					"Request service %s.", a.Service)
