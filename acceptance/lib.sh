@@ -21,13 +21,14 @@ install() {
         { tail -20 "$WORK/apt.log"; exit 1; }
 }
 
-# serve NAME: a gateway with an empty data directory of that name. With STAGE set the
-# caller has one already: URL, OS_AUTH_URL, REGION and VOLUMES are the caller's.
+# serve NAME: a gateway with an empty data directory of that name, and the configuration
+# CONFIG or gateway.yaml. With STAGE set the caller has one already: URL, OS_AUTH_URL,
+# REGION and VOLUMES are the caller's.
 serve() {
     [ -z "${STAGE:-}" ] || { mkdir -p "$WORK/$1"; return; }
     VOLUMES=$WORK/$1/data/volumes
     rm -rf "$WORK/$1"; mkdir -p "$WORK/$1"
-    "$ROOT/build/cindergate" serve --config "$ROOT/acceptance/gateway.yaml" \
+    "$ROOT/build/cindergate" serve --config "${CONFIG:-$ROOT/acceptance/gateway.yaml}" \
         --data "$WORK/$1/data" --listen "127.0.0.1:$PORT" >"$WORK/$1/out" 2>"$WORK/$1/log" &
     GATEWAY=$!
     local n
