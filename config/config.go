@@ -19,6 +19,7 @@ type Config struct {
 	TLS      TLS      `mapstructure:"tls"`
 	Log      Log      `mapstructure:"log"`
 	HTTP     HTTP     `mapstructure:"http"`
+	API      API      `mapstructure:"api"`
 	Identity Identity `mapstructure:"identity"`
 	Keystone Keystone `mapstructure:"keystone"`
 	Embedded Embedded `mapstructure:"embedded"`
@@ -116,6 +117,12 @@ type HTTP struct {
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
 }
 
+// API switches on what is served besides the Block Storage API.
+type API struct {
+	// VBS is the own API of Huawei's Volume Backup Service: cloudbackups and jobs.
+	VBS bool `mapstructure:"vbs"`
+}
+
 // Identity is the embedded identity service.
 type Identity struct {
 	// Region is the region of the catalogue.
@@ -193,6 +200,7 @@ var defaults = map[string]any{
 	"http.read_timeout":                    "60s",
 	"http.idle_timeout":                    "2m",
 	"http.shutdown_timeout":                "10s",
+	"api.vbs":                              false,
 	"identity.region":                      "RegionOne",
 	"identity.token_lifetime":              "12h",
 	"identity.users":                       []any{},

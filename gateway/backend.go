@@ -22,6 +22,9 @@ func (s *Server) newBackend(name string, d driver.Driver) *backend {
 	b.api.HTTPErrorHandler = s.fail
 	b.api.Use(noteRoute)
 	s.backendRoutes(b)
+	if s.VBS {
+		s.vbsRoutes(b)
+	}
 	return b
 }
 

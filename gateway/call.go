@@ -24,6 +24,7 @@ type call struct {
 	caller    driver.Caller
 	backend   string
 	route     string
+	vbs       bool // errors are those of the Volume Backup Service
 }
 
 type callKey struct{}

@@ -30,8 +30,11 @@ func (s *Server) fail(err error, c echo.Context) {
 
 func (s *Server) writeFault(c echo.Context, err error) error {
 	var routing *echo.HTTPError
+	missing := errors.Is(err, errNoRoute) || errors.As(err, &routing)
 	switch {
-	case errors.Is(err, errNoRoute), errors.As(err, &routing):
+	case callOf(c).vbs && !missing:
+		return s.writeVBSFault(c, err)
+	case missing:
 		return plainFault(c, http.StatusNotFound, "Not Found", "The resource could not be found.")
 	case errors.Is(err, errTooLarge):
 		return plainFault(c, http.StatusRequestEntityTooLarge, "Request Entity Too Large",

@@ -26,6 +26,11 @@ func (s *Server) routes() {
 		e.Any(prefix, s.dispatch, speaks(v), s.authenticate)
 		e.Any(prefix+"/*", s.dispatch, speaks(v), s.authenticate)
 	}
+	if s.VBS {
+		for _, path := range vbsPaths {
+			e.Any(path, s.dispatch, speaksVBS, s.authenticate)
+		}
+	}
 }
 
 // backendRoutes are the API of one backend: all of it, or, where the backend has a

@@ -33,6 +33,8 @@ type Options struct {
 	Base func(*http.Request) string
 	// MaxBody is the largest request body in bytes; 0: DefaultMaxBody.
 	MaxBody int64
+	// VBS serves the own API of Huawei's Volume Backup Service, too.
+	VBS bool
 	// Mounts serve whole path prefixes, such as /identity, without authentication.
 	Mounts map[string]http.Handler
 }

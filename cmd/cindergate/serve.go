@@ -71,7 +71,7 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 	server := &http.Server{
 		Handler: gateway.New(gateway.Options{
 			Backends: backends, Default: c.DefaultBackend, Projects: c.Projects, Auth: auth, Log: log.Named("gateway"),
-			Metrics: metrics, Base: base, MaxBody: c.HTTP.MaxBody, Mounts: mounts,
+			Metrics: metrics, Base: base, MaxBody: c.HTTP.MaxBody, VBS: c.API.VBS, Mounts: mounts,
 		}),
 		ReadHeaderTimeout: c.HTTP.HeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
 		ErrorLog: zap.NewStdLog(log.Named("http")),

@@ -1,0 +1,53 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+	"go.uber.org/zap"
+
+	"cindergate/driver"
+	"cindergate/translate"
+)
+
+// vbsPaths are those of the own API of Huawei's Volume Backup Service.
+var vbsPaths = []string{"/v1/*", "/v2/:project_id/cloudbackups", "/v2/:project_id/cloudbackups/*"}
+
+// vbsRoutes are that API in front of one backend.
+func (s *Server) vbsRoutes(b *backend) {
+	v := b.translator.VBS()
+	do := func(op translate.Operation) echo.HandlerFunc { return s.handle(b, op) }
+
+	b.api.GET("/v1/:project_id/jobs/:id", do(v.ShowJob))
+	b.api.Any("/v1/*", func(echo.Context) error { return errNoRoute })
+	g := b.api.Group("/v2/:project_id/cloudbackups")
+	g.POST("", do(v.CreateBackup))
+	g.GET("/quota", do(v.ShowQuota))
+	g.POST("/:id", do(v.DeleteBackup))
+	g.POST("/:id/restore", do(v.RestoreBackup))
+}
+
+// speaksVBS notes that errors are to be the service's.
+func speaksVBS(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		call := callOf(c)
+		call.api, call.vbs = translate.V2, true
+		return next(c)
+	}
+}
+
+// writeVBSFault writes an error as {"error": {"message": …, "code": …}}.
+func (s *Server) writeVBSFault(c echo.Context, err error) error {
+	switch {
+	case errors.Is(err, errTooLarge):
+		err = driver.Errorf(driver.InvalidInput, "The request body is larger than %d bytes.", s.MaxBody)
+	case driver.KindOf(err) == driver.Unauthorized:
+		c.Response().Header().Set("WWW-Authenticate", s.Auth.Challenge(s.Base(c.Request())))
+	}
+	f := translate.VBSFaultOf(err)
+	if f.Status >= http.StatusInternalServerError {
+		s.Log.Error("request failed", zap.String("request_id", callOf(c).requestID), zap.Int("status", f.Status), zap.Error(err))
+	}
+	return writeJSON(c, f.Status, map[string]any{"error": f})
+}

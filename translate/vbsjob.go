@@ -1,0 +1,167 @@
+package translate
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"cindergate/driver"
+)
+
+// jobKind is what a job does, as it stands in the job's id.
+type jobKind string
+
+const (
+	createJob  jobKind = "create"
+	restoreJob jobKind = "restore"
+	deleteJob  jobKind = "delete"
+)
+
+// job names what was asked for. There is no store of jobs: the status of the backup
+// and of the volume is the job's, so the id holds theirs, create-<backup id>,
+// delete-<backup id> or restore-<volume id>-<backup id>.
+type job struct {
+	kind               jobKind
+	backupID, volumeID string
+}
+
+func (j job) id() string {
+	if j.kind == restoreJob {
+		return string(j.kind) + "-" + j.volumeID + "-" + j.backupID
+	}
+	return string(j.kind) + "-" + j.backupID
+}
+
+// uuidLength is that of a volume's id, in bytes. A backup's may be anything.
+const uuidLength = 36
+
+func parseJob(id string) (job, bool) {
+	kind, rest, _ := strings.Cut(id, "-")
+	j := job{kind: jobKind(kind), backupID: rest}
+	switch j.kind {
+	case createJob, deleteJob:
+	case restoreJob:
+		if len(rest) < uuidLength+2 || rest[uuidLength] != '-' {
+			return j, false
+		}
+		j.volumeID, j.backupID = rest[:uuidLength], rest[uuidLength+1:]
+	default:
+		return j, false
+	}
+	return j, j.backupID != ""
+}
+
+// jobStatus is the closed set of a job's states.
+type jobStatus string
+
+const (
+	jobInit    jobStatus = "INIT"
+	jobRunning jobStatus = "RUNNING"
+	jobSuccess jobStatus = "SUCCESS"
+	jobFail    jobStatus = "FAIL"
+)
+
+// jobView is a job on the wire (VBS API reference, Querying the Job Status).
+type jobView struct {
+	Status     jobStatus         `json:"status"`
+	Entities   map[string]string `json:"entities"`
+	JobID      string            `json:"job_id"`
+	JobType    string            `json:"job_type"`
+	BeginTime  *string           `json:"begin_time"`
+	EndTime    *string           `json:"end_time"`
+	ErrorCode  *string           `json:"error_code"`
+	FailReason *string           `json:"fail_reason"`
+}
+
+var jobTypes = map[jobKind]string{createJob: "bksCreateBackup", restoreJob: "bksRestoreBackup", deleteJob: "bksDeleteBackup"}
+
+// ShowJob is GET /v1/{project_id}/jobs/{job_id}.
+func (v VBS) ShowJob(ctx context.Context, r Request) (Response, error) {
+	j, valid := parseJob(r.ID)
+	if !valid {
+		return Response{}, noSuchJob(r.ID)
+	}
+	b, err := v.t.driver.GetBackup(ctx, r.Caller, j.backupID)
+	gone := driver.KindOf(err) == driver.NotFound
+	if err != nil && !gone {
+		return Response{}, withCode(vbsJobQuery, err)
+	}
+	view := jobView{JobID: r.ID, JobType: jobTypes[j.kind], Entities: map[string]string{"backup_id": j.backupID}}
+	switch j.kind {
+	case createJob:
+		if gone {
+			return Response{}, noSuchJob(r.ID)
+		}
+		view.created(&b)
+	case deleteJob:
+		view.deleted(&b, gone)
+	case restoreJob:
+		volume, known := v.volume(ctx, r, j.volumeID)
+		if gone && !known {
+			return Response{}, noSuchJob(r.ID)
+		}
+		view.Entities["volume_id"] = j.volumeID
+		view.restored(&b, &volume)
+	}
+	return ok(view)
+}
+
+// noSuchJob is 400 with common.0011 (EVS API reference, Error Codes).
+func noSuchJob(id string) error { return vbsErrorf(vbsJobQuery, "Job %s could not be found.", id) }
+
+func (j *jobView) created(b *driver.Backup) {
+	j.Entities["volume_id"], j.Entities["snapshot_id"] = b.VolumeID, b.SnapshotID
+	switch b.Status {
+	case driver.BackupCreating:
+		j.Status, j.BeginTime = jobRunning, jobTime(b.CreatedAt)
+	case driver.BackupError:
+		j.fail(vbsBackupError, b.FailReason, b.CreatedAt, b.UpdatedAt)
+	default: // whatever happened to it afterwards
+		j.succeed(b.CreatedAt, b.UpdatedAt)
+	}
+}
+
+func (j *jobView) deleted(b *driver.Backup, gone bool) {
+	switch {
+	case gone:
+		j.Status = jobSuccess
+	case b.Status == driver.BackupError, b.Status == driver.BackupErrorDeleting:
+		j.fail(vbsDeleteError, b.FailReason, time.Time{}, b.UpdatedAt)
+	case b.Status == driver.BackupDeleting:
+		j.Status, j.BeginTime = jobRunning, jobTime(b.UpdatedAt)
+	default:
+		j.Status = jobInit
+	}
+}
+
+func (j *jobView) restored(b *driver.Backup, v *driver.Volume) {
+	switch {
+	case b.Status == driver.BackupRestoring, v.Status == "restoring-backup", v.Status == "creating":
+		j.Status, j.BeginTime = jobRunning, jobTime(b.UpdatedAt)
+	case b.Status == driver.BackupErrorRestore, v.Status == "error_restoring", v.Status == "error":
+		reason := b.FailReason
+		if reason == "" {
+			reason = "The volume's status is " + v.Status + "."
+		}
+		j.fail(vbsRestoreFailed, reason, time.Time{}, v.UpdatedAt)
+	default:
+		j.succeed(time.Time{}, v.UpdatedAt)
+	}
+}
+
+func (j *jobView) succeed(begin, end time.Time) {
+	j.Status, j.BeginTime, j.EndTime = jobSuccess, jobTime(begin), jobTime(end)
+}
+
+func (j *jobView) fail(code, reason string, begin, end time.Time) {
+	j.Status, j.BeginTime, j.EndTime, j.ErrorCode, j.FailReason = jobFail, jobTime(begin), jobTime(end), &code, &reason
+}
+
+// jobTime is a time with milliseconds, null if it is not known.
+func jobTime(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	s := t.UTC().Format("2006-01-02T15:04:05.000Z")
+	return &s
+}
