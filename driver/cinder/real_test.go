@@ -1,0 +1,152 @@
+//go:build acceptance
+
+package cinder_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/backups"
+	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/roles"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/users"
+
+	"cindergate/driver"
+	"cindergate/driver/cinder"
+	"cindergate/driver/drivertest"
+	shared "cindergate/driver/openstack"
+)
+
+// TestRealCinder runs the suite of all drivers with a real Cinder behind CINDER_URL,
+// whose admin logs in at OS_AUTH_URL with OS_PASSWORD. Each subtest has projects of
+// its own.
+func TestRealCinder(t *testing.T) {
+	identity, err := openstack.NewIdentityV3(login(t, "admin", "admin"), gophercloud.EndpointOpts{Region: "RegionOne"})
+	check(t, err)
+	drivertest.Run(t, func(t *testing.T) drivertest.Backend {
+		admin, _ := newProject(t, identity, driver.Admin, "admin")
+		caller, storage := newProject(t, identity, driver.Member, "member")
+		other, _ := newProject(t, identity, driver.Member, "member")
+		d, err := cinder.New(cinder.Options{URL: os.Getenv("CINDER_URL"), Options: shared.Options{Name: "real"}})
+		check(t, err)
+		return drivertest.Backend{
+			Driver: d, Caller: caller, OtherCaller: other, AdminCaller: admin,
+			Settle: func(t *testing.T) { settle(t, storage) },
+			Volume: func(t *testing.T, size int) string {
+				v, err := volumes.Create(t.Context(), storage, volumes.CreateOpts{Size: size}, nil).Extract()
+				check(t, err)
+				settle(t, storage)
+				return v.ID
+			},
+		}
+	})
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func login(t *testing.T, user, project string) *gophercloud.ProviderClient {
+	t.Helper()
+	provider, err := openstack.AuthenticatedClient(t.Context(), gophercloud.AuthOptions{
+		IdentityEndpoint: os.Getenv("OS_AUTH_URL"), Username: user, Password: os.Getenv("OS_PASSWORD"),
+		DomainID: "default", Scope: &gophercloud.AuthScope{ProjectName: project, DomainID: "default"},
+	})
+	check(t, err)
+	return provider
+}
+
+// newProject makes a project with one user, who has the role in it, and takes away at
+// the end what is in it.
+func newProject(t *testing.T, identity *gophercloud.ServiceClient, as driver.Role, role string) (driver.Caller, *gophercloud.ServiceClient) {
+	t.Helper()
+	ctx, name := t.Context(), "drivertest-"+uuid.NewString()
+	p, err := projects.Create(ctx, identity, projects.CreateOpts{Name: name, DomainID: "default"}).Extract()
+	check(t, err)
+	u, err := users.Create(ctx, identity, users.CreateOpts{Name: name, DomainID: "default", Password: os.Getenv("OS_PASSWORD")}).Extract()
+	check(t, err)
+	page, err := roles.List(identity, roles.ListOpts{Name: role}).AllPages(ctx)
+	check(t, err)
+	found, err := roles.ExtractRoles(page)
+	check(t, err)
+	check(t, roles.Assign(ctx, identity, found[0].ID, roles.AssignOpts{UserID: u.ID, ProjectID: p.ID}).ExtractErr())
+	provider := login(t, name, name)
+	storage, err := openstack.NewBlockStorageV3(provider, gophercloud.EndpointOpts{Region: "RegionOne"})
+	check(t, err)
+	t.Cleanup(func() { empty(t, storage) })
+	return driver.Caller{ProjectID: p.ID, UserID: u.ID, Role: as, Token: driver.Token(provider.Token())}, storage
+}
+
+// empty deletes the backups, newest first, and the volumes.
+func empty(t *testing.T, storage *gophercloud.ServiceClient) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Minute)
+	defer cancel()
+	bs, vs, err := resources(ctx, storage)
+	check(t, err)
+	for _, b := range bs {
+		if err := backups.Delete(ctx, storage, b.ID).ExtractErr(); err != nil {
+			t.Log("left behind:", err)
+		}
+		check(t, untilSettled(ctx, storage))
+	}
+	for _, v := range vs {
+		if err := volumes.Delete(ctx, storage, v.ID, nil).ExtractErr(); err != nil {
+			t.Log("left behind:", err)
+		}
+	}
+}
+
+// settle waits until nothing of the project is under way.
+func settle(t *testing.T, storage *gophercloud.ServiceClient) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	check(t, untilSettled(ctx, storage))
+}
+
+func untilSettled(ctx context.Context, storage *gophercloud.ServiceClient) error {
+	return shared.Until(ctx, 200*time.Millisecond, func(ctx context.Context) (bool, error) {
+		bs, vs, err := resources(ctx, storage)
+		for _, b := range bs {
+			if changing[b.Status] {
+				return false, err
+			}
+		}
+		for _, v := range vs {
+			if changing[v.Status] {
+				return false, err
+			}
+		}
+		return true, err
+	})
+}
+
+// changing are the statuses that end by themselves.
+var changing = map[string]bool{
+	"creating": true, "restoring": true, "restoring-backup": true, "backing-up": true, "deleting": true, "downloading": true,
+}
+
+func resources(ctx context.Context, storage *gophercloud.ServiceClient) ([]backups.Backup, []volumes.Volume, error) {
+	page, err := backups.ListDetail(storage, nil).AllPages(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	bs, err := backups.ExtractBackups(page)
+	if err != nil {
+		return nil, nil, err
+	}
+	if page, err = volumes.List(storage, nil).AllPages(ctx); err != nil {
+		return nil, nil, err
+	}
+	vs, err := volumes.ExtractVolumes(page)
+	return bs, vs, err
+}
