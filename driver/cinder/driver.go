@@ -246,10 +246,10 @@ func (d *Driver) act(ctx context.Context, who driver.Caller, backupID, action st
 // GetVolume implements driver.VolumeReader.
 func (d *Driver) GetVolume(ctx context.Context, who driver.Caller, volumeID string) (driver.Volume, error) {
 	var answer struct {
-		Volume volume `json:"volume"`
+		Volume openstack.Volume `json:"volume"`
 	}
 	err := d.call(ctx, who, http.MethodGet, "/volumes/"+url.PathEscape(volumeID), nil, &answer, http.StatusOK)
-	return answer.Volume.domain(), err
+	return answer.Volume.Domain(), err
 }
 
 // ListVolumes implements driver.VolumeReader.
@@ -259,13 +259,13 @@ func (d *Driver) ListVolumes(ctx context.Context, who driver.Caller, q driver.Qu
 		return driver.Page[driver.Volume]{}, err
 	}
 	var answer struct {
-		Volumes []volume `json:"volumes"`
-		Count   int      `json:"count"`
+		Volumes []openstack.Volume `json:"volumes"`
+		Count   int                `json:"count"`
 	}
 	err = d.call(ctx, who, http.MethodGet, "/volumes/detail?"+parameters(q, v).Encode(), nil, &answer, http.StatusOK)
 	page := driver.Page[driver.Volume]{Items: make([]driver.Volume, len(answer.Volumes)), Count: answer.Count}
 	for i := range answer.Volumes {
-		page.Items[i] = answer.Volumes[i].domain()
+		page.Items[i] = answer.Volumes[i].Domain()
 	}
 	return page, err
 }

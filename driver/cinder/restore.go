@@ -57,7 +57,7 @@ func (d *Driver) restoreToOwnVolume(ctx context.Context, who driver.Caller, back
 		body["volume_type"] = d.o.RestoreVolumeType
 	}
 	var answer struct {
-		Volume volume `json:"volume"`
+		Volume openstack.Volume `json:"volume"`
 	}
 	if err := d.call(ctx, who, http.MethodPost, "/volumes", map[string]any{"volume": body}, &answer, http.StatusAccepted, http.StatusOK); err != nil {
 		return driver.Restore{}, err

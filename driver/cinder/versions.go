@@ -116,3 +116,11 @@ func (d *Driver) discover(ctx context.Context) (upstream, error) {
 	}
 	return v.(upstream), nil
 }
+
+var _ driver.Versioner = (*Driver)(nil)
+
+// MaxMicroversion implements driver.Versioner.
+func (d *Driver) MaxMicroversion(ctx context.Context) (int, error) {
+	v, err := d.version(ctx)
+	return v.minor, err
+}

@@ -1,13 +1,12 @@
 package cinder
 
 import (
-	"encoding/json"
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"cindergate/driver"
+	"cindergate/driver/openstack"
 )
 
 // backup is a backup as Cinder shows it (cinder/api/views/backups.py).
@@ -18,8 +17,8 @@ type backup struct {
 	ObjectCount      int               `json:"object_count"`
 	AvailabilityZone string            `json:"availability_zone"`
 	Container        string            `json:"container"`
-	CreatedAt        stamp             `json:"created_at"`
-	UpdatedAt        stamp             `json:"updated_at"`
+	CreatedAt        openstack.Time    `json:"created_at"`
+	UpdatedAt        openstack.Time    `json:"updated_at"`
 	Name             *string           `json:"name"`
 	Description      *string           `json:"description"`
 	FailReason       string            `json:"fail_reason"`
@@ -27,7 +26,7 @@ type backup struct {
 	IsIncremental    bool              `json:"is_incremental"`
 	HasDependents    bool              `json:"has_dependent_backups"`
 	SnapshotID       string            `json:"snapshot_id"`
-	DataTimestamp    stamp             `json:"data_timestamp"`
+	DataTimestamp    openstack.Time    `json:"data_timestamp"`
 	Metadata         map[string]string `json:"metadata"`
 	ProjectID        string            `json:"os-backup-project-attr:project_id"`
 	UserID           string            `json:"user_id"`
@@ -49,48 +48,9 @@ func (b *backup) seenBy(who driver.Caller) driver.Backup {
 	}
 }
 
-// volume is what is needed of a volume (cinder/api/v3/views/volumes.py).
-type volume struct {
-	ID               string            `json:"id"`
-	Status           string            `json:"status"`
-	Size             int               `json:"size"`
-	Name             *string           `json:"name"`
-	Description      *string           `json:"description"`
-	AvailabilityZone string            `json:"availability_zone"`
-	VolumeType       string            `json:"volume_type"`
-	Metadata         map[string]string `json:"metadata"`
-	CreatedAt        stamp             `json:"created_at"`
-	UpdatedAt        stamp             `json:"updated_at"`
-	ProjectID        string            `json:"os-vol-tenant-attr:tenant_id"`
-	UserID           string            `json:"user_id"`
-}
-
-func (v *volume) domain() driver.Volume {
-	return driver.Volume{
-		ID: v.ID, Status: v.Status, Size: v.Size, Name: v.Name, Description: v.Description, ProjectID: v.ProjectID,
-		UserID: v.UserID, AvailabilityZone: v.AvailabilityZone, VolumeType: v.VolumeType, Metadata: v.Metadata,
-		CreatedAt: v.CreatedAt.Time, UpdatedAt: v.UpdatedAt.Time,
-	}
-}
-
 type record struct {
 	Service string `json:"backup_service"`
 	URL     string `json:"backup_url"`
-}
-
-// stamp is a time without a zone, which is UTC; null is the zero time. Some clouds
-// add a Z.
-type stamp struct{ time.Time }
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (s *stamp) UnmarshalJSON(text []byte) error {
-	var v *string
-	if err := json.Unmarshal(text, &v); err != nil || v == nil || *v == "" {
-		return err
-	}
-	t, err := time.Parse("2006-01-02T15:04:05.999999", strings.TrimSuffix(*v, "Z"))
-	s.Time = t
-	return err
 }
 
 // parameters writes a query as Cinder's lists read it.

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -32,9 +33,16 @@ type Options struct {
 	ConnectTimeout, AnswerTimeout time.Duration
 	// Retries is how often a read is sent again at the most; 0: 2, negative: never.
 	Retries int
+	// RetryWait is the wait before the second try, doubled before each that follows,
+	// up to 20 times as long; 0: 100 ms.
+	RetryWait time.Duration
 	// RetryBudget is how many retries a second all requests together may cause, with
 	// bursts of twice as many; 0: 10.
 	RetryBudget float64
+	// Unprocessed tells of an answer that the backend has not looked at the request:
+	// then a write is sent again as a read is. It leaves the answer's body readable.
+	// nil: writes are sent once.
+	Unprocessed func(*http.Response) bool
 	// BreakAfter failures in a row, the backend is left alone for BreakFor; 0: 10
 	// and 5 s.
 	BreakAfter uint32
@@ -50,6 +58,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Retries == 0 {
 		o.Retries = 2
+	}
+	if o.RetryWait == 0 {
+		o.RetryWait = 100 * time.Millisecond
 	}
 	if o.RetryBudget == 0 {
 		o.RetryBudget = 10
@@ -70,6 +81,7 @@ type Transport struct {
 	breaker  *gobreaker.CircuitBreaker[*http.Response]
 	breakFor time.Duration
 	reads    *retryablehttp.Client
+	writes   *retryablehttp.Client // nil: sent once
 }
 
 // errUnhealthy counts an answer as a failure of the backend for the breaker.
@@ -107,16 +119,32 @@ func NewTransport(o Options) (*Transport, error) {
 		IsExcluded: func(err error) bool { return errors.Is(err, context.Canceled) },
 	})
 	budget := rate.NewLimiter(rate.Limit(o.RetryBudget), max(1, int(2*o.RetryBudget)))
-	t.reads = retryablehttp.NewClient()
-	t.reads.Logger = nil
-	t.reads.HTTPClient = &http.Client{Transport: roundTripper(t.once), CheckRedirect: noRedirect}
-	t.reads.RetryMax = max(0, o.Retries)
-	t.reads.RetryWaitMin, t.reads.RetryWaitMax = 100*time.Millisecond, 2*time.Second
-	t.reads.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	t.reads.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
-		return ctx.Err() == nil && passing(resp, err) && budget.Allow(), nil
+	t.reads = t.retrying(o, budget, passing)
+	if o.Unprocessed != nil {
+		t.writes = t.retrying(o, budget, func(resp *http.Response, _ error) bool { return resp != nil && o.Unprocessed(resp) })
 	}
 	return t, nil
+}
+
+// retrying sends again what again says, within the budget.
+func (t *Transport) retrying(o Options, budget *rate.Limiter, again func(*http.Response, error) bool) *retryablehttp.Client {
+	c := retryablehttp.NewClient()
+	c.Logger = nil
+	c.HTTPClient = &http.Client{Transport: roundTripper(t.once), CheckRedirect: noRedirect}
+	c.RetryMax = max(0, o.Retries)
+	c.RetryWaitMin, c.RetryWaitMax = o.RetryWait, 20*o.RetryWait
+	c.Backoff = func(least, most time.Duration, try int, resp *http.Response) time.Duration {
+		wait := retryablehttp.DefaultBackoff(least, most, try, resp)
+		return wait + rand.N(wait/2+1) // #nosec G404 -- gateways must not come back all at once
+	}
+	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	c.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
+		if resp != nil && retryAfter(resp.Header, time.Now()) > c.RetryWaitMax {
+			return false, nil // the client is told how long, not kept waiting
+		}
+		return ctx.Err() == nil && again(resp, err) && budget.Allow(), nil
+	}
+	return c
 }
 
 func tlsConfig(o Options) (*tls.Config, error) {
@@ -151,17 +179,26 @@ func passing(resp *http.Response, err error) bool {
 	return false
 }
 
-// RoundTrip implements http.RoundTripper: reads are retried, everything else is
-// sent once and streamed.
+// RoundTrip implements http.RoundTripper: reads are retried; everything else is sent
+// once, but for what the backend says it has not looked at. Bodies that cannot be
+// read twice are streamed.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil && r.Body != http.NoBody || r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return t.once(r)
+	empty := r.Body == nil || r.Body == http.NoBody
+	switch {
+	case empty && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		if r.RequestURI != "" { // a proxied request; http.Client takes none
+			r = r.WithContext(r.Context())
+			r.RequestURI = ""
+		}
+		return t.reads.Do(&retryablehttp.Request{Request: r})
+	case t.writes != nil && r.RequestURI == "" && (empty || r.GetBody != nil):
+		again, err := retryablehttp.FromRequest(r)
+		if err != nil {
+			return nil, err
+		}
+		return t.writes.Do(again)
 	}
-	if r.RequestURI != "" { // a proxied request; http.Client takes none
-		r = r.WithContext(r.Context())
-		r.RequestURI = ""
-	}
-	return t.reads.Do(&retryablehttp.Request{Request: r})
+	return t.once(r)
 }
 
 // once sends a request through the breaker.

@@ -1,4 +1,4 @@
-package cinder
+package openstack
 
 import (
 	"io"

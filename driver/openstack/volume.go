@@ -1,0 +1,29 @@
+package openstack
+
+import "cindergate/driver"
+
+// Volume is what is needed of a volume as the Block Storage API shows it
+// (cinder/api/v3/views/volumes.py).
+type Volume struct {
+	ID               string            `json:"id"`
+	Status           string            `json:"status"`
+	Size             int               `json:"size"`
+	Name             *string           `json:"name"`
+	Description      *string           `json:"description"`
+	AvailabilityZone string            `json:"availability_zone"`
+	VolumeType       string            `json:"volume_type"`
+	Metadata         map[string]string `json:"metadata"`
+	CreatedAt        Time              `json:"created_at"`
+	UpdatedAt        Time              `json:"updated_at"`
+	ProjectID        string            `json:"os-vol-tenant-attr:tenant_id"`
+	UserID           string            `json:"user_id"`
+}
+
+// Domain is the volume in our terms.
+func (v *Volume) Domain() driver.Volume {
+	return driver.Volume{
+		ID: v.ID, Status: v.Status, Size: v.Size, Name: v.Name, Description: v.Description, ProjectID: v.ProjectID,
+		UserID: v.UserID, AvailabilityZone: v.AvailabilityZone, VolumeType: v.VolumeType, Metadata: v.Metadata,
+		CreatedAt: v.CreatedAt.Time, UpdatedAt: v.UpdatedAt.Time,
+	}
+}
