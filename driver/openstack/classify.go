@@ -71,7 +71,7 @@ var statuses = map[int]driver.Kind{
 }
 
 func (t *Transport) answer(a gophercloud.ErrUnexpectedResponseCode) error {
-	e := &driver.Error{Kind: statuses[a.Actual], Err: a, RetryAfter: retryAfter(a.ResponseHeader, time.Now())}
+	e := &driver.Error{Kind: statuses[a.Actual], Err: a, RetryAfter: RetryAfter(a.ResponseHeader, time.Now())}
 	e.Message = FaultMessage(a.Body)
 	if e.Message == "" {
 		e.Message = "Backend " + t.name + " answered with status " + strconv.Itoa(a.Actual) + "."
@@ -106,8 +106,8 @@ func FaultMessage(body []byte) string {
 	return ""
 }
 
-// retryAfter reads the header in seconds or as a date.
-func retryAfter(h http.Header, now time.Time) time.Duration {
+// RetryAfter reads the header in seconds or as a date.
+func RetryAfter(h http.Header, now time.Time) time.Duration {
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	if seconds, err := strconv.Atoi(v); err == nil && seconds >= 0 {
 		return time.Duration(seconds) * time.Second

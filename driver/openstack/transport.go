@@ -139,7 +139,7 @@ func (t *Transport) retrying(o Options, budget *rate.Limiter, again func(*http.R
 	}
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	c.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
-		if resp != nil && retryAfter(resp.Header, time.Now()) > c.RetryWaitMax {
+		if resp != nil && RetryAfter(resp.Header, time.Now()) > c.RetryWaitMax {
 			return false, nil // the client is told how long, not kept waiting
 		}
 		return ctx.Err() == nil && again(resp, err) && budget.Allow(), nil

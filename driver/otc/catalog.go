@@ -1,0 +1,133 @@
+package otc
+
+import (
+	"context"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/catalog"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+
+	"cindergate/driver"
+)
+
+// catalogType is a type of the catalogue that leads to a service. With from and to,
+// the entry is another service's, and the word from in its URL becomes to.
+type catalogType struct {
+	name     string
+	from, to string
+}
+
+// catalogLifetime is how long a catalogue is remembered.
+const catalogLifetime = 10 * time.Minute
+
+// endpoints are those that a caller's catalogue told, remembered. They are the same
+// for all projects but for the project's id, so that one catalogue is enough.
+type endpoints struct {
+	mu    sync.Mutex
+	known map[string]template // by catalogue type
+	until time.Time
+}
+
+func (c *endpoints) get(kind *Kind) (template, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Now().After(c.until) {
+		return "", false
+	}
+	return kind.in(c.known)
+}
+
+func (c *endpoints) set(known map[string]template) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known, c.until = known, time.Now().Add(catalogLifetime)
+}
+
+// in finds the service among endpoints by type.
+func (k *Kind) in(known map[string]template) (template, bool) {
+	for _, t := range k.types {
+		at, ok := known[t.name]
+		switch {
+		case !ok:
+			continue
+		case t.from == "":
+			return at, true
+		}
+		word := regexp.MustCompile(`\b` + t.from + `\b`)
+		if found := word.FindStringIndex(string(at)); found != nil {
+			return at[:found[0]] + template(t.to) + at[found[1]:], true
+		}
+	}
+	return "", false
+}
+
+// find looks a service up: in the catalogue that is remembered, else in the caller's
+// own. What one caller's catalogue lacks another's may have: that is not remembered.
+func (c *Cloud) find(ctx context.Context, who driver.Caller, kind *Kind) (template, error) {
+	if at, ok := c.known.get(kind); ok {
+		return at, nil
+	}
+	known, err := c.readCatalog(ctx, who)
+	if err != nil {
+		return "", err
+	}
+	at, ok := kind.in(known)
+	if !ok {
+		return "", driver.Errorf(driver.NotSupported, "The catalogue of backend %s has no %s%s.", c.o.Name, kind.Name, c.inRegion())
+	}
+	c.known.set(known)
+	return at, nil
+}
+
+func (c *Cloud) inRegion() string {
+	if c.o.Region == "" {
+		return ""
+	}
+	return " in region " + c.o.Region
+}
+
+// readCatalog asks for the catalogue of the caller's token (GET /v3/auth/catalog).
+func (c *Cloud) readCatalog(ctx context.Context, who driver.Caller) (map[string]template, error) {
+	if c.o.IdentityURL == "" {
+		return nil, driver.Errorf(driver.Unavailable, "Backend %s is configured without an identity service that could tell its endpoints.", c.o.Name)
+	}
+	identity := &Service{cloud: c, kind: &identityKind}
+	pages, err := catalog.List(c.http.Service(who, "identity", c.o.IdentityURL, "")).AllPages(ctx)
+	if err != nil {
+		return nil, c.noCatalog(identity.classify(who, err))
+	}
+	entries, err := catalog.ExtractServiceCatalog(pages)
+	if err != nil {
+		return nil, c.noCatalog(identity.classify(who, err))
+	}
+	known := map[string]template{}
+	for _, entry := range entries {
+		if at, ok := c.publicEndpoint(entry); ok {
+			known[entry.Type] = newTemplate(at, who.ProjectID)
+		}
+	}
+	return known, nil
+}
+
+// noCatalog keeps what concerns the caller. That there is no catalogue at the
+// configured URL says nothing of what the caller wants.
+func (c *Cloud) noCatalog(err error) error {
+	switch driver.KindOf(err) {
+	case driver.Unauthorized, driver.Forbidden, driver.OverLimit, driver.Unavailable:
+		return err
+	}
+	return driver.Wrap(driver.Unavailable, err, "The identity service of backend %s does not tell its endpoints.", c.o.Name)
+}
+
+// publicEndpoint is the first one of the region. gophercloud's own search for it is
+// deprecated, or asks the service for its versions, which these do not all tell.
+func (c *Cloud) publicEndpoint(entry tokens.CatalogEntry) (string, bool) {
+	for _, e := range entry.Endpoints {
+		if e.Interface == "public" && (c.o.Region == "" || e.Region == c.o.Region || e.RegionID == c.o.Region) {
+			return e.URL, true
+		}
+	}
+	return "", false
+}

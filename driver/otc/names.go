@@ -1,0 +1,35 @@
+package otc
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"cindergate/driver"
+)
+
+var validName = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
+
+// CheckName refuses names of backups that VBS and CBR would: they take 1 to 64 of
+// [0-9A-Za-z_-]. VBS keeps names that begin with auto for its policies.
+func CheckName(name string, autoIsTaken bool) error {
+	if !validName.MatchString(name) {
+		return driver.Errorf(driver.InvalidInput, "Invalid input for field name: this backend takes 1 to 64 of the characters 0-9, A-Z, a-z, _ and -.")
+	}
+	if autoIsTaken && len(name) >= 4 && strings.EqualFold(name[:4], "auto") {
+		return driver.Errorf(driver.InvalidInput, "Invalid input for field name: this backend takes no name that begins with auto, which its policies use.")
+	}
+	return nil
+}
+
+// CheckDescription refuses descriptions that are longer than most characters, or have
+// < or >, neither of which the services take.
+func CheckDescription(description string, most int) error {
+	switch {
+	case utf8.RuneCountInString(description) > most:
+		return driver.Errorf(driver.InvalidInput, "Invalid input for field description: this backend takes at most %d characters.", most)
+	case strings.ContainsAny(description, "<>"):
+		return driver.Errorf(driver.InvalidInput, "Invalid input for field description: this backend takes no < and >.")
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package otc
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/gophercloud/gophercloud/v2"
+
+	"cindergate/driver"
+)
+
+// Kind is a kind of service: how it is found and what its errors mean.
+type Kind struct {
+	// Name is how messages call it.
+	Name string
+	// types are its names in the catalogue, by preference.
+	types []catalogType
+	codes codes
+}
+
+// Service is one service of a cloud.
+type Service struct {
+	cloud *Cloud
+	kind  *Kind
+	url   template // "" if the catalogue tells
+	none  bool
+}
+
+// Service returns a service at a URL; "" leaves it to the catalogue, [None] to nobody.
+func (c *Cloud) Service(kind *Kind, url string) *Service {
+	s := &Service{cloud: c, kind: kind, none: url == None}
+	if !s.none && url != "" {
+		s.url = newTemplate(url, "")
+	}
+	return s
+}
+
+// Exists tells whether the service is to be used at all.
+func (s *Service) Exists() bool { return !s.none }
+
+// Name is what the service is called.
+func (s *Service) Name() string { return s.kind.Name }
+
+// maxAnswer is the largest answer that is read, in bytes: a thousand backups take
+// about two million.
+const maxAnswer = 32 << 20
+
+// success are the statuses of a request that was taken. The services do not agree on
+// one for a kind of request, nor the two clouds for a service.
+var success = []int{http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent}
+
+// Call sends one request to /{version}/{project}{path} and decodes the answer. version
+// is v1, v2, v2.1 or v3; query, body and answer may be nil. An answer without a body
+// leaves answer as it is.
+func (s *Service) Call(ctx context.Context, who driver.Caller, method, version, path string, query url.Values, body, answer any) error {
+	base, err := s.Endpoint(ctx, who)
+	if err != nil {
+		return err
+	}
+	target := base.JoinPath(version, who.ProjectID).String() + path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	client := s.cloud.http.Service(who, s.kind.Name, base.String(), "")
+	resp, err := client.Request(ctx, method, target, &gophercloud.RequestOpts{
+		JSONBody: body, OkCodes: success, KeepResponseBody: true,
+		MoreHeaders: map[string]string{"X-Language": "en-us"}, // else some texts are Chinese
+	})
+	if err != nil {
+		return s.classify(who, err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err == nil && answer != nil && len(text) > 0 {
+		err = json.Unmarshal(text, answer)
+	}
+	return s.cloud.http.Classify(err)
+}
+
+// Check tells whether the service can be reached, without a token: any answer will do
+// that is not a failure. One that only callers' catalogues know is taken on trust once
+// the identity service answers.
+func (s *Service) Check(ctx context.Context) error {
+	at := s.cloud.o.IdentityURL
+	if s.url != "" {
+		base, err := s.url.of("")
+		if err != nil {
+			return err
+		}
+		at = base.String() + "/"
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return driver.Wrap(driver.Unavailable, err, "Backend %s has no valid URL.", s.cloud.o.Name)
+	}
+	resp, err := s.cloud.http.RoundTrip(r)
+	if err != nil {
+		return s.cloud.http.Classify(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= http.StatusInternalServerError {
+		return driver.Errorf(driver.Unavailable, "%s of backend %s answered with status %d.", s.kind.Name, s.cloud.o.Name, resp.StatusCode)
+	}
+	return nil
+}
+
+// Missing is the error where a service is needed that the backend is configured to do
+// without.
+func (s *Service) Missing(what string) error {
+	return driver.Errorf(driver.NotSupported, "Backend %s does not support %s: it is configured without %s.", s.cloud.o.Name, what, s.kind.Name)
+}

@@ -1,0 +1,127 @@
+package otc
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"cindergate/driver"
+)
+
+// mvVolumeFromBackup is the microversion from which POST /volumes takes backup_id.
+// Cinder passes over members that came later.
+const mvVolumeFromBackup = 47
+
+// maxVolumeBody is the largest request that Cinder takes, in bytes.
+const maxVolumeBody = 112 << 10
+
+// volumeBody is what POST /volumes may ask of a volume from a backup
+// (cinder/api/schemas/volumes.py).
+type volumeBody struct {
+	BackupID         string            `json:"backup_id"`
+	Name             string            `json:"name"`
+	Description      string            `json:"description"`
+	Size             Int               `json:"size"`
+	VolumeType       string            `json:"volume_type"`
+	AvailabilityZone string            `json:"availability_zone"`
+	Metadata         map[string]string `json:"metadata"`
+	Multiattach      Bool              `json:"multiattach"`
+	// Other sources.
+	SnapshotID     string `json:"snapshot_id"`
+	SourceVolumeID string `json:"source_volid"`
+	ImageRef       string `json:"imageRef"`
+	ImageID        string `json:"image_id"`
+}
+
+// fromBackup makes the volume of POST /volumes if it names a backup. Otherwise id is ""
+// and r can be handed on as if nobody had read it.
+func (v *Volumes) fromBackup(r *http.Request, who driver.Caller) (id string, err error) {
+	if minor(r) < mvVolumeFromBackup {
+		return "", nil
+	}
+	text, err := io.ReadAll(io.LimitReader(r.Body, maxVolumeBody))
+	if err != nil {
+		return "", driver.Wrap(driver.InvalidInput, err, "The request body could not be read.")
+	}
+	r.Body = rest{io.MultiReader(bytes.NewReader(text), r.Body), r.Body}
+	var body struct {
+		Volume volumeBody `json:"volume"`
+	}
+	if json.Unmarshal(text, &body) != nil || body.Volume.BackupID == "" {
+		return "", nil //nolint:nilerr // EVS says what is wrong with it
+	}
+	asked := body.Volume
+	if asked.SnapshotID+asked.SourceVolumeID+asked.ImageRef+asked.ImageID != "" {
+		return "", driver.Errorf(driver.InvalidInput, "A volume has one source: backup_id, snapshot_id, source_volid or imageRef.")
+	}
+	b, err := v.Backup(r.Context(), who, asked.BackupID)
+	switch {
+	case err != nil:
+		return "", err
+	case b.Status != driver.BackupAvailable:
+		return "", driver.InvalidBackup("Backup status must be available")
+	}
+	n := NewVolume{
+		BackupID: asked.BackupID, SourceVolumeID: b.VolumeID, Name: asked.Name, Description: asked.Description, Size: int(asked.Size),
+		VolumeType: asked.VolumeType, AvailabilityZone: asked.AvailabilityZone, Metadata: asked.Metadata, Multiattach: bool(asked.Multiattach),
+	}
+	if n.AvailabilityZone == "" {
+		n.AvailabilityZone = b.AvailabilityZone
+	}
+	return v.FromBackup(r.Context(), who, n)
+}
+
+// made answers for a volume that was made: with what EVS shows of it, or, if it does
+// not yet, with the little that is known.
+func (v *Volumes) made(w http.ResponseWriter, r *http.Request, who driver.Caller, base, id string) error {
+	show := r.Clone(r.Context())
+	show.Method, show.Body, show.ContentLength = http.MethodGet, http.NoBody, 0
+	show.Header.Del("Content-Type")
+	show.URL.RawQuery = ""
+	asked, _ := v.split(r, who)
+	err := v.forward(acceptedWriter{w}, show, who, base, asked, "volumes/"+id)
+	if driver.KindOf(err) != driver.NotFound {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusAccepted)
+	return json.NewEncoder(w).Encode(map[string]any{"volume": map[string]any{"id": id, "status": "creating"}})
+}
+
+// acceptedWriter answers 202 where the upstream says 200.
+type acceptedWriter struct{ http.ResponseWriter }
+
+func (w acceptedWriter) WriteHeader(status int) {
+	if status == http.StatusOK {
+		status = http.StatusAccepted
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController find what the writer can do.
+func (w acceptedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// minor is the 3.x that a request asks for; 0 for v2.
+func minor(r *http.Request) int {
+	if !strings.HasPrefix(r.URL.Path, "/v3/") {
+		return 0
+	}
+	for _, header := range r.Header.Values("OpenStack-API-Version") {
+		for item := range strings.SplitSeq(header, ",") {
+			service, version, _ := strings.Cut(strings.TrimSpace(item), " ")
+			switch {
+			case service != "volume":
+				continue
+			case version == "latest":
+				return mvVolumeFromBackup
+			}
+			_, n, _ := strings.Cut(version, ".")
+			m, _ := strconv.Atoi(n) // what is no version EVS is not told of either
+			return m
+		}
+	}
+	return 0
+}
