@@ -1,0 +1,74 @@
+package main
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v2/volumes"
+)
+
+// The real command serves what it says, to a real client, until SIGTERM.
+func TestFakeServesUntilTerminated(t *testing.T) {
+	for _, dialect := range []string{"otc", "huawei"} {
+		t.Run(dialect, func(t *testing.T) {
+			binary, err := os.Executable()
+			must(t, err)
+			cmd := exec.Command(binary, "fake", "otc", "--listen", "127.0.0.1:0", "--dialect", dialect)
+			cmd.Env = append(os.Environ(), asServer+"=1")
+			out, err := cmd.StdoutPipe()
+			must(t, err)
+			must(t, cmd.Start())
+			t.Cleanup(func() { _ = cmd.Process.Kill() }) // its pid; ended as a rule
+			usage := readUsage(t, out)
+			url := regexp.MustCompile(`http://\S+`).FindString(usage)
+			if !strings.Contains(usage, "dialect "+dialect) {
+				t.Errorf("it says %s", usage)
+			}
+			provider, err := openstack.AuthenticatedClient(t.Context(), gophercloud.AuthOptions{
+				IdentityEndpoint: url + "/iam/v3", Username: "demo", Password: "demo-secret", TenantName: "demo", DomainID: "default",
+			})
+			must(t, err)
+			evs, err := openstack.NewBlockStorageV2(provider, gophercloud.EndpointOpts{Region: "eu-de"})
+			must(t, err)
+			pages, err := volumes.List(evs, nil).AllPages(t.Context())
+			must(t, err)
+			all, err := volumes.ExtractVolumes(pages)
+			must(t, err)
+			if len(all) != 1 || all[0].Name != "data" || !strings.Contains(usage, all[0].ID) {
+				t.Errorf("volumes: %+v", all)
+			}
+			must(t, cmd.Process.Signal(syscall.SIGTERM))
+			_, err = io.Copy(io.Discard, out)
+			must(t, err)
+			must(t, cmd.Wait())
+		})
+	}
+}
+
+// readUsage reads what the command says before it serves.
+func readUsage(t *testing.T, out io.Reader) string {
+	t.Helper()
+	var text strings.Builder
+	for piece := make([]byte, 1); !strings.HasSuffix(text.String(), fakeUsageEnd); {
+		if _, err := out.Read(piece); err != nil {
+			t.Fatalf("%v after %s", err, &text)
+		}
+		text.Write(piece)
+	}
+	return text.String()
+}
+
+const fakeUsageEnd = "  project: service\n"
+
+func TestFakeRefusesOtherDialects(t *testing.T) {
+	if _, err := command("fake", "otc", "--dialect", "gcp", "--listen", "127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), "--dialect") {
+		t.Errorf("got %v", err)
+	}
+}
