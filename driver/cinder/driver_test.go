@@ -2,6 +2,7 @@ package cinder
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -243,5 +244,37 @@ func TestForwardOfADeadUpstreamWritesNothing(t *testing.T) {
 	err := open(t, server.URL, nil).Forward(w, r, member, "http://gw")
 	if driver.KindOf(err) != driver.Unavailable || w.Body.Len() > 0 {
 		t.Fatalf("%v %s", err, w.Body)
+	}
+}
+
+// A load balancer's page becomes a fault; what Cinder itself says is left alone.
+func TestForwardOfForeignPages(t *testing.T) {
+	const fault = `{"overLimit": {"code": 413, "message": "Too many.", "retryAfter": "0"}}`
+	for _, test := range []struct {
+		status      int
+		contentType string
+		kind        driver.Kind
+	}{
+		{502, "text/html", driver.Unavailable},
+		{503, "text/html; charset=utf-8", driver.Unavailable},
+		{504, "", driver.Unavailable},
+		{500, "text/html", driver.Internal},
+		{429, "text/plain", driver.OverLimit},
+	} {
+		server := upstreamServer(t, answer(test.status, test.contentType, "<html>internal-lb.example</html>", "Retry-After", "7"))
+		w := httptest.NewRecorder()
+		err := open(t, server.URL, nil).Forward(w, httptest.NewRequest(http.MethodPost, "/v3/abc123/volumes", nil), member, "http://gw")
+		var e *driver.Error
+		if !errors.As(err, &e) || e.Kind != test.kind || strings.Contains(e.Message, "internal-lb") || e.RetryAfter != 7*time.Second || w.Body.Len() > 0 {
+			t.Errorf("%d %s: %v, wrote %q", test.status, test.contentType, err, w.Body)
+		}
+	}
+	for status, contentType := range map[int]string{413: "application/json", 503: "application/json", 404: "text/html"} {
+		server := upstreamServer(t, answer(status, contentType, fault))
+		w := httptest.NewRecorder()
+		err := open(t, server.URL, nil).Forward(w, httptest.NewRequest(http.MethodPost, "/v3/abc123/volumes", nil), member, "http://gw")
+		if err != nil || w.Code != status || w.Body.String() != fault {
+			t.Errorf("%d %s: %v, %d %q", status, contentType, err, w.Code, w.Body)
+		}
 	}
 }

@@ -3,6 +3,9 @@ package cinder
 import (
 	"net/http"
 	"strconv"
+	"strings"
+
+	"github.com/gophercloud/gophercloud/v2"
 
 	"cindergate/driver"
 	"cindergate/driver/openstack"
@@ -16,5 +19,16 @@ func (d *Driver) Forward(w http.ResponseWriter, r *http.Request, who driver.Call
 	}
 	return d.http.Forward(w, r, openstack.Forwarding{
 		Upstream: d.base, Version: strconv.Itoa(v.major), Base: base, RequestID: who.RequestID,
+		Check: d.foreign,
 	})
+}
+
+// foreign is the error for a page of whatever stands before Cinder, such as a load
+// balancer. Cinder's own errors are JSON and go on as they are.
+func (d *Driver) foreign(resp *http.Response) error {
+	failed := resp.StatusCode >= http.StatusInternalServerError || resp.StatusCode == http.StatusTooManyRequests
+	if !failed || strings.Contains(resp.Header.Get("Content-Type"), "json") {
+		return nil
+	}
+	return gophercloud.ErrUnexpectedResponseCode{Actual: resp.StatusCode, ResponseHeader: resp.Header}
 }
