@@ -2,6 +2,9 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -65,11 +68,14 @@ func (b *backend) maxMicroversion(ctx context.Context) int {
 	return min(minor, translate.MaxMinor)
 }
 
-// forward leaves a request to the backend itself.
+// forward leaves a request to the backend itself, also how slow its body may be.
 func (s *Server) forward(to driver.Passthrough) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		call := callOf(c)
 		markCompute(c)
+		if err := http.NewResponseController(c.Response()).SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return err
+		}
 		return to.Forward(c.Response(), c.Request(), call.caller, s.Base(c.Request()))
 	}
 }

@@ -9,9 +9,11 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -457,5 +459,29 @@ func TestNoAuth(t *testing.T) {
 		if got, err := (gateway.NoAuth{}).Authenticate(t.Context(), token); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", token, got, err)
 		}
+	}
+}
+
+// swallow is a backend that takes any body.
+type swallow struct{ backend }
+
+func (swallow) Forward(w http.ResponseWriter, r *http.Request, _ driver.Caller, _ string) error {
+	n, err := io.Copy(io.Discard, r.Body)
+	_, _ = io.WriteString(w, strconv.FormatInt(n, 10))
+	return err
+}
+
+// The time that requests may take to arrive is not for what is streamed on.
+func TestSlowBodiesAreForwarded(t *testing.T) {
+	server := httptest.NewUnstartedServer(gateway.New(gateway.Options{
+		Backends: map[string]driver.Driver{"one": swallow{}}, Auth: roles, Log: zap.NewNop(), Metrics: gateway.NewMetrics(),
+	}))
+	server.Config.ReadHeaderTimeout, server.Config.ReadTimeout = time.Minute, time.Nanosecond
+	server.Start()
+	t.Cleanup(server.Close)
+	g := &rig{t: t, url: server.URL}
+	const size = 1 << 20
+	if answer, body := g.call(http.MethodPut, own+"/volumes/x", "member", strings.Repeat(" ", size)); answer.StatusCode != http.StatusOK || body != strconv.Itoa(size) {
+		t.Fatalf("%d %s", answer.StatusCode, body)
 	}
 }
