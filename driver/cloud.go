@@ -22,11 +22,16 @@ type Quota struct {
 	Limit, InUse, Reserve int
 }
 
-// QuotaManager shows and sets the quotas of projects. Lists are in Cinder's
+// QuotaReader shows the quotas of projects, those that it has. Lists are in Cinder's
 // order: the names above, with volumes_<type>, gigabytes_<type> and
 // snapshots_<type> of every type before groups.
-type QuotaManager interface {
+type QuotaReader interface {
 	Quotas(ctx context.Context, who Caller, projectID string) ([]Quota, error)
+}
+
+// QuotaManager shows and sets the quotas of projects.
+type QuotaManager interface {
+	QuotaReader
 	// DefaultQuotas are those of a project that has none of its own.
 	DefaultQuotas(ctx context.Context, who Caller) ([]Quota, error)
 	// SetQuotas sets limits, also below what is in use; InvalidInput if one has an

@@ -48,6 +48,7 @@ func (s *Server) backendRoutes(b *backend) {
 		for _, g := range groups {
 			s.backups(g, b)
 			if forwards {
+				s.readQuotas(g, b)
 				g.Any("/*", s.forward(passthrough))
 				continue
 			}
@@ -74,6 +75,15 @@ func (s *Server) backups(g *echo.Group, b *backend) {
 	g.POST("/backups/:id/action", do(t.ActOnBackup))
 	g.GET("/backups/:id/export_record", do(t.ExportRecord))
 	g.POST("/backups/:id/import_record", do(t.ImportRecord))
+}
+
+// readQuotas are the routes of quotas where the backend forwards the rest but tells of
+// quotas in other ways than Cinder does.
+func (s *Server) readQuotas(g *echo.Group, b *backend) {
+	if _, reads := b.driver.(driver.QuotaReader); reads {
+		g.GET("/limits", s.handle(b, b.translator.ShowLimits))
+		g.GET("/os-quota-sets/:id", s.handle(b, b.translator.ShowQuotas))
+	}
 }
 
 // resources are the other routes below /v2/{project_id}, /v3/{project_id} and /v3.

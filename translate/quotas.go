@@ -29,6 +29,10 @@ func (t *Translator) quotas() (driver.QuotaManager, error) {
 	return capability[driver.QuotaManager](t.driver, "quotas")
 }
 
+func (t *Translator) quotaReader() (driver.QuotaReader, error) {
+	return capability[driver.QuotaReader](t.driver, "quotas")
+}
+
 // allowQuota lets a project see its own quotas, and admins all.
 func (r Request) allowQuota() error {
 	if r.Caller.Owns(r.ID) {
@@ -39,7 +43,7 @@ func (r Request) allowQuota() error {
 
 // ShowQuotas is GET /os-quota-sets/{project}.
 func (t *Translator) ShowQuotas(ctx context.Context, r Request) (Response, error) {
-	quotas, err := t.quotas()
+	quotas, err := t.quotaReader()
 	if err != nil {
 		return Response{}, err
 	}
@@ -228,7 +232,7 @@ func (s quotaSet) MarshalJSON() ([]byte, error) {
 
 // ShowLimits is GET /limits; from 3.39 an admin may ask for another project.
 func (t *Translator) ShowLimits(ctx context.Context, r Request) (Response, error) {
-	quotas, err := t.quotas()
+	quotas, err := t.quotaReader()
 	if err != nil {
 		return Response{}, err
 	}

@@ -98,7 +98,7 @@ type vbsQuota struct {
 
 // ShowQuota is GET /v2/{project_id}/cloudbackups/quota.
 func (v VBS) ShowQuota(ctx context.Context, r Request) (Response, error) {
-	quotas, err := v.t.quotas()
+	quotas, err := v.t.quotaReader()
 	if err != nil {
 		return Response{}, err
 	}

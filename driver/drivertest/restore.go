@@ -12,7 +12,11 @@ func (s *suite) restore(backupID string, to driver.RestoreTarget) driver.Restore
 	if restore.VolumeID == "" {
 		s.Fatal("no volume id")
 	}
-	s.equal("status", s.get(backupID).Status, driver.BackupRestoring)
+	during := driver.BackupRestoring
+	if _, existing := to.VolumeID(); !existing && s.NewVolumeApart {
+		during = driver.BackupAvailable
+	}
+	s.equal("status", s.get(backupID).Status, during)
 	s.Settle(s.T)
 	s.available(backupID)
 	if d, ok := s.Driver.(driver.VolumeReader); ok {
@@ -26,6 +30,12 @@ func (s *suite) restore(backupID string, to driver.RestoreTarget) driver.Restore
 func restoreToVolume(s *suite) {
 	b := s.made(driver.BackupSpec{VolumeID: s.Volume(s.T, 1)})
 	larger := s.Volume(s.T, 2)
+	if s.OriginalVolumeOnly {
+		_, err := s.Driver.RestoreBackup(s.Context(), s.Caller, b.ID, driver.ToVolume(larger))
+		s.want(driver.InvalidState, err)
+		s.equal("volume id", s.restore(b.ID, driver.ToVolume(b.VolumeID)).VolumeID, b.VolumeID)
+		return
+	}
 	for _, volume := range []string{b.VolumeID, larger} {
 		s.equal("volume id", s.restore(b.ID, driver.ToVolume(volume)).VolumeID, volume)
 	}

@@ -3,8 +3,11 @@ package otc
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 
 	"cindergate/driver"
 )
@@ -27,14 +30,18 @@ func (v *Volumes) Quotas(ctx context.Context, who driver.Caller, projectID strin
 		url.Values{"usage": {"True"}}, nil, &answer); err != nil {
 		return nil, err
 	}
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(answer.Set)), func(name string) bool { return !ofType.MatchString(name) })
 	var quotas []driver.Quota
-	for _, name := range quotaNames {
+	for _, name := range slices.Concat(quotaNames, names) {
 		if q, told := answer.Set[name]; told {
 			quotas = append(quotas, driver.Quota{Resource: name, Limit: int(q.Limit), InUse: int(q.InUse), Reserve: int(q.Reserved)})
 		}
 	}
 	return quotas, nil
 }
+
+// ofType are the quotas of one volume type.
+var ofType = regexp.MustCompile(`^(volumes|gigabytes|snapshots)_.`)
 
 type quota struct {
 	Limit    Int `json:"limit"`

@@ -165,6 +165,7 @@ func TestQuotas(t *testing.T) {
 	got, err := volumes(t, s, nil).Quotas(t.Context(), member, "abc123")
 	want := []driver.Quota{
 		{Resource: "volumes", Limit: 50, InUse: 9}, {Resource: "backups", Limit: 100, InUse: 36, Reserve: 1}, {Resource: "backup_gigabytes", Limit: -1, InUse: 480},
+		{Resource: "volumes_SSD", Limit: -1, InUse: 2},
 	}
 	if err != nil || !slices.Equal(got, want) || s.asked[0] != "GET /v2/abc123/os-quota-sets/abc123?usage=True" {
 		t.Errorf("%+v, %v, %q", got, err, s.asked)

@@ -1,0 +1,21 @@
+package drivertest
+
+// Facts are what a backend honestly does otherwise than Cinder, and no missing
+// interface tells. The suite then asks for that instead. The zero value is Cinder.
+type Facts struct {
+	// OwnProjectOnly: an admin sees what a member of its project sees, and lists of all
+	// projects are NotSupported.
+	OwnProjectOnly bool
+	// Independent: no backup depends on another. An incremental one outlives the one
+	// that it was made after, and none has dependents.
+	Independent bool
+	// FirstIsFull: an incremental backup of a volume that has none becomes a full one.
+	FirstIsFull bool
+	// OriginalVolumeOnly: a restore to another existing volume than the one that was
+	// backed up is InvalidState.
+	OriginalVolumeOnly bool
+	// NewVolumeApart: a restore to a new volume leaves the backup's status alone.
+	NewVolumeApart bool
+	// NameOnly: an update of anything but the name is NotSupported.
+	NameOnly bool
+}

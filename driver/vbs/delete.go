@@ -1,0 +1,35 @@
+package vbs
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"cindergate/driver"
+	"cindergate/driver/otc"
+)
+
+// noDeleteQuery is the code for not having found out about what is to be deleted, which
+// may just be gone.
+const noDeleteQuery = "VolumeBackup.0110"
+
+// DeleteBackup implements driver.Driver. The status is looked at first: the service has
+// no code for a wrong one.
+func (d *Driver) DeleteBackup(ctx context.Context, who driver.Caller, backupID string) error {
+	b, err := d.GetBackup(ctx, who, backupID)
+	if err != nil {
+		return err
+	}
+	switch b.Status {
+	case driver.BackupAvailable, driver.BackupError, driver.BackupErrorRestore:
+	default:
+		return driver.InvalidBackup("Backup status must be available or error")
+	}
+	err = d.vbs.Call(ctx, who, http.MethodDelete, d.o.Native, "/backups/"+backupID, nil, nil, nil)
+	if strings.EqualFold(otc.CodeOf(err), noDeleteQuery) {
+		if _, again := d.GetBackup(ctx, who, backupID); driver.KindOf(again) == driver.NotFound {
+			return again
+		}
+	}
+	return gone(err, backupID)
+}

@@ -1,0 +1,93 @@
+package vbs
+
+import (
+	"context"
+	"net/http"
+
+	"cindergate/driver"
+	"cindergate/driver/otc"
+)
+
+// FullBackup says when backups are full ones. It has an effect only in dialect otc:
+// Huawei's service cannot be asked.
+type FullBackup string
+
+// The values of FullBackup.
+const (
+	FullAlways    FullBackup = "always"     // incremental is passed over
+	FullOnRequest FullBackup = "on-request" // unless the client asked for incremental, as in Cinder
+	FullNever     FullBackup = "never"      // the service decides, which is incremental after the first
+)
+
+// Options configure a Driver.
+type Options struct {
+	otc.Options
+	// URL and EVSURL are the endpoints, "" leaves them to the catalogue. EVSURL may be
+	// otc.None.
+	URL, EVSURL string
+	// Native is the version of the native API that backups are read and deleted by: v2,
+	// which is also what "" means, or v3.
+	Native string
+	// FullBackup is on-request if "".
+	FullBackup FullBackup
+	// RestoreVolumeType is the type of a volume made from a backup whose volume is gone.
+	RestoreVolumeType string
+}
+
+// Driver speaks to one VBS.
+type Driver struct {
+	*otc.Volumes
+	o     Options
+	cloud *otc.Cloud
+	vbs   *otc.Service
+}
+
+var (
+	_ driver.Driver      = (*Driver)(nil)
+	_ driver.QuotaReader = (*Driver)(nil)
+	_ driver.Checker     = (*Driver)(nil)
+	_ driver.Prober      = (*Driver)(nil)
+)
+
+// New makes a Driver. It does not yet ask the cloud for anything.
+func New(o Options) (*Driver, error) {
+	if o.Native == "" {
+		o.Native = "v2"
+	}
+	if o.FullBackup == "" {
+		o.FullBackup = FullOnRequest
+	}
+	cloud, err := otc.NewCloud(o.Options)
+	if err != nil {
+		return nil, err
+	}
+	d := &Driver{o: o, cloud: cloud, vbs: cloud.Service(&otc.VBS, o.URL)}
+	d.Volumes = &otc.Volumes{EVS: cloud.Service(&otc.EVS, o.EVSURL), DefaultType: o.RestoreVolumeType, Backup: d.GetBackup}
+	return d, nil
+}
+
+// Check implements driver.Checker.
+func (d *Driver) Check(ctx context.Context) error { return d.vbs.Check(ctx) }
+
+// GetBackup implements driver.Driver.
+func (d *Driver) GetBackup(ctx context.Context, who driver.Caller, backupID string) (driver.Backup, error) {
+	if !otc.IsID(backupID) {
+		return driver.Backup{}, driver.BackupNotFound(backupID)
+	}
+	var answer struct {
+		Backup backup `json:"backup"`
+	}
+	if err := d.vbs.Call(ctx, who, http.MethodGet, d.o.Native, "/backups/"+backupID, nil, nil, &answer); err != nil {
+		return driver.Backup{}, gone(err, backupID)
+	}
+	return answer.Backup.seenBy(who), nil
+}
+
+// gone says in Cinder's words that a backup is not there: the vendor's are about URLs
+// at times.
+func gone(err error, backupID string) error {
+	if driver.KindOf(err) == driver.NotFound {
+		return driver.Wrap(driver.NotFound, err, "Backup %s could not be found.", backupID)
+	}
+	return err
+}

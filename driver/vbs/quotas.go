@@ -1,0 +1,43 @@
+package vbs
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"cindergate/driver"
+	"cindergate/driver/otc"
+)
+
+// Quotas implements driver.QuotaReader: EVS tells of volumes and backups alike; without
+// it the service tells of backups.
+func (d *Driver) Quotas(ctx context.Context, who driver.Caller, projectID string) ([]driver.Quota, error) {
+	if projectID != who.ProjectID {
+		return nil, d.cannot("quotas of other projects than the token's")
+	}
+	if d.EVS.Exists() {
+		return d.Volumes.Quotas(ctx, who, projectID)
+	}
+	var answer struct {
+		Quotas struct {
+			Resources []struct {
+				Type     string  `json:"type"`
+				Used     otc.Int `json:"used"`
+				Reserved otc.Int `json:"reserved"`
+				Quota    otc.Int `json:"quota"`
+			} `json:"resources"`
+		} `json:"quotas"`
+	}
+	if err := d.vbs.Call(ctx, who, http.MethodGet, "v2", "/cloudbackups/quota", nil, nil, &answer); err != nil {
+		return nil, err
+	}
+	var quotas []driver.Quota
+	for _, name := range []string{driver.QuotaBackups, driver.QuotaBackupGigabytes} {
+		for _, r := range answer.Quotas.Resources {
+			if strings.ReplaceAll(r.Type, " ", "") == name { // documented as "backup_ gigabytes"
+				quotas = append(quotas, driver.Quota{Resource: name, Limit: int(r.Quota), InUse: int(r.Used), Reserve: int(r.Reserved)})
+			}
+		}
+	}
+	return quotas, nil
+}
