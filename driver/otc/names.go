@@ -22,6 +22,18 @@ func CheckName(name string, autoIsTaken bool) error {
 	return nil
 }
 
+var validNameOrChinese = regexp.MustCompile(`^[0-9A-Za-z_\p{Han}-]{1,64}$`)
+
+// CheckNameOrChinese is CheckName of CBR on Huawei Cloud, which takes Chinese
+// characters besides.
+func CheckNameOrChinese(name string) error {
+	if !validNameOrChinese.MatchString(name) {
+		return driver.Errorf(driver.InvalidInput,
+			"Invalid input for field name: this backend takes 1 to 64 of the characters 0-9, A-Z, a-z, _ and -, and Chinese ones.")
+	}
+	return nil
+}
+
 // CheckDescription refuses descriptions that are longer than most characters, or have
 // < or >, neither of which the services take.
 func CheckDescription(description string, most int) error {

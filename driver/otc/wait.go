@@ -1,0 +1,72 @@
+package otc
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"cindergate/driver"
+	"cindergate/driver/openstack"
+)
+
+// Wait looks again and again until done says so, which then tells how it ended. Past
+// Options.IDTimeout it is Unavailable, with what is waited for, such as a job and its
+// id, so that an operator can look for what it made. A look that fails before done is
+// no end, unless asking again is of no use.
+func (s *Service) Wait(ctx context.Context, what string, look func(context.Context) (done bool, err error)) error {
+	bounded, cancel := context.WithTimeout(ctx, s.cloud.o.IDTimeout)
+	defer cancel()
+	var last error
+	err := openstack.Until(bounded, s.cloud.o.PollEvery, func(ctx context.Context) (bool, error) {
+		done, err := look(ctx)
+		if done || err == nil || lasting(err) {
+			return done, err
+		}
+		if ctx.Err() == nil {
+			last = err
+		}
+		return false, nil
+	})
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return driver.Wrap(driver.Unavailable, ctx.Err(), "Nobody waited for %s of %s.", what, s.kind.Name)
+	case errors.Is(err, context.DeadlineExceeded):
+		return driver.Wrap(driver.Unavailable, errors.Join(err, last),
+			"%s took the request, but its %s did not tell in time what it makes.", s.kind.Name, what)
+	}
+	return err
+}
+
+// lasting tells whether asking again is of no use.
+func lasting(err error) bool {
+	switch driver.KindOf(err) {
+	case driver.Unauthorized, driver.Forbidden, driver.NotSupported:
+		return true
+	}
+	return false
+}
+
+// Failed is the error for work of the service, such as a job, that failed with a code
+// and a reason of the vendor's. What would be an internal error in an answer is
+// Unavailable here: the reason is known, and the client is to see it.
+func (s *Service) Failed(who driver.Caller, what, code, reason string) error {
+	reason = discreet(reason, who)
+	kind := s.kind.codes.kind(http.StatusInternalServerError, fault{code, reason})
+	if kind == driver.Internal {
+		kind = driver.Unavailable
+	}
+	return driver.Wrap(kind, &Refusal{
+		Service: s.kind.Name, Status: http.StatusOK, Code: code, Err: errors.New(what + " failed"),
+	}, "%s of %s failed: %s", what, s.kind.Name, Reason(code, reason))
+}
+
+// Reason is a code and a reason of the vendor's as one text.
+func Reason(code, reason string) string {
+	if told := strings.Trim(code+": "+reason, ": "); told != "" {
+		return told
+	}
+	return "no reason given"
+}
