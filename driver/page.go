@@ -18,6 +18,7 @@ type Query struct {
 	Offset      int
 	AllProjects bool // only an admin's counts
 	WithCount   bool // Page.Count is wanted
+	Brief       bool // only ids and names of the items are: the rest need not be true
 }
 
 // Filter keeps items whose column equals Value, or contains it if Like.

@@ -96,6 +96,7 @@ func (t *Translator) ListBackups(ctx context.Context, r Request) (Response, erro
 	if err != nil {
 		return Response{}, err
 	}
+	p.Brief = true
 	found, err := t.driver.ListBackups(ctx, r.Caller, p.Query)
 	if err != nil {
 		return Response{}, err
