@@ -1,9 +1,6 @@
 package config
 
-import (
-	"net/url"
-	"slices"
-)
+import "net/url"
 
 // problem notes what is wrong with a key.
 type problem func(key, format string, args ...any)
@@ -17,8 +14,10 @@ func (c *Config) validateBackends(bad problem) {
 			embedded++
 		case DriverCinder:
 			b.Cinder.validate(key+".cinder", bad)
+		case DriverVBS:
+			b.VBS.validate(key+".vbs", bad)
 		default:
-			bad(key+".driver", "%q is none of %s, %s", b.Driver, DriverEmbedded, DriverCinder)
+			checkOneOf(key+".driver", b.Driver, bad, DriverEmbedded, DriverCinder, DriverVBS)
 		}
 	}
 	if embedded > 1 {
@@ -30,21 +29,6 @@ func (c *Config) validateBackends(bad problem) {
 	for project, name := range c.Projects {
 		if _, ok := c.Backends[name]; !ok {
 			bad("projects."+project, "%q is none of the backends", name)
-		}
-	}
-}
-
-func (c *Cinder) validate(key string, bad problem) {
-	checkURL(key+".url", c.URL, bad)
-	if !slices.Contains([]string{"", "any", "volume"}, c.Restore) {
-		bad(key+".restore", "%q is none of any, volume", c.Restore)
-	}
-	for name, negative := range map[string]bool{
-		"connect_timeout": c.ConnectTimeout < 0, "answer_timeout": c.AnswerTimeout < 0, "retry_budget": c.RetryBudget < 0,
-		"break_after": c.BreakAfter < 0, "break_for": c.BreakFor < 0,
-	} {
-		if negative {
-			bad(key+"."+name, "must not be negative")
 		}
 	}
 }

@@ -36,36 +36,15 @@ type Config struct {
 const (
 	DriverEmbedded = "embedded"
 	DriverCinder   = "cinder"
+	DriverVBS      = "vbs"
 )
 
 // Backend is one place where backups live.
 type Backend struct {
-	// Driver is embedded or cinder.
+	// Driver is embedded, cinder or vbs.
 	Driver string `mapstructure:"driver"`
 	Cinder Cinder `mapstructure:"cinder"`
-}
-
-// Cinder is a backend with the driver cinder.
-type Cinder struct {
-	// URL is the Block Storage endpoint without version and project.
-	URL string `mapstructure:"url"`
-	// CAFile has PEM certificates to trust besides the system's; Insecure trusts any.
-	CAFile   string `mapstructure:"ca_file"`
-	Insecure bool   `mapstructure:"insecure"`
-	// ConnectTimeout and AnswerTimeout bound a connection and the wait for an answer.
-	ConnectTimeout time.Duration `mapstructure:"connect_timeout"`
-	AnswerTimeout  time.Duration `mapstructure:"answer_timeout"`
-	// Retries is how often a read is sent again, RetryBudget how many retries a second
-	// all reads may cause.
-	Retries     int     `mapstructure:"retries"`
-	RetryBudget float64 `mapstructure:"retry_budget"`
-	// BreakAfter failures in a row the cloud is left alone for BreakFor.
-	BreakAfter int           `mapstructure:"break_after"`
-	BreakFor   time.Duration `mapstructure:"break_for"`
-	// Restore says what the cloud's restore takes: any, or volume for volume_id only.
-	Restore string `mapstructure:"restore"`
-	// RestoreVolumeType is the type of volumes made for such a restore.
-	RestoreVolumeType string `mapstructure:"restore_volume_type"`
+	VBS    VBS    `mapstructure:"vbs"`
 }
 
 // Keystone is the identity service that validates tokens.

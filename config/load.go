@@ -54,6 +54,12 @@ func (c *Config) complete() {
 	if len(c.Backends) == 0 {
 		c.Backends = map[string]Backend{DriverEmbedded: {Driver: DriverEmbedded}}
 	}
+	for name, b := range c.Backends {
+		if b.Driver == DriverVBS {
+			b.VBS.complete(&c.Keystone)
+		}
+		c.Backends[name] = b
+	}
 	if c.DefaultBackend == "" && len(c.Backends) == 1 {
 		for name := range c.Backends {
 			c.DefaultBackend = name

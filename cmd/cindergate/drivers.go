@@ -15,6 +15,8 @@ import (
 	"cindergate/driver/cinder"
 	"cindergate/driver/embedded"
 	"cindergate/driver/openstack"
+	"cindergate/driver/otc"
+	"cindergate/driver/vbs"
 	"cindergate/gateway"
 )
 
@@ -25,6 +27,7 @@ type opener func(ctx context.Context, name string, c *config.Config, log *zap.Lo
 var drivers = map[string]opener{
 	config.DriverEmbedded: openEmbedded,
 	config.DriverCinder:   openCinder,
+	config.DriverVBS:      openVBS,
 }
 
 // openBackends opens every backend of the configuration; if one cannot be opened,
@@ -71,9 +74,24 @@ func openCinder(_ context.Context, name string, c *config.Config, _ *zap.Logger,
 	o := c.Backends[name].Cinder
 	return cinder.New(cinder.Options{
 		URL: o.URL, RestoreNeedsVolume: o.Restore == "volume", RestoreVolumeType: o.RestoreVolumeType,
-		Options: openstack.Options{
-			Name: name, CAFile: o.CAFile, Insecure: o.Insecure, ConnectTimeout: o.ConnectTimeout, AnswerTimeout: o.AnswerTimeout,
-			Retries: o.Retries, RetryBudget: o.RetryBudget, BreakAfter: uint32(o.BreakAfter), BreakFor: o.BreakFor,
-		},
+		Options: connection(name, &o.Connection),
 	})
+}
+
+func openVBS(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ *gateway.Metrics) (driver.Driver, error) {
+	o := c.Backends[name].VBS
+	return vbs.New(vbs.Options{
+		Options: otc.Options{
+			Options: connection(name, &o.Connection), Dialect: otc.Dialect(o.Dialect),
+			IdentityURL: o.IdentityURL, Region: o.Region, IDTimeout: o.IDTimeout,
+		},
+		URL: o.URL, EVSURL: o.EVSURL, Native: o.Native, FullBackup: vbs.FullBackup(o.FullBackup), RestoreVolumeType: o.RestoreVolumeType,
+	})
+}
+
+func connection(name string, c *config.Connection) openstack.Options {
+	return openstack.Options{
+		Name: name, CAFile: c.CAFile, Insecure: c.Insecure, ConnectTimeout: c.ConnectTimeout, AnswerTimeout: c.AnswerTimeout,
+		Retries: c.Retries, RetryBudget: c.RetryBudget, BreakAfter: uint32(c.BreakAfter), BreakFor: c.BreakFor,
+	}
 }
