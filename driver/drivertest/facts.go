@@ -1,7 +1,7 @@
 package drivertest
 
-// Facts are what a backend honestly does otherwise than Cinder, and no missing
-// interface tells. The suite then asks for that instead. The zero value is Cinder.
+// Facts are what a backend honestly does otherwise than the contract has it, and no
+// missing interface tells. The suite then asks for that instead.
 type Facts struct {
 	// OwnProjectOnly: an admin sees what a member of its project sees, and lists of all
 	// projects are NotSupported.
@@ -18,4 +18,11 @@ type Facts struct {
 	NewVolumeApart bool
 	// NameOnly: an update of anything but the name is NotSupported.
 	NameOnly bool
+	// AdminOrphans: an admin of another project may delete a backup although others
+	// build on it: a real Cinder looks for those in the caller's project only
+	// (cinder/backup/api.py delete).
+	AdminOrphans bool
+	// TrustsRecords: an imported backup is available whether its data is there or not,
+	// as in a real Cinder.
+	TrustsRecords bool
 }

@@ -54,7 +54,8 @@ func listFilters(s *suite) {
 	both := filter("volume_id", c.VolumeID)
 	both.Filters = append(both.Filters, driver.Filter{Column: "display_name", Value: "c"})
 	s.wantList(both, c.ID)
-	like := driver.Query{Limit: -1, Filters: []driver.Filter{{Column: "display_name", Value: "C", Like: true}}}
+	like := filter("volume_id", c.VolumeID)
+	like.Filters = append(like.Filters, driver.Filter{Column: "display_name", Value: "C", Like: true})
 	if !s.OwnProjectOnly {
 		// Cinder leaves likeness to admins unless it is configured otherwise.
 		s.Caller, like.AllProjects = s.AdminCaller, true
