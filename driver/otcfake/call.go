@@ -86,9 +86,11 @@ func (a answer) write(w http.ResponseWriter) {
 	_, _ = w.Write(text) // the client may be gone
 }
 
-// refuse is one of the cloud's errors in the body that its service has.
-func refuse(name string) answer {
-	c := code(name)
+// refuse is one of the cloud's errors.
+func refuse(name string) answer { return code(name).answer() }
+
+// answer has the body that the code's service gives errors.
+func (c Code) answer() answer {
 	switch c.Service {
 	case "cbr":
 		return answer{status: c.Status, body: object{"error_code": c.Code, "error_msg": c.Text}}

@@ -119,7 +119,9 @@ func Malformed(service string) Fault {
 
 // Refusal is one of the cloud's errors in its body, such as APIGW.0308 (429, the
 // client is to slow down) or BackupService.9998 (500, a token is not valid).
-func Refusal(service, code string) Fault {
-	a := refuse(code)
-	return Fault{Service: service, Status: a.status, Body: string(a.text())}
+func Refusal(service, name string) Fault { return code(name).Fault(service) }
+
+// Fault is the error as an answer of a service.
+func (c Code) Fault(service string) Fault {
+	return Fault{Service: service, Status: c.Status, Body: string(c.answer().text())}
 }
