@@ -1,0 +1,150 @@
+package cbr
+
+import (
+	"context"
+	"net/http"
+
+	"cindergate/driver"
+	"cindergate/driver/otc"
+)
+
+// Options configure a Driver.
+type Options struct {
+	otc.Options
+	// URL and EVSURL are the endpoints, "" leaves them to the catalogue. EVSURL may be
+	// otc.None.
+	URL, EVSURL string
+	// Vault is the id or name of the vault for volumes that are in none; "": such
+	// volumes cannot be backed up, unless a client names a vault.
+	Vault string
+	// Bind puts such volumes into the vault.
+	Bind bool
+	// CreateVault makes a vault of the name Vault and of VaultSize GB for a project that
+	// has none of that name. Volumes are put into it as Bind says.
+	CreateVault bool
+	VaultSize   int
+	FullBackup  otc.FullBackup
+	// RestoreVolumeType is the type of a volume made from a backup whose volume is gone.
+	RestoreVolumeType string
+}
+
+// Driver speaks to one CBR.
+type Driver struct {
+	*otc.Volumes
+	o     Options
+	cloud *otc.Cloud
+	cbr   *otc.Service
+}
+
+var (
+	_ driver.Driver        = (*Driver)(nil)
+	_ driver.BackupUpdater = (*Driver)(nil)
+	_ driver.Checker       = (*Driver)(nil)
+	_ driver.Prober        = (*Driver)(nil)
+)
+
+// New makes a Driver. It does not yet ask the cloud for anything.
+func New(o Options) (*Driver, error) {
+	cloud, err := otc.NewCloud(o.Options)
+	if err != nil {
+		return nil, err
+	}
+	d := &Driver{o: o, cloud: cloud, cbr: cloud.Service(&otc.CBR, o.URL)}
+	d.Volumes = &otc.Volumes{EVS: cloud.Service(&otc.EVS, o.EVSURL), DefaultType: o.RestoreVolumeType, Backup: d.show}
+	return d, nil
+}
+
+// Check implements driver.Checker.
+func (d *Driver) Check(ctx context.Context) error { return d.cbr.Check(ctx) }
+
+// GetBackup implements driver.Driver.
+func (d *Driver) GetBackup(ctx context.Context, who driver.Caller, backupID string) (driver.Backup, error) {
+	b, err := d.show(ctx, who, backupID)
+	if err != nil {
+		return driver.Backup{}, err
+	}
+	one := []driver.Backup{b}
+	if err := d.addReasons(ctx, who, one); err != nil {
+		return driver.Backup{}, err
+	}
+	return one[0], nil
+}
+
+// show is a backup without what the operation logs tell. A server's backup, or a part
+// of one, is none.
+func (d *Driver) show(ctx context.Context, who driver.Caller, backupID string) (driver.Backup, error) {
+	if !otc.IsID(backupID) {
+		return driver.Backup{}, driver.BackupNotFound(backupID)
+	}
+	var answer struct {
+		Backup backup `json:"backup"`
+	}
+	err := d.cbr.Call(ctx, who, http.MethodGet, "v3", "/backups/"+backupID, nil, nil, &answer)
+	switch {
+	case err != nil:
+		return driver.Backup{}, gone(err, backupID)
+	case !answer.Backup.ofVolume():
+		return driver.Backup{}, driver.BackupNotFound(backupID)
+	}
+	return answer.Backup.domain(), nil
+}
+
+// DeleteBackup implements driver.Driver. The backup is looked at first: the service
+// would delete a server's as well.
+func (d *Driver) DeleteBackup(ctx context.Context, who driver.Caller, backupID string) error {
+	b, err := d.show(ctx, who, backupID)
+	switch {
+	case err != nil:
+		return err
+	case b.Status != driver.BackupAvailable && b.Status != driver.BackupError:
+		return driver.InvalidBackup("Backup status must be available or error")
+	}
+	return gone(d.cbr.Call(ctx, who, http.MethodDelete, "v3", "/backups/"+backupID, nil, nil, nil), backupID)
+}
+
+// UpdateBackup implements driver.BackupUpdater.
+func (d *Driver) UpdateBackup(ctx context.Context, who driver.Caller, backupID string, patch driver.BackupPatch) (driver.Backup, error) {
+	switch {
+	case d.o.Dialect != otc.Huawei:
+		return driver.Backup{}, d.cannot("changing backups: the service has no such function")
+	case patch.Description.Set, patch.Metadata.Set:
+		return driver.Backup{}, d.cannot("changing the description or metadata of backups: the service changes names only")
+	case !patch.Name.Set:
+		return d.GetBackup(ctx, who, backupID)
+	}
+	name := ""
+	if patch.Name.Value != nil {
+		name = *patch.Name.Value
+	}
+	if err := d.checkName(name); err != nil {
+		return driver.Backup{}, err
+	}
+	if _, err := d.show(ctx, who, backupID); err != nil {
+		return driver.Backup{}, err
+	}
+	if err := d.cbr.Call(ctx, who, http.MethodPut, "v3", "/backups/"+backupID, nil,
+		map[string]any{"backup": map[string]string{"name": name}}, nil); err != nil {
+		return driver.Backup{}, gone(err, backupID)
+	}
+	return d.GetBackup(ctx, who, backupID)
+}
+
+func (d *Driver) checkName(name string) error {
+	if d.o.Dialect == otc.Huawei {
+		return otc.CheckNameOrChinese(name)
+	}
+	return otc.CheckName(name, false)
+}
+
+func (d *Driver) cannot(what string) error {
+	return driver.Errorf(driver.NotSupported, "Backend %s does not support %s.", d.o.Name, what)
+}
+
+// gone says in Cinder's words that a backup is not there: the vendor's are about URLs
+// at times.
+func gone(err error, backupID string) error {
+	if driver.KindOf(err) == driver.NotFound {
+		return driver.Wrap(driver.NotFound, err, "Backup %s could not be found.", backupID)
+	}
+	return err
+}

@@ -1,0 +1,172 @@
+package cbr
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cindergate/driver"
+	"cindergate/driver/otc"
+)
+
+// page is one page of backups (GET /v3/{project_id}/backups). It has no link to a next.
+type page struct {
+	Backups []backup `json:"backups"`
+}
+
+func (d *Driver) page(ctx context.Context, who driver.Caller, q url.Values) (page, error) {
+	var p page
+	err := d.cbr.Call(ctx, who, http.MethodGet, "v3", "/backups", q, nil, &p)
+	return p, err
+}
+
+// ListBackups implements driver.Driver. The service filters by what shortens lists, and
+// sorts if it knows all the keys: then only as many of its pages are read as the
+// caller's page needs. Names it compares otherwise than Cinder does, and lists may have
+// parts of servers' backups: every backup is looked at here again.
+func (d *Driver) ListBackups(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
+	if q.AllProjects && who.IsAdmin() {
+		return driver.Page[driver.Backup]{}, d.cannot("lists of all projects: the service shows a token's own project")
+	}
+	filter, possible := filters(q.Filters)
+	if !possible {
+		return driver.Paginate(nil, driver.BackupColumns, q, driver.BackupNotFound)
+	}
+	l := listing{d: d, who: who, query: filter, reasons: wantsReasons(q), filtered: len(q.Filters) > 0}
+	order, sorts := sortKeys(q.Sort)
+	if !sorts || q.Limit < 0 || q.WithCount {
+		all, err := l.collect(ctx, -1, func(driver.Backup) bool { return true })
+		if err != nil {
+			return driver.Page[driver.Backup]{}, err
+		}
+		return driver.Paginate(all, driver.BackupColumns, q, driver.BackupNotFound)
+	}
+	l.query.Set("sort", order)
+	if q.Marker != "" {
+		// What the service makes of a marker that is not there is not documented.
+		if _, err := d.show(ctx, who, q.Marker); err != nil {
+			return driver.Page[driver.Backup]{}, err
+		}
+		l.query.Set("marker", q.Marker)
+	}
+	items, err := l.collect(ctx, q.Offset+q.Limit, func(b driver.Backup) bool {
+		one, err := driver.Paginate([]driver.Backup{b}, driver.BackupColumns, driver.Query{Filters: q.Filters, Limit: -1}, driver.BackupNotFound)
+		return err == nil && len(one.Items) == 1
+	})
+	if err != nil {
+		return driver.Page[driver.Backup]{}, err
+	}
+	return driver.Page[driver.Backup]{Items: items[min(q.Offset, len(items)):]}, nil
+}
+
+// listing reads pages of the service.
+type listing struct {
+	d     *Driver
+	who   driver.Caller
+	query url.Values
+	// reasons are of interest; filtered is if not all that is read may be kept.
+	reasons, filtered bool
+}
+
+// collect reads backups that keep likes, up to a number; negative: all. Pages follow
+// one another by marker: what is made or deleted meanwhile shifts none of them.
+func (l *listing) collect(ctx context.Context, most int, keep func(driver.Backup) bool) ([]driver.Backup, error) {
+	size := otc.MaxPage
+	if most >= 0 && !l.filtered {
+		size = min(most, size)
+	}
+	all := []driver.Backup{}
+	for most < 0 || len(all) < most {
+		l.query.Set("limit", strconv.Itoa(size))
+		p, err := l.d.page(ctx, l.who, l.query)
+		if err != nil {
+			return nil, err
+		}
+		var found []driver.Backup
+		for i := range p.Backups {
+			if b := &p.Backups[i]; b.ofVolume() {
+				found = append(found, b.domain())
+			}
+		}
+		if l.reasons {
+			if err := l.d.addReasons(ctx, l.who, found); err != nil {
+				return nil, err
+			}
+		}
+		for _, b := range found {
+			if keep(b) && (most < 0 || len(all) < most) {
+				all = append(all, b)
+			}
+		}
+		if len(p.Backups) < size {
+			break
+		}
+		l.query.Set("marker", p.Backups[len(p.Backups)-1].ID)
+	}
+	return all, nil
+}
+
+// filters are the service's parameters for a list; possible is false if nothing can
+// match. own_type leaves out what others share.
+func filters(all []driver.Filter) (q url.Values, possible bool) {
+	q = url.Values{"resource_type": {ofVolumes}, "own_type": {"private"}}
+	for _, f := range all {
+		if driver.BackupColumns[f.Column] == nil {
+			return nil, false
+		}
+		if f.Like {
+			continue
+		}
+		switch f.Column {
+		case "volume_id":
+			q.Set("resource_id", strings.ToLower(f.Value))
+		case "container":
+			q.Set("vault_id", strings.ToLower(f.Value))
+		case "availability_zone":
+			q.Set("resource_az", f.Value)
+		case "status":
+			theirs := upstream[driver.BackupStatus(strings.ToLower(f.Value))]
+			if theirs == nil || q.Has("status") && !slices.Equal(q["status"], theirs) {
+				return nil, false
+			}
+			q["status"] = theirs
+		}
+	}
+	return q, true
+}
+
+// keys are the sort keys that the service has for our columns.
+var keys = map[string]string{
+	"created_at": "created_at", "updated_at": "updated_at", "display_name": "name", "data_timestamp": "protected_at", "id": "id",
+}
+
+// sortKeys writes an order for the service; sorts is false if it knows a key not.
+func sortKeys(order []driver.SortKey) (sort string, sorts bool) {
+	if len(order) == 0 {
+		order = []driver.SortKey{{Column: "created_at", Desc: true}, {Column: "id", Desc: true}}
+	}
+	var parts []string
+	for _, k := range order {
+		key, known := keys[k.Column]
+		if !known {
+			return "", false
+		}
+		dir := ":asc"
+		if k.Desc {
+			dir = ":desc"
+		}
+		parts = append(parts, key+dir)
+	}
+	return strings.Join(parts, ","), true
+}
+
+// wantsReasons tells whether what only the operation logs tell counts for a list: not
+// for one of ids and names, unless it is by status or reason.
+func wantsReasons(q driver.Query) bool {
+	tell := func(column string) bool { return column == "status" || column == "fail_reason" }
+	return !q.Brief || slices.ContainsFunc(q.Filters, func(f driver.Filter) bool { return tell(f.Column) }) ||
+		slices.ContainsFunc(q.Sort, func(k driver.SortKey) bool { return tell(k.Column) })
+}

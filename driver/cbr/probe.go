@@ -1,0 +1,50 @@
+package cbr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"cindergate/driver"
+	"cindergate/driver/otc"
+)
+
+// Probe implements driver.Prober: where the services are, whether they answer, which
+// vaults there are, and what the configuration leaves out.
+func (d *Driver) Probe(ctx context.Context, who driver.Caller) ([]string, error) {
+	if who.Token == "" {
+		return []string{"nobody to log in as: looked only whether CBR answers"}, d.Check(ctx)
+	}
+	var findings []string
+	for _, s := range []*otc.Service{d.cbr, d.EVS} {
+		if !s.Exists() {
+			findings = append(findings, "without "+s.Name()+": no volumes, no restore without volume_id, and force is not asked for")
+			continue
+		}
+		at, err := s.Endpoint(ctx, who)
+		if err != nil {
+			return findings, err
+		}
+		findings = append(findings, s.Name()+" is at "+at.String())
+	}
+	if d.EVS.Exists() && d.DefaultType == "" {
+		findings = append(findings, "restore_volume_type is not set: no restore without volume_id of a backup whose volume is gone")
+	}
+	vaults, err := d.vaults(ctx, who, url.Values{})
+	if err != nil {
+		return findings, fmt.Errorf("list vaults: %w", err)
+	}
+	for _, v := range vaults {
+		findings = append(findings, fmt.Sprintf("vault %s (%s) is %s, with %d volumes and %d of %d GB in use",
+			v.ID, v.Name, v.Billing.Status, len(v.Resources), int(v.Billing.Used)>>10, v.Billing.Size))
+	}
+	if d.o.Vault == "" {
+		return append(findings, "vault is not set: only volumes that are in a vault can be backed up"), nil
+	}
+	_, found, err := d.named(ctx, who, d.o.Vault)
+	if err == nil && !found && !d.o.CreateVault {
+		err = errors.New("vault " + d.o.Vault + " does not exist in the project of who asks")
+	}
+	return findings, err
+}

@@ -1,0 +1,46 @@
+package cbr
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"cindergate/driver"
+	"cindergate/driver/otc"
+)
+
+// Quotas are a project's limits and use: of backups what its vaults can take and have,
+// of volumes what EVS tells. The number of backups has no limit.
+func (d *Driver) Quotas(ctx context.Context, who driver.Caller, projectID string) ([]driver.Quota, error) {
+	if projectID != who.ProjectID {
+		return nil, d.cannot("quotas of other projects than the token's")
+	}
+	var quotas []driver.Quota
+	if d.EVS.Exists() {
+		all, err := d.Volumes.Quotas(ctx, who, projectID)
+		if err != nil {
+			return nil, err
+		}
+		for _, q := range all {
+			if q.Resource != driver.QuotaBackups && q.Resource != driver.QuotaBackupGigabytes { // are VBS's
+				quotas = append(quotas, q)
+			}
+		}
+	}
+	vaults, err := d.vaults(ctx, who, url.Values{})
+	if err != nil {
+		return nil, err
+	}
+	gigabytes := driver.Quota{Resource: driver.QuotaBackupGigabytes}
+	for _, v := range vaults {
+		gigabytes.Limit += int(v.Billing.Size)
+		gigabytes.InUse += (int(v.Billing.Used) + 1<<10 - 1) >> 10
+	}
+	var answer struct {
+		Count otc.Int `json:"count"`
+	}
+	if err := d.cbr.Call(ctx, who, http.MethodGet, "v3", "/backups", url.Values{"resource_type": {ofVolumes}, "limit": {"1"}}, nil, &answer); err != nil {
+		return nil, err
+	}
+	return append(quotas, driver.Quota{Resource: driver.QuotaBackups, Limit: -1, InUse: int(answer.Count)}, gigabytes), nil
+}

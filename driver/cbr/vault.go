@@ -1,0 +1,149 @@
+package cbr
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"cindergate/driver"
+	"cindergate/driver/otc"
+)
+
+// What the service says of a volume and its vault.
+const (
+	boundAlready  = "BackupService.6103"
+	boundAlready2 = "BackupService.7006"
+	notBound      = "BackupService.6135"
+	noVault       = "BackupService.6105"
+)
+
+func hasCode(err error, codes ...string) bool {
+	return slices.ContainsFunc(codes, func(code string) bool { return strings.EqualFold(otc.CodeOf(err), code) })
+}
+
+// vaultFor is the id of the vault that a volume is backed up into: the one that it is
+// in, else the wanted one, by id or name, or else the configured one, which it is put
+// into if that is allowed.
+func (d *Driver) vaultFor(ctx context.Context, who driver.Caller, volumeID, wanted string) (string, error) {
+	in, found, err := d.vaultOf(ctx, who, volumeID)
+	if err != nil || found {
+		if err == nil && wanted != "" && wanted != in.ID && wanted != in.Name {
+			return "", d.cannot("another container than vault " + in.ID + ", which the volume is in: it can be in no other")
+		}
+		return in.ID, err
+	}
+	return d.bind(ctx, who, volumeID, wanted)
+}
+
+// vaultOf is the vault that has a volume.
+func (d *Driver) vaultOf(ctx context.Context, who driver.Caller, volumeID string) (vault, bool, error) {
+	vaults, err := d.vaults(ctx, who, url.Values{"resource_ids": {volumeID}})
+	if err != nil {
+		return vault{}, false, err
+	}
+	for _, v := range vaults {
+		if slices.ContainsFunc(v.Resources, func(r resource) bool { return r.ID == volumeID }) {
+			return v, true, nil
+		}
+	}
+	return vault{}, false, nil
+}
+
+// vaults lists vaults for backups of volumes. There are few: one page has them all.
+func (d *Driver) vaults(ctx context.Context, who driver.Caller, q url.Values) ([]vault, error) {
+	q.Set("object_type", "disk")
+	q.Set("protect_type", "backup")
+	var answer struct {
+		Vaults []vault `json:"vaults"`
+	}
+	err := d.cbr.Call(ctx, who, http.MethodGet, "v3", "/vaults", q, nil, &answer)
+	return answer.Vaults, err
+}
+
+// bind puts a volume that is in no vault into one, and returns its id.
+func (d *Driver) bind(ctx context.Context, who driver.Caller, volumeID, wanted string) (string, error) {
+	name := wanted
+	if name == "" {
+		name = d.o.Vault
+	}
+	switch {
+	case name == "":
+		return "", driver.Errorf(driver.Unavailable, "Volume %s is in no vault, and backend %s is configured without one.", volumeID, d.o.Name)
+	case !d.o.Bind:
+		return "", driver.InvalidVolume("volume %s is in no vault, and backend %s is configured to put none into one.", volumeID, d.o.Name)
+	}
+	v, found, err := d.named(ctx, who, name)
+	switch {
+	case err != nil:
+		return "", err
+	case !found && wanted != "":
+		return "", driver.Errorf(driver.InvalidInput, "Invalid container: there is no vault %s.", wanted)
+	case !found && d.o.CreateVault:
+		return d.makeVault(ctx, who, volumeID)
+	case !found:
+		return "", driver.Errorf(driver.Unavailable, "The vault %s that backend %s is configured with does not exist in this project.", name, d.o.Name)
+	}
+	err = d.cbr.Call(ctx, who, http.MethodPost, "v3", "/vaults/"+url.PathEscape(v.ID)+"/addresources", nil,
+		map[string]any{"resources": []resource{{volumeID, ofVolumes}}}, nil)
+	return d.orBoundMeanwhile(ctx, who, volumeID, v.ID, err)
+}
+
+// orBoundMeanwhile looks again where somebody else was faster to bind a volume.
+func (d *Driver) orBoundMeanwhile(ctx context.Context, who driver.Caller, volumeID, vaultID string, err error) (string, error) {
+	if !hasCode(err, boundAlready, boundAlready2) {
+		return vaultID, d.missingVault(err)
+	}
+	v, found, lookErr := d.vaultOf(ctx, who, volumeID)
+	if lookErr != nil {
+		return "", lookErr
+	}
+	if !found {
+		return "", err
+	}
+	return v.ID, nil
+}
+
+// named is a vault by id or name.
+func (d *Driver) named(ctx context.Context, who driver.Caller, name string) (vault, bool, error) {
+	key := "name"
+	if otc.IsID(name) {
+		key = "id"
+	}
+	vaults, err := d.vaults(ctx, who, url.Values{key: {name}})
+	if err != nil {
+		return vault{}, false, err
+	}
+	at := slices.IndexFunc(vaults, func(v vault) bool { return v.ID == name || v.Name == name })
+	if at < 0 {
+		return vault{}, false, nil
+	}
+	return vaults[at], true, nil
+}
+
+// makeVault makes the configured vault with a volume in it.
+func (d *Driver) makeVault(ctx context.Context, who driver.Caller, volumeID string) (string, error) {
+	var answer struct {
+		Vault vault `json:"vault"`
+	}
+	err := d.cbr.Call(ctx, who, http.MethodPost, "v3", "/vaults", nil, map[string]any{"vault": map[string]any{
+		"name": d.o.Vault, "resources": []resource{{volumeID, ofVolumes}},
+		"billing": map[string]any{
+			"consistent_level": "crash_consistent", "object_type": "disk", "protect_type": "backup", "size": d.o.VaultSize,
+			"charging_mode": "post_paid", "cloud_type": "public",
+		},
+	}}, &answer)
+	return d.orBoundMeanwhile(ctx, who, volumeID, answer.Vault.ID, err)
+}
+
+// missingVault is about a vault that the client did not choose: an operator has to see
+// to it.
+func (d *Driver) missingVault(err error) error {
+	if !hasCode(err, noVault) {
+		return err
+	}
+	return driver.Wrap(driver.Unavailable, errors.Join(errors.New("the vault is gone"), err),
+		"The vault that backend %s backs this volume up into does not exist.", d.o.Name)
+}
