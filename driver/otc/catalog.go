@@ -13,10 +13,11 @@ import (
 )
 
 // catalogType is a type of the catalogue that leads to a service. With from and to,
-// the entry is another service's, and the word from in its URL becomes to.
+// the entry is another service's, and from in its URL becomes to.
 type catalogType struct {
-	name     string
-	from, to string
+	name string
+	from *regexp.Regexp
+	to   template
 }
 
 // catalogLifetime is how long a catalogue is remembered.
@@ -52,12 +53,11 @@ func (k *Kind) in(known map[string]template) (template, bool) {
 		switch {
 		case !ok:
 			continue
-		case t.from == "":
+		case t.from == nil:
 			return at, true
 		}
-		word := regexp.MustCompile(`\b` + t.from + `\b`)
-		if found := word.FindStringIndex(string(at)); found != nil {
-			return at[:found[0]] + template(t.to) + at[found[1]:], true
+		if found := t.from.FindStringIndex(string(at)); found != nil {
+			return at[:found[0]] + t.to + at[found[1]:], true
 		}
 	}
 	return "", false

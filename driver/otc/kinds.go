@@ -1,6 +1,10 @@
 package otc
 
-import "cindergate/driver"
+import (
+	"regexp"
+
+	"cindergate/driver"
+)
 
 // The services, by the vendors' tables of error codes. Where these name no status, the
 // kind is that of what Cinder raises in the same case: quotas are OverLimit, a
@@ -38,7 +42,7 @@ var VBS = Kind{
 	types: []catalogType{
 		{name: "vbsv2"}, {name: "vbs"},
 		// Catalogues without it have its neighbour on a host of the same pattern.
-		{name: "volumev2", from: "evs", to: "vbs"},
+		{name: "volumev2", from: regexp.MustCompile(`\bevs\b`), to: "vbs"},
 	},
 	codes: vbsMeaning.of("VolumeBackup").and(gatewayCodes, meaning{
 		driver.Unauthorized: "0002 0003",
