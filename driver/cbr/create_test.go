@@ -288,7 +288,7 @@ func TestVaultsThatChangeMeanwhile(t *testing.T) {
 	gone.Method, gone.Path = "POST", "/checkpoints$"
 	l.Inject(gone)
 	_, err = l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
-	wantError(t, err, driver.Unavailable, "does not exist")
+	wantError(t, err, driver.Unavailable, "A vault that backend east needs for this does not exist.")
 }
 
 // A checkpoint that was taken may have passed over the volume.
@@ -333,6 +333,24 @@ func TestACheckpointThatFails(t *testing.T) {
 	})
 	_, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
 	wantError(t, err, driver.Unavailable, "failed: BackupService.6209: no room")
+}
+
+func TestACheckpointThatFailsWithoutAReason(t *testing.T) {
+	for reason, fault := range map[string]otcfake.Fault{
+		"no reason given":       {Status: 200, Body: `{"operation_logs":[]}`},
+		"could not be read":     {Status: 403, Body: `{"error_code":"APIGW.0302","error_msg":"No."}`},
+		"BackupService.1: late": {Status: 200, Body: `{"operation_logs":[{"checkpoint_id":"p","status":"timeout","error_info":{"code":"BackupService.1","message":"late"}}]}`},
+	} {
+		l := open(t, cbr.Options{}, otcfake.Options{})
+		volume := l.bound(otcfake.Volume{})
+		fault.Service, fault.Path = "cbr", "operation-logs"
+		l.Inject(fault)
+		l.Inject(otcfake.Fault{Method: "POST", Path: "/checkpoints$", Status: 200, Body: `{"checkpoint":{"id":"p","status":"protecting"}}`})
+		l.Inject(otcfake.Fault{Method: "GET", Path: "/checkpoints/p$", Status: 200, Body: `{"checkpoint":{"id":"p","status":"error"}}`})
+		_, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+		wantError(t, err, driver.Unavailable, reason)
+		wantError(t, err, driver.Unavailable, "Checkpoint p of CBR failed: ")
+	}
 }
 
 func TestABackupThatFailsTellsWhy(t *testing.T) {

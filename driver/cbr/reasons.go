@@ -14,7 +14,8 @@ import (
 
 // addReasons adds what the service tells only in its operation logs: why backups in
 // error failed, and which of those that are available were not restored when they last
-// should be. That is one question a kind, whatever the number of backups.
+// should be. That is one question a kind, whatever the number of backups. Where the
+// caller may not read the logs, backups show without.
 func (d *Driver) addReasons(ctx context.Context, who driver.Caller, backups []driver.Backup) error {
 	for kind, about := range map[string]driver.BackupStatus{"backup": driver.BackupError, "restore": driver.BackupAvailable} {
 		since, any := oldest(backups, about)
@@ -22,6 +23,10 @@ func (d *Driver) addReasons(ctx context.Context, who driver.Caller, backups []dr
 			continue
 		}
 		last, err := d.last(ctx, who, kind, since)
+		switch driver.KindOf(err) {
+		case driver.Forbidden, driver.NotSupported:
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -101,7 +106,7 @@ func (d *Driver) checkpointFailed(ctx context.Context, who driver.Caller, checkp
 	what := "Checkpoint " + checkpointID
 	logs, err := d.operations(ctx, who, url.Values{"operation_type": {"backup"}, "resource_id": {volumeID}})
 	if err != nil {
-		return err
+		return d.cbr.Failed(who, what, "", "the operation log, which tells why, could not be read")
 	}
 	at := slices.IndexFunc(logs, func(o operation) bool { return o.CheckpointID == checkpointID && o.failed() })
 	if at < 0 {

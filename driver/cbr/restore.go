@@ -30,7 +30,7 @@ func (d *Driver) RestoreBackup(ctx context.Context, who driver.Caller, backupID 
 	err = d.cbr.Call(ctx, who, http.MethodPost, "v3", "/backups/"+b.ID+"/restore", nil,
 		map[string]any{"restore": map[string]string{"volume_id": volumeID}}, nil)
 	if err != nil {
-		return driver.Restore{}, err
+		return driver.Restore{}, d.missingVault(err)
 	}
 	return driver.Restore{BackupID: b.ID, VolumeID: volumeID, VolumeName: name}, nil
 }

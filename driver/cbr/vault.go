@@ -145,5 +145,5 @@ func (d *Driver) missingVault(err error) error {
 		return err
 	}
 	return driver.Wrap(driver.Unavailable, errors.Join(errors.New("the vault is gone"), err),
-		"The vault that backend %s backs this volume up into does not exist.", d.o.Name)
+		"A vault that backend %s needs for this does not exist.", d.o.Name)
 }

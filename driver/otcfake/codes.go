@@ -140,7 +140,7 @@ var backupServiceCodes = []codeRow{
 	{"6101 6102 6104 6106 6107 6108 6109 6110 6111 6116 6117 6121 6123 6126 6127 6136", badRequest, badRequest, "A parameter or the state of the vault does not allow this."},
 	{"6103 7006", badRequest, badRequest, "The resource is bound to a vault already."},
 	// The client did not choose the vault: an operator did.
-	{"6105", notFound, 0, "The vault does not exist."},
+	{"6105", notFound, away, "The vault does not exist."},
 	{"6112 6113 6124 6202", badRequest, badRequest, "The vault's status or type allows no backup or restore."},
 	{"6114", badRequest, tooMuch, "The vault's capacity is used up."},
 	{"6125 6203", badRequest, badRequest, "A backup of the resource is running."},
