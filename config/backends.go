@@ -16,8 +16,10 @@ func (c *Config) validateBackends(bad problem) {
 			b.Cinder.validate(key+".cinder", bad)
 		case DriverVBS:
 			b.VBS.validate(key+".vbs", bad)
+		case DriverCBR:
+			b.CBR.validate(key+".cbr", bad)
 		default:
-			checkOneOf(key+".driver", b.Driver, bad, DriverEmbedded, DriverCinder, DriverVBS)
+			checkOneOf(key+".driver", b.Driver, bad, DriverEmbedded, DriverCinder, DriverVBS, DriverCBR)
 		}
 	}
 	if embedded > 1 {

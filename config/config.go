@@ -37,14 +37,16 @@ const (
 	DriverEmbedded = "embedded"
 	DriverCinder   = "cinder"
 	DriverVBS      = "vbs"
+	DriverCBR      = "cbr"
 )
 
 // Backend is one place where backups live.
 type Backend struct {
-	// Driver is embedded, cinder or vbs.
+	// Driver is embedded, cinder, vbs or cbr.
 	Driver string `mapstructure:"driver"`
 	Cinder Cinder `mapstructure:"cinder"`
 	VBS    VBS    `mapstructure:"vbs"`
+	CBR    CBR    `mapstructure:"cbr"`
 }
 
 // Keystone is the identity service that validates tokens.

@@ -55,8 +55,11 @@ func (c *Config) complete() {
 		c.Backends = map[string]Backend{DriverEmbedded: {Driver: DriverEmbedded}}
 	}
 	for name, b := range c.Backends {
-		if b.Driver == DriverVBS {
+		switch b.Driver {
+		case DriverVBS:
 			b.VBS.complete(&c.Keystone)
+		case DriverCBR:
+			b.CBR.complete(&c.Keystone)
 		}
 		c.Backends[name] = b
 	}

@@ -28,6 +28,9 @@ func TestExampleBackends(t *testing.T) {
 	if got := c.Backends["telekom"].VBS; got.OTC != want || got.Native != "v2" {
 		t.Errorf("%+v", got)
 	}
+	if got := c.Backends["huawei"].CBR; got.Dialect != "huawei" || got.Vault != "backups" || got.IdentityURL != "https://iam.example.com/v3" {
+		t.Errorf("%+v", got)
+	}
 	shown := Connection{ConnectTimeout: 5 * time.Second, AnswerTimeout: time.Minute, Retries: 2, RetryBudget: 10, BreakAfter: 10, BreakFor: 5 * time.Second}
 	if got := c.Backends["east"].Cinder; got.Connection != shown || got.URL != "https://volume.east.example.com:8776" || got.Restore != "any" {
 		t.Errorf("%+v", got)

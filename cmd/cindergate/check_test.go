@@ -12,7 +12,7 @@ import (
 )
 
 // config check --online logs in to the cloud and says what is there.
-func TestCheckOnlineOfVBS(t *testing.T) {
+func TestCheckOnlineOfVBSAndCBR(t *testing.T) {
 	cloud := httptest.NewServer(otcfake.New(otcfake.Options{Quotas: map[string]int{"backups": 20}}))
 	defer cloud.Close()
 	var text bytes.Buffer
@@ -20,12 +20,12 @@ func TestCheckOnlineOfVBS(t *testing.T) {
 		"URL": cloud.URL, "ServiceUser": otcfake.ServiceUser, "ServicePassword": otcfake.ServicePassword, "ServiceProject": otcfake.ServiceProject,
 		"Project": otcfake.Project{},
 	}))
-	check := func(settings string) (string, error) {
+	check := func(driver, settings string) (string, error) {
 		path := filepath.Join(t.TempDir(), "cindergate.yaml")
-		must(t, os.WriteFile(path, []byte(text.String()+"data: /d\nbackends: {far: {driver: vbs, vbs: {"+settings+"}}}\n"), 0o600))
+		must(t, os.WriteFile(path, []byte(text.String()+"data: /d\nbackends: {far: {driver: "+driver+", "+driver+": {"+settings+"}}}\n"), 0o600))
 		return command("config", "check", "--online", "--config", path)
 	}
-	out, err := check("region: eu-de")
+	out, err := check("vbs", "region: eu-de")
 	must(t, err)
 	for _, want := range []string{
 		"keystone: logged in as gateway, and validated a token\n", "far: VBS is at " + cloud.URL + "/vbs\n", "far: EVS is at " + cloud.URL + "/evs\n",
@@ -35,10 +35,19 @@ func TestCheckOnlineOfVBS(t *testing.T) {
 			t.Errorf("%s\nlacks %s", out, want)
 		}
 	}
-	if out, err := check("region: eu-nl"); err == nil || !strings.Contains(err.Error(), "far: The catalogue of backend far has no VBS in region eu-nl.") {
+	if out, err := check("vbs", "region: eu-nl"); err == nil || !strings.Contains(err.Error(), "far: The catalogue of backend far has no VBS in region eu-nl.") {
 		t.Errorf("%s%v", out, err)
 	}
-	if out, err := check("url: '" + cloud.URL + "/nothing', evs_url: none"); err == nil || !strings.Contains(err.Error(), "far: list backups by v2: ") {
+	if out, err := check("vbs", "url: '"+cloud.URL+"/nothing', evs_url: none"); err == nil || !strings.Contains(err.Error(), "far: list backups by v2: ") {
 		t.Errorf("%s%v", out, err)
+	}
+	out, err = check("cbr", "region: eu-de, vault: backups")
+	must(t, err)
+	for _, want := range []string{
+		"far: CBR is at " + cloud.URL + "/cbr\n", "far: EVS is at " + cloud.URL + "/evs\n", "far: vault backups is not in the project of who asks",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%s\nlacks %s", out, want)
+		}
 	}
 }

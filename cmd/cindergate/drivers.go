@@ -12,6 +12,7 @@ import (
 
 	"cindergate/config"
 	"cindergate/driver"
+	"cindergate/driver/cbr"
 	"cindergate/driver/cinder"
 	"cindergate/driver/embedded"
 	"cindergate/driver/openstack"
@@ -28,6 +29,7 @@ var drivers = map[string]opener{
 	config.DriverEmbedded: openEmbedded,
 	config.DriverCinder:   openCinder,
 	config.DriverVBS:      openVBS,
+	config.DriverCBR:      openCBR,
 }
 
 // openBackends opens every backend of the configuration; if one cannot be opened,
@@ -81,12 +83,25 @@ func openCinder(_ context.Context, name string, c *config.Config, _ *zap.Logger,
 func openVBS(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ *gateway.Metrics) (driver.Driver, error) {
 	o := c.Backends[name].VBS
 	return vbs.New(vbs.Options{
-		Options: otc.Options{
-			Options: connection(name, &o.Connection), Dialect: otc.Dialect(o.Dialect),
-			IdentityURL: o.IdentityURL, Region: o.Region, IDTimeout: o.IDTimeout,
-		},
-		URL: o.URL, EVSURL: o.EVSURL, Native: o.Native, FullBackup: vbs.FullBackup(o.FullBackup), RestoreVolumeType: o.RestoreVolumeType,
+		Options: cloudOf(name, &o.OTC),
+		URL:     o.URL, EVSURL: o.EVSURL, Native: o.Native, FullBackup: vbs.FullBackup(o.FullBackup), RestoreVolumeType: o.RestoreVolumeType,
 	})
+}
+
+func openCBR(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ *gateway.Metrics) (driver.Driver, error) {
+	o := c.Backends[name].CBR
+	return cbr.New(cbr.Options{
+		Options: cloudOf(name, &o.OTC),
+		URL:     o.URL, EVSURL: o.EVSURL, FullBackup: otc.FullBackup(o.FullBackup), RestoreVolumeType: o.RestoreVolumeType,
+		Vault: o.Vault, Bind: o.Bind, CreateVault: o.CreateVault, VaultSize: o.VaultSize,
+	})
+}
+
+func cloudOf(name string, o *config.OTC) otc.Options {
+	return otc.Options{
+		Options: connection(name, &o.Connection), Dialect: otc.Dialect(o.Dialect),
+		IdentityURL: o.IdentityURL, Region: o.Region, IDTimeout: o.IDTimeout,
+	}
 }
 
 func connection(name string, c *config.Connection) openstack.Options {

@@ -77,8 +77,9 @@ var fakeUsage = template.Must(template.New("").Parse(`# A stand-in for a cloud o
 # export OS_AUTH_URL={{.URL}}/iam/v3 OS_IDENTITY_API_VERSION=3 OS_REGION_NAME=eu-de OS_USERNAME={{.Project.User}} \
 #   OS_PASSWORD={{.Project.Password}} OS_PROJECT_NAME={{.Project.Name}} OS_USER_DOMAIN_ID=default OS_PROJECT_DOMAIN_ID=default
 #
-# A gateway in front of it: this, and
-# backends: {cloud: {driver: cbr, cbr: {dialect: {{.Dialect}}, region: eu-de}}}, or vbs for cbr
+# A gateway in front of it: this and one of
+# backends: {cloud: {driver: cbr, cbr: {dialect: {{.Dialect}}, region: eu-de}}}
+# backends: {cloud: {driver: vbs, vbs: {dialect: {{.Dialect}}, region: eu-de}}}
 auth: keystone
 keystone:
   url: {{.URL}}/iam/v3

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -12,6 +13,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v2/volumes"
+
+	"cindergate/config"
 )
 
 // The real command serves what it says, to a real client, until SIGTERM.
@@ -31,6 +34,7 @@ func TestFakeServesUntilTerminated(t *testing.T) {
 			if !strings.Contains(usage, "dialect "+dialect) {
 				t.Errorf("it says %s", usage)
 			}
+			configures(t, usage)
 			provider, err := openstack.AuthenticatedClient(t.Context(), gophercloud.AuthOptions{
 				IdentityEndpoint: url + "/iam/v3", Username: "demo", Password: "demo-secret", TenantName: "demo", DomainID: "default",
 			})
@@ -49,6 +53,20 @@ func TestFakeServesUntilTerminated(t *testing.T) {
 			must(t, err)
 			must(t, cmd.Wait())
 		})
+	}
+}
+
+// configures checks that what the command says is a gateway's configuration.
+func configures(t *testing.T, usage string) {
+	t.Helper()
+	for _, driver := range []string{config.DriverCBR, config.DriverVBS} {
+		path := filepath.Join(t.TempDir(), "cindergate.yaml")
+		must(t, os.WriteFile(path, []byte(strings.Replace(usage, "# backends: {cloud: {driver: "+driver, "backends: {cloud: {driver: "+driver, 1)), 0o600))
+		c, err := config.Load(path, nil)
+		must(t, err)
+		if c.Backends["cloud"].Driver != driver {
+			t.Errorf("backends: %+v", c.Backends)
+		}
 	}
 }
 

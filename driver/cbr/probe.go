@@ -2,7 +2,6 @@ package cbr
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 
@@ -44,7 +43,7 @@ func (d *Driver) Probe(ctx context.Context, who driver.Caller) ([]string, error)
 	}
 	_, found, err := d.named(ctx, who, d.o.Vault)
 	if err == nil && !found && !d.o.CreateVault {
-		err = errors.New("vault " + d.o.Vault + " does not exist in the project of who asks")
+		findings = append(findings, "vault "+d.o.Vault+" is not in the project of who asks: each project needs one of its own")
 	}
 	return findings, err
 }
