@@ -84,7 +84,7 @@ func openVBS(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ 
 	o := c.Backends[name].VBS
 	return vbs.New(vbs.Options{
 		Options: cloudOf(name, &o.OTC),
-		URL:     o.URL, EVSURL: o.EVSURL, Native: o.Native, FullBackup: vbs.FullBackup(o.FullBackup), RestoreVolumeType: o.RestoreVolumeType,
+		URL:     o.URL, EVSURL: o.EVSURL, Native: o.Native, FullBackup: otc.FullBackup(o.FullBackup), RestoreVolumeType: o.RestoreVolumeType,
 	})
 }
 

@@ -29,7 +29,7 @@ func catalogue(t *testing.T, entries ...entry) []answer {
 }
 
 func public(kind, url string) entry {
-	return entry{kind, []catalogueAddress{{"https://internal.example", "internal", "eu-de"}, {url, "public", "eu-de"}, {"https://elsewhere.example", "public", "eu-nl"}}}
+	return entry{kind, []catalogueAddress{{"https://internal.example", "internal", "eu-de"}, {"https://elsewhere.example", "public", "eu-nl"}, {url, "public", "eu-de"}}}
 }
 
 func TestEndpointsComeFromTheCatalogue(t *testing.T) {
@@ -59,6 +59,14 @@ func TestEndpointsComeFromTheCatalogue(t *testing.T) {
 				t.Errorf("%v, %v", at, err)
 			}
 		})
+	}
+}
+
+func TestWithoutARegionTheFirstEndpointCounts(t *testing.T) {
+	s := serve(t, map[string][]answer{"GET /v3/auth/catalog": catalogue(t, public("cbr", "https://cbr.example"))})
+	at, err := open(t, func(o *Options) { o.IdentityURL = s.URL + "/v3" }).Service(&CBR, "").Endpoint(t.Context(), member)
+	if err != nil || at.String() != "https://elsewhere.example" {
+		t.Errorf("%v, %v", at, err)
 	}
 }
 

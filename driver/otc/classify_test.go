@@ -110,6 +110,18 @@ func TestAnswersThatAreNone(t *testing.T) {
 	wantError(t, err, driver.Unavailable, "Backend east cannot be reached.")
 }
 
+// A restore of CBR is taken with 202 and nothing else.
+func TestAnEmptyAnswer(t *testing.T) {
+	for _, status := range []int{200, 202, 204} {
+		s := serve(t, map[string][]answer{"POST /v3/abc123/x": {{status, ""}}})
+		got := struct{ JobID string }{"as it was"}
+		err := open(t, nil).Service(&CBR, s.URL).Call(t.Context(), member, http.MethodPost, "v3", "/x", nil, nil, &got)
+		if err != nil || got.JobID != "as it was" {
+			t.Errorf("%d: %+v, %v", status, got, err)
+		}
+	}
+}
+
 func TestThrottledWritesAreSentAgain(t *testing.T) {
 	const throttledBody = `{"error_code": "APIGW.0308", "error_msg": "Slow down."}`
 	for _, test := range []struct {

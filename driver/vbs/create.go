@@ -3,6 +3,7 @@ package vbs
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -31,11 +32,11 @@ type extendParam struct {
 // backup's id. A backup that fails after that shows it in its status; one that fails
 // before is an error with the reason.
 func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec driver.BackupSpec) (driver.Backup, error) {
-	body, err := d.translate(spec)
+	body, err := d.request(spec)
 	if err != nil {
 		return driver.Backup{}, err
 	}
-	if err := d.mayBackUp(ctx, who, spec); err != nil {
+	if err := d.CheckSource(ctx, who, spec); err != nil {
 		return driver.Backup{}, err
 	}
 	var answer struct {
@@ -57,8 +58,8 @@ func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec drive
 	}, nil
 }
 
-// translate says the request in VBS's words, or why that cannot be.
-func (d *Driver) translate(spec driver.BackupSpec) (newBackup, error) {
+// request says a create in VBS's words, or why that cannot be.
+func (d *Driver) request(spec driver.BackupSpec) (newBackup, error) {
 	body := newBackup{VolumeID: spec.VolumeID, SnapshotID: spec.SnapshotID, Name: "backup-" + uuid.NewString()[:8]}
 	if spec.Name != nil && *spec.Name != "" {
 		body.Name = *spec.Name
@@ -80,34 +81,12 @@ func (d *Driver) translate(spec driver.BackupSpec) (newBackup, error) {
 	case len(spec.Metadata) > 0:
 		return body, d.cannot("metadata of backups: the service would not show it again")
 	}
-	if d.o.Dialect == otc.OTC {
-		body.ExtendParam = &extendParam{"false"}
-		if d.o.FullBackup == FullAlways || d.o.FullBackup == FullOnRequest && !spec.Incremental {
-			body.ExtendParam.FullBackup = "true"
-		}
+	if incremental := d.o.FullBackup.Asks(spec.Incremental); incremental != nil && d.o.Dialect == otc.OTC {
+		body.ExtendParam = &extendParam{strconv.FormatBool(!*incremental)}
 	}
 	return body, nil
 }
 
 func (d *Driver) cannot(what string) error {
 	return driver.Errorf(driver.NotSupported, "Backend %s does not support %s.", d.o.Name, what)
-}
-
-// mayBackUp refuses what Cinder does and the service does not: a volume in use without
-// force (cinder/backup/api.py create). Where there is no EVS to ask, the service's rule
-// holds.
-func (d *Driver) mayBackUp(ctx context.Context, who driver.Caller, spec driver.BackupSpec) error {
-	if spec.Force || !d.EVS.Exists() {
-		return nil
-	}
-	v, err := d.GetVolume(ctx, who, spec.VolumeID)
-	switch {
-	case err != nil:
-		return err
-	case v.Status != "available" && v.Status != "in-use":
-		return driver.InvalidVolume("Volume to be backed up must be available or in-use, but the current status is \"%s\".", v.Status)
-	case v.Status == "in-use" && spec.SnapshotID == "":
-		return driver.InvalidVolume("Backing up an in-use volume must use the force flag.")
-	}
-	return nil
 }

@@ -36,7 +36,7 @@ func (c *cloud) sent(service, method string) []string {
 
 func TestCreateInTheServicesWords(t *testing.T) {
 	huawei := vbs.Options{Options: otc.Options{Dialect: otc.Huawei}}
-	full := func(when vbs.FullBackup) vbs.Options { return vbs.Options{FullBackup: when} }
+	full := func(when otc.FullBackup) vbs.Options { return vbs.Options{FullBackup: when} }
 	for _, test := range []struct {
 		name    string
 		options vbs.Options
@@ -45,8 +45,8 @@ func TestCreateInTheServicesWords(t *testing.T) {
 	}{
 		{"full, as nothing else was asked", vbs.Options{}, driver.BackupSpec{Name: ptr("n")}, `"name":"n","extend_param":{"FullBackup":"true"}`},
 		{"incremental", vbs.Options{}, driver.BackupSpec{Name: ptr("n"), Incremental: true}, `"name":"n","extend_param":{"FullBackup":"false"}`},
-		{"always full", full(vbs.FullAlways), driver.BackupSpec{Name: ptr("n"), Incremental: true}, `"name":"n","extend_param":{"FullBackup":"true"}`},
-		{"never full", full(vbs.FullNever), driver.BackupSpec{Name: ptr("n")}, `"name":"n","extend_param":{"FullBackup":"false"}`},
+		{"always full", full(otc.FullAlways), driver.BackupSpec{Name: ptr("n"), Incremental: true}, `"name":"n","extend_param":{"FullBackup":"true"}`},
+		{"never full", full(otc.FullNever), driver.BackupSpec{Name: ptr("n")}, `"name":"n"`},
 		{"huawei cannot be asked", huawei, driver.BackupSpec{Name: ptr("n")}, `"name":"n"`},
 		{"huawei, incremental", huawei, driver.BackupSpec{Name: ptr("n"), Incremental: true}, `"name":"n"`},
 		{"description", huawei, driver.BackupSpec{Name: ptr("n"), Description: ptr("Täglich")}, `"name":"n","description":"Täglich"`},

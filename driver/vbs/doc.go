@@ -18,7 +18,7 @@
 //	volume_id, snapshot_id  the same
 //	name                    the same; 1-64 of [0-9A-Za-z_-] and not auto…; none: backup-<8 hex>
 //	description             the same; up to 64 characters without < and >
-//	incremental             extend_param.FullBackup as Options.FullBackup says (otc); huawei decides itself.
+//	incremental             extend_param.FullBackup, as otc.FullBackup says; Huawei's service decides itself.
 //	                        The first backup of a volume is full, whatever was asked
 //	force                   without it a volume in use is refused here: the service would take it. Without
 //	                        EVS nobody tells whether a volume is in use, and the service's rule holds

@@ -8,17 +8,6 @@ import (
 	"cindergate/driver/otc"
 )
 
-// FullBackup says when backups are full ones. It has an effect only in dialect otc:
-// Huawei's service cannot be asked.
-type FullBackup string
-
-// The values of FullBackup.
-const (
-	FullAlways    FullBackup = "always"     // incremental is passed over
-	FullOnRequest FullBackup = "on-request" // unless the client asked for incremental, as in Cinder
-	FullNever     FullBackup = "never"      // the service decides, which is incremental after the first
-)
-
 // Options configure a Driver.
 type Options struct {
 	otc.Options
@@ -28,8 +17,8 @@ type Options struct {
 	// Native is the version of the native API that backups are read and deleted by: v2,
 	// which is also what "" means, or v3.
 	Native string
-	// FullBackup is on-request if "".
-	FullBackup FullBackup
+	// FullBackup has an effect only in dialect otc: Huawei's service cannot be asked.
+	FullBackup otc.FullBackup
 	// RestoreVolumeType is the type of a volume made from a backup whose volume is gone.
 	RestoreVolumeType string
 }
@@ -53,9 +42,6 @@ var (
 func New(o Options) (*Driver, error) {
 	if o.Native == "" {
 		o.Native = "v2"
-	}
-	if o.FullBackup == "" {
-		o.FullBackup = FullOnRequest
 	}
 	cloud, err := otc.NewCloud(o.Options)
 	if err != nil {

@@ -50,7 +50,7 @@ type wrapped struct {
 // seenBy is the backup in our terms.
 func (b *backup) seenBy(who driver.Caller) driver.Backup {
 	var metadata serviceMetadata
-	if json.Unmarshal([]byte(strings.TrimSpace(b.ServiceMetadata)), &metadata) != nil {
+	if json.Unmarshal([]byte(b.ServiceMetadata), &metadata) != nil {
 		metadata = serviceMetadata{} // it is nowhere promised to be readable
 	}
 	description, incremental := unwrap(b.Description)
