@@ -69,11 +69,11 @@ func (d *Driver) translate(spec driver.BackupSpec) (parameters, error) {
 	}
 	switch {
 	case spec.SnapshotID != "":
-		return p, d.cannot("backups of snapshots: the service backs volumes up as they are")
+		return p, d.cbr.Cannot("backups of snapshots: the service backs volumes up as they are")
 	case spec.AvailabilityZone != "":
-		return p, d.cannot("the availability zone of a backup: its vault decides")
+		return p, d.cbr.Cannot("the availability zone of a backup: its vault decides")
 	case len(spec.Metadata) > 0:
-		return p, d.cannot("metadata of backups: the service keeps none")
+		return p, d.cbr.Cannot("metadata of backups: the service keeps none")
 	}
 	return p, otc.CheckDescription(p.Description, maxDescription)
 }

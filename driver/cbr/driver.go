@@ -82,7 +82,7 @@ func (d *Driver) show(ctx context.Context, who driver.Caller, backupID string) (
 	err := d.cbr.Call(ctx, who, http.MethodGet, "v3", "/backups/"+backupID, nil, nil, &answer)
 	switch {
 	case err != nil:
-		return driver.Backup{}, gone(err, backupID)
+		return driver.Backup{}, otc.Gone(err, backupID)
 	case !answer.Backup.ofVolume():
 		return driver.Backup{}, driver.BackupNotFound(backupID)
 	}
@@ -99,16 +99,16 @@ func (d *Driver) DeleteBackup(ctx context.Context, who driver.Caller, backupID s
 	case b.Status != driver.BackupAvailable && b.Status != driver.BackupError:
 		return driver.InvalidBackup("Backup status must be available or error")
 	}
-	return gone(d.cbr.Call(ctx, who, http.MethodDelete, "v3", "/backups/"+backupID, nil, nil, nil), backupID)
+	return otc.Gone(d.cbr.Call(ctx, who, http.MethodDelete, "v3", "/backups/"+backupID, nil, nil, nil), backupID)
 }
 
 // UpdateBackup implements driver.BackupUpdater.
 func (d *Driver) UpdateBackup(ctx context.Context, who driver.Caller, backupID string, patch driver.BackupPatch) (driver.Backup, error) {
 	switch {
 	case d.o.Dialect != otc.Huawei:
-		return driver.Backup{}, d.cannot("changing backups: the service has no such function")
+		return driver.Backup{}, d.cbr.Cannot("changing backups: the service has no such function")
 	case patch.Description.Set, patch.Metadata.Set:
-		return driver.Backup{}, d.cannot("changing the description or metadata of backups: the service changes names only")
+		return driver.Backup{}, d.cbr.Cannot("changing the description or metadata of backups: the service changes names only")
 	case !patch.Name.Set:
 		return d.GetBackup(ctx, who, backupID)
 	}
@@ -124,7 +124,7 @@ func (d *Driver) UpdateBackup(ctx context.Context, who driver.Caller, backupID s
 	}
 	if err := d.cbr.Call(ctx, who, http.MethodPut, "v3", "/backups/"+backupID, nil,
 		map[string]any{"backup": map[string]string{"name": name}}, nil); err != nil {
-		return driver.Backup{}, gone(err, backupID)
+		return driver.Backup{}, otc.Gone(err, backupID)
 	}
 	return d.GetBackup(ctx, who, backupID)
 }
@@ -134,17 +134,4 @@ func (d *Driver) checkName(name string) error {
 		return otc.CheckNameOrChinese(name)
 	}
 	return otc.CheckName(name, false)
-}
-
-func (d *Driver) cannot(what string) error {
-	return driver.Errorf(driver.NotSupported, "Backend %s does not support %s.", d.o.Name, what)
-}
-
-// gone says in Cinder's words that a backup is not there: the vendor's are about URLs
-// at times.
-func gone(err error, backupID string) error {
-	if driver.KindOf(err) == driver.NotFound {
-		return driver.Wrap(driver.NotFound, err, "Backup %s could not be found.", backupID)
-	}
-	return err
 }

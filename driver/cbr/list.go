@@ -29,7 +29,7 @@ func (d *Driver) page(ctx context.Context, who driver.Caller, q url.Values) (pag
 // parts of servers' backups: every backup is looked at here again.
 func (d *Driver) ListBackups(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
 	if q.AllProjects && who.IsAdmin() {
-		return driver.Page[driver.Backup]{}, d.cannot("lists of all projects: the service shows a token's own project")
+		return driver.Page[driver.Backup]{}, d.cbr.Cannot("lists of all projects: the service shows a token's own project")
 	}
 	filter, possible := filters(q.Filters)
 	if !possible {

@@ -6,29 +6,14 @@ import (
 	"net/url"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
 )
 
 // Probe implements driver.Prober: where the services are, whether they answer, which
 // vaults there are, and what the configuration leaves out.
 func (d *Driver) Probe(ctx context.Context, who driver.Caller) ([]string, error) {
-	if who.Token == "" {
-		return []string{"nobody to log in as: looked only whether CBR answers"}, d.Check(ctx)
-	}
-	var findings []string
-	for _, s := range []*otc.Service{d.cbr, d.EVS} {
-		if !s.Exists() {
-			findings = append(findings, "without "+s.Name()+": no volumes, no restore without volume_id, and force is not asked for")
-			continue
-		}
-		at, err := s.Endpoint(ctx, who)
-		if err != nil {
-			return findings, err
-		}
-		findings = append(findings, s.Name()+" is at "+at.String())
-	}
-	if d.EVS.Exists() && d.DefaultType == "" {
-		findings = append(findings, "restore_volume_type is not set: no restore without volume_id of a backup whose volume is gone")
+	findings, asks, err := d.Places(ctx, who, d.cbr)
+	if !asks {
+		return findings, err
 	}
 	vaults, err := d.vaults(ctx, who, url.Values{})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 // of volumes what EVS tells. The number of backups has no limit.
 func (d *Driver) Quotas(ctx context.Context, who driver.Caller, projectID string) ([]driver.Quota, error) {
 	if projectID != who.ProjectID {
-		return nil, d.cannot("quotas of other projects than the token's")
+		return nil, d.cbr.Cannot("quotas of other projects than the token's")
 	}
 	var quotas []driver.Quota
 	if d.EVS.Exists() {

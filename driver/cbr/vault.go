@@ -31,7 +31,7 @@ func (d *Driver) vaultFor(ctx context.Context, who driver.Caller, volumeID, want
 	in, found, err := d.vaultOf(ctx, who, volumeID)
 	if err != nil || found {
 		if err == nil && wanted != "" && wanted != in.ID && wanted != in.Name {
-			return "", d.cannot("another container than vault " + in.ID + ", which the volume is in: it can be in no other")
+			return "", d.cbr.Cannot("another container than vault " + in.ID + ", which the volume is in: it can be in no other")
 		}
 		return in.ID, err
 	}

@@ -119,6 +119,15 @@ func (s *Service) refused(who driver.Caller, status int, header http.Header, bod
 	return e
 }
 
+// Gone says in Cinder's words that a backup is not there: the vendor's are about URLs at
+// times.
+func Gone(err error, backupID string) error {
+	if driver.KindOf(err) == driver.NotFound {
+		return driver.Wrap(driver.NotFound, err, "Backup %s could not be found.", backupID)
+	}
+	return err
+}
+
 var anyURL = regexp.MustCompile(`[a-z]+://[^\s"']+`)
 
 // discreet is a text without URLs and the caller's token, should the vendor's have any.

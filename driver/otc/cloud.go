@@ -56,12 +56,6 @@ func NewCloud(o Options) (*Cloud, error) {
 	return &Cloud{o: o, http: transport}, nil
 }
 
-// Name is how messages call the backend.
-func (c *Cloud) Name() string { return c.o.Name }
-
-// Dialect is which cloud it is.
-func (c *Cloud) Dialect() Dialect { return c.o.Dialect }
-
 // throttled tells that the API gateway had too many requests: it has not passed this
 // one on, so that it can be sent again, also if it makes something. A service that
 // answers 429 itself may have begun.

@@ -107,8 +107,14 @@ func (s *Service) Check(ctx context.Context) error {
 	return nil
 }
 
+// Cannot is the error for what the service has no function for; what may end in a colon
+// and the reason.
+func (s *Service) Cannot(what string) error {
+	return driver.Errorf(driver.NotSupported, "Backend %s does not support %s.", s.cloud.o.Name, what)
+}
+
 // Missing is the error where a service is needed that the backend is configured to do
 // without.
 func (s *Service) Missing(what string) error {
-	return driver.Errorf(driver.NotSupported, "Backend %s does not support %s: it is configured without %s.", s.cloud.o.Name, what, s.kind.Name)
+	return s.Cannot(what + ": it is configured without " + s.kind.Name)
 }

@@ -75,18 +75,14 @@ func (d *Driver) request(spec driver.BackupSpec) (newBackup, error) {
 	}
 	switch {
 	case spec.Container != "":
-		return body, d.cannot("the container of a backup: the service has one place for all")
+		return body, d.vbs.Cannot("the container of a backup: the service has one place for all")
 	case spec.AvailabilityZone != "":
-		return body, d.cannot("the availability zone of a backup: the service chooses it")
+		return body, d.vbs.Cannot("the availability zone of a backup: the service chooses it")
 	case len(spec.Metadata) > 0:
-		return body, d.cannot("metadata of backups: the service would not show it again")
+		return body, d.vbs.Cannot("metadata of backups: the service would not show it again")
 	}
 	if incremental := d.o.FullBackup.Asks(spec.Incremental); incremental != nil && d.o.Dialect == otc.OTC {
 		body.ExtendParam = &extendParam{strconv.FormatBool(!*incremental)}
 	}
 	return body, nil
-}
-
-func (d *Driver) cannot(what string) error {
-	return driver.Errorf(driver.NotSupported, "Backend %s does not support %s.", d.o.Name, what)
 }

@@ -31,5 +31,5 @@ func (d *Driver) DeleteBackup(ctx context.Context, who driver.Caller, backupID s
 			return again
 		}
 	}
-	return gone(err, backupID)
+	return otc.Gone(err, backupID)
 }

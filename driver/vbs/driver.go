@@ -64,16 +64,7 @@ func (d *Driver) GetBackup(ctx context.Context, who driver.Caller, backupID stri
 		Backup backup `json:"backup"`
 	}
 	if err := d.vbs.Call(ctx, who, http.MethodGet, d.o.Native, "/backups/"+backupID, nil, nil, &answer); err != nil {
-		return driver.Backup{}, gone(err, backupID)
+		return driver.Backup{}, otc.Gone(err, backupID)
 	}
 	return answer.Backup.seenBy(who), nil
-}
-
-// gone says in Cinder's words that a backup is not there: the vendor's are about URLs
-// at times.
-func gone(err error, backupID string) error {
-	if driver.KindOf(err) == driver.NotFound {
-		return driver.Wrap(driver.NotFound, err, "Backup %s could not be found.", backupID)
-	}
-	return err
 }

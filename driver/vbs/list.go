@@ -22,7 +22,7 @@ var statuses = []driver.BackupStatus{
 // marker, and its v3 does not sort: that is done here, over all of its pages.
 func (d *Driver) ListBackups(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
 	if q.AllProjects && who.IsAdmin() {
-		return driver.Page[driver.Backup]{}, d.cannot("lists of all projects: the service shows a token's own project")
+		return driver.Page[driver.Backup]{}, d.vbs.Cannot("lists of all projects: the service shows a token's own project")
 	}
 	parameters := url.Values{}
 	possible := true

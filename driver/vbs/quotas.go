@@ -13,7 +13,7 @@ import (
 // it the service tells of backups.
 func (d *Driver) Quotas(ctx context.Context, who driver.Caller, projectID string) ([]driver.Quota, error) {
 	if projectID != who.ProjectID {
-		return nil, d.cannot("quotas of other projects than the token's")
+		return nil, d.vbs.Cannot("quotas of other projects than the token's")
 	}
 	if d.EVS.Exists() {
 		return d.Volumes.Quotas(ctx, who, projectID)
