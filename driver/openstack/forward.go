@@ -55,9 +55,10 @@ func (t *Transport) Forward(w http.ResponseWriter, r *http.Request, f Forwarding
 					return err
 				}
 			}
-			// The upstream's ids replace the gateway's, which moves aside.
-			for _, name := range []string{"X-Openstack-Request-Id", "X-Compute-Request-Id"} {
-				w.Header().Del(name)
+			// The upstream's ids, if it has any, replace the gateway's, which moves aside.
+			if resp.Header.Get("X-Openstack-Request-Id") != "" || resp.Header.Get("X-Compute-Request-Id") != "" {
+				w.Header().Del("X-Openstack-Request-Id")
+				w.Header().Del("X-Compute-Request-Id")
 			}
 			resp.Header.Set(gatewayRequestID, f.RequestID)
 			if asked == "2" {

@@ -107,9 +107,12 @@ func TestThroughTheGateway(t *testing.T) {
 			url := c.behindTheGateway(t, driver.Admin)
 			fill := strings.NewReplacer("/P", "/"+c.project.ID, "/B", "/"+backup, `"B"`, `"`+backup+`"`, "_B", "_"+backup, " B ", " "+backup+" ",
 				"/V", "/"+volume, `"V"`, `"`+volume+`"`, `"U/`, `"`+url+"/")
-			status, _, text := ask(t, c, test.method, url+fill.Replace(test.path), fill.Replace(test.body))
+			status, header, text := ask(t, c, test.method, url+fill.Replace(test.path), fill.Replace(test.body))
 			if status != test.status || !strings.Contains(strings.ReplaceAll(text, `": `, `":`), fill.Replace(test.says)) {
 				t.Errorf("%d %s\nwant %d %s", status, text, test.status, fill.Replace(test.says))
+			}
+			if !strings.HasPrefix(header.Get("X-Openstack-Request-Id"), "req-") {
+				t.Errorf("no request id in %v", header)
 			}
 			if strings.Contains(text, "192.168") || strings.Contains(text, c.url) {
 				t.Errorf("it tells of hosts that clients cannot reach: %s", text)
