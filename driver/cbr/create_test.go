@@ -106,8 +106,8 @@ func TestWhenBackupsAreFull(t *testing.T) {
 		if err := json.Unmarshal(l.asked("POST", "checkpoints")[0].Body, &sent); err != nil {
 			t.Fatal(err)
 		}
-		if got := sent.Checkpoint.Parameters["incremental"]; got != test.want {
-			t.Errorf("%q, incremental %v: sent %v", test.full, test.incremental, got)
+		if got, is := sent.Checkpoint.Parameters["incremental"]; got != test.want || is != (test.want != nil) {
+			t.Errorf("%q, incremental %v: sent %v", test.full, test.incremental, sent.Checkpoint.Parameters)
 		}
 		if _, named := sent.Checkpoint.Parameters["name"]; named {
 			t.Error("a name was made up")
@@ -271,6 +271,17 @@ func TestVaultsThatChangeMeanwhile(t *testing.T) {
 		t.Errorf("bound meanwhile: in vault %s", b.Container)
 	}
 	l.Settle()
+	// The services have two codes for it.
+	another := l.AddVolume(l.project.ID, otcfake.Volume{})
+	l.ChangeVault(theirs, func(v *otcfake.Vault) { v.VolumeIDs = append(v.VolumeIDs, another) })
+	l.Inject(otcfake.Fault{Service: "cbr", Method: "GET", Path: "/vaults$", Status: 200, Body: `{"vaults":[],"count":0}`})
+	twice := otcfake.Refusal("cbr", "BackupService.7006")
+	twice.Path = "/addresources$"
+	l.Inject(twice)
+	if b := l.create(driver.BackupSpec{VolumeID: another}); b.Container != theirs {
+		t.Errorf("bound meanwhile: in vault %s", b.Container)
+	}
+	l.Settle()
 	refused := otcfake.Refusal("cbr", "BackupService.6135")
 	refused.Method, refused.Path = "POST", "/checkpoints$"
 	l.Inject(refused)
@@ -289,6 +300,45 @@ func TestVaultsThatChangeMeanwhile(t *testing.T) {
 	l.Inject(gone)
 	_, err = l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
 	wantError(t, err, driver.Unavailable, "A vault that backend east needs for this does not exist.")
+}
+
+func TestUnboundMeanwhileWhereNothingIsBound(t *testing.T) {
+	l := open(t, cbr.Options{Vault: vaultName}, otcfake.Options{})
+	volume := l.bound(otcfake.Volume{})
+	l.Inject(otcfake.Refusal("cbr", "BackupService.6135")) // of the look for the vault
+	_, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+	wantError(t, err, driver.InvalidState, "not in the vault")
+	refused := otcfake.Refusal("cbr", "BackupService.6135")
+	refused.Method = "POST"
+	l.Inject(refused)
+	_, err = l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+	wantError(t, err, driver.InvalidState, "not in the vault")
+	if n := len(l.asked("POST", "")); n != 1 {
+		t.Errorf("sent %d times", n)
+	}
+}
+
+// Filters that the service passes over, or understands otherwise, must not lead to
+// another vault or backup.
+func TestAnswersWithMoreThanWasAsked(t *testing.T) {
+	l := open(t, cbr.Options{Vault: vaultName, Bind: true}, otcfake.Options{})
+	volume := l.AddVolume(l.project.ID, otcfake.Volume{})
+	const theirs = `{"id":"x","name":"backups-of-others","resources":[{"id":"y"}]}`
+	l.Inject(otcfake.Fault{Service: "cbr", Method: "GET", Path: "/vaults$", Times: 2, Status: 200, Body: `{"vaults":[` + theirs + `]}`})
+	_, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+	wantError(t, err, driver.Unavailable, "The vault "+vaultName+" that backend east is configured with does not exist")
+	for _, record := range []string{
+		`"checkpoint_id":"x","resource_id":"` + volume + `"`, `"resource_id":"x"`, `"checkpoint_id":"x"`,
+	} {
+		l.Inject(otcfake.Fault{
+			Service: "cbr", Method: "GET", Path: "/backups$", Status: 200,
+			Body: `{"backups":[{"id":"other","resource_type":"OS::Cinder::Volume",` + record + `}]}`,
+		})
+		if b := l.create(driver.BackupSpec{VolumeID: volume}); b.ID == "other" || l.Backup(b.ID).VolumeID != volume {
+			t.Errorf("%s was taken for it", record)
+		}
+		l.Settle()
+	}
 }
 
 // A checkpoint that was taken may have passed over the volume.
@@ -339,7 +389,7 @@ func TestACheckpointThatFailsWithoutAReason(t *testing.T) {
 	for reason, fault := range map[string]otcfake.Fault{
 		"no reason given":       {Status: 200, Body: `{"operation_logs":[]}`},
 		"could not be read":     {Status: 403, Body: `{"error_code":"APIGW.0302","error_msg":"No."}`},
-		"BackupService.1: late": {Status: 200, Body: `{"operation_logs":[{"checkpoint_id":"p","status":"timeout","error_info":{"code":"BackupService.1","message":"late"}}]}`},
+		"BackupService.1: late": {Status: 200, Body: `{"operation_logs":[{"checkpoint_id":"q","status":"failed","error_info":{"message":"another"}},{"checkpoint_id":"p","status":"timeout","error_info":{"code":"BackupService.1","message":"late"}}]}`},
 	} {
 		l := open(t, cbr.Options{}, otcfake.Options{})
 		volume := l.bound(otcfake.Volume{})

@@ -231,9 +231,12 @@ func TestQuestionsOfLists(t *testing.T) {
 		l.list(q)
 		return len(l.asked("GET", ""))
 	}
-	for want, q := range map[int]driver.Query{2: {Limit: 20}, 1: {Limit: 20, Brief: true}, 0: {Limit: 0}} {
-		if n := questions(q); n != want {
-			t.Errorf("%+v: %d questions, want %d", q, n, want)
+	for _, test := range []struct {
+		q    driver.Query
+		want int
+	}{{driver.Query{Limit: 20}, 2}, {driver.Query{Limit: 20, Brief: true}, 1}, {driver.Query{Limit: -1, Brief: true}, 1}, {driver.Query{Limit: 0}, 0}} {
+		if n := questions(test.q); n != test.want {
+			t.Errorf("%+v: %d questions, want %d", test.q, n, test.want)
 		}
 	}
 	if n := questions(driver.Query{Limit: 20, Brief: true, Filters: []driver.Filter{{Column: "status", Value: "available"}}}); n != 2 {

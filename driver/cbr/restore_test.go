@@ -2,6 +2,7 @@ package cbr_test
 
 import (
 	"testing"
+	"time"
 
 	"cindergate/driver"
 	"cindergate/driver/cbr"
@@ -173,4 +174,21 @@ func TestWithoutTheRightToReadOperationLogs(t *testing.T) {
 	l.Inject(otcfake.Fault{Service: "cbr", Path: "operation-logs", Times: 1, Status: 503})
 	_, err := l.driver.GetBackup(t.Context(), l.who, id)
 	wantError(t, err, driver.Unavailable, "status 503")
+}
+
+// Logs are asked for since the oldest backup that is shown.
+func TestAnOldRestoreThatFailedShowsAmongNewBackups(t *testing.T) {
+	now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	l := open(t, cbr.Options{}, otcfake.Options{Now: func() time.Time { return now }})
+	volume, id := l.made(otcfake.Volume{})
+	l.Trap(func(traps *otcfake.Traps) { traps.FailRestore = &otcfake.Failure{Code: "BackupService.6210"} })
+	if _, err := l.restore(id, driver.ToVolume(volume)); err != nil {
+		t.Fatal(err)
+	}
+	l.Settle()
+	now = now.Add(12 * time.Hour)
+	l.made(otcfake.Volume{})
+	if items := l.list(driver.Query{Limit: 10}).Items; items[0].Status != driver.BackupAvailable || items[1].Status != driver.BackupErrorRestore {
+		t.Errorf("listed %s and %s", items[0].Status, items[1].Status)
+	}
 }

@@ -1,8 +1,11 @@
 package otcfake
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -207,6 +210,27 @@ func TestInjectedFaults(t *testing.T) {
 	if last.Service != "evs" || last.Method != "POST" || !strings.HasSuffix(last.Path, "/volumes") || !json.Valid(last.Body) {
 		t.Fatalf("recorded %+v", last)
 	}
+}
+
+func TestAFaultThatHangs(t *testing.T) {
+	l := newLab(t, Options{})
+	l.Inject(Fault{Service: "evs", Hang: true})
+	ctx, cancel := context.WithCancel(t.Context())
+	r, _ := http.NewRequestWithContext(ctx, "GET", l.server.URL+"/evs/v2/"+l.project.ID+"/volumes", nil)
+	r.Header.Set("X-Auth-Token", l.project.Token)
+	done := make(chan error, 1)
+	go func() {
+		_, err := http.DefaultClient.Do(r)
+		done <- err
+	}()
+	for len(l.Requests()) == 0 { // it has come
+		runtime.Gosched()
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("it was answered: %v", err)
+	}
+	l.want(200, "GET", "/evs/v2/%p/volumes", "") // nobody else is kept
 }
 
 func TestMissingServiceAndRateLimit(t *testing.T) {
