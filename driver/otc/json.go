@@ -18,6 +18,10 @@ func (i *Int) UnmarshalJSON(text []byte) error {
 	if v == "" || v == "null" {
 		return nil
 	}
+	if n, err := strconv.Atoi(v); err == nil {
+		*i = Int(n)
+		return nil
+	}
 	n, err := strconv.ParseFloat(v, 64)
 	if err != nil || n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
 		return json.Unmarshal(text, new(int)) // its error says what it is

@@ -270,3 +270,23 @@ func retrying(times int) otc.Options {
 	o.Retries = times
 	return o
 }
+
+// What became of a create whose answer is lost nobody knows: it is not sent again.
+func TestACreateIsSentOnce(t *testing.T) {
+	for name, fault := range map[string]otcfake.Fault{
+		"lost":                 {Drop: true, Done: true},
+		"a page of a balancer": {Status: http.StatusServiceUnavailable, Body: "<html>"},
+		"429 of the service":   {Status: http.StatusTooManyRequests, Body: `{"error": {"code": "VolumeBackup.0013", "message": "Busy."}}`, Times: -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := open(t, vbs.Options{Options: retrying(2)}, otcfake.Options{})
+			volume := c.AddVolume(c.project.ID, otcfake.Volume{})
+			fault.Service, fault.Method = "vbs", http.MethodPost
+			c.Inject(fault)
+			_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: volume, Name: ptr("n")})
+			if n := len(c.sent("vbs", "POST")); n != 1 || err == nil {
+				t.Errorf("sent %d times: %v", n, err)
+			}
+		})
+	}
+}
