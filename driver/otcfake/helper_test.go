@@ -76,6 +76,22 @@ func (l *lab) raw(method, path, body string) (int, []byte) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	return l.do(r)
+}
+
+// send sends a request in the project's name.
+func (l *lab) send(r *http.Request) (int, document) {
+	l.t.Helper()
+	status, text := l.do(r)
+	doc := document{}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		l.t.Fatalf("%s answers %s", r.URL, text)
+	}
+	return status, doc
+}
+
+func (l *lab) do(r *http.Request) (int, []byte) {
+	l.t.Helper()
 	r.Header.Set("X-Auth-Token", l.project.Token)
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {

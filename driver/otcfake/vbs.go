@@ -30,13 +30,15 @@ func (c *Cloud) routeVBS() {
 }
 
 var (
-	nameForm    = regexp.MustCompile(`^[0-9A-Za-z_-]+$`)
-	tagRefused  = regexp.MustCompile("[\x00-\x1f=*<>\\\\,|/]")
-	autoBegin   = regexp.MustCompile(`(?i)^auto`)
-	describable = func(text string, most int) bool {
-		return utf8.RuneCountInString(text) <= most && !strings.ContainsAny(text, "<>")
-	}
+	nameForm   = regexp.MustCompile(`^[0-9A-Za-z_-]+$`)
+	tagRefused = regexp.MustCompile("[\x00-\x1f=*<>\\\\,|/]")
+	autoBegin  = regexp.MustCompile(`(?i)^auto`)
 )
+
+// describable tells whether a text can be a description of up to most characters.
+func describable(text string, most int) bool {
+	return utf8.RuneCountInString(text) <= most && !strings.ContainsAny(text, "<>")
+}
 
 // nameProblem is the code of what is wrong with a backup's name, "" for nothing.
 func nameProblem(name string) string {

@@ -67,7 +67,7 @@ func (c *Cloud) createVolume(k *call) answer {
 		size = max(size, *given.Size)
 	}
 	if problem := c.evsProblem(k.project, &given.cloudVolume, size); problem != "" {
-		return native(max(code(problem).Status, nativeStatus(problem)), code(problem).Text)
+		return native(nativeStatus(problem), code(problem).Text)
 	}
 	v := c.addVolume(k.project, Volume{
 		Name: given.Name, Description: given.Description, AZ: given.AZ, Type: given.Type, SizeGiB: size, Status: "creating", Content: content,
@@ -77,12 +77,12 @@ func (c *Cloud) createVolume(k *call) answer {
 	return accepted(object{"volume": c.volumeView(k, v)})
 }
 
-// nativeStatus is what native calls answer to quotas: Cinder's status.
+// nativeStatus is what native calls answer to a problem: to quotas Cinder's status.
 func nativeStatus(problem string) int {
 	if problem == "EVS.1034" || problem == "EVS.1042" {
 		return tooMuch
 	}
-	return 0
+	return code(problem).Status
 }
 
 // volumeSortable are the sort keys of EVS.
@@ -231,7 +231,7 @@ func (c *Cloud) actOnVolume(k *call, v *Volume) answer {
 		return native(badRequest, "Invalid input: the new size must be more than the current one.")
 	case body.Extend != nil:
 		if problem := c.roomFor(k.project, 0, body.Extend.NewSize-v.SizeGiB); problem != "" {
-			return native(tooMuch, code(problem).Text)
+			return native(nativeStatus(problem), code(problem).Text)
 		}
 		found := v.Status
 		v.Status = "extending"
