@@ -123,7 +123,8 @@ func (d *Driver) named(ctx context.Context, who driver.Caller, name string) (vau
 	return vaults[at], true, nil
 }
 
-// makeVault makes the configured vault with a volume in it.
+// makeVault makes the configured vault with a volume in it. Requests at the same moment
+// may make several; later ones use the one that is listed first.
 func (d *Driver) makeVault(ctx context.Context, who driver.Caller, volumeID string) (string, error) {
 	var answer struct {
 		Vault vault `json:"vault"`

@@ -248,7 +248,7 @@ func (c *Cloud) unrestorable(b *Backup, v *Volume) string {
 		return "BackupService.2002"
 	case v.Status == "restoring-backup":
 		return "BackupService.2010"
-	case v.Status != "available" && v.Status != "error_restoring":
+	case v.Status != "available":
 		return "BackupService.2011"
 	case v.SizeGiB < b.SizeGiB:
 		return "BackupService.2001"

@@ -215,6 +215,7 @@ func TestEVSRefuses(t *testing.T) {
 			{"DELETE", "/evs/v2/%p/volumes/%m", "", "EVS.2130", 400},
 			{"DELETE", "/evs/v2/%p/volumes/%a", "", "badRequest", 400},
 			{"GET", "/evs/v2/%p/volumes?limit=1001", "", "badRequest", 400},
+			{"GET", "/evs/v2/%p/volumes?limit=0", "", "badRequest", 400},
 			{"GET", "/evs/v2/%p/volumes?sort_key=name", "", "badRequest", 400},
 			{"POST", "/evs/v2/%p/snapshots", `{"snapshot":{"volume_id":"%a"}}`, "badRequest", 400},
 			{"POST", "/evs/v2/%p/volumes/%v/action", `{"os-extend":{"new_size":20}}`, "badRequest", 400},

@@ -122,6 +122,8 @@ func TestCheckpointTraps(t *testing.T) {
 	d = s.get("/cbr/v3/%p/operation-logs/" + log)
 	s.equal(d, "operation_log.status", "failed")
 	s.equal(d, "operation_log.extra_info.restore.backup_id", s.names.Replace("%b"))
+	// Nothing is restored to a volume in error.
+	s.equal(s.post(400, "/cbr/v3/%p/backups/%b/restore", `{"restore":{"volume_id":"%v"}}`), "error_code", "BackupService.2011")
 	s.EndOperations(s.names.Replace("%b"), "restore", "timeout", Failure{"BackupService.6211", "slow"})
 	s.equal(s.get("/cbr/v3/%p/operation-logs/"+log), "operation_log.status", "timeout")
 }
@@ -164,6 +166,8 @@ func TestRestoreThatFailsShowsInVBS(t *testing.T) {
 	s.Settle()
 	s.equal(s.get("/vbs/v1/%p/jobs/"+job), "fail_reason", "lost")
 	s.equal(s.get("/vbs/v2/%p/backups/%b"), "backup.status", "error_restoring")
+	s.ChangeBackup(s.names.Replace("%b"), func(b *Backup) { b.Status = "available" })
+	s.equal(s.post(400, "/vbs/v2/%p/cloudbackups/%b/restore", `{"restore":{"volume_id":"%v"}}`), "error.code", "VolumeBackup.0202")
 }
 
 func TestNewVolumeThatFails(t *testing.T) {

@@ -218,9 +218,9 @@ func (c *Cloud) restorable(k *call, volumeID string) (*Backup, *Volume, string) 
 		return nil, nil, "VolumeBackup.0089"
 	case v.Status == "backing-up":
 		return nil, nil, "VolumeBackup.0206"
-	case strings.HasPrefix(v.Status, "error") && v.Status != "error_restoring":
+	case strings.HasPrefix(v.Status, "error"):
 		return nil, nil, "VolumeBackup.0202"
-	case v.Status != "available" && v.Status != "error_restoring":
+	case v.Status != "available":
 		return nil, nil, "VolumeBackup.0205"
 	case v.SizeGiB < b.SizeGiB:
 		return nil, nil, "VolumeBackup.0209"

@@ -95,7 +95,7 @@ var volumeSortable = map[string]func(*Volume) string{
 
 func (c *Cloud) listVolumes(detail bool) handler {
 	return func(k *call) answer {
-		limit, limitOK := k.number("limit", 0, maxPage, maxPage)
+		limit, limitOK := k.number("limit", 1, maxPage, maxPage)
 		offset, offsetOK := k.number("offset", 0, 1<<31, 0)
 		key, sorts := volumeSortable[cmp.Or(k.query("sort_key"), "created_at")]
 		if !limitOK || !offsetOK || !sorts {
