@@ -38,6 +38,8 @@ func (d *Driver) ListBackups(ctx context.Context, who driver.Caller, q driver.Qu
 	l := listing{d: d, who: who, query: filter, reasons: wantsReasons(q), filtered: len(q.Filters) > 0}
 	order, sorts := sortKeys(q.Sort)
 	if !sorts || q.Limit < 0 || q.WithCount {
+		order, _ = sortKeys(nil) // pages need some order to follow one another
+		l.query.Set("sort", order)
 		all, err := l.collect(ctx, -1, func(driver.Backup) bool { return true })
 		if err != nil {
 			return driver.Page[driver.Backup]{}, err

@@ -98,7 +98,7 @@ func TestQueriesOfLists(t *testing.T) {
 		want  string // "" if nothing is asked
 	}{
 		{"nothing", driver.Query{Limit: 5}, "limit=5&" + always + newest},
-		{"no limit", driver.Query{Limit: -1}, "limit=1000&" + always},
+		{"no limit", driver.Query{Limit: -1}, "limit=1000&" + always + newest},
 		{"beyond the service's limit", driver.Query{Limit: 5000}, "limit=1000&" + always + newest},
 		{"creating", driver.Query{Limit: 5, Filters: eq("status", "creating")}, "limit=1000&" + always + newest + "&status=waiting_protect&status=protecting"},
 		{"available", driver.Query{Limit: 5, Filters: eq("status", "Available")}, "limit=1000&" + always + newest + "&status=available"},
@@ -121,9 +121,9 @@ func TestQueriesOfLists(t *testing.T) {
 		{"by id", driver.Query{Limit: 5, Sort: by("id", true)}, "limit=5&" + always + "&sort=id%3Adesc"},
 		{"by data_timestamp", driver.Query{Limit: 5, Sort: by("data_timestamp", false)}, "limit=5&" + always + "&sort=protected_at%3Aasc"},
 		// These it has not, or has by other words.
-		{"by size", driver.Query{Limit: 5, Sort: by("size", false)}, "limit=1000&" + always},
-		{"by volume", driver.Query{Limit: 5, Sort: by("volume_id", false)}, "limit=1000&" + always},
-		{"by status", driver.Query{Limit: 5, Sort: by("status", false)}, "limit=1000&" + always},
+		{"by size", driver.Query{Limit: 5, Sort: by("size", false)}, "limit=1000&" + always + newest},
+		{"by volume", driver.Query{Limit: 5, Sort: by("volume_id", false)}, "limit=1000&" + always + newest},
+		{"by status", driver.Query{Limit: 5, Sort: by("status", false)}, "limit=1000&" + always + newest},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := open(t, cbr.Options{}, otcfake.Options{})
