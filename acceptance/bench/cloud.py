@@ -14,16 +14,18 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
+VERSION = 'volume 3.70'
 SECONDS = int(os.environ.get('SECONDS_EACH', 5))
 
 
 def wrk(url, token, seconds, connections=16):
     """Requests a second, their number, the median and 99 % latency, in ms."""
     out = subprocess.run(['wrk', '-t1', '-c%d' % connections, '-d%ds' % seconds, '--timeout', '30s', '--latency',
-                          '-H', 'X-Auth-Token: ' + token, url], check=True, capture_output=True, text=True).stdout
+                          '-H', 'X-Auth-Token: ' + token, '-H', 'OpenStack-API-Version: ' + VERSION, url], check=True, capture_output=True, text=True).stdout
     if 'Non-2xx' in out or 'Socket errors' in out:
         sys.exit(out)
     ms = {'us': 0.001, 'ms': 1, 's': 1000}
@@ -106,6 +108,17 @@ def real(gateway, cinder, keystone):
             time.sleep(0.2)
         sys.exit('%s %s is still %s' % (kind, ident, status))
 
+    def gone(p):
+        for _ in range(600):
+            try:
+                api('GET', p)
+            except urllib.error.HTTPError as e:
+                if e.code == 404:
+                    return
+                raise
+            time.sleep(0.2)
+        sys.exit(p + ' is still there')
+
     v = api('POST', '/volumes', {'volume': {'size': 1}})['volume']['id']
     settle('volume', v)
     backups = []
@@ -127,14 +140,14 @@ def real(gateway, cinder, keystone):
     table('one after another, 300 each', 'direct p50 ms', 'gateway', 'added ms')
     for name, p in paths:
         took = {cinder: [], gateway: []}
+        # Kept alive as far as the server does, as clients' sessions are.
+        at = {side: http.client.HTTPConnection(urllib.parse.urlsplit(side).netloc) for side in took}
         for n in range(300):
             for side in (cinder, gateway) if n % 2 else (gateway, cinder):
                 start = time.perf_counter()
-                at = http.client.HTTPConnection(urllib.parse.urlsplit(side).netloc)
-                at.request('GET', p, headers={'X-Auth-Token': token})
-                answer = at.getresponse()
+                at[side].request('GET', p, headers={'X-Auth-Token': token, 'OpenStack-API-Version': VERSION})
+                answer = at[side].getresponse()
                 answer.read()
-                at.close()
                 if answer.status != 200:
                     sys.exit('%s%s: %d' % (side, p, answer.status))
                 took[side].append(1000 * (time.perf_counter() - start))
@@ -142,6 +155,8 @@ def real(gateway, cinder, keystone):
         row(name, '%.2f' % direct, '%.2f' % through, '%.2f' % (through - direct))
     for b in reversed(backups):
         api('DELETE', '/backups/' + b)
+        gone('/backups/' + b)
+    api('DELETE', '/volumes/' + v)
 
 
 {'instant': instant, 'real': real}[sys.argv[1]](*sys.argv[2:])
