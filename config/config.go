@@ -65,7 +65,7 @@ type Keystone struct {
 	CacheTime  time.Duration `mapstructure:"cache_time"`
 	RejectTime time.Duration `mapstructure:"reject_time"`
 	Timeout    time.Duration `mapstructure:"timeout"`
-	// Roles that make an admin, a member and a reader.
+	// Roles that make an admin, a member and a reader; * is any role.
 	AdminRoles  []string `mapstructure:"admin_roles"`
 	MemberRoles []string `mapstructure:"member_roles"`
 	ReaderRoles []string `mapstructure:"reader_roles"`

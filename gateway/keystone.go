@@ -22,7 +22,7 @@ type KeystoneOptions struct {
 	// The gateway's own user, which may validate tokens.
 	Username, Password, Project, UserDomain, ProjectDomain string
 	// AdminRoles, MemberRoles and ReaderRoles name the roles; nil: admin, member and
-	// reader.
+	// reader. AnyRole stands for all there are.
 	AdminRoles, MemberRoles, ReaderRoles []string
 	// CacheSize and CacheTime bound what is remembered of valid tokens, never beyond
 	// their end; RejectTime of invalid ones. 0: 10,000, 1 min, 10 s.
@@ -33,6 +33,10 @@ type KeystoneOptions struct {
 	Transport http.RoundTripper // nil: the default
 	Now       func() time.Time  // nil: time.Now
 }
+
+// AnyRole among the roles of [KeystoneOptions] makes every role one of them, for clouds
+// whose roles are not known beforehand and that enforce them themselves.
+const AnyRole = "*"
 
 // Keystone validates tokens at an identity service.
 type Keystone struct {
@@ -176,7 +180,7 @@ func (k *Keystone) role(doc *tokenDocument) driver.Role {
 			driver.Admin: k.o.AdminRoles, driver.Member: k.o.MemberRoles, driver.Reader: k.o.ReaderRoles,
 		} {
 			for _, name := range names {
-				if name == r.Name && role > best {
+				if (name == r.Name || name == AnyRole) && role > best {
 					best = role
 				}
 			}

@@ -105,6 +105,23 @@ func TestKeystoneTellsTheCaller(t *testing.T) {
 	}
 }
 
+func TestAnyRole(t *testing.T) {
+	fake := newFakeKeystone(t)
+	k, c := newKeystone(t, fake, func(o *KeystoneOptions) { o.AdminRoles, o.MemberRoles = []string{"boss"}, []string{AnyRole} })
+	for role, want := range map[string]driver.Role{"te_admin": driver.Member, "boss": driver.Admin, "": driver.NoRole} {
+		fake.validate = func(w http.ResponseWriter, _ string) {
+			var roles []string
+			if role != "" {
+				roles = append(roles, role)
+			}
+			writeToken(w, "p1", c.Now().Add(time.Hour), roles...)
+		}
+		if caller, err := k.Authenticate(t.Context(), "token of "+role); err != nil || caller.Role != want {
+			t.Errorf("%q: %v %+v", role, err, caller)
+		}
+	}
+}
+
 func TestKeystoneCacheEndsWithTheToken(t *testing.T) {
 	fake := newFakeKeystone(t)
 	k, c := newKeystone(t, fake, nil)

@@ -15,7 +15,11 @@ func (t *Transport) Service(who driver.Caller, kind, endpoint, microversion stri
 	provider := &gophercloud.ProviderClient{HTTPClient: http.Client{Transport: t, CheckRedirect: noRedirect}}
 	provider.UserAgent.Prepend("cindergate")
 	provider.SetToken(string(who.Token))
-	return &gophercloud.ServiceClient{
+	service := &gophercloud.ServiceClient{
 		ProviderClient: provider, Endpoint: strings.TrimSuffix(endpoint, "/") + "/", Type: kind, Microversion: microversion,
 	}
+	if who.RequestID != "" { // the global request id of the cloud's logs (oslo.middleware's request_id)
+		service.MoreHeaders = map[string]string{"X-Openstack-Request-Id": who.RequestID}
+	}
+	return service
 }

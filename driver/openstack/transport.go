@@ -101,16 +101,15 @@ func NewTransport(o Options) (*Transport, error) {
 	}
 	t := &Transport{name: o.Name, breakFor: o.BreakFor, base: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:           dialer(o).DialContext,
 		TLSHandshakeTimeout:   o.ConnectTimeout,
 		TLSClientConfig:       trust,
 		ResponseHeaderTimeout: o.AnswerTimeout,
 		MaxIdleConns:          1024,
 		MaxIdleConnsPerHost:   1024,
 		IdleConnTimeout:       90 * time.Second,
-		DisableCompression:    true, // answers pass through as they are
-		WriteBufferSize:       32 << 10,
-		ReadBufferSize:        32 << 10,
+		DisableCompression:    true,     // answers pass through as they are
+		ReadBufferSize:        16 << 10, // of each connection, which some clouds close after one answer
 	}}
 	t.breaker = gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{
 		Name: o.Name, Timeout: o.BreakFor, MaxRequests: 1,
@@ -145,6 +144,14 @@ func (t *Transport) retrying(o Options, budget *rate.Limiter, again func(*http.R
 		return ctx.Err() == nil && again(resp, err) && budget.Allow(), nil
 	}
 	return c
+}
+
+// dialer asks for keep-alives as often as the system does, once a connection has been
+// idle for a while: each further setting is a system call a connection.
+func dialer(o Options) *net.Dialer {
+	return &net.Dialer{Timeout: o.ConnectTimeout, KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: 30 * time.Second, Interval: -1, Count: -1,
+	}}
 }
 
 func tlsConfig(o Options) (*tls.Config, error) {
