@@ -29,6 +29,12 @@ type QuotaReader interface {
 	Quotas(ctx context.Context, who Caller, projectID string) ([]Quota, error)
 }
 
+// BackupQuotaReader shows the caller's own quotas of backups, where a backend forwards
+// what it is asked about quotas as it is.
+type BackupQuotaReader interface {
+	BackupQuotas(ctx context.Context, who Caller) ([]Quota, error)
+}
+
 // QuotaManager shows and sets the quotas of projects.
 type QuotaManager interface {
 	QuotaReader

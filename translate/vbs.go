@@ -98,11 +98,7 @@ type vbsQuota struct {
 
 // ShowQuota is GET /v2/{project_id}/cloudbackups/quota.
 func (v VBS) ShowQuota(ctx context.Context, r Request) (Response, error) {
-	quotas, err := v.t.quotaReader()
-	if err != nil {
-		return Response{}, err
-	}
-	set, err := quotas.Quotas(ctx, r.Caller, r.Caller.ProjectID)
+	set, err := v.quotas(ctx, r)
 	if err != nil {
 		return Response{}, withCode(vbsQuotaFailed, err)
 	}
@@ -113,6 +109,17 @@ func (v VBS) ShowQuota(ctx context.Context, r Request) (Response, error) {
 		}
 	}
 	return ok(envelope("quotas", envelope("resources", resources)))
+}
+
+func (v VBS) quotas(ctx context.Context, r Request) ([]driver.Quota, error) {
+	if reader, forwards := v.t.driver.(driver.BackupQuotaReader); forwards {
+		return reader.BackupQuotas(ctx, r.Caller)
+	}
+	reader, err := v.t.quotaReader()
+	if err != nil {
+		return nil, err
+	}
+	return reader.Quotas(ctx, r.Caller, r.Caller.ProjectID)
 }
 
 // vbsBody reads a body of the form {root: {…}}; code is for one that is none.

@@ -14,6 +14,7 @@
 //	ResetBackupStatus       POST   /backups/{id}/action            os-reset_status
 //	ForceDeleteBackup       POST   /backups/{id}/action            os-force_delete
 //	GetVolume, ListVolumes  GET    /volumes/{id}, /volumes/detail
+//	BackupQuotas            GET    /os-quota-sets/{project}          for VBS's own API only
 //	Forward                 everything else, untouched
 //
 // Fields show by the upstream's microversion: metadata from 3.43, project from 3.18,

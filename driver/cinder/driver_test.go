@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -276,5 +277,24 @@ func TestForwardOfForeignPages(t *testing.T) {
 		if err != nil || w.Code != status || w.Body.String() != fault {
 			t.Errorf("%d %s: %v, %d %q", status, contentType, err, w.Code, w.Body)
 		}
+	}
+}
+
+func TestBackupQuotas(t *testing.T) {
+	server := upstreamServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RequestURI() != "/v3/abc123/os-quota-sets/abc123?usage=True" || r.Header.Get("X-Openstack-Request-Id") != "req-1" {
+			t.Errorf("%s %v", r.URL, r.Header)
+		}
+		answer(200, "application/json", `{"quota_set": {"id": "abc123", "volumes": {"limit": 10, "in_use": 3, "reserved": 0, "allocated": 0},
+			"backups": {"limit": 10, "in_use": 2, "reserved": 1}, "backup_gigabytes": {"limit": -1, "in_use": 20, "reserved": 0}}}`)(w, r)
+	})
+	who := member
+	who.RequestID = "req-1"
+	got, err := open(t, server.URL, nil).BackupQuotas(t.Context(), who)
+	want := []driver.Quota{
+		{Resource: driver.QuotaBackups, Limit: 10, InUse: 2, Reserve: 1}, {Resource: driver.QuotaBackupGigabytes, Limit: -1, InUse: 20},
+	}
+	if err != nil || !slices.Equal(got, want) {
+		t.Fatalf("%v %+v", err, got)
 	}
 }

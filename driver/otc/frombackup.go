@@ -25,9 +25,29 @@ type NewVolume struct {
 // restore).
 const restoredFrom = "auto-created_from_restore_from_backup"
 
-// Restore makes a volume from an available backup for a restore that names none, and
-// answers once its id is known. It is driver.Driver's RestoreBackup for such a target.
-func (v *Volumes) Restore(ctx context.Context, who driver.Caller, b driver.Backup, to driver.RestoreTarget) (driver.Restore, error) {
+// RestoreBackup is driver.Driver's for a backup that was looked at: an existing volume is
+// checked and restored to by inPlace, the service's restore; a new one is made by EVS.
+func (v *Volumes) RestoreBackup(
+	ctx context.Context, who driver.Caller, b driver.Backup, to driver.RestoreTarget, inPlace func(body any) error,
+) (driver.Restore, error) {
+	if b.Status != driver.BackupAvailable {
+		return driver.Restore{}, driver.InvalidBackup("Backup status must be available")
+	}
+	volumeID, existing := to.VolumeID()
+	if !existing {
+		return v.toNew(ctx, who, b, to)
+	}
+	name, err := v.CheckTarget(ctx, who, b, volumeID)
+	if err != nil {
+		return driver.Restore{}, err
+	}
+	err = inPlace(map[string]any{"restore": map[string]string{"volume_id": volumeID}})
+	return driver.Restore{BackupID: b.ID, VolumeID: volumeID, VolumeName: name}, err
+}
+
+// toNew makes a volume from an available backup for a restore that names none, and
+// answers once its id is known.
+func (v *Volumes) toNew(ctx context.Context, who driver.Caller, b driver.Backup, to driver.RestoreTarget) (driver.Restore, error) {
 	name, named := to.NewName()
 	if !named {
 		name = "restore_backup_" + b.ID

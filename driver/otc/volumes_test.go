@@ -102,7 +102,7 @@ func TestRestoreToANewVolume(t *testing.T) {
 				"GET /v2/abc123/volumes/" + volumeID: {test.source}, test.post: {test.create},
 				jobPath: {{200, `{"status": "RUNNING", "entities": {}}`}, {200, `{"status": "RUNNING", "entities": {"volume_id": "new"}}`}},
 			})
-			got, err := volumes(t, s, func(o *Options) { o.Dialect = test.dialect }).Restore(t.Context(), member, test.backup, test.to)
+			got, err := volumes(t, s, func(o *Options) { o.Dialect = test.dialect }).RestoreBackup(t.Context(), member, test.backup, test.to, nil)
 			if err != nil || got != test.want {
 				t.Errorf("%+v, %v", got, err)
 			}
@@ -138,7 +138,7 @@ func TestRestoreToANewVolumeThatCannotBe(t *testing.T) {
 			}
 			v := volumes(t, serve(t, answers), nil)
 			v.DefaultType = test.defaultType
-			_, err := v.Restore(t.Context(), member, test.backup, driver.RestoreTarget{})
+			_, err := v.RestoreBackup(t.Context(), member, test.backup, driver.RestoreTarget{}, nil)
 			wantError(t, err, test.kind, test.message)
 		})
 	}
@@ -149,7 +149,7 @@ func TestWithoutEVS(t *testing.T) {
 	b, _ := backup(t.Context(), member, backupID)
 	_, get := v.GetVolume(t.Context(), member, volumeID)
 	_, list := v.ListVolumes(t.Context(), member, driver.Query{})
-	_, restore := v.Restore(t.Context(), member, b, driver.RestoreTarget{})
+	_, restore := v.RestoreBackup(t.Context(), member, b, driver.RestoreTarget{}, nil)
 	_, quotas := v.Quotas(t.Context(), member, "abc123")
 	for what, err := range map[string]error{
 		"volumes": get, "volumes ": list, "restoring without volume_id": restore, "quotas": quotas, "anything but backups": v.Forward(nil, nil, member, ""),

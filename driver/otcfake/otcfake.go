@@ -93,7 +93,9 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	service, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	request := Request{service, r.Method, "/" + path, r.URL.Query(), r.Header.Clone(), body}
 	c.mu.Lock()
-	c.requests = append(c.requests, request)
+	if !c.o.Auto { // which serves on and on, to nobody who asks what came in
+		c.requests = append(c.requests, request)
+	}
 	fault := c.fault(&request)
 	c.mu.Unlock()
 	if fault == nil {
