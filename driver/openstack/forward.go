@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // gatewayRequestID tells the gateway's id of a request whose answer carries the
@@ -38,6 +39,7 @@ func (t *Transport) Forward(w http.ResponseWriter, r *http.Request, f Forwarding
 		Transport: t,
 		// Answers that come bit by bit go on bit by bit.
 		FlushInterval: -1,
+		BufferPool:    &t.buffers,
 		Rewrite: func(p *httputil.ProxyRequest) {
 			u := *f.Upstream
 			u.RawPath = strings.TrimSuffix(u.EscapedPath(), "/") + "/v" + f.Version + "/" + rest
@@ -73,6 +75,23 @@ func (t *Transport) Forward(w http.ResponseWriter, r *http.Request, f Forwarding
 	return t.Classify(failed)
 }
 
+// buffers lends what answers are copied through.
+type buffers struct{ pool sync.Pool }
+
+// copyBuffer is the size of such a buffer, in bytes.
+const copyBuffer = 32 << 10
+
+// Get implements httputil.BufferPool.
+func (b *buffers) Get() []byte {
+	if buffer, ok := b.pool.Get().(*[]byte); ok {
+		return *buffer
+	}
+	return make([]byte, copyBuffer)
+}
+
+// Put implements httputil.BufferPool.
+func (b *buffers) Put(buffer []byte) { b.pool.Put(&buffer) }
+
 // smallBody is up to where a body is read before it is sent on, in bytes, so that
 // its length can be told.
 const smallBody = 64 << 10
@@ -95,7 +114,10 @@ func (f Forwarding) relink(resp *http.Response, asked string) error {
 		if err != nil {
 			return err
 		}
-		body := strings.NewReplacer(replace...).Replace(string(text))
+		body := string(text)
+		if strings.Contains(body, upstream+"/") {
+			body = strings.NewReplacer(replace...).Replace(body)
+		}
 		resp.Body = readCloser{strings.NewReader(body), resp.Body}
 		resp.ContentLength = int64(len(body))
 		resp.Header.Set("Content-Length", strconv.Itoa(len(body)))

@@ -82,6 +82,7 @@ type Transport struct {
 	breakFor time.Duration
 	reads    *retryablehttp.Client
 	writes   *retryablehttp.Client // nil: sent once
+	buffers  buffers
 }
 
 // errUnhealthy counts an answer as a failure of the backend for the breaker.
@@ -129,7 +130,7 @@ func NewTransport(o Options) (*Transport, error) {
 func (t *Transport) retrying(o Options, budget *rate.Limiter, again func(*http.Response, error) bool) *retryablehttp.Client {
 	c := retryablehttp.NewClient()
 	c.Logger = nil
-	c.HTTPClient = &http.Client{Transport: roundTripper(t.once), CheckRedirect: noRedirect}
+	c.HTTPClient = &http.Client{Transport: roundTripper(t.further), CheckRedirect: noRedirect}
 	c.RetryMax = max(0, o.Retries)
 	c.RetryWaitMin, c.RetryWaitMax = o.RetryWait, 20*o.RetryWait
 	c.Backoff = func(least, most time.Duration, try int, resp *http.Response) time.Duration {
@@ -193,10 +194,12 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	empty := r.Body == nil || r.Body == http.NoBody
 	switch {
 	case empty && (r.Method == http.MethodGet || r.Method == http.MethodHead):
-		if r.RequestURI != "" { // a proxied request; http.Client takes none
-			r = r.WithContext(r.Context())
-			r.RequestURI = ""
+		resp, err := t.once(r)
+		if !passing(resp, err) {
+			return resp, err
 		}
+		r = r.WithContext(context.WithValue(r.Context(), firstTry{}, &outcome{resp: resp, err: err}))
+		r.RequestURI = "" // that of a proxied request; http.Client takes none
 		return t.reads.Do(&retryablehttp.Request{Request: r})
 	case t.writes != nil && r.RequestURI == "" && (empty || r.GetBody != nil):
 		again, err := retryablehttp.FromRequest(r)
@@ -204,6 +207,25 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		return t.writes.Do(again)
+	}
+	return t.once(r)
+}
+
+// outcome is what came of the first try of a read. Retries begin with it: a read that
+// succeeds at once, as nearly all do, does not take the way through their client.
+type outcome struct {
+	resp *http.Response
+	err  error
+	told bool
+}
+
+type firstTry struct{}
+
+// further is the first try's outcome at first, and then another try.
+func (t *Transport) further(r *http.Request) (*http.Response, error) {
+	if o, tried := r.Context().Value(firstTry{}).(*outcome); tried && !o.told {
+		o.told = true
+		return o.resp, o.err
 	}
 	return t.once(r)
 }
