@@ -30,6 +30,7 @@ func TestRealCinder(t *testing.T) {
 	identity, err := openstack.NewIdentityV3(login(t, "admin", "admin"), gophercloud.EndpointOpts{Region: "RegionOne"})
 	check(t, err)
 	drivertest.Run(t, func(t *testing.T) drivertest.Backend {
+		t.Parallel() // most of the time is waited
 		admin, _ := newProject(t, identity, driver.Admin, "admin")
 		caller, storage := newProject(t, identity, driver.Member, "member")
 		other, _ := newProject(t, identity, driver.Member, "member")
