@@ -46,6 +46,9 @@ func (s *Server) writeVBSFault(c echo.Context, err error) error {
 		c.Response().Header().Set("WWW-Authenticate", s.Auth.Challenge(s.Base(c.Request())))
 	}
 	f := translate.VBSFaultOf(err)
+	if f.RetryAfter != "" {
+		c.Response().Header().Set("Retry-After", f.RetryAfter)
+	}
 	if f.Status >= http.StatusInternalServerError {
 		s.Log.Error("request failed", zap.String("request_id", callOf(c).requestID), zap.Int("status", f.Status), zap.Error(err))
 	}

@@ -69,21 +69,28 @@ var vbsKinds = map[driver.Kind]string{
 	driver.NotSupported: vbsUnavailable,
 }
 
+// noRetry is the Retry-After of what waiting does not help with.
+const noRetry = "0"
+
 // VBSFault is how an error leaves the service's API: {"error": {"message", "code"}}.
 type VBSFault struct {
-	Status  int    `json:"-"`
-	Message string `json:"message"`
-	Code    string `json:"code"`
+	Status     int    `json:"-"`
+	RetryAfter string `json:"-"` // seconds; "" for none
+	Message    string `json:"message"`
+	Code       string `json:"code"`
 }
 
 // VBSFaultOf maps an error to its fault. The statuses are those that the service
-// documents, which has neither 413 nor 415: both are 400.
+// documents, which has neither 413 nor 415: a quota and a body of another type are 400,
+// a rate is 503.
 func VBSFaultOf(err error) VBSFault {
 	f := FaultOf(err)
-	v := VBSFault{Status: f.Status, Message: f.Message, Code: vbsKinds[driver.KindOf(err)]}
-	switch f.Status {
-	case http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
-		v.Status = http.StatusBadRequest
+	v := VBSFault{Status: f.Status, RetryAfter: f.RetryAfter, Message: f.Message, Code: vbsKinds[driver.KindOf(err)]}
+	switch {
+	case f.Status == http.StatusRequestEntityTooLarge && f.RetryAfter != noRetry:
+		v.Status, v.Code = http.StatusServiceUnavailable, vbsUnavailable
+	case f.Status == http.StatusRequestEntityTooLarge, f.Status == http.StatusUnsupportedMediaType:
+		v.Status, v.RetryAfter = http.StatusBadRequest, ""
 	}
 	var c *coded
 	if v.Code == "" && errors.As(err, &c) {
