@@ -124,4 +124,6 @@ func vbsFull(body *schema.Object) (bool, error) {
 	return false, vbsErrorf(vbsCreateFormat, `backup.extend_param.FullBackup must be "true" or "false".`)
 }
 
-func isUUID(s string) bool { return uuid.Validate(s) == nil }
+// isUUID tells whether a text is an id as all these services write them. Other forms of
+// a UUID they do not know.
+func isUUID(s string) bool { return len(s) == uuidLength && uuid.Validate(s) == nil }
