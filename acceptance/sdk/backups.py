@@ -8,6 +8,7 @@ import traceback
 import openstack
 from openstack import exceptions
 
+WAIT = 120  # seconds, for a real cinder-backup on a busy machine
 passed = failed = 0
 
 
@@ -37,12 +38,12 @@ def scenario(version):
     api = connect('cli', 'cli', version).block_storage
     admin = connect('cli-admin', 'cli', version).block_storage
     v = api.create_volume(size=1, name='sdk-v' + version)
-    api.wait_for_status(v, 'available', interval=0.2, wait=30)
+    api.wait_for_status(v, 'available', interval=0.2, wait=WAIT)
     check('create volume', True)
     with open(path(v.id), 'r+b') as f:
         f.write(os.urandom(3 << 20))
     b = api.create_backup(volume_id=v.id, name='sdk-b' + version)
-    b = api.wait_for_status(b, 'available', interval=0.2, wait=30)
+    b = api.wait_for_status(b, 'available', interval=0.2, wait=WAIT)
     check('create backup', b.status == 'available' and b.size == 1 and b.volume_id == v.id)
     check('times', bool(b.created_at) and bool(b.data_timestamp))
     check('list', b.id in [x.id for x in api.backups()])
@@ -53,11 +54,11 @@ def scenario(version):
         check('find by name', api.find_backup('sdk-b' + version).id == b.id)
     api.restore_backup(b.id, volume_id=None, name='sdk-restored-v' + version)
     r = next(x for x in api.volumes() if x.name == 'sdk-restored-v' + version)
-    api.wait_for_status(r, 'available', interval=0.2, wait=30)
+    api.wait_for_status(r, 'available', interval=0.2, wait=WAIT)
     check('restore by name', subprocess.run(['cmp', path(v.id), path(r.id)]).returncode == 0)
-    api.wait_for_status(api.get_backup(b.id), 'available', interval=0.2, wait=30)
+    api.wait_for_status(api.get_backup(b.id), 'available', interval=0.2, wait=WAIT)
     api.restore_backup(b.id, volume_id=r.id, name=None)
-    api.wait_for_status(api.get_volume(r.id), 'available', interval=0.2, wait=30)
+    api.wait_for_status(api.get_volume(r.id), 'available', interval=0.2, wait=WAIT)
     check('restore to a volume', subprocess.run(['cmp', path(v.id), path(r.id)]).returncode == 0)
     try:
         api.restore_backup(b.id, volume_id='00000000-0000-4000-8000-000000000000', name=None)
@@ -65,19 +66,19 @@ def scenario(version):
     except exceptions.NotFoundException as e:
         check('restore to an unknown volume', 'could not be found' in str(e))
     s = api.create_snapshot(volume_id=v.id, name='sdk-s' + version)
-    api.wait_for_status(s, 'available', interval=0.2, wait=30)
+    api.wait_for_status(s, 'available', interval=0.2, wait=WAIT)
     check('create snapshot', True)
     api.delete_snapshot(s)
-    api.wait_for_delete(s, interval=0.2, wait=30)
+    api.wait_for_delete(s, interval=0.2, wait=WAIT)
     check('quota', admin.get_quota_set(api.get_project_id()).backups == 10)
     if version == '3':
         check('limits', api.get_limits().absolute.max_total_backups == 10)
         check('types', 'default' in ''.join(t.name.lower() for t in api.types()))
     api.delete_backup(b)
-    api.wait_for_delete(b, interval=0.2, wait=30)
+    api.wait_for_delete(b, interval=0.2, wait=WAIT)
     for x in v, r:
         api.delete_volume(x)
-        api.wait_for_delete(x, interval=0.2, wait=30)
+        api.wait_for_delete(x, interval=0.2, wait=WAIT)
     check('delete', True)
 
 
