@@ -178,11 +178,11 @@ func resetStatus(s *suite) {
 	d := optional[driver.BackupAdmin](s)
 	b := s.made(driver.BackupSpec{VolumeID: s.Volume(s.T, 1)})
 	s.ok(d.ResetBackupStatus(s.Context(), s.AdminCaller, b.ID, driver.BackupError))
-	s.equal("status", s.get(b.ID).Status, driver.BackupError)
+	s.becomes(b.ID, driver.BackupError)
 	_, err := s.Driver.RestoreBackup(s.Context(), s.Caller, b.ID, driver.RestoreTarget{})
 	s.want(driver.InvalidState, err)
 	s.ok(d.ResetBackupStatus(s.Context(), s.AdminCaller, b.ID, driver.BackupAvailable))
-	s.available(b.ID)
+	s.becomes(b.ID, driver.BackupAvailable)
 	s.want(driver.NotFound, d.ResetBackupStatus(s.Context(), s.AdminCaller, unknown, driver.BackupError))
 }
 

@@ -172,6 +172,24 @@ func (s *suite) available(id string) driver.Backup {
 	return b
 }
 
+// becomes waits for a status that no other one announces, such as that of a reset,
+// which a Cinder hands to another process.
+func (s *suite) becomes(id string, status driver.BackupStatus) {
+	s.Helper()
+	now := s.get(id).Status
+	for tries := 0; now != status; tries++ {
+		if tries == maxTries {
+			s.Fatalf("status is %s, want %s", now, status)
+		}
+		s.Settle(s.T)
+		now = s.get(id).Status
+	}
+}
+
+// maxTries bounds what has no other end. A try at a remote backend takes a tenth of a
+// second or more.
+const maxTries = 300
+
 func (s *suite) list(q driver.Query) []string {
 	s.Helper()
 	page, err := s.Driver.ListBackups(s.Context(), s.Caller, q)
