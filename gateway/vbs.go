@@ -12,7 +12,7 @@ import (
 )
 
 // vbsPaths are those of the own API of Huawei's Volume Backup Service.
-var vbsPaths = []string{"/v1/*", "/v2/:project_id/cloudbackups", "/v2/:project_id/cloudbackups/*"}
+var vbsPaths = []string{"/v1/:project_id/jobs/:id", "/v2/:project_id/cloudbackups", "/v2/:project_id/cloudbackups/*"}
 
 // vbsRoutes are that API in front of one backend.
 func (s *Server) vbsRoutes(b *backend) {
@@ -20,7 +20,6 @@ func (s *Server) vbsRoutes(b *backend) {
 	do := func(op translate.Operation) echo.HandlerFunc { return s.handle(b, op) }
 
 	b.api.GET("/v1/:project_id/jobs/:id", do(v.ShowJob))
-	b.api.Any("/v1/*", func(echo.Context) error { return errNoRoute })
 	g := b.api.Group("/v2/:project_id/cloudbackups")
 	g.POST("", do(v.CreateBackup))
 	g.GET("/quota", do(v.ShowQuota))

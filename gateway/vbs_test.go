@@ -233,8 +233,11 @@ func TestVBSErrors(t *testing.T) {
 			t.Errorf("job %s: %d %s", id, answer.StatusCode, text)
 		}
 	}
-	if answer, text := g.call(http.MethodGet, "/v1/"+project+"/nothing", "member", ""); answer.StatusCode != http.StatusNotFound {
-		t.Errorf("no route: %d %s", answer.StatusCode, text)
+	// What is no path of the service is unknown as ever, also without a token.
+	for _, path := range []string{"/v1", "/v1/", "/v1/" + project + "/nothing", "/v1/" + project + "/jobs"} {
+		if answer, text := g.call(http.MethodGet, path, "", ""); answer.StatusCode != http.StatusNotFound || text != notFoundDoc {
+			t.Errorf("%s: %d %s", path, answer.StatusCode, text)
+		}
 	}
 }
 
