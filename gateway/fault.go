@@ -43,9 +43,7 @@ func (s *Server) writeFault(c echo.Context, err error) error {
 		return s.unauthorized(c)
 	}
 	f := translate.FaultOf(err)
-	if f.Status >= http.StatusInternalServerError {
-		s.Log.Error("request failed", zap.String("request_id", callOf(c).requestID), zap.Int("status", f.Status), zap.Error(err))
-	}
+	s.logFault(c, f.Status, err)
 	content := map[string]any{"code": f.Status, "message": f.Message}
 	if f.RetryAfter != "" {
 		c.Response().Header().Set("Retry-After", f.RetryAfter)
@@ -73,10 +71,21 @@ func plainFault(c echo.Context, status int, title, message string) error {
 	})
 }
 
+// logFault logs what is not the client's fault.
+func (s *Server) logFault(c echo.Context, status int, err error) {
+	if status >= http.StatusInternalServerError {
+		s.Log.Error("request failed", zap.String("request_id", callOf(c).requestID), zap.Int("status", status), zap.Error(err))
+	}
+}
+
+// challenge says where tokens come from.
+func (s *Server) challenge(c echo.Context) {
+	c.Response().Header().Set("WWW-Authenticate", s.Auth.Challenge(s.Base(c.Request())))
+}
+
 // unauthorized is keystonemiddleware's answer.
 func (s *Server) unauthorized(c echo.Context) error {
-	h := c.Response().Header()
-	h.Set("WWW-Authenticate", s.Auth.Challenge(s.Base(c.Request())))
+	s.challenge(c)
 	return writeJSON(c, http.StatusUnauthorized, map[string]any{"error": map[string]any{
 		"code": http.StatusUnauthorized, "title": "Unauthorized", "message": unauthorizedText,
 	}})

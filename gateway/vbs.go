@@ -2,10 +2,8 @@ package gateway
 
 import (
 	"errors"
-	"net/http"
 
 	"github.com/labstack/echo/v4"
-	"go.uber.org/zap"
 
 	"cindergate/driver"
 	"cindergate/translate"
@@ -42,14 +40,12 @@ func (s *Server) writeVBSFault(c echo.Context, err error) error {
 	case errors.Is(err, errTooLarge):
 		err = driver.Errorf(driver.InvalidInput, "The request body is larger than %d bytes.", s.MaxBody)
 	case driver.KindOf(err) == driver.Unauthorized:
-		c.Response().Header().Set("WWW-Authenticate", s.Auth.Challenge(s.Base(c.Request())))
+		s.challenge(c)
 	}
 	f := translate.VBSFaultOf(err)
 	if f.RetryAfter != "" {
 		c.Response().Header().Set("Retry-After", f.RetryAfter)
 	}
-	if f.Status >= http.StatusInternalServerError {
-		s.Log.Error("request failed", zap.String("request_id", callOf(c).requestID), zap.Int("status", f.Status), zap.Error(err))
-	}
+	s.logFault(c, f.Status, err)
 	return writeJSON(c, f.Status, map[string]any{"error": f})
 }

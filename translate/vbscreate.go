@@ -20,9 +20,8 @@ const (
 )
 
 var (
-	vbsName   = regexp.MustCompile(`^[0-9A-Za-z_-]*$`)
-	vbsNoTag  = regexp.MustCompile(`[\x00-\x1f=*<>\\,|/]`)
-	vbsNoText = "<>"
+	vbsName  = regexp.MustCompile(`^[0-9A-Za-z_-]*$`)
+	vbsNoTag = regexp.MustCompile(`[\x00-\x1f=*<>\\,|/]`)
 )
 
 // vbsBackupSpec reads the body of a create. full tells that FullBackup is wanted.
@@ -47,7 +46,7 @@ func vbsBackupSpec(r Request) (spec driver.BackupSpec, full bool, err error) {
 	if err := checkVBSName(spec.Name); err != nil {
 		return spec, false, err
 	}
-	if d := spec.Description; d != nil && (utf8.RuneCountInString(*d) > vbsMaxText || strings.ContainsAny(*d, vbsNoText)) {
+	if d := spec.Description; d != nil && (utf8.RuneCountInString(*d) > vbsMaxText || strings.ContainsAny(*d, "<>")) {
 		return spec, false, vbsErrorf(vbsDescription, "backup.description must have at most %d characters, none of them < or >.", vbsMaxText)
 	}
 	if spec.Metadata, err = vbsTags(body); err != nil {

@@ -83,24 +83,22 @@ func openCinder(_ context.Context, name string, c *config.Config, _ *zap.Logger,
 func openVBS(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ *gateway.Metrics) (driver.Driver, error) {
 	o := c.Backends[name].VBS
 	return vbs.New(vbs.Options{
-		Options: cloudOf(name, &o.OTC),
-		URL:     o.URL, EVSURL: o.EVSURL, Native: o.Native, FullBackup: otc.FullBackup(o.FullBackup), RestoreVolumeType: o.RestoreVolumeType,
+		Options: cloudOf(name, &o.OTC), Native: o.Native,
 	})
 }
 
 func openCBR(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ *gateway.Metrics) (driver.Driver, error) {
 	o := c.Backends[name].CBR
 	return cbr.New(cbr.Options{
-		Options: cloudOf(name, &o.OTC),
-		URL:     o.URL, EVSURL: o.EVSURL, FullBackup: otc.FullBackup(o.FullBackup), RestoreVolumeType: o.RestoreVolumeType,
-		Vault: o.Vault, Bind: o.Bind, CreateVault: o.CreateVault, VaultSize: o.VaultSize,
+		Options: cloudOf(name, &o.OTC), Vault: o.Vault, Bind: o.Bind, CreateVault: o.CreateVault, VaultSize: o.VaultSize,
 	})
 }
 
 func cloudOf(name string, o *config.OTC) otc.Options {
 	return otc.Options{
 		Options: connection(name, &o.Connection), Dialect: otc.Dialect(o.Dialect),
-		IdentityURL: o.IdentityURL, Region: o.Region, IDTimeout: o.IDTimeout,
+		IdentityURL: o.IdentityURL, Region: o.Region, URL: o.URL, EVSURL: o.EVSURL,
+		FullBackup: otc.FullBackup(o.FullBackup), RestoreVolumeType: o.RestoreVolumeType, IDTimeout: o.IDTimeout,
 	}
 }
 

@@ -98,7 +98,7 @@ func TestWhenBackupsAreFull(t *testing.T) {
 		{"", false, false}, {"", true, true}, {otc.FullOnRequest, false, false}, {otc.FullAlways, true, false}, {otc.FullNever, false, nil},
 		{otc.FullNever, true, nil},
 	} {
-		l := open(t, cbr.Options{FullBackup: test.full}, otcfake.Options{})
+		l := open(t, cbr.Options{Options: otc.Options{FullBackup: test.full}}, otcfake.Options{})
 		l.create(driver.BackupSpec{VolumeID: l.bound(otcfake.Volume{}), Incremental: test.incremental})
 		var sent struct {
 			Checkpoint struct{ Parameters map[string]any }
@@ -176,7 +176,7 @@ func TestForce(t *testing.T) {
 	_, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
 	wantError(t, err, driver.InvalidState, "must use the force flag")
 	l.create(driver.BackupSpec{VolumeID: volume, Force: true})
-	l = open(t, cbr.Options{EVSURL: otc.None}, otcfake.Options{})
+	l = open(t, cbr.Options{Options: otc.Options{EVSURL: otc.None}}, otcfake.Options{})
 	l.create(driver.BackupSpec{VolumeID: l.bound(otcfake.Volume{Status: "in-use", ServerID: "s"})})
 }
 

@@ -11,9 +11,6 @@ import (
 // Options configure a Driver.
 type Options struct {
 	otc.Options
-	// URL and EVSURL are the endpoints, "" leaves them to the catalogue. EVSURL may be
-	// otc.None.
-	URL, EVSURL string
 	// Vault is the id or name of the vault for volumes that are in none; "": such
 	// volumes cannot be backed up, unless a client names a vault.
 	Vault string
@@ -23,17 +20,13 @@ type Options struct {
 	// has none of that name. Volumes are put into it as Bind says.
 	CreateVault bool
 	VaultSize   int
-	FullBackup  otc.FullBackup
-	// RestoreVolumeType is the type of a volume made from a backup whose volume is gone.
-	RestoreVolumeType string
 }
 
 // Driver speaks to one CBR.
 type Driver struct {
 	*otc.Volumes
-	o     Options
-	cloud *otc.Cloud
-	cbr   *otc.Service
+	o   Options
+	cbr *otc.Service
 }
 
 var (
@@ -49,8 +42,8 @@ func New(o Options) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{o: o, cloud: cloud, cbr: cloud.Service(&otc.CBR, o.URL)}
-	d.Volumes = &otc.Volumes{EVS: cloud.Service(&otc.EVS, o.EVSURL), DefaultType: o.RestoreVolumeType, Backup: d.show}
+	d := &Driver{o: o}
+	d.cbr, d.Volumes = cloud.Services(&otc.CBR, d.show)
 	return d, nil
 }
 

@@ -87,7 +87,7 @@ func TestQuotas(t *testing.T) {
 	}
 	_, err = l.driver.Quotas(t.Context(), l.who, "another")
 	wantError(t, err, driver.NotSupported, "quotas of other projects")
-	l = open(t, cbr.Options{EVSURL: otc.None}, otcfake.Options{})
+	l = open(t, cbr.Options{Options: otc.Options{EVSURL: otc.None}}, otcfake.Options{})
 	if quotas, err = l.driver.Quotas(t.Context(), l.who, l.project.ID); err != nil || len(quotas) != 2 {
 		t.Errorf("without EVS: %v %+v", err, quotas)
 	}
@@ -114,7 +114,7 @@ func TestProbe(t *testing.T) {
 		o    cbr.Options
 		told string
 	}{
-		{cbr.Options{EVSURL: otc.None}, "without EVS: no volumes"},
+		{cbr.Options{Options: otc.Options{EVSURL: otc.None}}, "without EVS: no volumes"},
 		{cbr.Options{}, "vault is not set: only volumes that are in a vault"},
 		{cbr.Options{Vault: "other"}, "vault other is not in the project of who asks"},
 	} {

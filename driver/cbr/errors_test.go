@@ -22,7 +22,7 @@ var faultNames = map[int]string{
 // Every code of the service and of the gateway before it leaves the API as the status
 // that Cinder has for the case, whatever status it came with.
 func TestCodesBecomeDocumentedFaults(t *testing.T) {
-	l := open(t, cbr.Options{EVSURL: otc.None}, otcfake.Options{})
+	l := open(t, cbr.Options{Options: otc.Options{EVSURL: otc.None}}, otcfake.Options{})
 	volume, id := l.made(otcfake.Volume{})
 	if _, err := l.driver.GetBackup(t.Context(), l.who, id); err != nil { // the catalogue is read
 		t.Fatal(err)

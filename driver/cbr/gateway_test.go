@@ -96,7 +96,7 @@ func TestThroughTheGateway(t *testing.T) {
 		{"quotas", all, "GET", "/v3/P/os-quota-sets/P?usage=True", "", 200, `"backups":{"limit":-1,"in_use":1,"reserved":0}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l := open(t, cbr.Options{EVSURL: test.evs}, otcfake.Options{})
+			l := open(t, cbr.Options{Options: otc.Options{EVSURL: test.evs}}, otcfake.Options{})
 			volume, backup := l.made(otcfake.Volume{Name: "source", AZ: "eu-de-02"})
 			fill := strings.NewReplacer("/P", "/"+l.project.ID, "/B", "/"+backup, `"B"`, `"`+backup+`"`, "_B", "_"+backup, " B ", " "+backup+" ",
 				"/V", "/"+volume, `"V"`, `"`+volume+`"`)

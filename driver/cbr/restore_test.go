@@ -45,7 +45,7 @@ func TestRestoreToAVolume(t *testing.T) {
 }
 
 func TestRestoreWithoutEVS(t *testing.T) {
-	l := open(t, cbr.Options{EVSURL: otc.None}, otcfake.Options{})
+	l := open(t, cbr.Options{Options: otc.Options{EVSURL: otc.None}}, otcfake.Options{})
 	volume, id := l.made(otcfake.Volume{Name: "data"})
 	r, err := l.restore(id, driver.ToVolume(volume))
 	if err != nil || r.VolumeName != "" || r.VolumeID != volume {
@@ -82,7 +82,7 @@ func TestRestoreToANewVolume(t *testing.T) {
 
 func TestRestoresThatAreRefused(t *testing.T) {
 	for _, evs := range []string{"", otc.None} { // the driver checks, or the service
-		l := open(t, cbr.Options{EVSURL: evs}, otcfake.Options{})
+		l := open(t, cbr.Options{Options: otc.Options{EVSURL: evs}}, otcfake.Options{})
 		volume, id := l.made(otcfake.Volume{})
 		attached := l.bound(otcfake.Volume{Status: "in-use", ServerID: "s"})
 		small := l.bound(otcfake.Volume{SizeGiB: 9})

@@ -44,9 +44,7 @@ var (
 	_ driver.BackupAdmin   = (*Driver)(nil)
 	_ driver.VolumeReader  = (*Driver)(nil)
 	_ driver.Passthrough   = (*Driver)(nil)
-
-	_ driver.BackupQuotaReader = (*Driver)(nil)
-	_ driver.Checker           = (*Driver)(nil)
+	_ driver.Checker       = (*Driver)(nil)
 )
 
 // New makes a Driver. It does not yet ask the upstream for anything.

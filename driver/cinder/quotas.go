@@ -9,6 +9,8 @@ import (
 	"cindergate/driver"
 )
 
+var _ driver.BackupQuotaReader = (*Driver)(nil)
+
 // BackupQuotas implements driver.BackupQuotaReader.
 func (d *Driver) BackupQuotas(ctx context.Context, who driver.Caller) ([]driver.Quota, error) {
 	var answer struct {

@@ -2,10 +2,12 @@ package otc
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"time"
 
+	"cindergate/driver"
 	"cindergate/driver/openstack"
 )
 
@@ -28,6 +30,12 @@ type Options struct {
 	// IdentityURL is the identity service with /v3, whose catalogue tells the
 	// endpoints that are not given; Region is which of them.
 	IdentityURL, Region string
+	// URL is the service of backups and EVSURL that of volumes; "" leaves them to the
+	// catalogue, and EVSURL may be None.
+	URL, EVSURL string
+	FullBackup  FullBackup
+	// RestoreVolumeType is the type of a volume made from a backup whose volume is gone.
+	RestoreVolumeType string
 	// IDTimeout bounds the wait for the id of something new; 0: 45 s, less than
 	// clients wait. PollEvery is the pause between two looks; 0: 500 ms.
 	IDTimeout, PollEvery time.Duration
@@ -54,6 +62,14 @@ func NewCloud(o Options) (*Cloud, error) {
 		return nil, err
 	}
 	return &Cloud{o: o, http: transport}, nil
+}
+
+// Services are the service of backups and the volumes around them, as drivers use them.
+// get is the driver's GetBackup.
+func (c *Cloud) Services(
+	kind *Kind, get func(ctx context.Context, who driver.Caller, backupID string) (driver.Backup, error),
+) (*Service, *Volumes) {
+	return c.Service(kind, c.o.URL), &Volumes{EVS: c.Service(&EVS, c.o.EVSURL), DefaultType: c.o.RestoreVolumeType, Backup: get}
 }
 
 // throttled tells that the API gateway had too many requests: it has not passed this

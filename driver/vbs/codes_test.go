@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
+	"cindergate/driver/otc"
 	"cindergate/driver/otcfake"
 	"cindergate/driver/vbs"
 	"cindergate/translate"
@@ -69,7 +70,7 @@ func TestEveryCodeHasItsFault(t *testing.T) {
 
 // call lets a create of a backup, or for EVS of a volume from one, meet the code.
 func call(t *testing.T, code otcfake.Code) error {
-	c := open(t, vbs.Options{RestoreVolumeType: "SSD"}, otcfake.Options{})
+	c := open(t, vbs.Options{Options: otc.Options{RestoreVolumeType: "SSD"}}, otcfake.Options{})
 	body := fmt.Sprintf(`{"error": {"message": %q, "code": %q}}`, code.Text, code.Code)
 	fault := otcfake.Fault{Service: code.Service, Method: "POST", Status: code.Status, Body: body}
 	if code.Service == "apigw" {

@@ -36,7 +36,7 @@ func (c *cloud) sent(service, method string) []string {
 
 func TestCreateInTheServicesWords(t *testing.T) {
 	huawei := vbs.Options{Options: otc.Options{Dialect: otc.Huawei}}
-	full := func(when otc.FullBackup) vbs.Options { return vbs.Options{FullBackup: when} }
+	full := func(when otc.FullBackup) vbs.Options { return vbs.Options{Options: otc.Options{FullBackup: when}} }
 	for _, test := range []struct {
 		name    string
 		options vbs.Options
@@ -136,7 +136,7 @@ func TestForceIsAsInCinder(t *testing.T) {
 		{"error", false, otc.None, driver.InvalidState, "The disk is neither available nor in use."},
 	} {
 		t.Run(fmt.Sprintf("%s, force %t, EVS %q", test.status, test.force, test.evs), func(t *testing.T) {
-			c := open(t, vbs.Options{EVSURL: test.evs}, otcfake.Options{})
+			c := open(t, vbs.Options{Options: otc.Options{EVSURL: test.evs}}, otcfake.Options{})
 			_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{
 				VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{Status: test.status}), Force: test.force,
 			})

@@ -8,27 +8,20 @@ import (
 	"cindergate/driver/otc"
 )
 
-// Options configure a Driver.
+// Options configure a Driver. FullBackup has an effect only in dialect otc: Huawei's
+// service cannot be asked.
 type Options struct {
 	otc.Options
-	// URL and EVSURL are the endpoints, "" leaves them to the catalogue. EVSURL may be
-	// otc.None.
-	URL, EVSURL string
 	// Native is the version of the native API that backups are read and deleted by: v2,
 	// which is also what "" means, or v3.
 	Native string
-	// FullBackup has an effect only in dialect otc: Huawei's service cannot be asked.
-	FullBackup otc.FullBackup
-	// RestoreVolumeType is the type of a volume made from a backup whose volume is gone.
-	RestoreVolumeType string
 }
 
 // Driver speaks to one VBS.
 type Driver struct {
 	*otc.Volumes
-	o     Options
-	cloud *otc.Cloud
-	vbs   *otc.Service
+	o   Options
+	vbs *otc.Service
 }
 
 var (
@@ -47,8 +40,8 @@ func New(o Options) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{o: o, cloud: cloud, vbs: cloud.Service(&otc.VBS, o.URL)}
-	d.Volumes = &otc.Volumes{EVS: cloud.Service(&otc.EVS, o.EVSURL), DefaultType: o.RestoreVolumeType, Backup: d.GetBackup}
+	d := &Driver{o: o}
+	d.vbs, d.Volumes = cloud.Services(&otc.VBS, d.GetBackup)
 	return d, nil
 }
 

@@ -101,7 +101,7 @@ func TestThroughTheGateway(t *testing.T) {
 		{"quotas", all, "GET", "/v3/P/os-quota-sets/P?usage=True", "", 200, `"backups":{"limit":20,"in_use":1,"reserved":0}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := open(t, vbs.Options{EVSURL: test.evs}, otcfake.Options{Quotas: map[string]int{"backups": 20}})
+			c := open(t, vbs.Options{Options: otc.Options{EVSURL: test.evs}}, otcfake.Options{Quotas: map[string]int{"backups": 20}})
 			volume := c.AddVolume(c.project.ID, otcfake.Volume{Name: "source", AZ: "eu-de-02"})
 			backup := c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs", VolumeID: volume, AZ: "eu-de-02"})
 			url := c.behindTheGateway(t, driver.Admin)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
+	"cindergate/driver/otc"
 	"cindergate/driver/otcfake"
 	"cindergate/driver/vbs"
 )
@@ -93,7 +94,7 @@ func TestFiltersThatTheServiceHas(t *testing.T) {
 		{"v3", driver.Filter{Column: "status", Value: "error_deleting"}, ""},
 		{"v3", driver.Filter{Column: "no_such_column", Value: "x"}, ""},
 	} {
-		c := open(t, vbs.Options{Native: test.native, URL: "fake", EVSURL: "none"}, otcfake.Options{})
+		c := open(t, vbs.Options{Native: test.native, Options: otc.Options{URL: "fake", EVSURL: otc.None}}, otcfake.Options{})
 		if _, err := c.driver.ListBackups(t.Context(), c.who, driver.Query{Limit: -1, Filters: []driver.Filter{test.filter}}); err != nil {
 			t.Error(err)
 		}

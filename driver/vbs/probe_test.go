@@ -13,7 +13,7 @@ import (
 
 func TestQuotas(t *testing.T) {
 	for _, evs := range []string{"", otc.None} {
-		c := open(t, vbs.Options{EVSURL: evs}, otcfake.Options{Quotas: map[string]int{"backups": 20}})
+		c := open(t, vbs.Options{Options: otc.Options{EVSURL: evs}}, otcfake.Options{Quotas: map[string]int{"backups": 20}})
 		c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs", SizeGiB: 7})
 		got, err := c.driver.Quotas(t.Context(), c.who, c.project.ID)
 		if err != nil {
@@ -40,14 +40,14 @@ func TestProbe(t *testing.T) {
 		findings []string
 		wrong    string
 	}{
-		{"all there", vbs.Options{RestoreVolumeType: "SAS"}, otcfake.Options{Quotas: map[string]int{"backups": 20}},
+		{"all there", vbs.Options{Options: otc.Options{RestoreVolumeType: "SAS"}}, otcfake.Options{Quotas: map[string]int{"backups": 20}},
 			[]string{"VBS is at $URL/vbs", "EVS is at $URL/evs", "lists backups by its native v2", "quota of volumes: 0 of any number in use",
 				"quota of backups: 0 of 20 in use"}, ""},
 		{"no default type", vbs.Options{Native: "v3"}, otcfake.Options{}, []string{"lists backups by its native v3", "restore_volume_type is not set"}, ""},
-		{"without EVS", vbs.Options{EVSURL: otc.None}, otcfake.Options{},
+		{"without EVS", vbs.Options{Options: otc.Options{EVSURL: otc.None}}, otcfake.Options{},
 			[]string{"without EVS: no volumes, no restore without volume_id", "quota of backup_gigabytes: 0 of any number in use"}, ""},
 		{"not in this region", vbs.Options{}, otcfake.Options{Without: []string{"vbs", "evs"}}, nil, "The catalogue of backend east has no VBS."},
-		{"not at this URL", vbs.Options{URL: "fake", EVSURL: otc.None}, otcfake.Options{Without: []string{"vbs"}},
+		{"not at this URL", vbs.Options{Options: otc.Options{URL: "fake", EVSURL: otc.None}}, otcfake.Options{Without: []string{"vbs"}},
 			[]string{"VBS is at $URL/vbs"}, "list backups by v2: Backend east has no VBS"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

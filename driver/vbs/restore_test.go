@@ -130,23 +130,23 @@ func TestRestoreThatCannotBe(t *testing.T) {
 			c.ChangeVolume(volume, func(v *otcfake.Volume) { v.Status = "in-use" })
 			return driver.ToVolume(volume)
 		}, driver.InvalidState, "Invalid volume: Volume to be restored to must be available"},
-		{"volume in use, without EVS", vbs.Options{EVSURL: otc.None}, func(c *cloud, volume, _ string) driver.RestoreTarget {
+		{"volume in use, without EVS", vbs.Options{Options: otc.Options{EVSURL: otc.None}}, func(c *cloud, volume, _ string) driver.RestoreTarget {
 			c.ChangeVolume(volume, func(v *otcfake.Volume) { v.Status = "in-use" })
 			return driver.ToVolume(volume)
 		}, driver.InvalidState, "The disk is not available."},
 		{"volume too small", vbs.Options{}, func(c *cloud, _, _ string) driver.RestoreTarget {
 			return driver.ToVolume(c.AddVolume(c.project.ID, otcfake.Volume{SizeGiB: 5}))
 		}, driver.InvalidState, "Invalid volume: volume size 5 is too small to restore backup of size 10."},
-		{"volume too small, without EVS", vbs.Options{EVSURL: otc.None}, func(c *cloud, _, _ string) driver.RestoreTarget {
+		{"volume too small, without EVS", vbs.Options{Options: otc.Options{EVSURL: otc.None}}, func(c *cloud, _, _ string) driver.RestoreTarget {
 			return driver.ToVolume(c.AddVolume(c.project.ID, otcfake.Volume{SizeGiB: 5}))
 		}, driver.InvalidState, "The disk is smaller than the backup."},
 		{"no such volume", vbs.Options{}, func(*cloud, string, string) driver.RestoreTarget {
 			return driver.ToVolume(someID)
 		}, driver.NotFound, "Volume " + someID + " could not be found."},
-		{"no such volume, without EVS", vbs.Options{EVSURL: otc.None}, func(*cloud, string, string) driver.RestoreTarget {
+		{"no such volume, without EVS", vbs.Options{Options: otc.Options{EVSURL: otc.None}}, func(*cloud, string, string) driver.RestoreTarget {
 			return driver.ToVolume(someID)
 		}, driver.NotFound, "The disk or backup for the restore does not exist."},
-		{"by name, without EVS", vbs.Options{EVSURL: otc.None}, func(*cloud, string, string) driver.RestoreTarget {
+		{"by name, without EVS", vbs.Options{Options: otc.Options{EVSURL: otc.None}}, func(*cloud, string, string) driver.RestoreTarget {
 			return driver.ToNewVolume("n")
 		}, driver.NotSupported, "Backend east does not support restoring without volume_id: it is configured without EVS."},
 	} {

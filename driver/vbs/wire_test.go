@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cindergate/driver"
+	"cindergate/driver/otc"
 	"cindergate/driver/otcfake"
 	"cindergate/driver/vbs"
 )
@@ -151,7 +152,7 @@ func TestGatewayAnswersThatMeanSomethingElse(t *testing.T) {
 	if n := len(c.sent("vbs", "GET")); n != 2 {
 		t.Errorf("asked %d times", n)
 	}
-	elsewhere := open(t, vbs.Options{URL: "fake"}, otcfake.Options{Without: []string{"vbs"}})
+	elsewhere := open(t, vbs.Options{Options: otc.Options{URL: "fake"}}, otcfake.Options{Without: []string{"vbs"}})
 	_, err = elsewhere.driver.GetBackup(t.Context(), elsewhere.who, someID)
 	wantError(t, err, driver.NotSupported, "Backend east has no VBS, or not this function of it.")
 	_, err = elsewhere.driver.ListBackups(t.Context(), elsewhere.who, driver.Query{Limit: -1})
