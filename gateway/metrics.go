@@ -20,6 +20,7 @@ type Metrics struct {
 	jobs     *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	bytes    *prometheus.CounterVec
+	strays   *prometheus.CounterVec
 }
 
 type requestLabels struct {
@@ -46,7 +47,13 @@ func NewMetrics() *Metrics {
 			Name: "cindergate_job_bytes_total", Help: "Bytes of volume data that jobs moved, by kind.",
 		}, []string{"kind"}),
 	}
-	m.registry.MustRegister(m.requests, m.jobs, m.seconds, m.bytes,
+	m.strays = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cindergate_stray_files_total", Help: "Files of volumes and snapshots that had no row, by kind: they are in lost+found.",
+	}, []string{"kind"})
+	for _, kind := range []string{"volume", "snapshot"} {
+		m.strays.WithLabelValues(kind) // 0 is a value, too: alerts can compare
+	}
+	m.registry.MustRegister(m.requests, m.jobs, m.seconds, m.bytes, m.strays,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -73,8 +80,11 @@ func knownMethod(method string) string {
 func (m *Metrics) JobDone(kind, outcome string, bytes int64, took time.Duration) {
 	m.jobs.WithLabelValues(kind, outcome).Inc()
 	m.seconds.WithLabelValues(kind).Observe(took.Seconds())
-	m.bytes.WithLabelValues(kind).Add(float64(bytes))
+	m.bytes.WithLabelValues(kind).Add(max(0, float64(bytes)))
 }
+
+// StrayFile counts a file that has no row.
+func (m *Metrics) StrayFile(kind string) { m.strays.WithLabelValues(kind).Inc() }
 
 func (m *Metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})

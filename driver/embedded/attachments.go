@@ -208,6 +208,7 @@ func (d *Driver) CompleteAttachment(ctx context.Context, who driver.Caller, atta
 func (d *Driver) DeleteAttachment(ctx context.Context, who driver.Caller, attachmentID string) ([]driver.Attachment, error) {
 	var left []driver.Attachment
 	err := d.changeAttachment(ctx, who, attachmentID, func(_ *meta.Tx, v *meta.Volume, at int) error {
+		left = nil
 		v.Attachments = slices.Delete(v.Attachments, at, at+1)
 		v.AdminMetadata = without(v.AdminMetadata, "attached_mode")
 		setAttached(v)
@@ -221,7 +222,8 @@ func (d *Driver) DeleteAttachment(ctx context.Context, who driver.Caller, attach
 
 // setAttached gives a volume the statuses that its attachments make
 // (cinder/db/sqlalchemy/api.py _get_statuses_from_attachments). One that a backup
-// reads gets them when that is done.
+// reads gets them when that is done. Any other status is a job's or an error, and
+// stays: Cinder would make such a volume available.
 func setAttached(v *meta.Volume) {
 	v.AttachStatus = detached
 	for _, status := range []string{reserved, detaching, attaching, attached} {
@@ -239,8 +241,7 @@ func setAttached(v *meta.Volume) {
 	switch v.Status {
 	case backingUp:
 		v.PreviousStatus = status
-	case uploading:
-	default:
+	case available, inUse, attaching, detaching, reserved:
 		v.Status = status
 	}
 }

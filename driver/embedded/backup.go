@@ -23,6 +23,9 @@ func (d *Driver) backupTask(j *meta.Job) task {
 			if !ok {
 				return 0, nil, reasonf("The backup is gone.")
 			}
+			if err := d.storeReady(ctx); err != nil {
+				return 0, nil, err
+			}
 			at := attempt(b, j)
 			// An earlier attempt may have got anywhere.
 			if err := d.sweep(ctx, b); err != nil {
@@ -122,7 +125,7 @@ func (d *Driver) failBackup(tx *meta.Tx, j *meta.Job, reason string) error {
 		if err := tx.TouchBackup(b); err != nil {
 			return err
 		}
-		if err := d.tell(tx, j, actionBackup, detailBackup, backupResource, b.ID); err != nil {
+		if err := d.tell(tx, requester(j), actionBackup, detailBackup, backupResource, b.ID, reason); err != nil {
 			return err
 		}
 	}

@@ -2,11 +2,13 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"path"
 	"strings"
 	"time"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/chunked"
 	"cindergate/driver/embedded/meta"
 )
 
@@ -48,7 +50,11 @@ func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec drive
 		if err := checkBackupSource(v, s, spec.Force); err != nil {
 			return err
 		}
-		if err := d.checkBackupQuota(tx, who.ProjectID, v.Size); err != nil {
+		size := v.Size
+		if s != nil {
+			size = s.Size // the volume may have grown since
+		}
+		if err := d.checkBackupQuota(tx, who.ProjectID, 1, size, 0); err != nil {
 			return err
 		}
 		parentID := ""
@@ -61,16 +67,23 @@ func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec drive
 		}
 		b = &meta.Backup{Backup: driver.Backup{
 			ID: d.o.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, VolumeID: v.ID, ParentID: parentID,
-			Name: spec.Name, Description: spec.Description, Status: driver.BackupCreating, Size: v.Size,
+			Name: spec.Name, Description: spec.Description, Status: driver.BackupCreating, Size: size,
 			Container: spec.Container, Metadata: spec.Metadata, CreatedAt: tx.Now, DataTimestamp: tx.Now,
 		}, Service: posixService, Host: d.o.Host}
+		if s != nil {
+			b.SnapshotID, b.DataTimestamp = s.ID, s.CreatedAt
+		}
+		for _, binary := range []string{schedulerService, backupService} {
+			if off, err := disabled(tx, binary); err != nil || off {
+				return errors.Join(err, d.unscheduledBackup(tx, who, b))
+			}
+		}
 		j := d.job(who, backupJob, v.ID, arguments{Previous: v.Status})
 		j.BackupID, j.VolumeID = b.ID, v.ID
 		if s == nil {
 			v.Status, v.PreviousStatus = backingUp, v.Status
 			err = tx.TouchVolume(v)
 		} else {
-			b.SnapshotID, b.DataTimestamp = s.ID, s.CreatedAt
 			j.SnapshotID, j.Resource = s.ID, s.ID
 			s.Status = backingUp
 			err = tx.TouchSnapshot(s)
@@ -87,6 +100,17 @@ func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec drive
 		return driver.Backup{}, err
 	}
 	return b.Backup, nil
+}
+
+// unscheduledBackup stores a backup that no service takes
+// (cinder/scheduler/manager.py create_backup).
+func (d *Driver) unscheduledBackup(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
+	row := *b // the answer says creating
+	row.Status, row.FailReason = driver.BackupError, "Service not found for creating backup."
+	if err := tx.PutBackup(&row); err != nil {
+		return err
+	}
+	return d.tell(tx, who, actionBackup, detailNoService, backupResource, b.ID, "")
 }
 
 func checkBackupSource(v *meta.Volume, s *meta.Snapshot, force bool) error {
@@ -219,7 +243,7 @@ func (d *Driver) UpdateBackup(ctx context.Context, who driver.Caller, backupID s
 
 // DeleteBackup accepts a delete (cinder/backup/api.py delete).
 func (d *Driver) DeleteBackup(ctx context.Context, who driver.Caller, backupID string) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.writeFreeing(ctx, func(tx *meta.Tx) error {
 		b, err := d.ownBackup(tx, who, backupID)
 		if err != nil {
 			return err
@@ -240,7 +264,7 @@ func (d *Driver) DeleteBackup(ctx context.Context, who driver.Caller, backupID s
 
 // ForceDeleteBackup deletes in any status; jobs that use the backup are cancelled.
 func (d *Driver) ForceDeleteBackup(ctx context.Context, who driver.Caller, backupID string) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.writeFreeing(ctx, func(tx *meta.Tx) error {
 		b, err := d.ownBackup(tx, who, backupID)
 		if err != nil {
 			return err
@@ -280,23 +304,86 @@ func checkNoChildren(tx *meta.Tx, b *meta.Backup) error {
 	if len(children) > 0 {
 		return driver.InvalidBackup("Incremental backups exist for this backup.")
 	}
-	return nil
+	return backupServiceUp(tx)
 }
 
-// ResetBackupStatus sets the status. Work on the backup is cancelled, as Cinder
-// does when it notices.
+// ResetBackupStatus sets the status. Work on the backup is cancelled, as Cinder does
+// when it notices. Cinder also makes a backup available that has no data; here its
+// objects are looked at first, for an available backup can be restored.
 func (d *Driver) ResetBackupStatus(ctx context.Context, who driver.Caller, backupID string, to driver.BackupStatus) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	if to == driver.BackupAvailable {
+		return d.resetToAvailable(ctx, who, backupID)
+	}
+	return d.writeFreeing(ctx, func(tx *meta.Tx) error {
 		b, err := d.ownBackup(tx, who, backupID)
 		if err != nil {
 			return err
 		}
-		if err := d.cancelJobs(tx, b); err != nil {
+		if err := errors.Join(backupServiceUp(tx), d.cancelJobs(tx, b)); err != nil {
 			return err
 		}
 		b.Status = to
 		return tx.TouchBackup(b)
 	})
+}
+
+func (d *Driver) resetToAvailable(ctx context.Context, who driver.Caller, backupID string) error {
+	var b *meta.Backup
+	checked := false // the status says already that the data is whole
+	err := d.write(ctx, func(tx *meta.Tx) (err error) {
+		if b, err = d.ownBackup(tx, who, backupID); err != nil {
+			return err
+		}
+		if err := backupServiceUp(tx); err != nil {
+			return err
+		}
+		if b.ServiceMetadata == "" || b.Status == driver.BackupDeleting {
+			return driver.InvalidBackup("Backup %s cannot be reset to available: it has no data or is being deleted, its status is %s.",
+				b.ID, b.Status)
+		}
+		checked = b.Status == driver.BackupAvailable || b.Status == driver.BackupRestoring
+		if !checked {
+			return nil
+		}
+		if err := d.cancelJobs(tx, b); err != nil {
+			return err
+		}
+		b.Status = driver.BackupAvailable
+		return tx.TouchBackup(b)
+	})
+	if err != nil || checked {
+		return err
+	}
+	if err := d.checkData(ctx, b); err != nil {
+		if ctx.Err() != nil {
+			return classify(ctx.Err())
+		}
+		return driver.Wrap(driver.InvalidState, err, "Invalid backup: Backup %s cannot be reset to available: %s", b.ID, reasonOf(err))
+	}
+	return d.write(ctx, func(tx *meta.Tx) error {
+		now, err := d.ownBackup(tx, who, backupID)
+		if err != nil {
+			return err
+		}
+		if now.Status != b.Status || now.ServiceMetadata != b.ServiceMetadata {
+			return driver.InvalidBackup("Backup %s was changed meanwhile, its status is %s.", b.ID, now.Status)
+		}
+		now.Status, now.FailReason = driver.BackupAvailable, ""
+		return tx.TouchBackup(now)
+	})
+}
+
+// checkData checks that a backup can be restored, as far as that can be known
+// without reading all of its data.
+func (d *Driver) checkData(ctx context.Context, b *meta.Backup) error {
+	if err := d.storeReady(ctx); err != nil {
+		return err
+	}
+	chain, err := d.chain(b)
+	if err != nil {
+		return err
+	}
+	return chunked.Check(ctx, d.store, d.bytes(b.Size), chain)
 }
 
 // cancelJobs removes the jobs of a backup and gives the volumes and snapshots that

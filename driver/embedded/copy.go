@@ -4,16 +4,17 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"slices"
 
+	"cindergate/driver"
 	"cindergate/driver/embedded/meta"
 	"cindergate/driver/embedded/sparse"
 )
 
 // clone copies a file, in place of what an earlier attempt has left.
-func clone(ctx context.Context, dst, src string) error {
-	if err := remove(dst); err != nil {
+func (f files) clone(ctx context.Context, dst, src string) error {
+	if err := f.remove(dst); err != nil {
 		return err
 	}
 	err := sparse.Clone(ctx, dst, src)
@@ -36,18 +37,18 @@ func (d *Driver) copyVolumeTask(j *meta.Job) task {
 				return 0, nil, err
 			}
 			path := d.files.volume(v.ID)
-			if err := clone(ctx, path, filepath.Join(d.files.dir, a.Source)); err != nil {
+			if err := d.files.clone(ctx, path, filepath.Join(d.files.dir, a.Source)); err != nil {
 				return 0, nil, err
 			}
-			if err := os.Truncate(path, d.bytes(v.Size)); err != nil {
+			if err := d.files.resize(path, d.bytes(v.Size)); err != nil {
 				return 0, nil, err
 			}
 			return d.bytes(v.Size), func(tx *meta.Tx) error {
 				v, err := tx.Volume(j.VolumeID)
 				if err == nil && v == nil { // deleted by force meanwhile
-					return remove(path)
+					return d.files.remove(path)
 				}
-				if err != nil || v.Status != creating {
+				if err != nil || v.Status == deleting {
 					return err
 				}
 				v.Status, v.LaunchedAt = available, tx.Now
@@ -57,55 +58,38 @@ func (d *Driver) copyVolumeTask(j *meta.Job) task {
 				return settleGroup(tx, v.GroupID)
 			}, nil
 		},
-		fail: func(tx *meta.Tx, _ string) error {
+		fail: func(tx *meta.Tx, reason string) error {
 			if err := failVolume(tx, j.VolumeID, failed); err != nil {
 				return err
 			}
 			if err := settleGroupOf(tx, j.VolumeID); err != nil {
 				return err
 			}
-			return d.tell(tx, j, actionCreateVolume, detailCreateVolume, volumeResource, j.VolumeID)
+			return d.tell(tx, requester(j), actionCreateVolume, detailCreateVolume, volumeResource, j.VolumeID, reason)
 		},
 	}
 }
 
-// deleteVolumeTask deletes a volume and the snapshots that are deleted with it.
+// deleteVolumeTask deletes a volume, whose snapshots are gone.
 func (d *Driver) deleteVolumeTask(j *meta.Job) task {
 	return task{
 		do: func(context.Context) (int64, func(*meta.Tx) error, error) {
-			for _, s := range d.db.Snapshots.List("") {
-				if s.VolumeID != j.VolumeID {
-					continue
-				}
-				if err := remove(d.files.snapshot(s.ID)); err != nil {
-					return 0, nil, err
-				}
-			}
-			return 0, func(tx *meta.Tx) error {
-				snapshots, err := tx.SnapshotsOf(j.VolumeID)
-				if err != nil {
-					return err
-				}
-				for _, s := range snapshots {
-					if err := tx.RemoveSnapshot(s.ID); err != nil {
-						return err
-					}
-				}
-				return forgetVolume(tx, j.VolumeID)
-			}, remove(d.files.volume(j.VolumeID))
+			return 0, func(tx *meta.Tx) error { return forgetVolume(tx, j.VolumeID) }, d.files.remove(d.files.volume(j.VolumeID))
 		},
-		fail: func(tx *meta.Tx, _ string) error {
-			v, err := tx.Volume(j.VolumeID)
-			if err != nil || v == nil {
-				return err
-			}
-			v.Status = errorDeleting
-			if err := tx.TouchVolume(v); err != nil {
-				return err
-			}
-			return settleGroup(tx, v.GroupID)
-		},
+		fail: func(tx *meta.Tx, _ string) error { return failDeleteVolume(tx, j.VolumeID) },
 	}
+}
+
+func failDeleteVolume(tx *meta.Tx, id string) error {
+	v, err := tx.Volume(id)
+	if err != nil || v == nil {
+		return err
+	}
+	v.Status = errorDeleting
+	if err := tx.TouchVolume(v); err != nil {
+		return err
+	}
+	return settleGroup(tx, v.GroupID)
 }
 
 // forgetVolume removes the row of a volume that has no file and no snapshots any
@@ -137,9 +121,9 @@ func (d *Driver) snapshotTask(j *meta.Job) task {
 	end := func(tx *meta.Tx, status, progress string) error {
 		s, err := tx.Snapshot(j.SnapshotID)
 		if err == nil && s == nil { // deleted by force meanwhile
-			return remove(d.files.snapshot(j.SnapshotID))
+			return d.files.remove(d.files.snapshot(j.SnapshotID))
 		}
-		if err != nil || s.Status != creating {
+		if err != nil || s.Status == deleting {
 			return err
 		}
 		s.Status, s.Progress = status, progress
@@ -158,19 +142,20 @@ func (d *Driver) snapshotTask(j *meta.Job) task {
 			if err != nil {
 				return 0, nil, err
 			}
-			err = clone(ctx, d.files.snapshot(s.ID), filepath.Join(d.files.dir, a.Source))
+			err = d.files.clone(ctx, d.files.snapshot(s.ID), filepath.Join(d.files.dir, a.Source))
 			return d.bytes(s.Size), func(tx *meta.Tx) error { return end(tx, available, "100%") }, err
 		},
-		fail: func(tx *meta.Tx, _ string) error {
+		fail: func(tx *meta.Tx, reason string) error {
 			if err := end(tx, failed, "0%"); err != nil {
 				return err
 			}
-			return d.tell(tx, j, actionSnapshot, detailSnapshot, snapshotResource, j.SnapshotID)
+			return d.tell(tx, requester(j), actionSnapshot, detailSnapshot, snapshotResource, j.SnapshotID, reason)
 		},
 	}
 }
 
-// deleteSnapshotTask deletes a snapshot.
+// deleteSnapshotTask deletes a snapshot, and starts the delete of its volume if that
+// waits for nothing else.
 func (d *Driver) deleteSnapshotTask(j *meta.Job) task {
 	return task{
 		do: func(context.Context) (int64, func(*meta.Tx) error, error) {
@@ -182,8 +167,11 @@ func (d *Driver) deleteSnapshotTask(j *meta.Job) task {
 				if err := tx.RemoveSnapshot(s.ID); err != nil {
 					return err
 				}
-				return settleGroupSnapshot(tx, s.GroupSnapshotID)
-			}, remove(d.files.snapshot(j.SnapshotID))
+				if err := settleGroupSnapshot(tx, s.GroupSnapshotID); err != nil {
+					return err
+				}
+				return d.continueCascade(tx, requester(j), s.VolumeID)
+			}, d.files.remove(d.files.snapshot(j.SnapshotID))
 		},
 		fail: func(tx *meta.Tx, _ string) error {
 			s, err := tx.Snapshot(j.SnapshotID)
@@ -194,10 +182,38 @@ func (d *Driver) deleteSnapshotTask(j *meta.Job) task {
 			if err := tx.TouchSnapshot(s); err != nil {
 				return err
 			}
-			return settleGroupSnapshot(tx, s.GroupSnapshotID)
+			if err := settleGroupSnapshot(tx, s.GroupSnapshotID); err != nil {
+				return err
+			}
+			v, err := tx.Volume(s.VolumeID)
+			if err != nil || v == nil || v.Status != deleting {
+				return err
+			}
+			return failDeleteVolume(tx, v.ID)
 		},
 	}
 }
+
+// continueCascade starts the delete of a volume that is to be deleted with its
+// snapshots, once they are gone.
+func (d *Driver) continueCascade(tx *meta.Tx, who driver.Caller, volumeID string) error {
+	v, err := tx.Volume(volumeID)
+	if err != nil || v == nil || v.Status != deleting {
+		return err
+	}
+	snapshots, err := tx.SnapshotsOf(v.ID)
+	if err != nil || len(snapshots) > 0 {
+		return err
+	}
+	jobs, err := tx.JobsOfVolume(v.ID)
+	if err != nil || slices.ContainsFunc(jobs, func(j *meta.Job) bool { return j.Kind == deleteVolumeJob }) {
+		return err
+	}
+	return d.startDeleteVolume(tx, who, v.ID)
+}
+
+// revertSuffix ends the name of the copy that is to take a volume's place.
+const revertSuffix = ".revert"
 
 // revertTask sets a volume back to a snapshot: a copy takes the volume's place, so
 // that it is the one or the other at any time.
@@ -205,7 +221,7 @@ func (d *Driver) revertTask(j *meta.Job) task {
 	end := func(tx *meta.Tx, status string) error {
 		if v, err := tx.Volume(j.VolumeID); err != nil {
 			return err
-		} else if v != nil && v.Status == reverting {
+		} else if v != nil && v.Status != deleting {
 			v.Status = status
 			if err := tx.TouchVolume(v); err != nil {
 				return err
@@ -221,18 +237,18 @@ func (d *Driver) revertTask(j *meta.Job) task {
 	return task{
 		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
 			path := d.files.volume(j.VolumeID)
-			if err := clone(ctx, path+".revert", d.files.snapshot(j.SnapshotID)); err != nil {
+			if err := d.files.clone(ctx, path+revertSuffix, d.files.snapshot(j.SnapshotID)); err != nil {
 				return 0, nil, err
 			}
-			err := os.Rename(path+".revert", path)
+			err := d.files.replace(path+revertSuffix, path)
 			return 0, func(tx *meta.Tx) error { return end(tx, available) }, err
 		},
-		fail: func(tx *meta.Tx, _ string) error {
+		fail: func(tx *meta.Tx, reason string) error {
 			if err := end(tx, failed); err != nil {
 				return err
 			}
-			return d.tell(tx, j, actionCreateVolume, detailUnknown, volumeResource, j.VolumeID)
+			return d.tell(tx, requester(j), actionCreateVolume, detailUnknown, volumeResource, j.VolumeID, reason)
 		},
-		undo: func(context.Context) error { return remove(d.files.volume(j.VolumeID) + ".revert") },
+		undo: func(context.Context) error { return d.files.remove(d.files.volume(j.VolumeID) + revertSuffix) },
 	}
 }

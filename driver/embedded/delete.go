@@ -18,7 +18,7 @@ func (d *Driver) deleteTask(j *meta.Job) task {
 				return 0, func(*meta.Tx) error { return nil }, nil
 			}
 			if err := d.deleteData(ctx, b); err != nil {
-				return 0, nil, because(err, "The backup's objects could not be deleted from the store.")
+				return 0, nil, err
 			}
 			return d.bytes(b.Size), func(tx *meta.Tx) error { return forgetBackup(tx, j.BackupID) }, nil
 		},
@@ -31,7 +31,7 @@ func (d *Driver) deleteTask(j *meta.Job) task {
 			if err := tx.TouchBackup(b); err != nil {
 				return err
 			}
-			return d.tell(tx, j, actionDeleteBackup, detailDeleteBackup, backupResource, b.ID)
+			return d.tell(tx, requester(j), actionDeleteBackup, detailDeleteBackup, backupResource, b.ID, reason)
 		},
 	}
 }
@@ -39,9 +39,18 @@ func (d *Driver) deleteTask(j *meta.Job) task {
 // deleteData deletes the objects, unless another backup has the same: one that was
 // exported and imported under a new id. The last of them deletes them.
 func (d *Driver) deleteData(ctx context.Context, b *meta.Backup) error {
-	prefixes, err := d.attempts(ctx, b)
-	if err != nil {
+	if b.Imported && b.ServiceMetadata == "" {
+		return nil // an import that failed owns no objects
+	}
+	if err := d.storeReady(ctx); err != nil {
 		return err
+	}
+	prefixes := map[string]bool{}
+	if !b.Imported { // else only its own objects are known to be its own
+		var err error
+		if prefixes, err = d.attempts(ctx, b); err != nil {
+			return because(err, "The backup's objects could not be listed.")
+		}
 	}
 	if b.ServiceMetadata != "" {
 		prefixes[b.ServiceMetadata] = true
@@ -55,7 +64,7 @@ func (d *Driver) deleteData(ctx context.Context, b *meta.Backup) error {
 			continue
 		}
 		if err := chunked.Delete(ctx, d.store, chunked.Location{Container: container(b), Prefix: prefix}); err != nil {
-			return err
+			return because(err, "The backup's objects could not be deleted from the store.")
 		}
 	}
 	return nil
@@ -64,7 +73,7 @@ func (d *Driver) deleteData(ctx context.Context, b *meta.Backup) error {
 // shared tells whether another backup has the same objects.
 func (d *Driver) shared(ctx context.Context, b *meta.Backup, prefix string) (bool, error) {
 	var sharers []*meta.Backup
-	err := d.write(ctx, func(tx *meta.Tx) (err error) {
+	err := d.writeFreeing(ctx, func(tx *meta.Tx) (err error) {
 		sharers, err = tx.Sharers(container(b), prefix)
 		return err
 	})

@@ -24,7 +24,6 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/chunk"
-	"cindergate/driver/embedded/chunk/dir"
 	"cindergate/driver/embedded/meta"
 )
 
@@ -57,6 +56,11 @@ type Options struct {
 	// DataDir holds everything: cindergate.db, volumes/, snapshots/, backups/. It
 	// is made if it does not exist, and locked against a second process.
 	DataDir string
+	// Installation is the id that DataDir must have; "" takes any, and makes a new
+	// one. With it, a directory that is not mounted is an error, never a new start.
+	Installation string
+	// Adopt, if set, makes rows for volumes and backups that have none.
+	Adopt *Adoption
 	// Store keeps the backups' objects; nil is DataDir/backups.
 	Store chunk.Store
 
@@ -85,10 +89,13 @@ type Options struct {
 	unit int64 // of volumes' sizes, in bytes; 0: a GiB. Less makes tests faster.
 }
 
-// Observer is told about each job that ended: outcome is ok, error, cancelled or
-// released (given back at shutdown); bytes are those of the volume.
+// Observer is told what operators count.
 type Observer interface {
+	// JobDone is called with each job that ended: outcome is ok, error, cancelled or
+	// released (given back at shutdown); bytes are those of the volume.
 	JobDone(kind, outcome string, bytes int64, took time.Duration)
+	// StrayFile is called with each file that has no row: kind is volume or snapshot.
+	StrayFile(kind string)
 }
 
 // Driver stores volumes and backups on this machine.
@@ -99,6 +106,7 @@ type Driver struct {
 	store chunk.Store
 	files files
 	owned []io.Closer // closed by Close, last first
+	spare reserve
 
 	wake    map[string]chan struct{} // by lane
 	up      atomic.Bool              // Run is running
@@ -110,8 +118,9 @@ type Driver struct {
 // every status is true again before the first request.
 func Open(ctx context.Context, o Options) (*Driver, error) {
 	o = o.withDefaults()
-	d := &Driver{o: o, log: o.Log, store: o.Store, files: files{o.DataDir}, flights: map[string]*flight{},
-		wake: map[string]chan struct{}{dataLane: make(chan struct{}, o.Workers), quickLane: make(chan struct{}, 1)}}
+	d := &Driver{o: o, log: o.Log, store: o.Store, files: files{dir: o.DataDir}, flights: map[string]*flight{},
+		spare: reserve{path: filepath.Join(o.DataDir, "reserve")},
+		wake:  map[string]chan struct{}{dataLane: make(chan struct{}, o.Workers), quickLane: make(chan struct{}, 1)}}
 	if err := d.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open data directory %s: %w", o.DataDir, err), d.Close())
 	}
@@ -153,30 +162,28 @@ func (o Options) withDefaults() Options {
 }
 
 func (d *Driver) open(ctx context.Context) error {
-	if err := os.MkdirAll(d.o.DataDir, 0o750); err != nil {
-		return err
+	if d.o.Installation == "" {
+		if err := os.MkdirAll(d.o.DataDir, 0o750); err != nil {
+			return err
+		}
 	}
 	lock, err := lockDir(d.o.DataDir)
 	if err != nil {
 		return err
 	}
 	d.owned = append(d.owned, lock)
-	if err := d.files.init(); err != nil {
+	// Before the database is opened: it needs room for its log.
+	d.spare.release()
+	if err := d.openInstallation(ctx); err != nil {
 		return err
 	}
-	if d.store == nil {
-		store, err := dir.Open(filepath.Join(d.o.DataDir, "backups"))
-		if err != nil {
-			return err
-		}
-		d.owned = append(d.owned, store)
-		d.store = store
-	}
-	if d.db, err = meta.Open(ctx, filepath.Join(d.o.DataDir, "cindergate.db"), d.o.Now); err != nil {
+	if err := d.recover(ctx); err != nil {
 		return err
 	}
-	d.owned = append(d.owned, d.db)
-	return d.recover(ctx)
+	if err := d.spare.keep(); err != nil {
+		d.log.Warn("no room is reserved for the database", zap.Error(err))
+	}
+	return nil
 }
 
 // Close releases the data directory. Run must have returned.
@@ -189,20 +196,38 @@ func (d *Driver) Close() error {
 	return errors.Join(errs...)
 }
 
-// Check tells whether the database answers and the data directory is there.
+// Check tells whether the database answers, the directories of volumes and backups
+// are mounted, and the disk has room.
 func (d *Driver) Check(ctx context.Context) error {
 	if err := d.db.Ping(ctx); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The database does not answer.")
 	}
-	if _, err := os.Stat(d.files.dir); err != nil {
-		return driver.Wrap(driver.Unavailable, err, "The data directory cannot be read.")
+	if err := d.files.check(); err != nil {
+		return driver.Wrap(driver.Unavailable, err, "The data directory is not there.")
+	}
+	if err := d.store.Check(ctx); err != nil {
+		return driver.Wrap(driver.Unavailable, err, "The backup store is not there.")
+	}
+	if err := d.spare.keep(); err != nil {
+		return driver.Wrap(driver.Unavailable, err, "The disk of the data directory is full.")
 	}
 	return nil
 }
 
-// write runs one transaction. Whatever is no [driver.Error] already is Internal.
+// write runs one transaction. An error that is not a [driver.Error] becomes Internal.
 func (d *Driver) write(ctx context.Context, change func(*meta.Tx) error) error {
 	return classify(d.db.Write(ctx, change))
+}
+
+// writeFreeing is write for what frees room or ends a job: on a full disk it uses the
+// room that is kept for it. change may run twice.
+func (d *Driver) writeFreeing(ctx context.Context, change func(*meta.Tx) error) error {
+	err := d.db.Write(ctx, change)
+	if meta.Unwritable(err) && d.spare.release() {
+		d.log.Warn("the disk is full: the database uses the room that was reserved", zap.Error(err))
+		err = d.db.Write(ctx, change)
+	}
+	return classify(err)
 }
 
 func classify(err error) error {
@@ -212,6 +237,8 @@ func classify(err error) error {
 		return err
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return driver.Wrap(driver.Unavailable, err, "The request was given up.")
+	case meta.Unwritable(err):
+		return driver.Wrap(driver.Unavailable, err, "The disk of the database is full.")
 	}
 	return driver.Wrap(driver.Internal, err, "The database failed.")
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"cindergate/driver/embedded/marker"
 	"cindergate/driver/embedded/sparse"
 )
 
@@ -18,40 +19,92 @@ const gib = 1 << 30
 // bytes is the length of the file of a volume or snapshot.
 func (d *Driver) bytes(size int) int64 { return int64(size) * d.o.unit }
 
-// files is where volumes and snapshots are: one sparse file each.
-type files struct{ dir string }
+// files is where volumes and snapshots are: one sparse file each. What a method
+// does is on the disk when it returns nil: a row that promises it is committed
+// afterwards.
+type files struct {
+	dir string
+	id  string // of the installation, which markers in the directories name
+}
+
+// Directories below the data directory.
+const (
+	volumesDir   = "volumes"
+	snapshotsDir = "snapshots"
+)
 
 func (f files) volume(id string) string   { return filepath.Join(f.dir, volumeFile(id)) }
 func (f files) snapshot(id string) string { return filepath.Join(f.dir, snapshotFile(id)) }
 
 // The names are relative, so that the data directory can be moved.
-func volumeFile(id string) string   { return filepath.Join("volumes", "volume-"+id) }
-func snapshotFile(id string) string { return filepath.Join("snapshots", "snapshot-"+id) }
+func volumeFile(id string) string   { return filepath.Join(volumesDir, "volume-"+id) }
+func snapshotFile(id string) string { return filepath.Join(snapshotsDir, "snapshot-"+id) }
 
-func (f files) init() error {
-	for _, sub := range []string{"volumes", "snapshots"} {
-		if err := os.Mkdir(filepath.Join(f.dir, sub), 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+// directories are those that have a marker: each may be a mount of its own.
+func (f files) directories() []string {
+	return []string{f.dir, filepath.Join(f.dir, volumesDir), filepath.Join(f.dir, snapshotsDir)}
+}
+
+// create makes the directories and marks them.
+func (f files) create() error {
+	for _, dir := range f.directories() {
+		if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := marker.Write(dir, f.id); err != nil {
+			return err
+		}
+	}
+	return marker.SyncDir(f.dir)
+}
+
+// check returns an error unless all directories are there and are the right ones.
+// What is not mounted must neither be written nor be taken for deleted.
+func (f files) check() error {
+	for _, dir := range f.directories() {
+		if err := marker.Check(dir, f.id); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// blank makes path a file of zeroes that takes up no space, in place of
-// one that is there.
-func blank(path string, bytes int64) error {
-	if err := remove(path); err != nil {
+// blank makes path a file of zeroes that takes up no space, in place of one that is
+// there.
+func (f files) blank(path string, bytes int64) error {
+	if err := f.remove(path); err != nil {
 		return err
 	}
 	return sparse.Create(path, bytes)
 }
 
 // remove deletes a file; one that is gone is no error.
-func remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (f files) remove(path string) error {
+	if err := f.check(); err != nil {
 		return err
 	}
-	return nil
+	err := os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return errors.Join(err, marker.SyncDir(filepath.Dir(path)))
+}
+
+// resize sets the length of a file.
+func (f files) resize(path string, bytes int64) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Truncate(bytes), file.Sync(), file.Close())
+}
+
+// replace gives a file the name of another, which it takes the place of.
+func (f files) replace(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return marker.SyncDir(filepath.Dir(to))
 }
 
 // lockDir locks the directory against another process, until the file is closed.

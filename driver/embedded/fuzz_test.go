@@ -69,5 +69,8 @@ func FuzzImportRecord(f *testing.F) {
 			ran, err = d.RunOne(t.Context())
 			check(t, err)
 		}
+		if _, err := d.GetBackup(t.Context(), admin, got.ID); driver.KindOf(err) != driver.NotFound {
+			t.Errorf("%q %s: not deleted: %v", service, url, err)
+		}
 	})
 }

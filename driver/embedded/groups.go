@@ -211,7 +211,7 @@ func (d *Driver) createInGroup(tx *meta.Tx, who driver.Caller, g *meta.Group, sp
 // DeleteGroup accepts a delete. A group without volumes is gone at once, one with
 // volumes when they are (cinder/group/api.py delete).
 func (d *Driver) DeleteGroup(ctx context.Context, who driver.Caller, groupID string, withVolumes bool) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.writeFreeing(ctx, func(tx *meta.Tx) error {
 		g, err := ownGroup(tx, who, groupID)
 		if err != nil {
 			return err
@@ -235,9 +235,7 @@ func (d *Driver) DeleteGroup(ctx context.Context, who driver.Caller, groupID str
 			if err := tx.TouchVolume(v); err != nil {
 				return err
 			}
-			j := d.job(who, deleteVolumeJob, v.ID, arguments{})
-			j.VolumeID = v.ID
-			if err := d.enqueue(tx, j); err != nil {
+			if err := d.startDeleteVolume(tx, who, v.ID); err != nil {
 				return err
 			}
 		}

@@ -86,7 +86,7 @@ func (d *Driver) CreateGroupSnapshot(ctx context.Context, who driver.Caller, spe
 
 // DeleteGroupSnapshot accepts a delete (cinder/group/api.py delete_group_snapshot).
 func (d *Driver) DeleteGroupSnapshot(ctx context.Context, who driver.Caller, groupSnapshotID string) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.writeFreeing(ctx, func(tx *meta.Tx) error {
 		gs, err := ownGroupSnapshot(tx, who, groupSnapshotID)
 		if err != nil {
 			return err

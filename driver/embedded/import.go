@@ -4,18 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"io/fs"
-	"maps"
 	"slices"
 	"strings"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/chunked"
 	"cindergate/driver/embedded/meta"
 )
-
-// maxMetadata bounds what is read of a backup's metadata object, in bytes.
-const maxMetadata = 1 << 30
 
 // chunkedServices are Cinder's drivers that write the objects of its
 // ChunkedBackupDriver (cinder/backup/chunkeddriver.py), whatever they keep them in.
@@ -36,212 +31,183 @@ func readable(service string) bool {
 }
 
 // importTask checks a record and takes it over (cinder/backup/manager.py
-// import_record). Unlike Cinder it also looks whether the data is here: a backup
-// that cannot be restored is never available.
+// import_record). Unlike Cinder it also looks whether the data is here: a backup that
+// cannot be restored is never available. One whose parent or objects are not here yet
+// is in error, and is imported again with its parent or when the import is repeated.
 func (d *Driver) importTask(j *meta.Job) task {
-	var rec record
-	dataID := ""  // that the objects name
-	lost := false // not a record of ours: Cinder forgets its size
+	foreign := false // not a record of ours: Cinder forgets its size
 	return task{
 		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
-			a, err := argumentsOf(j)
+			b, ok := d.db.Backups.Get(j.BackupID)
+			if !ok {
+				return 0, func(*meta.Tx) error { return nil }, nil // deleted meanwhile
+			}
+			if b.Pending == nil { // a job of an earlier version
+				return 0, nil, reasonf("The record was lost. Delete the backup and import it again.")
+			}
+			if !readable(b.Pending.Service) {
+				foreign = true
+				return 0, nil, reasonf("Import record failed, cannot find backup service to perform the import. "+
+					"Request service %s.", b.Pending.Service)
+			}
+			rec, err := parseRecord(b.Pending.Record)
 			if err != nil {
 				return 0, nil, err
 			}
-			if !readable(a.Service) {
-				lost = true
-				return 0, nil, reasonf("Import record failed, cannot find backup service to perform the import. "+
-					"Request service %s.", a.Service)
+			row := imported(b, rec)
+			row.DataBackupID, err = d.findData(ctx, row)
+			if ctx.Err() != nil {
+				return 0, nil, ctx.Err()
 			}
-			if err := checkFields(a.Record); err != nil {
-				return 0, nil, err
+			if err != nil {
+				why := because(err, reasonOf(err))
+				return 0, func(tx *meta.Tx) error { return d.failImport(tx, j, row, why) }, nil
 			}
-			if err := json.Unmarshal(a.Record, &rec); err != nil {
-				return 0, nil, because(err, "The record has a field of the wrong type.")
-			}
-			var why *reason // it cannot be restored
-			dataID, err = d.findData(ctx, j.BackupID, &rec)
-			if err != nil && !errors.As(err, &why) {
-				return 0, nil, because(err, "The backup store could not be read.")
-			}
-			return 0, func(tx *meta.Tx) error { return d.takeOver(tx, j, &rec, dataID, why) }, nil
+			return 0, func(tx *meta.Tx) error { return d.takeOver(tx, j, row) }, nil
 		},
 		fail: func(tx *meta.Tx, reason string) error {
 			b, err := tx.Backup(j.BackupID)
 			if err != nil || b == nil || b.Status != driver.BackupCreating {
 				return err
 			}
-			b.Status, b.FailReason = driver.BackupError, reason
-			if lost {
+			if foreign {
 				b.Size = 0
 			}
-			return tx.TouchBackup(b)
+			return d.importError(tx, j, b, reason)
 		},
 	}
 }
 
-func checkFields(raw json.RawMessage) error {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &fields); err != nil {
-		return because(err, "The record is not a JSON object.")
-	}
-	var missing []string
-	for _, key := range []string{"display_name", "display_description", "container", "size", "service_metadata", "object_count", "id"} {
-		if _, ok := fields[key]; !ok {
-			missing = append(missing, key)
-		}
-	}
-	if len(missing) > 0 {
-		return reasonf("Driver successfully decoded imported backup data, but there are missing fields (%s).",
-			strings.Join(missing, ", "))
-	}
-	return nil
-}
-
-// findData returns the backup id that the objects name. A [reason] is why the
-// backup cannot be restored from what is here; it comes with the id if the objects
-// themselves are right. Only the metadata object and the listing are read, not the
-// data.
-func (d *Driver) findData(ctx context.Context, id string, rec *record) (dataID string, err error) {
-	container, prefix := deref(rec.Container), deref(rec.ServiceMetadata)
-	if container == "" || prefix == "" {
-		return "", reasonf("The record does not say where the data is.")
-	}
-	if err := errors.Join(checkContainer(container), checkContainer(prefix)); err != nil {
-		return "", because(err, "The record names a place outside of the backup store.")
-	}
-	metadata, err := d.readMetadata(ctx, container, prefix)
-	if err != nil {
-		return "", err
-	}
-	if err := d.compareListing(ctx, container, prefix, metadata.objects()); err != nil {
-		return "", err
-	}
-	return metadata.BackupID, d.checkParent(id, deref(rec.ParentID))
-}
-
-// storedMetadata is what the check needs of a metadata object.
-type storedMetadata struct {
-	Version  string                       `json:"version"`
-	BackupID string                       `json:"backup_id"`
-	Objects  []map[string]json.RawMessage `json:"objects"`
-}
-
-func (m storedMetadata) objects() map[string]bool {
-	names := map[string]bool{}
-	for _, entry := range m.Objects {
-		for name := range entry {
-			names[name] = true
-		}
-	}
-	return names
-}
-
-func (d *Driver) readMetadata(ctx context.Context, container, prefix string) (storedMetadata, error) {
-	var m storedMetadata
-	name := prefix + "_metadata"
-	body, err := d.store.Get(ctx, container+"/"+name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, because(err, "The data of the backup is not in the backup store: object "+name+" is missing.")
-	}
-	if err != nil {
-		return m, err
-	}
-	err = json.NewDecoder(io.LimitReader(body, maxMetadata)).Decode(&m)
-	_ = body.Close()
-	switch {
-	case ctx.Err() != nil:
-		return m, ctx.Err()
-	case err != nil:
-		return m, because(err, "The object "+name+" is not valid JSON.")
-	case m.Version != "1.0.0":
-		return m, reasonf("No support to restore backup version %s", m.Version)
-	case m.BackupID == "":
-		return m, reasonf("The object %s does not say of which backup it is.", name)
-	}
-	return m, nil
-}
-
-// compareListing refuses a difference between the objects that are here and those
-// that are wanted, as a restore does.
-func (d *Driver) compareListing(ctx context.Context, container, prefix string, wanted map[string]bool) error {
-	for key, err := range d.store.List(ctx, container+"/"+prefix) {
-		if err != nil {
-			return err
-		}
-		name := strings.TrimPrefix(key, container+"/")
-		if name == prefix+"_metadata" || name == prefix+"_sha256file" {
-			continue
-		}
-		if !wanted[name] {
-			return reasonf("The object %s in the backup store is not in the metadata of the backup.", name)
-		}
-		delete(wanted, name)
-	}
-	if len(wanted) > 0 {
-		return reasonf("The data of the backup is not in the backup store: object %s is missing.",
-			slices.Min(slices.Collect(maps.Keys(wanted))))
-	}
-	return nil
-}
-
-// checkParent checks that the chain above is here and complete.
-func (d *Driver) checkParent(id, parentID string) error {
-	if parentID == "" {
-		return nil
-	}
-	if parentID == id {
-		return reasonf("Backup %s is its own ancestor.", id)
-	}
-	parent, ok := d.db.Backups.Get(parentID)
-	if !ok {
-		return reasonf("Backup %s depends on backup %s, which is not here. Import the parents first.", id, parentID)
-	}
-	if parent.Status != driver.BackupAvailable && parent.Status != driver.BackupRestoring {
-		return reasonf("Backup %s depends on backup %s, whose status is %s.", id, parentID, parent.Status)
-	}
-	_, err := d.chain(parent)
-	return err
-}
-
-// takeOver gives the backup what is in the record. Owner, service, host, zone and
+// imported is a backup with what is in its record. Owner, service, host, zone and
 // status are ours.
-func (d *Driver) takeOver(tx *meta.Tx, j *meta.Job, rec *record, dataID string, why *reason) error {
+func imported(b *meta.Backup, rec *record) *meta.Backup {
+	row := *b
+	row.Name, row.Description, row.ObjectCount = rec.DisplayName, rec.DisplayDescription, int(rec.ObjectCount)
+	row.Container, row.ServiceMetadata = deref(rec.Container), deref(rec.ServiceMetadata)
+	row.ParentID, row.SnapshotID, row.RestoreVolumeID = deref(rec.ParentID), deref(rec.SnapshotID), deref(rec.RestoreVolumeID)
+	row.Metadata = rec.Metadata
+	if rec.VolumeID != "" {
+		row.VolumeID = rec.VolumeID
+	}
+	if !rec.CreatedAt.IsZero() {
+		row.CreatedAt = rec.CreatedAt.Time
+	}
+	// Without it the next incremental would have no parent to choose; Cinder leaves
+	// it null and fails then.
+	row.DataTimestamp = rec.DataTimestamp.Time
+	if row.DataTimestamp.IsZero() {
+		row.DataTimestamp = row.CreatedAt
+	}
+	return &row
+}
+
+// findData checks that the backup can be restored from what is here, by the code of
+// a restore, and returns the backup id that the objects name.
+func (d *Driver) findData(ctx context.Context, b *meta.Backup) (dataID string, err error) {
+	if err := d.storeReady(ctx); err != nil {
+		return "", err
+	}
+	at := chunked.Location{Container: container(b), Prefix: b.ServiceMetadata}
+	found, err := chunked.Describe(ctx, d.store, at)
+	if err != nil {
+		return "", err
+	}
+	if isEncrypted(found.VolumeMeta) {
+		return "", reasonf("%s", encrypted)
+	}
+	row := *b
+	row.DataBackupID = found.BackupID
+	chain, err := d.chain(&row)
+	if err != nil {
+		return "", err
+	}
+	return found.BackupID, chunked.Check(ctx, d.store, d.bytes(b.Size), chain)
+}
+
+// isEncrypted tells whether a backup's volume_meta names a key of its volume.
+func isEncrypted(volumeMeta *string) bool {
+	var v struct {
+		Base struct {
+			Key *string `json:"encryption_key_id"`
+		} `json:"volume-base-metadata"`
+	}
+	return volumeMeta != nil && json.Unmarshal([]byte(*volumeMeta), &v) == nil && deref(v.Base.Key) != ""
+}
+
+// takeOver makes an imported backup available, and imports again those that wait for
+// it. What was checked without a transaction is checked again.
+func (d *Driver) takeOver(tx *meta.Tx, j *meta.Job, row *meta.Backup) error {
 	b, err := tx.Backup(j.BackupID)
 	if err != nil || b == nil || b.Status != driver.BackupCreating {
 		return err
 	}
-	b.Name, b.Description, b.Size, b.ObjectCount = rec.DisplayName, rec.DisplayDescription, rec.Size, rec.ObjectCount
-	if dataID != "" {
-		// Only what was seen to be exactly this backup's: a delete goes by it.
-		b.Container, b.ServiceMetadata = deref(rec.Container), deref(rec.ServiceMetadata)
+	if why, err := parentProblem(tx, row); err != nil || why != nil {
+		return errors.Join(err, d.failImport(tx, j, row, why))
 	}
-	b.ParentID, b.SnapshotID, b.RestoreVolumeID = deref(rec.ParentID), deref(rec.SnapshotID), deref(rec.RestoreVolumeID)
-	b.DataBackupID = dataID
-	b.EncryptionKeyID, b.Metadata = deref(rec.EncryptionKeyID), rec.Metadata
-	if rec.VolumeID != "" {
-		b.VolumeID = rec.VolumeID
-	}
-	if !rec.CreatedAt.IsZero() {
-		b.CreatedAt = rec.CreatedAt.Time
-	}
-	// Without it the next incremental would have no parent to choose; Cinder
-	// leaves it null and fails then.
-	b.DataTimestamp = rec.DataTimestamp.Time
-	if b.DataTimestamp.IsZero() {
-		b.DataTimestamp = b.CreatedAt
-	}
-	b.Service, b.Host, b.AvailabilityZone = posixService, d.o.Host, d.o.AvailabilityZone
-	b.Status, b.FailReason = driver.BackupAvailable, ""
-	if why != nil {
-		b.Status, b.FailReason = driver.BackupError, why.text
-	}
-	if own, err := isAncestor(tx, b.ID, b.ParentID); err != nil {
+	row.Service, row.Host, row.AvailabilityZone = posixService, d.o.Host, d.o.AvailabilityZone
+	row.Status, row.FailReason, row.Pending = driver.BackupAvailable, "", nil
+	if err := tx.TouchBackup(row); err != nil {
 		return err
-	} else if own {
-		b.ParentID = "" // else none of the circle could ever be deleted
 	}
-	return tx.TouchBackup(b)
+	waiting, err := tx.PendingChildren(row.ID)
+	if err != nil {
+		return err
+	}
+	for _, child := range waiting {
+		if child.Status != driver.BackupError {
+			continue
+		}
+		who := driver.Caller{ProjectID: child.ProjectID, UserID: child.UserID, RequestID: j.RequestID}
+		if err := d.startImport(tx, who, child); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parentProblem returns why the backup cannot build on its parent, nil if it can.
+func parentProblem(tx *meta.Tx, b *meta.Backup) (why, err error) {
+	if b.ParentID == "" {
+		return nil, nil
+	}
+	parent, err := tx.Backup(b.ParentID)
+	switch {
+	case err != nil:
+		return nil, err
+	case parent == nil:
+		return reasonf("Backup %s depends on backup %s, which is not here. Import that as well.", b.ID, b.ParentID), nil
+	case parent.Status != driver.BackupAvailable && parent.Status != driver.BackupRestoring:
+		return reasonf("Backup %s depends on backup %s, whose status is %s.", b.ID, b.ParentID, parent.Status), nil
+	}
+	return nil, nil
+}
+
+// failImport stores an import whose record is right and whose data is not here. The
+// backup shows what is in the record but owns nothing: a delete must not touch
+// objects that may be another's.
+func (d *Driver) failImport(tx *meta.Tx, j *meta.Job, row *meta.Backup, why error) error {
+	b, err := tx.Backup(j.BackupID)
+	if err != nil || b == nil || b.Status != driver.BackupCreating {
+		return err
+	}
+	row.Container, row.ServiceMetadata, row.DataBackupID = "", "", ""
+	circle, err := isAncestor(tx, row.ID, row.ParentID)
+	if err != nil {
+		return err
+	}
+	if circle {
+		row.ParentID = "" // else none of the circle could ever be deleted
+	}
+	return d.importError(tx, j, row, reasonOf(why))
+}
+
+func (d *Driver) importError(tx *meta.Tx, j *meta.Job, b *meta.Backup, reason string) error {
+	b.Status, b.FailReason = driver.BackupError, reason
+	if err := tx.TouchBackup(b); err != nil {
+		return err
+	}
+	// Cinder has no message for an import.
+	return d.tell(tx, requester(j), actionBackup, detailUnknown, backupResource, b.ID, reason)
 }
 
 // isAncestor tells whether the backup id is from or one of its ancestors.
@@ -254,11 +220,4 @@ func isAncestor(tx *meta.Tx, id, from string) (bool, error) {
 		from = b.ParentID
 	}
 	return from == id, nil
-}
-
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

@@ -22,6 +22,7 @@ var (
 	actionBackup        = numbered{"013", "create backup"}
 	actionDeleteBackup  = numbered{"014", "delete backup"}
 	actionRestoreBackup = numbered{"015", "restore backup"}
+	actionExtend        = numbered{"007", "extend volume"}
 
 	detailUnknown       = numbered{"001", "An unknown error occurred."}
 	detailNoBackend     = numbered{"003", "Could not find any available weighted backend."}
@@ -30,6 +31,8 @@ var (
 	detailBackup        = numbered{"020", "Backup driver failed to create backup."}
 	detailDeleteBackup  = numbered{"025", "Backup driver failed to delete backup."}
 	detailRestoreBackup = numbered{"026", "Backup driver failed to restore backup."}
+	detailNoService     = numbered{"024", "Backup failed to schedule. Service not found for creating backup."}
+	detailExtend        = numbered{"010", "Volume Driver failed to extend volume."}
 )
 
 // Resource types of messages.
@@ -39,13 +42,18 @@ const (
 	backupResource   = "VOLUME_BACKUP"
 )
 
-// tell leaves a message for the user whose job failed.
-func (d *Driver) tell(tx *meta.Tx, j *meta.Job, action, detail numbered, resourceType, id string) error {
+// tell leaves a message for the user whose request failed: Cinder's text, and then
+// the reason in words.
+func (d *Driver) tell(tx *meta.Tx, who driver.Caller, action, detail numbered, resourceType, id, reason string) error {
+	text := action.text + ":" + detail.text
+	if reason != "" {
+		text += " " + reason
+	}
 	return tx.PutMessage(&meta.Message{Message: driver.Message{
-		ID: d.o.NewID(), ProjectID: j.ProjectID,
+		ID: d.o.NewID(), ProjectID: who.ProjectID,
 		EventID:     fmt.Sprintf("VOLUME_%s_%s_%s", resourceType, action.id, detail.id),
-		UserMessage: action.text + ":" + detail.text,
-		Level:       "ERROR", RequestID: j.RequestID, ResourceType: resourceType, ResourceUUID: id,
+		UserMessage: text,
+		Level:       "ERROR", RequestID: who.RequestID, ResourceType: resourceType, ResourceUUID: id,
 		CreatedAt: tx.Now, GuaranteedUntil: tx.Now.Add(guaranteed),
 	}})
 }

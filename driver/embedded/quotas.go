@@ -75,19 +75,20 @@ func sum(m map[string]int) (n int) {
 	return n
 }
 
-// checkBackupQuota checks for one more backup. Cinder looks at the resources in
-// alphabetical order (cinder/quota_utils.py process_reserve_over_quota).
-func (d *Driver) checkBackupQuota(tx *meta.Tx, projectID string, gb int) error {
+// checkBackupQuota checks for so many more backups and one of gb GiB, of which the
+// project uses own already. Cinder looks at the resources in alphabetical order
+// (cinder/quota_utils.py process_reserve_over_quota).
+func (d *Driver) checkBackupQuota(tx *meta.Tx, projectID string, more, gb, own int) error {
 	l, u, err := d.limits(tx, projectID)
 	if err != nil {
 		return err
 	}
-	if l.over(driver.QuotaBackupGigabytes, u.BackupGB, gb) {
+	if l.over(driver.QuotaBackupGigabytes, u.BackupGB-own, gb) {
 		return prefixed.overLimit("VolumeBackupSizeExceedsAvailableQuota",
 			"Requested backup exceeds allowed Backup gigabytes quota. Requested %dG, quota is %dG and %dG has been consumed.",
 			gb, l.of(driver.QuotaBackupGigabytes), u.BackupGB)
 	}
-	if l.over(driver.QuotaBackups, u.Backups, 1) {
+	if more > 0 && l.over(driver.QuotaBackups, u.Backups, more) {
 		return prefixed.overLimit("BackupLimitExceeded", "Maximum number of backups allowed (%d) exceeded", l.of(driver.QuotaBackups))
 	}
 	return nil

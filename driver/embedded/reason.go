@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"cindergate/driver/embedded/chunked"
+	"cindergate/driver/embedded/marker"
 )
 
 // reason is why a job failed, in words for an operator.
@@ -39,6 +40,10 @@ func reasonOf(err error) string {
 		return stored.Reason
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "No space left on the storage of the volumes."
+	case errors.Is(err, syscall.EFBIG):
+		return "The volume is larger than the storage of the volumes allows for one file."
+	case errors.As(err, new(*marker.Missing)):
+		return "The storage of the volumes is not mounted."
 	case errors.Is(err, fs.ErrNotExist):
 		return "A file that holds the data is missing."
 	case errors.Is(err, fs.ErrPermission):

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"cindergate/driver"
@@ -28,12 +30,12 @@ type record struct {
 	ParentID            *string           `json:"parent_id"`
 	Status              string            `json:"status"`
 	FailReason          *string           `json:"fail_reason"`
-	Size                int               `json:"size"`
+	Size                wholeNumber       `json:"size"`
 	DisplayName         *string           `json:"display_name"`
 	DisplayDescription  *string           `json:"display_description"`
 	ServiceMetadata     *string           `json:"service_metadata"`
 	Service             string            `json:"service"`
-	ObjectCount         int               `json:"object_count"`
+	ObjectCount         wholeNumber       `json:"object_count"`
 	TempVolumeID        *string           `json:"temp_volume_id"`
 	TempSnapshotID      *string           `json:"temp_snapshot_id"`
 	NumDependentBackups int               `json:"num_dependent_backups"`
@@ -48,38 +50,17 @@ type record struct {
 	Deleted             bool              `json:"deleted"`
 }
 
-// recordTime is a time in a record, null if zero.
-type recordTime struct{ time.Time }
-
-func (t recordTime) MarshalJSON() ([]byte, error) {
-	if t.IsZero() {
-		return []byte("null"), nil
-	}
-	return json.Marshal(t.UTC().Format("2006-01-02T15:04:05Z"))
-}
-
-func (t *recordTime) UnmarshalJSON(raw []byte) error {
-	var s *string
-	if err := json.Unmarshal(raw, &s); err != nil || s == nil {
-		return err
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05.999999", "2006-01-02 15:04:05-07:00"} {
-		if parsed, err := time.Parse(layout, *s); err == nil {
-			t.Time = parsed.UTC().Truncate(time.Microsecond)
-			return nil
-		}
-	}
-	return reasonf("%q is not a time.", *s)
-}
-
 // ExportRecord returns a backup's record (cinder/backup/manager.py export_record).
-func (d *Driver) ExportRecord(_ context.Context, who driver.Caller, backupID string) (driver.BackupRecord, error) {
+func (d *Driver) ExportRecord(ctx context.Context, who driver.Caller, backupID string) (driver.BackupRecord, error) {
 	b, ok := d.db.Backups.Get(backupID)
 	if !ok || !who.Owns(b.ProjectID) {
 		return driver.BackupRecord{}, driver.BackupNotFound(backupID)
 	}
 	if b.Status != driver.BackupAvailable {
 		return driver.BackupRecord{}, driver.InvalidBackup("Backup status must be available and not %s.", b.Status)
+	}
+	if err := d.backupServiceUp(ctx); err != nil {
+		return driver.BackupRecord{}, err
 	}
 	metadata := b.Metadata
 	if metadata == nil {
@@ -88,9 +69,9 @@ func (d *Driver) ExportRecord(_ context.Context, who driver.Caller, backupID str
 	raw, err := json.Marshal(record{
 		ID: b.ID, UserID: ptr(b.UserID), ProjectID: ptr(b.ProjectID), VolumeID: b.VolumeID, Host: ptr(b.Host),
 		AvailabilityZone: ptr(b.AvailabilityZone), Container: ptr(b.Container), ParentID: ptr(b.ParentID),
-		Status: string(b.Status), FailReason: ptr(b.FailReason), Size: b.Size, DisplayName: b.Name,
+		Status: string(b.Status), FailReason: ptr(b.FailReason), Size: wholeNumber(b.Size), DisplayName: b.Name,
 		DisplayDescription: b.Description, ServiceMetadata: ptr(b.ServiceMetadata), Service: b.Service,
-		ObjectCount: b.ObjectCount, NumDependentBackups: d.db.Backups.Children(b.ID), SnapshotID: ptr(b.SnapshotID),
+		ObjectCount: wholeNumber(b.ObjectCount), NumDependentBackups: d.db.Backups.Children(b.ID), SnapshotID: ptr(b.SnapshotID),
 		DataTimestamp: recordTime{b.DataTimestamp}, RestoreVolumeID: ptr(b.RestoreVolumeID), Metadata: metadata,
 		EncryptionKeyID: ptr(b.EncryptionKeyID), CreatedAt: recordTime{b.CreatedAt}, UpdatedAt: recordTime{b.UpdatedAt},
 	})
@@ -108,7 +89,8 @@ func ptr(s string) *string {
 }
 
 // ImportRecord accepts a record; a job checks it and looks for the data. A deleted
-// backup with the record's id is revived (cinder/backup/api.py _get_import_backup).
+// backup with the record's id is revived (cinder/backup/api.py _get_import_backup),
+// and an import that failed can be repeated.
 func (d *Driver) ImportRecord(ctx context.Context, who driver.Caller, r driver.BackupRecord) (driver.Backup, error) {
 	raw, id, size, err := decodeRecord(r.URL)
 	if err != nil {
@@ -119,25 +101,30 @@ func (d *Driver) ImportRecord(ctx context.Context, who driver.Caller, r driver.B
 		if b, err = tx.AnyBackup(id); err != nil {
 			return err
 		}
-		if b != nil && b.DeletedAt.IsZero() {
+		live := b != nil && b.DeletedAt.IsZero()
+		if live && (b.Pending == nil || b.Status != driver.BackupError || b.ProjectID != who.ProjectID) {
 			return driver.InvalidBackup("Backup already exists in database.")
 		}
-		if err := d.checkBackupQuota(tx, who.ProjectID, size); err != nil {
+		if off, err := disabled(tx, backupService); err != nil || off {
+			// cinder/api/contrib/backups.py import_record: here it is no 404.
+			return errors.Join(err, driver.Errorf(driver.Unavailable, "Service %s could not be found.", backupService))
+		}
+		more, own := 1, 0
+		if live {
+			more, own = 0, b.Size
+		}
+		if err := d.checkBackupQuota(tx, who.ProjectID, more, size, own); err != nil {
 			return err
 		}
 		if b == nil {
 			b = &meta.Backup{Backup: driver.Backup{ID: id, CreatedAt: tx.Now}}
 		}
 		b.ProjectID, b.UserID, b.VolumeID, b.Size = who.ProjectID, who.UserID, importVolumeID, size
-		b.Status, b.DeletedAt, b.Metadata = driver.BackupCreating, time.Time{}, map[string]string{}
+		b.DeletedAt, b.Metadata = time.Time{}, map[string]string{}
 		// Not of what was deleted: these would be taken for data that is here.
-		b.ParentID, b.ServiceMetadata, b.DataBackupID, b.FailReason, b.ObjectCount = "", "", "", "", 0
-		if err := tx.PutBackup(b); err != nil {
-			return err
-		}
-		j := d.job(who, importJob, b.ID, arguments{Record: raw, Service: r.Service})
-		j.BackupID = b.ID
-		return d.enqueue(tx, j)
+		b.ParentID, b.Container, b.ServiceMetadata, b.DataBackupID, b.ObjectCount = "", "", "", "", 0
+		b.Imported, b.Pending = true, &meta.PendingImport{Service: r.Service, Record: raw}
+		return d.startImport(tx, who, b)
 	})
 	if err != nil {
 		return driver.Backup{}, err
@@ -145,25 +132,19 @@ func (d *Driver) ImportRecord(ctx context.Context, who driver.Caller, r driver.B
 	return b.Backup, nil
 }
 
-// decodeRecord takes a backup_url apart as far as the request needs it.
-func decodeRecord(url string) (raw json.RawMessage, id string, size int, err error) {
-	invalid := func(text string) error {
-		return driver.Errorf(driver.InvalidInput, "Invalid input received: %s", text)
+// startImport shows that a backup is being imported and inserts the job that does it.
+// The job and deletes of the same objects run one after the other.
+func (d *Driver) startImport(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
+	b.Status, b.FailReason = driver.BackupCreating, ""
+	if err := tx.PutBackup(b); err != nil {
+		return err
 	}
-	decoded, err := base64.StdEncoding.DecodeString(url)
-	if err != nil {
-		return nil, "", 0, invalid("Can't decode backup record.")
+	var at struct {
+		Container       any `json:"container"`
+		ServiceMetadata any `json:"service_metadata"`
 	}
-	if !json.Valid(decoded) {
-		return nil, "", 0, invalid("Can't parse backup record.")
-	}
-	var fields map[string]json.RawMessage
-	_ = json.Unmarshal(decoded, &fields) // not an object: no fields
-	if json.Unmarshal(fields["id"], &id) != nil || id == "" {
-		return nil, "", 0, invalid("Provided backup record is missing an id")
-	}
-	if json.Unmarshal(fields["size"], &size) != nil || size < 0 {
-		return nil, "", 0, invalid("Provided backup record is missing size attribute")
-	}
-	return decoded, id, size, nil
+	_ = json.Unmarshal(b.Pending.Record, &at) // the job says what is wrong with them
+	j := d.job(who, importJob, fmt.Sprint(at.Container, "/", at.ServiceMetadata), arguments{})
+	j.BackupID = b.ID
+	return d.enqueue(tx, j)
 }

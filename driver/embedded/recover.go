@@ -2,19 +2,14 @@ package embedded
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"strings"
-
-	"go.uber.org/zap"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/meta"
 )
 
-// recover makes the state true after a crash: jobs that ran are queued again, for
-// no other process has the data directory, and whatever is in a passing status
-// without a job gets the one that Cinder gives it at a restart
+// recover repairs the state after a crash: interrupted jobs are requeued, for no
+// other process has the data directory, and resources that are left in a passing
+// status without a job get the status that Cinder gives them at a restart
 // (cinder/backup/manager.py _cleanup_incomplete_backup_operations).
 func (d *Driver) recover(ctx context.Context) error {
 	err := d.db.Write(ctx, func(tx *meta.Tx) error {
@@ -37,7 +32,12 @@ func (d *Driver) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.removeStrays()
+	if d.o.Adopt != nil {
+		if err := d.adopt(ctx); err != nil {
+			return err
+		}
+	}
+	return d.settleFiles(ctx)
 }
 
 func (d *Driver) recoverBackups(tx *meta.Tx) error {
@@ -156,34 +156,6 @@ func recoverGroups(tx *meta.Tx) error {
 	for _, gs := range groupSnapshots {
 		if err := settleGroupSnapshot(tx, gs.ID); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// removeStrays deletes files that have no row: a request that was not committed
-// made them.
-func (d *Driver) removeStrays() error {
-	for _, kind := range []struct {
-		dir, prefix string
-		known       func(id string) bool
-	}{
-		{"volumes", "volume-", func(id string) bool { _, ok := d.db.Volumes.Get(id); return ok }},
-		{"snapshots", "snapshot-", func(id string) bool { _, ok := d.db.Snapshots.Get(id); return ok }},
-	} {
-		entries, err := os.ReadDir(filepath.Join(d.files.dir, kind.dir))
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			id, ok := strings.CutPrefix(e.Name(), kind.prefix)
-			if !ok || kind.known(id) {
-				continue
-			}
-			d.log.Warn("removing a file without a row", zap.String("file", e.Name()))
-			if err := remove(filepath.Join(d.files.dir, kind.dir, e.Name())); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

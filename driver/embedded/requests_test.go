@@ -290,6 +290,17 @@ func edit(t *testing.T, r driver.BackupRecord, change func(map[string]any)) driv
 	return driver.BackupRecord{Service: r.Service, URL: base64.StdEncoding.EncodeToString(raw)}
 }
 
+// Ids of records that the tests make up.
+const (
+	twinID    = "7717A000-0000-4000-8000-000000000001"
+	orphanID  = "0000a000-0000-4000-8000-000000000002"
+	foreignID = "f0000000-0000-4000-8000-000000000003"
+	poorID    = "b0000000-0000-4000-8000-000000000004"
+	escapeID  = "e5c00000-0000-4000-8000-000000000005"
+	greedyID  = "60000000-0000-4000-8000-000000000006"
+	nobodyID  = "00000000-0000-4000-8000-000000000007"
+)
+
 func TestImport(t *testing.T) {
 	r := newRig(t)
 	ctx := t.Context()
@@ -317,12 +328,12 @@ func TestImport(t *testing.T) {
 
 	// Another id for the same data: what Tempest does. It restores, and the objects
 	// stay until the last of the two is deleted.
-	twin := imported(edit(t, incRecord, func(f map[string]any) { f["id"] = "Twin" }))
+	twin := imported(edit(t, incRecord, func(f map[string]any) { f["id"] = twinID }))
 	if twin.Status != driver.BackupAvailable || twin.ParentID != full.ID || twin.VolumeID != v.ID ||
 		twin.AvailabilityZone != "nova" || twin.ProjectID != "admin" || !twin.IsIncremental {
 		t.Fatalf("%+v", twin)
 	}
-	restore, err := r.RestoreBackup(ctx, admin, "Twin", driver.RestoreTarget{})
+	restore, err := r.RestoreBackup(ctx, admin, twinID, driver.RestoreTarget{})
 	check(t, err)
 	r.settle()
 	if r.wantVolume(restore.VolumeID, available); r.digest(restore.VolumeID) != r.digest(v.ID) {
@@ -334,7 +345,7 @@ func TestImport(t *testing.T) {
 	if !r.getBackup(full.ID).HasDependents {
 		t.Fatal("the imported child does not count")
 	}
-	_, err = r.RestoreBackup(ctx, admin, "Twin", driver.ToVolume(restore.VolumeID))
+	_, err = r.RestoreBackup(ctx, admin, twinID, driver.ToVolume(restore.VolumeID))
 	check(t, err)
 	r.settle()
 	r.wantVolume(restore.VolumeID, available)
@@ -345,7 +356,7 @@ func TestImport(t *testing.T) {
 		t.Fatalf("%+v", revived)
 	}
 	check(t, r.DeleteBackup(ctx, admin, inc.ID))
-	check(t, r.DeleteBackup(ctx, admin, "Twin"))
+	check(t, r.DeleteBackup(ctx, admin, twinID))
 	r.settle()
 	if strings.Contains(r.keys(), inc.ID) {
 		t.Fatalf("the last of three left\n%s", r.keys())
@@ -356,35 +367,35 @@ func TestImport(t *testing.T) {
 	if lost.Status != driver.BackupError || !strings.HasPrefix(lost.FailReason, "The data of the backup is not in the backup store") {
 		t.Fatalf("%s %q", lost.Status, lost.FailReason)
 	}
-	orphan := imported(edit(t, fullRecord, func(f map[string]any) { f["id"] = "orphan"; f["parent_id"] = "nobody" }))
+	orphan := imported(edit(t, fullRecord, func(f map[string]any) { f["id"] = orphanID; f["parent_id"] = nobodyID }))
 	if orphan.Status != driver.BackupError ||
-		orphan.FailReason != "Backup orphan depends on backup nobody, which is not here. Import the parents first." {
+		orphan.FailReason != "Backup "+orphanID+" depends on backup "+nobodyID+", which is not here. Import that as well." {
 		t.Fatalf("%s %q", orphan.Status, orphan.FailReason)
 	}
-	foreign := edit(t, fullRecord, func(f map[string]any) { f["id"] = "foreign" })
+	foreign := edit(t, fullRecord, func(f map[string]any) { f["id"] = foreignID })
 	foreign.Service = "cinder.backup.drivers.nonsense"
 	if b := imported(foreign); b.Status != driver.BackupError || b.Size != 0 || b.FailReason != "Import record failed, cannot find backup "+
 		"service to perform the import. Request service cinder.backup.drivers.nonsense." {
 		t.Fatalf("%+v", b)
 	}
-	poor := imported(edit(t, fullRecord, func(f map[string]any) { f["id"] = "poor"; delete(f, "object_count") }))
+	poor := imported(edit(t, fullRecord, func(f map[string]any) { f["id"] = poorID; delete(f, "object_count") }))
 	if poor.FailReason != "Driver successfully decoded imported backup data, but there are missing fields (object_count)." {
 		t.Fatal(poor.FailReason)
 	}
-	escape := imported(edit(t, fullRecord, func(f map[string]any) { f["id"] = "escape"; f["container"] = "../../etc" }))
+	escape := imported(edit(t, fullRecord, func(f map[string]any) { f["id"] = escapeID; f["container"] = "../../etc" }))
 	if escape.Status != driver.BackupError {
 		t.Fatalf("%+v", escape)
 	}
-	greedy := imported(edit(t, fullRecord, func(f map[string]any) { f["id"] = "greedy"; f["service_metadata"] = "volume" }))
+	greedy := imported(edit(t, fullRecord, func(f map[string]any) { f["id"] = greedyID; f["service_metadata"] = "volume" }))
 	if greedy.Status != driver.BackupError {
 		t.Fatalf("%+v", greedy)
 	}
 	// Deleting what could not be imported does not touch the objects of others.
-	for _, id := range []string{"orphan", "foreign", "poor", "escape", "greedy", inc.ID} {
+	for _, id := range []string{orphanID, foreignID, poorID, escapeID, greedyID, inc.ID} {
 		check(t, r.DeleteBackup(ctx, admin, id))
 	}
 	r.settle()
-	for _, id := range []string{"foreign", "poor", "escape", "greedy", inc.ID} {
+	for _, id := range []string{foreignID, poorID, escapeID, greedyID, inc.ID} {
 		if _, err := r.GetBackup(ctx, admin, id); err == nil {
 			t.Fatalf("%s is still there", id)
 		}
@@ -399,10 +410,11 @@ func TestImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	for url, text := range map[string]string{
-		"???":      "Can't decode backup record.",
+		"???":      "Can't parse backup record.",
+		"e30":      "Can't decode backup record.",
 		"aGVsbG8=": "Can't parse backup record.",
 		"e30=":     "Provided backup record is missing an id",
-		base64.StdEncoding.EncodeToString([]byte(`{"id": "x"}`)): "Provided backup record is missing size attribute",
+		base64.StdEncoding.EncodeToString([]byte(`{"id": "` + orphanID + `"}`)): "Provided backup record is missing size attribute",
 	} {
 		_, err := r.ImportRecord(ctx, admin, driver.BackupRecord{Service: posixService, URL: url})
 		refused(t, err, driver.InvalidInput, "Invalid input received: "+text)

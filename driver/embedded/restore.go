@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -42,7 +43,7 @@ func (d *Driver) restoreTask(j *meta.Job) task {
 			}
 			return restored.Bytes, func(tx *meta.Tx) error { return finishRestore(tx, j, vm) }, nil
 		},
-		fail: func(tx *meta.Tx, _ string) error { return d.failRestore(tx, j) },
+		fail: func(tx *meta.Tx, reason string) error { return d.failRestore(tx, j, reason) },
 	}
 }
 
@@ -64,7 +65,10 @@ func (d *Driver) chain(b *meta.Backup) ([]chunked.Level, error) {
 	seen := map[string]bool{}
 	for {
 		if b.ServiceMetadata == "" {
-			return nil, reasonf("Backup %s has no data.", b.ID)
+			return nil, reasonf("Backup %s has no data: %s", b.ID, cmp.Or(b.FailReason, "it was not finished."))
+		}
+		if b.Status == driver.BackupDeleting {
+			return nil, reasonf("Backup %s is being deleted.", b.ID)
 		}
 		if seen[b.ID] {
 			return nil, reasonf("Backup %s is its own ancestor.", b.ID)
@@ -76,7 +80,7 @@ func (d *Driver) chain(b *meta.Backup) ([]chunked.Level, error) {
 		}
 		parent, ok := d.db.Backups.Get(b.ParentID)
 		if !ok {
-			return nil, reasonf("Backup %s depends on backup %s, which is not here.", b.ID, b.ParentID)
+			return nil, reasonf("Backup %s depends on backup %s, which is not here. Import that as well.", b.ID, b.ParentID)
 		}
 		level.ParentID = dataID(parent)
 		chain = append([]chunked.Level{level}, chain...)
@@ -93,6 +97,9 @@ func dataID(b *meta.Backup) string {
 }
 
 func (d *Driver) readBackup(ctx context.Context, b *meta.Backup, v *meta.Volume, j *meta.Job) (chunked.Restored, error) {
+	if err := d.storeReady(ctx); err != nil {
+		return chunked.Restored{}, err
+	}
 	chain, err := d.chain(b)
 	if err != nil {
 		return chunked.Restored{}, err
@@ -104,8 +111,8 @@ func (d *Driver) readBackup(ctx context.Context, b *meta.Backup, v *meta.Volume,
 	fresh := a.Previous == creating
 	if fresh {
 		// An earlier attempt may have written to it.
-		if err := blank(d.files.volume(v.ID), d.bytes(v.Size)); err != nil {
-			return chunked.Restored{}, because(err, "The new volume's file could not be made.")
+		if err := d.files.blank(d.files.volume(v.ID), d.bytes(v.Size)); err != nil {
+			return chunked.Restored{}, err
 		}
 	}
 	target, err := openData(d.files.volume(v.ID), os.O_RDWR)
@@ -125,7 +132,7 @@ func finishRestore(tx *meta.Tx, j *meta.Job, vm chunked.VolumeMeta) error {
 		return err
 	}
 	v, err := tx.Volume(j.VolumeID)
-	if err != nil || v == nil || v.Status != restoringBack {
+	if err != nil || v == nil || v.Status == deleting {
 		return err
 	}
 	name := ""
@@ -158,7 +165,7 @@ func finishRestore(tx *meta.Tx, j *meta.Job, vm chunked.VolumeMeta) error {
 	return tx.TouchVolume(v)
 }
 
-func (d *Driver) failRestore(tx *meta.Tx, j *meta.Job) error {
+func (d *Driver) failRestore(tx *meta.Tx, j *meta.Job, reason string) error {
 	// A good backup stays available, and has no fail_reason.
 	if _, err := freeBackup(tx, j); err != nil {
 		return err
@@ -166,7 +173,7 @@ func (d *Driver) failRestore(tx *meta.Tx, j *meta.Job) error {
 	if err := failVolume(tx, j.VolumeID, errorRestoring); err != nil {
 		return err
 	}
-	return d.tell(tx, j, actionRestoreBackup, detailRestoreBackup, backupResource, j.BackupID)
+	return d.tell(tx, requester(j), actionRestoreBackup, detailRestoreBackup, backupResource, j.BackupID, reason)
 }
 
 // freeBackup makes a backup that was restored available again.
@@ -182,10 +189,11 @@ func freeBackup(tx *meta.Tx, j *meta.Job) (*meta.Backup, error) {
 	return b, tx.TouchBackup(b)
 }
 
-// failVolume gives a volume whose restore ended early its status.
+// failVolume gives a volume that a job did not fill to its end its status, whatever
+// an admin has set meanwhile. One that is being deleted stays so.
 func failVolume(tx *meta.Tx, id, status string) error {
 	v, err := tx.Volume(id)
-	if err != nil || v == nil || (v.Status != restoringBack && v.Status != creating) {
+	if err != nil || v == nil || v.Status == deleting {
 		return err
 	}
 	v.Status, v.PreviousStatus = status, ""

@@ -9,11 +9,7 @@ import (
 
 // RestoreBackup accepts a restore (cinder/backup/api.py restore).
 func (d *Driver) RestoreBackup(ctx context.Context, who driver.Caller, backupID string, to driver.RestoreTarget) (driver.Restore, error) {
-	if _, err := d.GetBackup(ctx, who, backupID); err != nil {
-		return driver.Restore{}, err
-	}
 	var restore driver.Restore
-	var file string // of the new volume
 	err := d.write(ctx, func(tx *meta.Tx) error {
 		b, err := d.ownBackup(tx, who, backupID)
 		if err != nil {
@@ -21,6 +17,12 @@ func (d *Driver) RestoreBackup(ctx context.Context, who driver.Caller, backupID 
 		}
 		if b.Status != driver.BackupAvailable {
 			return driver.InvalidBackup("Backup status must be available")
+		}
+		if b.Size <= 0 {
+			return driver.InvalidBackup("Backup to be restored has invalid size")
+		}
+		if b.EncryptionKeyID != "" {
+			return driver.InvalidBackup("%s", encrypted)
 		}
 		var v *meta.Volume
 		id, existing := to.VolumeID()
@@ -30,6 +32,9 @@ func (d *Driver) RestoreBackup(ctx context.Context, who driver.Caller, backupID 
 			v, err = d.newTarget(tx, who, b, to)
 		}
 		if err != nil {
+			return err
+		}
+		if err := backupServiceUp(tx); err != nil {
 			return err
 		}
 		restore = driver.Restore{BackupID: b.ID, VolumeID: v.ID}
@@ -42,16 +47,9 @@ func (d *Driver) RestoreBackup(ctx context.Context, who driver.Caller, backupID 
 		}
 		j := d.job(who, restoreJob, v.ID, arguments{Previous: v.PreviousStatus})
 		j.BackupID, j.VolumeID = b.ID, v.ID
-		if err := d.enqueue(tx, j); err != nil || existing {
-			return err
-		}
-		file = d.files.volume(v.ID)
-		return blank(file, d.bytes(v.Size))
+		return d.enqueue(tx, j) // the job makes the file of a new volume
 	})
 	if err != nil {
-		if file != "" {
-			_ = remove(file)
-		}
 		return driver.Restore{}, err
 	}
 	return restore, nil

@@ -10,10 +10,22 @@ import (
 )
 
 // schedulable tells whether a new volume of the type may be placed in the one pool:
-// cinder-volume is enabled, and the pool has what the type asks for.
+// cinder-scheduler and cinder-volume are enabled, and the pool has what the type
+// asks for.
 func (d *Driver) schedulable(tx *meta.Tx, t *meta.VolumeType) (bool, error) {
-	service, err := tx.Service(volumeService)
-	return err == nil && !service.Disabled && satisfies(d.capabilities(), t.ExtraSpecs), err
+	placed, err := serviceTakesWork(tx)
+	return placed && satisfies(d.capabilities(), t.ExtraSpecs), err
+}
+
+// serviceTakesWork tells whether new work is placed at all: cinder-scheduler and
+// cinder-volume are enabled.
+func serviceTakesWork(tx *meta.Tx) (bool, error) {
+	for _, binary := range []string{schedulerService, volumeService} {
+		if off, err := disabled(tx, binary); err != nil || off {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // unscheduled stores a new volume that no pool takes: it is in error, and a message
@@ -23,8 +35,7 @@ func (d *Driver) unscheduled(tx *meta.Tx, who driver.Caller, v *meta.Volume) err
 	if err := tx.PutVolume(v); err != nil {
 		return err
 	}
-	j := &meta.Job{ProjectID: who.ProjectID, RequestID: who.RequestID}
-	return d.tell(tx, j, actionSchedule, detailNoBackend, volumeResource, v.ID)
+	return d.tell(tx, who, actionSchedule, detailNoBackend, volumeResource, v.ID, "")
 }
 
 // refuseEncrypted says that a volume cannot have a type whose volumes are to be

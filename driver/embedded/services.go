@@ -69,6 +69,34 @@ func (d *Driver) UpdateService(ctx context.Context, _ driver.Caller, host, binar
 	})
 }
 
+// disabled tells whether an admin has disabled a service.
+func disabled(tx *meta.Tx, binary string) (bool, error) {
+	s, err := tx.Service(binary)
+	return err == nil && s.Disabled, err
+}
+
+// backupServiceUp refuses work on a backup while cinder-backup is disabled
+// (cinder/backup/api.py _get_available_backup_service_host).
+func backupServiceUp(tx *meta.Tx) error {
+	off, err := disabled(tx, backupService)
+	if err == nil && off {
+		err = driver.Errorf(driver.NotFound, "Service %s could not be found.", backupService)
+	}
+	return err
+}
+
+// backupServiceUp is the function of that name outside of a transaction.
+func (d *Driver) backupServiceUp(ctx context.Context) error {
+	changed, err := d.db.Services(ctx)
+	if err != nil {
+		return classify(err)
+	}
+	if slices.ContainsFunc(changed, func(s *meta.Service) bool { return s.Binary == backupService && s.Disabled }) {
+		return driver.Errorf(driver.NotFound, "Service %s could not be found.", backupService)
+	}
+	return nil
+}
+
 // notFrozen refuses changes while cinder-volume is frozen
 // (cinder/objects/base.py assert_not_frozen).
 func notFrozen(tx *meta.Tx) error {

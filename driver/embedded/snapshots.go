@@ -2,6 +2,8 @@ package embedded
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 
 	"cindergate/driver"
@@ -80,6 +82,13 @@ func (d *Driver) startSnapshot(tx *meta.Tx, who driver.Caller, v *meta.Volume, s
 		Description: spec.Description, Status: creating, Progress: "0%", Size: v.Size,
 		VolumeTypeID: v.VolumeTypeID, GroupSnapshotID: groupSnapshotID, Metadata: metadata, CreatedAt: tx.Now,
 	}}
+	if placed, err := serviceTakesWork(tx); err != nil || !placed {
+		// cinder/scheduler/manager.py create_snapshot. The answer says creating.
+		row := *s
+		row.Status = failed
+		return s, errors.Join(err, tx.PutSnapshot(&row),
+			d.tell(tx, who, actionSnapshot, detailNoBackend, snapshotResource, s.ID, ""))
+	}
 	if err := tx.PutSnapshot(s); err != nil {
 		return nil, err
 	}
@@ -121,7 +130,7 @@ func (d *Driver) UpdateSnapshot(ctx context.Context, who driver.Caller, snapshot
 
 // DeleteSnapshot accepts a delete (cinder/volume/api.py delete_snapshot).
 func (d *Driver) DeleteSnapshot(ctx context.Context, who driver.Caller, snapshotID string, force bool) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.writeFreeing(ctx, func(tx *meta.Tx) error {
 		s, err := d.ownSnapshot(tx, who, snapshotID)
 		if err != nil {
 			return err
@@ -146,7 +155,7 @@ func (d *Driver) startDeleteSnapshot(tx *meta.Tx, who driver.Caller, s *meta.Sna
 	}
 	// After the jobs that read it.
 	j := d.job(who, deleteSnapshotJob, s.ID, arguments{})
-	j.SnapshotID = s.ID
+	j.SnapshotID, j.VolumeID = s.ID, s.VolumeID
 	return d.enqueue(tx, j)
 }
 
@@ -157,10 +166,25 @@ func (d *Driver) ResetSnapshotStatus(ctx context.Context, who driver.Caller, sna
 		if err != nil {
 			return err
 		}
-		s.Status = strings.ToLower(status)
+		to := strings.ToLower(status)
+		if s.Status != to && !strings.HasPrefix(to, failed) {
+			if busy, err := isTaken(tx, s.ID); err != nil || busy {
+				return errors.Join(err, driver.InvalidSnapshot(
+					"Snapshot %s cannot be reset to %s while a job makes or deletes it, its status is %s.", s.ID, to, s.Status))
+			}
+		}
+		s.Status = to
 		if progress != "" {
 			s.Progress = progress
 		}
 		return tx.TouchSnapshot(s)
 	})
+}
+
+// isTaken tells whether a job makes or deletes a snapshot, or will.
+func isTaken(tx *meta.Tx, snapshotID string) (bool, error) {
+	jobs, err := tx.JobsOfSnapshot(snapshotID)
+	return slices.ContainsFunc(jobs, func(j *meta.Job) bool {
+		return j.Kind == snapshotJob || j.Kind == deleteSnapshotJob
+	}), err
 }

@@ -2,10 +2,12 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"maps"
-	"os"
 	"slices"
 	"strings"
+
+	"go.uber.org/zap"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/meta"
@@ -29,7 +31,7 @@ func (d *Driver) ActOnVolume(ctx context.Context, who driver.Caller, volumeID st
 func (d *Driver) act(tx *meta.Tx, who driver.Caller, v *meta.Volume, action driver.VolumeAction) error {
 	switch a := action.(type) {
 	case driver.ExtendVolume:
-		return d.extend(tx, v, a)
+		return d.extend(tx, who, v, a)
 	case driver.SetVolumeBootable:
 		v.Bootable = a.Bootable
 	case driver.SetVolumeReadonly:
@@ -39,9 +41,9 @@ func (d *Driver) act(tx *meta.Tx, who driver.Caller, v *meta.Volume, action driv
 		}
 		v.AdminMetadata = with(v.AdminMetadata, "readonly", pythonBool(a.Readonly))
 	case driver.ResetVolumeStatus:
-		return resetVolume(v, a)
+		return resetVolume(tx, v, a)
 	case driver.ReserveVolume:
-		return reserve(v)
+		return reserveVolume(v)
 	case driver.UnreserveVolume:
 		if v.Status == attaching {
 			v.Status = available
@@ -91,7 +93,7 @@ func pythonBool(b bool) string {
 	return "False"
 }
 
-func (d *Driver) extend(tx *meta.Tx, v *meta.Volume, a driver.ExtendVolume) error {
+func (d *Driver) extend(tx *meta.Tx, who driver.Caller, v *meta.Volume, a driver.ExtendVolume) error {
 	if a.Size <= v.Size {
 		return driver.Errorf(driver.InvalidInput, "Invalid input received: New size for extend must be greater than "+
 			"current size. (current: %d, extended: %d).", v.Size, a.Size)
@@ -114,9 +116,16 @@ func (d *Driver) extend(tx *meta.Tx, v *meta.Volume, a driver.ExtendVolume) erro
 	if err := d.checkExtendQuota(tx, v.ProjectID, t, a.Size-v.Size, a.Size); err != nil {
 		return err
 	}
+	if placed, err := serviceTakesWork(tx); err != nil || !placed {
+		return errors.Join(err, d.tell(tx, who, actionExtend, detailNoBackend, volumeResource, v.ID, ""))
+	}
 	// Before the commit: a file that is larger than its row says does no harm.
-	if err := os.Truncate(d.files.volume(v.ID), d.bytes(a.Size)); err != nil {
-		return driver.Wrap(driver.Internal, err, "The volume's file could not be extended.")
+	if err := d.files.resize(d.files.volume(v.ID), d.bytes(a.Size)); err != nil {
+		// The request was accepted, and the volume says how it ended
+		// (cinder/volume/manager.py extend_volume).
+		d.log.Error("the file of a volume cannot be extended", zap.String("volume_id", v.ID), zap.Error(err))
+		v.Status = errorExtending
+		return d.tell(tx, who, actionExtend, detailExtend, volumeResource, v.ID, reasonOf(err))
 	}
 	v.Size = a.Size
 	return nil
@@ -131,9 +140,20 @@ func (d *Driver) ownType(tx *meta.Tx, v *meta.Volume) (*meta.VolumeType, error) 
 	return t, err
 }
 
-// resetVolume is os-reset_status (cinder/api/contrib/admin_actions.py).
-func resetVolume(v *meta.Volume, a driver.ResetVolumeStatus) error {
+// resetVolume is os-reset_status (cinder/api/contrib/admin_actions.py). Cinder also
+// makes a volume available that is being filled; here it gets no status that lets
+// anybody use it before its job has ended, and that job's end sets the status.
+func resetVolume(tx *meta.Tx, v *meta.Volume, a driver.ResetVolumeStatus) error {
 	status := strings.ToLower(a.Status)
+	if status != "" && status != v.Status && !strings.HasPrefix(status, failed) && status != maintenance {
+		filled, err := isFilled(tx, v.ID)
+		if err != nil {
+			return err
+		}
+		if filled {
+			return driver.InvalidVolume("Volume %s cannot be reset to %s while a job fills it, its status is %s.", v.ID, status, v.Status)
+		}
+	}
 	if slices.Contains([]string{deleting, errorDeleting, detaching}, status) {
 		return driver.Errorf(driver.InvalidInput, "Cannot reset-state to %s", status)
 	}
@@ -159,7 +179,15 @@ func resetVolume(v *meta.Volume, a driver.ResetVolumeStatus) error {
 	return nil
 }
 
-func reserve(v *meta.Volume) error {
+// isFilled tells whether a job writes to a volume, or will.
+func isFilled(tx *meta.Tx, volumeID string) (bool, error) {
+	jobs, err := tx.JobsOfVolume(volumeID)
+	return slices.ContainsFunc(jobs, func(j *meta.Job) bool {
+		return slices.Contains([]string{restoreJob, copyVolumeJob, revertJob, deleteVolumeJob}, j.Kind)
+	}), err
+}
+
+func reserveVolume(v *meta.Volume) error {
 	if v.Status == available || (v.Multiattach && v.Status == inUse) {
 		v.Status = attaching
 		return nil
@@ -179,9 +207,9 @@ func (d *Driver) attach(tx *meta.Tx, v *meta.Volume, a driver.AttachVolume) erro
 	if v.Status == maintenance {
 		return driver.InvalidVolume("The volume cannot be attached in maintenance mode.")
 	}
-	if slices.Contains([]string{creating, deleting, restoringBack, reverting}, v.Status) {
-		// Cinder relies on Nova, which reserves first; what a job is writing to must
-		// not be attached by anybody.
+	if !slices.Contains([]string{available, attaching, reserved, inUse}, v.Status) {
+		// Cinder relies on Nova, which reserves first: what a job works on, and what
+		// is in error, must not be attached by anybody.
 		return driver.InvalidVolume("Volume status must be available to attach, but the status is %s.", v.Status)
 	}
 	if v.AdminMetadata["readonly"] == "True" && mode != "ro" {
@@ -216,6 +244,9 @@ func (d *Driver) attach(tx *meta.Tx, v *meta.Volume, a driver.AttachVolume) erro
 func detach(v *meta.Volume, attachmentID string) error {
 	if v.Status == maintenance {
 		return driver.InvalidVolume("The volume cannot be detached in maintenance mode.")
+	}
+	if slices.Contains([]string{creating, deleting, restoringBack, reverting, awaitingTransfer, downloading}, v.Status) {
+		return driver.InvalidVolume("Volume status must be in-use to detach, but the status is %s.", v.Status)
 	}
 	if attachmentID == "" && len(v.Attachments) > 1 {
 		return driver.InvalidVolume("Detach volume failed: More than one attachment, but no attachment_id provided.")

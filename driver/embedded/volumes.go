@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
+
+	"go.uber.org/zap"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/meta"
@@ -121,7 +124,7 @@ func (d *Driver) CreateVolume(ctx context.Context, who driver.Caller, spec drive
 	})
 	if err != nil {
 		if v != nil {
-			_ = remove(d.files.volume(v.ID))
+			_ = d.files.remove(d.files.volume(v.ID))
 		}
 		return driver.Volume{}, err
 	}
@@ -181,10 +184,16 @@ func (d *Driver) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, fro
 	default:
 		row := *v
 		row.LaunchedAt, row.UpdatedAt = tx.Now, tx.Now
-		if err := tx.PutVolume(&row); err != nil {
-			return err
+		if err := d.files.blank(d.files.volume(v.ID), d.bytes(v.Size)); err != nil {
+			// What the file system refuses is what Cinder's driver refuses: the
+			// request was accepted, and the volume says how it ended.
+			d.log.Error("the file of a volume cannot be made", zap.String("volume_id", v.ID), zap.Error(err))
+			row.Status, row.LaunchedAt = failed, time.Time{}
+			if err := d.tell(tx, who, actionCreateVolume, detailCreateVolume, volumeResource, v.ID, reasonOf(err)); err != nil {
+				return err
+			}
 		}
-		return blank(d.files.volume(v.ID), d.bytes(v.Size))
+		return tx.PutVolume(&row)
 	}
 	v.Status = creating
 	if err := tx.PutVolume(v); err != nil {
@@ -214,6 +223,8 @@ func (d *Driver) source(tx *meta.Tx, who driver.Caller, spec driver.VolumeSpec) 
 	case spec.BackupID != "":
 		if from.backup, err = d.ownBackup(tx, who, spec.BackupID); err == nil && from.backup.Status != driver.BackupAvailable {
 			err = driver.InvalidBackup(wrongStatus, "backup", available)
+		} else if err == nil && from.backup.EncryptionKeyID != "" {
+			err = driver.InvalidBackup("%s", encrypted)
 		}
 	}
 	return from, err
@@ -329,7 +340,7 @@ const undeletable = "Volume%s must not be migrating, attached, belong to a group
 
 // DeleteVolume accepts a delete.
 func (d *Driver) DeleteVolume(ctx context.Context, who driver.Caller, volumeID string, how driver.VolumeDelete) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.writeFreeing(ctx, func(tx *meta.Tx) error {
 		v, err := d.ownVolume(tx, who, volumeID)
 		if err != nil {
 			return err
@@ -348,20 +359,28 @@ func (d *Driver) DeleteVolume(ctx context.Context, who driver.Caller, volumeID s
 			}
 			return driver.InvalidVolume(undeletable, status)
 		}
-		for _, s := range snapshots {
-			s.Status = deleting
-			if err := tx.TouchSnapshot(s); err != nil {
-				return err
-			}
-		}
 		v.Status = deleting
 		if err := tx.TouchVolume(v); err != nil {
 			return err
 		}
-		j := d.job(who, deleteVolumeJob, v.ID, arguments{})
-		j.VolumeID = v.ID
-		return d.enqueue(tx, j)
+		// The last of the snapshots starts the delete of the volume: each waits for
+		// the copies of it that were accepted before.
+		for _, s := range snapshots {
+			if err := d.startDeleteSnapshot(tx, who, s); err != nil {
+				return err
+			}
+		}
+		if len(snapshots) > 0 {
+			return nil
+		}
+		return d.startDeleteVolume(tx, who, v.ID)
 	})
+}
+
+func (d *Driver) startDeleteVolume(tx *meta.Tx, who driver.Caller, volumeID string) error {
+	j := d.job(who, deleteVolumeJob, volumeID, arguments{})
+	j.VolumeID = volumeID
+	return d.enqueue(tx, j)
 }
 
 func deletable(who driver.Caller, v *meta.Volume, snapshots []*meta.Snapshot, how driver.VolumeDelete) bool {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/chunked"
 	"cindergate/driver/embedded/meta"
 )
 
@@ -21,9 +22,9 @@ const (
 	deleteJob         = "delete"
 	importJob         = "import"
 	copyVolumeJob     = "volume-copy"
-	deleteVolumeJob   = "volume-delete"
+	deleteVolumeJob   = meta.DeleteVolume
 	snapshotJob       = "snapshot"
-	deleteSnapshotJob = "snapshot-delete"
+	deleteSnapshotJob = meta.DeleteSnapshot
 	revertJob         = "revert"
 )
 
@@ -35,11 +36,9 @@ const (
 
 // arguments are what a job needs to know beside what it is about.
 type arguments struct {
-	Previous string          `json:"previous,omitempty"` // status of the volume before
-	New      bool            `json:"new,omitempty"`      // a volume from a backup: the backup stays available
-	Source   string          `json:"source,omitempty"`   // file name of what is copied
-	Record   json.RawMessage `json:"record,omitempty"`   // that is imported
-	Service  string          `json:"service,omitempty"`  // of the record
+	Previous string `json:"previous,omitempty"` // status of the volume before
+	New      bool   `json:"new,omitempty"`      // a volume from a backup: the backup stays available
+	Source   string `json:"source,omitempty"`   // file name of what is copied
 }
 
 func (a arguments) encode() json.RawMessage {
@@ -75,6 +74,21 @@ func (d *Driver) enqueue(tx *meta.Tx, j *meta.Job) error {
 	return tx.PutJob(j)
 }
 
+// requester is who asked for a job, as far as a message to it needs to know.
+func requester(j *meta.Job) driver.Caller {
+	return driver.Caller{ProjectID: j.ProjectID, UserID: j.UserID, RequestID: j.RequestID}
+}
+
+// storeReady returns an error unless the backup store is there: one that is not
+// mounted looks empty.
+func (d *Driver) storeReady(ctx context.Context) error {
+	err := d.store.Check(ctx)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return because(err, "The backup store is not there: its directory is not mounted or is another one.")
+}
+
 // signal wakes the workers. One that is busy looks again when it is done.
 func (d *Driver) signal() {
 	for _, wake := range d.wake {
@@ -94,6 +108,7 @@ var (
 // flight is a job that runs in this process.
 type flight struct {
 	backupID string
+	resource string
 	cancel   context.CancelCauseFunc
 	done     chan struct{}
 }
@@ -109,14 +124,15 @@ func (d *Driver) cancelFlight(jobID string) {
 // takeOff registers a run of the job, once earlier ones of this process that could
 // get in its way have landed.
 func (d *Driver) takeOff(ctx context.Context, j *meta.Job) (*flight, context.Context) {
-	f := &flight{backupID: j.BackupID, done: make(chan struct{})}
+	f := &flight{backupID: j.BackupID, resource: j.Resource, done: make(chan struct{})}
 	run, cancel := context.WithCancelCause(ctx)
 	f.cancel = cancel
 	for {
 		d.mu.Lock()
 		var other *flight
 		for id, o := range d.flights {
-			if id == j.ID || (j.Kind == deleteJob && o.backupID == j.BackupID) {
+			// A cancelled job's row is gone, and its last writes may be under way.
+			if id == j.ID || o.resource == j.Resource || (j.Kind == deleteJob && o.backupID == j.BackupID) {
 				other = o
 			}
 		}
@@ -154,7 +170,8 @@ func (d *Driver) Run(ctx context.Context) error {
 }
 
 // work does the jobs of a lane. It is woken by new jobs; the ticker is only for
-// leases that ran out.
+// leases that ran out. When the queue cannot be read or written, for instance
+// because the disk is full, it tries again soon.
 func (d *Driver) work(ctx context.Context, lane string) {
 	ticker := time.NewTicker(d.o.Lease)
 	defer ticker.Stop()
@@ -162,6 +179,8 @@ func (d *Driver) work(ctx context.Context, lane string) {
 		ran, err := d.runOne(ctx, lane)
 		if err != nil && ctx.Err() == nil {
 			d.log.Error("job queue", zap.String("lane", lane), zap.Error(err))
+			wait(ctx, retryWrite)
+			continue
 		}
 		if ran {
 			continue
@@ -171,6 +190,20 @@ func (d *Driver) work(ctx context.Context, lane string) {
 		case <-d.wake[lane]:
 		case <-ticker.C:
 		}
+	}
+}
+
+// retryWrite is how long the queue waits before it writes again to a database that
+// could not be written.
+const retryWrite = time.Second
+
+// wait waits for a while, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }
 
@@ -195,7 +228,7 @@ func (d *Driver) RunOne(ctx context.Context) (bool, error) { return d.runOne(ctx
 
 func (d *Driver) runOne(ctx context.Context, lane string) (bool, error) {
 	var j *meta.Job
-	err := d.write(ctx, func(tx *meta.Tx) (err error) {
+	err := d.writeFreeing(ctx, func(tx *meta.Tx) (err error) {
 		j, err = tx.Claim(lane, d.o.Lease)
 		return err
 	})
@@ -229,6 +262,9 @@ func (d *Driver) run(ctx context.Context, j *meta.Job) error {
 	} else {
 		d.log.Info("job", fields...)
 	}
+	if err := d.spare.keep(); err != nil {
+		d.log.Debug("no room is reserved for the database", zap.Error(err))
+	}
 	d.signal() // another job may have waited for this one's resource
 	return nil
 }
@@ -245,7 +281,7 @@ func (d *Driver) heartbeat(ctx context.Context, j *meta.Job, f *flight) {
 		case <-ticker.C:
 		}
 		held := false
-		err := d.write(ctx, func(tx *meta.Tx) (err error) {
+		err := d.writeFreeing(ctx, func(tx *meta.Tx) (err error) {
 			held, err = tx.Renew(j.ID, j.Attempts, d.o.Lease)
 			return err
 		})
@@ -307,15 +343,7 @@ func (d *Driver) task(j *meta.Job) task {
 // perform runs the task and settles: done, failed, given back, or lost.
 func (d *Driver) perform(ctx context.Context, j *meta.Job) (outcome string, bytes int64, err error) {
 	t := d.task(j)
-	var settle func(*meta.Tx) error
-	if j.Tries() > d.o.MaxAttempts {
-		err = reasonf("The service died %d times while it worked on this.", j.Tries()-1)
-		if t.abandon != nil {
-			err = errors.Join(err, t.abandon(ctx))
-		}
-	} else {
-		bytes, settle, err = t.do(ctx)
-	}
+	bytes, settle, err := d.attemptTask(ctx, j, t)
 	// Whatever follows is short, and a shutdown must not leave it half done.
 	after := context.WithoutCancel(ctx)
 	cause := context.Cause(ctx)
@@ -332,6 +360,7 @@ func (d *Driver) perform(ctx context.Context, j *meta.Job) (outcome string, byte
 		if undo := t.cleanUp(after); undo != nil {
 			err = errors.Join(err, undo)
 		}
+		bytes = 0
 		settle = func(tx *meta.Tx) error {
 			if t.fail == nil {
 				return nil
@@ -339,20 +368,13 @@ func (d *Driver) perform(ctx context.Context, j *meta.Job) (outcome string, byte
 			return t.fail(tx, reason)
 		}
 	}
-	held := true
-	settleErr := d.write(after, func(tx *meta.Tx) error {
-		own, err := tx.Held(j.ID, j.Attempts)
-		if err != nil {
-			return err
-		}
-		if held = own != nil; !held {
-			return nil
-		}
-		if err := settle(tx); err != nil {
-			return err
-		}
-		return tx.RemoveJob(j.ID)
-	})
+	held, settleErr := d.settle(after, j, settle)
+	for meta.Unwritable(settleErr) && ctx.Err() == nil {
+		// The work is done: its end is stored as soon as the disk has room.
+		d.log.Error("the end of a job cannot be stored yet", zap.String("job_id", j.ID), zap.Error(settleErr))
+		wait(ctx, retryWrite)
+		held, settleErr = d.settle(after, j, settle)
+	}
 	if !held {
 		return "cancelled", bytes, errors.Join(errLeaseLost, t.cleanUp(after))
 	}
@@ -360,6 +382,49 @@ func (d *Driver) perform(ctx context.Context, j *meta.Job) (outcome string, byte
 		outcome = "error" // the lease runs out, and the job is done again
 	}
 	return outcome, bytes, errors.Join(err, settleErr)
+}
+
+// attemptTask does the work of a job, or gives it up after too many attempts. A
+// panic is an error of this job alone.
+func (d *Driver) attemptTask(ctx context.Context, j *meta.Job, t task) (bytes int64, settle func(*meta.Tx) error, err error) {
+	defer func() {
+		if p := chunked.Recovered(recover()); p != nil {
+			err = p
+		}
+	}()
+	if j.Tries() <= d.o.MaxAttempts {
+		return t.do(ctx)
+	}
+	err = reasonf("The service died %d times while it worked on this.", j.Tries()-1)
+	if t.abandon != nil {
+		err = errors.Join(err, t.abandon(ctx))
+	}
+	return 0, nil, err
+}
+
+// settle stores the end of a job. held is false if the job is another worker's by
+// now, or was cancelled; then nothing is stored.
+func (d *Driver) settle(ctx context.Context, j *meta.Job, change func(*meta.Tx) error) (held bool, err error) {
+	defer func() {
+		if p := chunked.Recovered(recover()); p != nil {
+			err = p
+		}
+	}()
+	held = true
+	err = d.writeFreeing(ctx, func(tx *meta.Tx) error {
+		own, err := tx.Held(j.ID, j.Attempts)
+		if err != nil {
+			return err
+		}
+		if held = own != nil; !held {
+			return nil
+		}
+		if err := change(tx); err != nil {
+			return err
+		}
+		return tx.RemoveJob(j.ID)
+	})
+	return held, err
 }
 
 func (t task) cleanUp(ctx context.Context) error {
@@ -371,7 +436,7 @@ func (t task) cleanUp(ctx context.Context) error {
 
 // release gives a job back unharmed, for the next Run.
 func (d *Driver) release(ctx context.Context, j *meta.Job) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.writeFreeing(ctx, func(tx *meta.Tx) error {
 		own, err := tx.Held(j.ID, j.Attempts)
 		if err != nil || own == nil {
 			return err

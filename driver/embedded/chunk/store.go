@@ -26,11 +26,16 @@ type Store interface {
 	// errors.Is(err, fs.ErrNotExist) holds. The caller closes the reader.
 	Get(ctx context.Context, key string) (io.ReadCloser, error)
 
-	// Delete removes an object; removing what is gone is no error.
-	Delete(ctx context.Context, key string) error
+	// Delete removes objects, durably once it has returned nil; removing what is
+	// gone is no error. After an error some of them may be left.
+	Delete(ctx context.Context, keys ...string) error
 
 	// List yields, in no particular order, every key that begins with prefix,
 	// a plain string comparison. After an error it yields nothing more.
 	// Objects put or deleted meanwhile may or may not be seen.
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
+
+	// Check tells whether the store is there and is the one that was opened: one
+	// that is not mounted looks empty, which must not be taken for the truth.
+	Check(ctx context.Context) error
 }

@@ -20,10 +20,21 @@ func Delete(ctx context.Context, store chunk.Store, at Location) error {
 		return err
 	}
 	if err := store.Delete(ctx, at.key(metadataSuffix)); err != nil {
-		return deleteError(err, at.name(metadataSuffix))
+		return wrap(err, "Object %s could not be deleted from the backup store.", at.name(metadataSuffix))
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxWorkers)
+	var batch []string
+	flush := func() {
+		keys := batch
+		batch = nil
+		group.Go(safely(func() error {
+			if err := store.Delete(gctx, keys...); err != nil {
+				return wrap(err, "The objects of %s could not be deleted from the backup store.", at.Prefix)
+			}
+			return nil
+		}))
+	}
 	for key, err := range store.List(gctx, at.key("")) {
 		if err != nil {
 			return firstError(group.Wait(), listError(err, at))
@@ -32,18 +43,22 @@ func Delete(ctx context.Context, store chunk.Store, at Location) error {
 		if !strings.HasPrefix(suffix, "-") && !strings.HasPrefix(suffix, "_") {
 			continue
 		}
-		group.Go(func() error {
-			if err := store.Delete(gctx, key); err != nil {
-				return deleteError(err, at.name(suffix))
-			}
-			return nil
-		})
+		if batch = append(batch, key); len(batch) == deleteBatch {
+			flush()
+		}
 		if gctx.Err() != nil {
 			break
 		}
 	}
+	if len(batch) > 0 {
+		flush()
+	}
 	return firstError(group.Wait(), ctx.Err())
 }
+
+// deleteBatch is how many objects are deleted at a time: a store makes each batch
+// durable.
+const deleteBatch = 256
 
 func firstError(errs ...error) error {
 	for _, err := range errs {
@@ -52,10 +67,6 @@ func firstError(errs ...error) error {
 		}
 	}
 	return nil
-}
-
-func deleteError(cause error, object string) error {
-	return wrap(cause, "Object %s could not be deleted from the backup store.", object)
 }
 
 func listError(cause error, at Location) error {

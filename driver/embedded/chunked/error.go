@@ -50,6 +50,9 @@ func putError(cause error, object string) error {
 	if errors.Is(cause, syscall.ENOSPC) || errors.Is(cause, syscall.EDQUOT) {
 		return wrap(cause, "No space left in the backup store for object %s.", object)
 	}
+	if errors.Is(cause, syscall.ENAMETOOLONG) {
+		return wrap(cause, "The container or the name of object %.64s is longer than the backup store allows.", object)
+	}
 	return wrap(cause, "Object %s could not be written to the backup store.", object)
 }
 

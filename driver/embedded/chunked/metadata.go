@@ -25,6 +25,7 @@ const (
 	maxVolumeMeta = 16 << 20 // volume_meta and unknown fields
 	maxEntry      = 16 << 10 // one of "objects"
 	maxSuffix     = 32       // of an object's name after the prefix
+	maxObjects    = 4 << 20  // of one backup, in objects: 32 TiB in objects of 8 MiB
 )
 
 // object is one entry of a metadata's "objects".
@@ -54,6 +55,9 @@ type metadata struct {
 	parentID   string // "" for null
 	volumeMeta *string
 	objects    []object
+
+	// What a restore does not need, as it is written; nil where it is missing.
+	volumeID, name, description, createdAt json.RawMessage
 }
 
 // metadataText returns the text of a _metadata object, keys sorted and
@@ -90,15 +94,15 @@ func metadataText(spec Spec, objects []object) io.Reader {
 }
 
 // loadMetadata reads and checks a _metadata object of a backup of size bytes
-// with at most maxObjects objects.
-func loadMetadata(ctx context.Context, store chunk.Store, at Location, size, maxObjects int64) (metadata, error) {
+// and so many blocks, which is the most objects that it can have.
+func loadMetadata(ctx context.Context, store chunk.Store, at Location, size, blocks int64) (metadata, error) {
 	name := at.name(metadataSuffix)
 	r, err := store.Get(ctx, at.key(metadataSuffix))
 	if err != nil {
 		return metadata{}, getError(err, name)
 	}
 	defer r.Close()
-	m, err := decodeMetadata(r, at.Prefix, size, maxObjects)
+	m, err := decodeMetadata(r, at.Prefix, size, min(blocks, maxObjects))
 	if err != nil {
 		return metadata{}, wrap(err, "Object %s is damaged.", name)
 	}
@@ -106,7 +110,7 @@ func loadMetadata(ctx context.Context, store chunk.Store, at Location, size, max
 }
 
 // decodeMetadata decodes the text of a _metadata object.
-func decodeMetadata(r io.Reader, prefix string, size, maxObjects int64) (metadata, error) {
+func decodeMetadata(r io.Reader, prefix string, size, most int64) (metadata, error) {
 	var m metadata
 	var v *string
 	s := newScanner(r)
@@ -143,7 +147,15 @@ func decodeMetadata(r io.Reader, prefix string, size, maxObjects int64) (metadat
 		case "volume_meta":
 			err = s.decode(&m.volumeMeta, maxVolumeMeta)
 		case "objects":
-			m.objects, err = decodeObjects(s, prefix, size, maxObjects)
+			m.objects, err = decodeObjects(s, prefix, size, most)
+		case "volume_id":
+			err = s.decode(&m.volumeID, maxField)
+		case "backup_name":
+			err = s.decode(&m.name, maxField)
+		case "backup_description":
+			err = s.decode(&m.description, maxField)
+		case "created_at":
+			err = s.decode(&m.createdAt, maxField)
 		default:
 			var any json.RawMessage
 			err = s.decode(&any, maxVolumeMeta)
@@ -165,7 +177,7 @@ func decodeMetadata(r io.Reader, prefix string, size, maxObjects int64) (metadat
 
 // decodeObjects decodes the list of objects, which must be in the order of
 // their offsets and within the volume.
-func decodeObjects(s *scanner, prefix string, size, maxObjects int64) ([]object, error) {
+func decodeObjects(s *scanner, prefix string, size, most int64) ([]object, error) {
 	if err := s.expect('['); err != nil {
 		return nil, err
 	}
@@ -176,8 +188,8 @@ func decodeObjects(s *scanner, prefix string, size, maxObjects int64) ([]object,
 		if err != nil || !more {
 			return objects, err
 		}
-		if int64(len(objects)) >= maxObjects {
-			return nil, fmt.Errorf("more objects than blocks")
+		if int64(len(objects)) >= most {
+			return nil, fmt.Errorf("more than %d objects", most)
 		}
 		o, err := decodeObject(s, prefix)
 		if err != nil {

@@ -59,8 +59,8 @@ func loadPlan(ctx context.Context, store chunk.Store, size int64, chain []Level)
 
 func (p *plan) load(ctx context.Context, store chunk.Store, chain []Level, info digestsInfo) error {
 	target := chain[len(chain)-1]
-	if p.blockSize < minBlockSize || p.blockSize > maxBlockSize {
-		return errorf("Object %s has an unsupported block size of %d bytes.", target.name(digestsSuffix), p.blockSize)
+	if err := info.check(target.Location); err != nil {
+		return err
 	}
 	blocks := (p.size + p.blockSize - 1) / p.blockSize
 	if info.count != blocks {

@@ -18,12 +18,22 @@ import (
 // its block's digest have been checked. When Restore returns nil, everything
 // has been checked and is durable; otherwise the volume's bytes are undefined.
 // Errors that are the backup's fault, not ctx's, are or wrap [*Error].
+//
+// Listing, metadata and digests are checked before the first write: of a backup
+// that is damaged there, the volume keeps its bytes.
 func Restore(ctx context.Context, store chunk.Store, volume *os.File, size int64, chain []Level, o RestoreOptions) (Restored, error) {
 	t, err := newTarget(volume, size, o.Sparse)
 	if err != nil {
 		return Restored{}, err
 	}
 	defer t.close()
+	if !o.Sparse {
+		// The volume's own data is lost with the first write: what can be known
+		// before is looked at before.
+		if err := checkDigestsOfParents(ctx, store, chain); err != nil {
+			return Restored{}, err
+		}
+	}
 	restored, err := restore(ctx, store, size, chain, t.write, o.Progress)
 	if err != nil {
 		return Restored{}, err
@@ -93,19 +103,19 @@ func (r *reader) run(ctx context.Context, workers int) error {
 	}()
 	group, ctx := errgroup.WithContext(ctx)
 	windows := make(chan window)
-	group.Go(func() error {
+	group.Go(safely(func() error {
 		defer close(windows)
 		return r.dispatch(ctx, c, windows)
-	})
+	}))
 	for range min(int64(workers), (r.plan.size+r.plan.window-1)/r.plan.window) {
-		group.Go(func() error {
+		group.Go(safely(func() error {
 			for w := range windows {
 				if err := r.window(ctx, w); err != nil {
 					return err
 				}
 			}
 			return nil
-		})
+		}))
 	}
 	return group.Wait()
 }

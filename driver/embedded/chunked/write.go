@@ -145,22 +145,22 @@ func (w *writer) data(ctx context.Context, workers int) error {
 	jobs := make(chan job)
 	// Its capacity bounds how far the workers get ahead of the slowest chunk.
 	ordered := make(chan (<-chan chunkResult), 2*workers)
-	group.Go(func() error {
+	group.Go(safely(func() error {
 		defer close(jobs)
 		defer close(ordered)
 		return w.dispatch(ctx, jobs, ordered)
-	})
+	}))
 	for range min(int64(workers), (w.size+w.spec.ChunkSize-1)/w.spec.ChunkSize) {
-		group.Go(func() error {
+		group.Go(safely(func() error {
 			for j := range jobs {
 				if err := w.chunk(ctx, j); err != nil {
 					return err
 				}
 			}
 			return nil
-		})
+		}))
 	}
-	group.Go(func() error { return w.collect(ctx, ordered) })
+	group.Go(safely(func() error { return w.collect(ctx, ordered) }))
 	return group.Wait()
 }
 

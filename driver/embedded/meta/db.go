@@ -45,6 +45,9 @@ func Open(ctx context.Context, path string, now func() time.Time) (*DB, error) {
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate" +
 		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
 	db := &DB{now: now}
+	if err := protect(path); err != nil {
+		return nil, err
+	}
 	var err error
 	if db.writer, err = sql.Open("sqlite", dsn); err != nil {
 		return nil, err
@@ -143,7 +146,15 @@ func (db *DB) Write(ctx context.Context, change func(*Tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	tx := &Tx{Now: db.now().UTC().Truncate(time.Microsecond), ctx: ctx, db: db, q: sqlTx}
-	if err := change(tx); err != nil {
+	done := false
+	defer func() {
+		if !done { // change panicked
+			_ = sqlTx.Rollback()
+		}
+	}()
+	err = change(tx)
+	done = true
+	if err != nil {
 		if back := sqlTx.Rollback(); back != nil && !errors.Is(back, sql.ErrTxDone) {
 			return errors.Join(err, back)
 		}

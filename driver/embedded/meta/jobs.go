@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// Kinds of jobs that wait for every older job about what they delete.
+const (
+	DeleteVolume   = "volume-delete"
+	DeleteSnapshot = "snapshot-delete"
+)
+
 // PutJob inserts or replaces a job.
 func (tx *Tx) PutJob(j *Job) error { return jobs.put(tx.ctx, tx.q, j) }
 
@@ -32,7 +38,9 @@ func (tx *Tx) JobsOfSnapshot(id string) ([]*Job, error) {
 }
 
 // claim takes the oldest job of a lane ("": any) that is queued or whose lease has
-// run out, unless an older one of its resource is not done. On PostgreSQL the
+// run out, unless an older one of its resource is not done. A job that deletes a
+// volume or a snapshot also waits for every older job about it, whatever that job's
+// resource is: a copy that was accepted must not lose its source. On PostgreSQL the
 // inner SELECT also needs FOR UPDATE SKIP LOCKED, or two workers get the same job.
 const claim = `UPDATE jobs SET state = 'running', lease_until = $2, attempts = attempts + 1
  WHERE id = (SELECT j.id FROM jobs j
@@ -40,6 +48,10 @@ const claim = `UPDATE jobs SET state = 'running', lease_until = $2, attempts = a
      AND ($3 = '' OR j.lane = $3)
      AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.resource = j.resource AND o.id <> j.id
        AND (o.created_at < j.created_at OR (o.created_at = j.created_at AND o.id < j.id)))
+     AND (j.kind <> '` + DeleteSnapshot + `' OR NOT EXISTS (SELECT 1 FROM jobs o WHERE o.snapshot_id = j.snapshot_id AND o.id <> j.id
+       AND (o.created_at < j.created_at OR (o.created_at = j.created_at AND o.id < j.id))))
+     AND (j.kind <> '` + DeleteVolume + `' OR NOT EXISTS (SELECT 1 FROM jobs o WHERE o.volume_id = j.volume_id AND o.id <> j.id
+       AND (o.created_at < j.created_at OR (o.created_at = j.created_at AND o.id < j.id))))
    ORDER BY j.created_at, j.id LIMIT 1)
  RETURNING id`
 

@@ -17,8 +17,20 @@ type Backup struct {
 	// ID: a backup that was exported and imported under another id.
 	DataBackupID    string
 	Host            string
-	RestoreVolumeID string    // the last volume that it was restored to
-	DeletedAt       time.Time // zero: live. A deleted row neither shows nor counts.
+	RestoreVolumeID string // the last volume that it was restored to
+	// Imported says that another service wrote the objects and a record of them was
+	// imported here.
+	Imported bool
+	// Pending is the record of an import that has not succeeded, nil otherwise. The
+	// backup owns no objects then: a delete removes the row only.
+	Pending   *PendingImport
+	DeletedAt time.Time // zero: live. A deleted row neither shows nor counts.
+}
+
+// PendingImport is a record as it was given to ImportRecord.
+type PendingImport struct {
+	Service string          `json:"service"`
+	Record  json.RawMessage `json:"record"`
 }
 
 // Volume is a row of volumes. VolumeType is not a column: the name is the type's.
@@ -89,6 +101,8 @@ var backups = table[Backup]{name: "backups", key: func(b *Backup) string { retur
 	{"data_backup_id", func(b *Backup) any { return text{&b.DataBackupID} }},
 	{"host", func(b *Backup) any { return text{&b.Host} }},
 	{"restore_volume_id", func(b *Backup) any { return text{&b.RestoreVolumeID} }},
+	{"imported", func(b *Backup) any { return &b.Imported }},
+	{"import_record", func(b *Backup) any { return document[*PendingImport]{&b.Pending} }},
 	{"created_at", func(b *Backup) any { return micros{&b.CreatedAt} }},
 	{"updated_at", func(b *Backup) any { return micros{&b.UpdatedAt} }},
 	{"data_timestamp", func(b *Backup) any { return micros{&b.DataTimestamp} }},

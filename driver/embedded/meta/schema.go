@@ -219,4 +219,11 @@ var migrations = []string{
 		id TEXT PRIMARY KEY,
 		volume_type_id TEXT NOT NULL
 	);`,
+	`CREATE TABLE installation (
+		id TEXT PRIMARY KEY,
+		ready BOOLEAN NOT NULL
+	);
+	ALTER TABLE backups ADD COLUMN imported BOOLEAN NOT NULL DEFAULT FALSE;
+	ALTER TABLE backups ADD COLUMN import_record TEXT;
+	UPDATE backups SET size = 2147483647 WHERE size > 2147483647;`,
 }

@@ -47,6 +47,13 @@ func (tx *Tx) Children(backupID string) ([]*Backup, error) {
 	return backups.find(tx.ctx, tx.q, "WHERE parent_id = $1 AND deleted_at IS NULL", backupID)
 }
 
+// PendingChildren returns the live backups, of any project, whose import waits for
+// the backup.
+func (tx *Tx) PendingChildren(backupID string) ([]*Backup, error) {
+	return backups.find(tx.ctx, tx.q,
+		"WHERE parent_id = $1 AND deleted_at IS NULL AND import_record IS NOT NULL AND import_record <> 'null'", backupID)
+}
+
 // Sharers returns the live backups whose objects have the container and prefix.
 func (tx *Tx) Sharers(container, prefix string) ([]*Backup, error) {
 	return backups.find(tx.ctx, tx.q, "WHERE container = $1 AND service_metadata = $2 AND deleted_at IS NULL", container, prefix)

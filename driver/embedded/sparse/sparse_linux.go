@@ -42,6 +42,18 @@ func Punch(f *os.File, off, n int64) error {
 	})
 }
 
+// Allocate gives f n bytes that take up room on the disk.
+func Allocate(f *os.File, n int64) error {
+	return control(f, func(fd int) error {
+		for {
+			err := unix.Fallocate(fd, 0, 0, n)
+			if !errors.Is(err, unix.EINTR) {
+				return err
+			}
+		}
+	})
+}
+
 func reflink(to, from *os.File) error {
 	return control(to, func(dst int) error {
 		return control(from, func(src int) error { return unix.IoctlFileClone(dst, src) })

@@ -26,6 +26,7 @@ const (
 	Read   Op = "read" // of an object that Get opened
 	Delete Op = "delete"
 	List   Op = "list"
+	Check  Op = "check"
 )
 
 // Fault is something that goes wrong once, in a [Memory].
@@ -195,14 +196,19 @@ func (r *memoryReader) Read(p []byte) (int, error) {
 
 func (r *memoryReader) Close() error { return nil }
 
-// Delete removes an object.
-func (m *Memory) Delete(ctx context.Context, key string) error {
-	if err := m.strike(ctx, Delete, key); err != nil {
-		return err
+// Delete removes objects.
+func (m *Memory) Delete(ctx context.Context, keys ...string) error {
+	for _, key := range keys {
+		if err := m.strike(ctx, Delete, key); err != nil {
+			return err
+		}
+		m.Set(key, nil)
 	}
-	m.Set(key, nil)
 	return nil
 }
+
+// Check succeeds, unless a fault strikes.
+func (m *Memory) Check(ctx context.Context) error { return m.strike(ctx, Check, "") }
 
 // List yields the keys that begin with prefix.
 func (m *Memory) List(ctx context.Context, prefix string) iter.Seq2[string, error] {

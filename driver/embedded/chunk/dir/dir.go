@@ -14,9 +14,12 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"cindergate/driver/embedded/chunk"
+	"cindergate/driver/embedded/marker"
 )
 
 // Permissions as in posix.py: the owner's group, so that several services
@@ -31,7 +34,14 @@ const (
 const tempPrefix = ".put-"
 
 // Store is a chunk.Store in a directory.
-type Store struct{ root *os.Root }
+type Store struct {
+	path string
+	id   string // of the installation that the directory's marker names; "": unmarked
+	root atomic.Pointer[os.Root]
+
+	mu     sync.Mutex
+	opened []*os.Root // all that were opened, for Close
+}
 
 var _ chunk.Store = (*Store)(nil)
 
@@ -42,41 +52,118 @@ func Open(path string) (*Store, error) {
 	if err := os.Mkdir(path, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	root, err := os.OpenRoot(path)
-	if err != nil {
+	return open(path, "")
+}
+
+// Create is Open for a new installation: it also marks the directory with the id.
+func Create(path, id string) (*Store, error) {
+	if err := os.Mkdir(path, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	s := &Store{root}
+	if err := marker.Write(path, id); err != nil {
+		return nil, err
+	}
+	return open(path, id)
+}
+
+// OpenMarked opens the store that was made with [Create]. A directory that is
+// missing, or is not marked with the id, is an error and stays as it is.
+func OpenMarked(path, id string) (*Store, error) {
+	if err := marker.Check(path, id); err != nil {
+		return nil, err
+	}
+	return open(path, id)
+}
+
+func open(path, id string) (*Store, error) {
+	s := &Store{path: path, id: id}
+	if err := s.openRoot(); err != nil {
+		return nil, err
+	}
 	if err := s.sweep(); err != nil {
-		return nil, errors.Join(err, root.Close())
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// Close releases the directory. Readers that are open stay usable.
-func (s *Store) Close() error { return s.root.Close() }
-
-// Delete removes an object and the directories it leaves empty. It does not
-// wait for the disk: what a power cut brings back is deleted again by whoever
-// repeats the deletion.
-func (s *Store) Delete(ctx context.Context, key string) error {
-	if err := errors.Join(ctx.Err(), check(key)); err != nil {
+func (s *Store) openRoot() error {
+	root, err := os.OpenRoot(s.path)
+	if err != nil {
 		return err
 	}
-	if err := s.root.Remove(key); err != nil && !missing(err) {
-		return err
-	}
-	s.prune(path.Dir(key))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opened = append(s.opened, root)
+	s.root.Store(root)
 	return nil
 }
 
-// prune removes directory d and those above it, as far as they are empty.
-func (s *Store) prune(d string) {
-	for ; d != "."; d = path.Dir(d) {
-		if err := s.root.Remove(d); err != nil && !missing(err) {
-			return
+// Close releases the directory. Readers that are open stay usable.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, root := range s.opened {
+		errs = append(errs, root.Close())
+	}
+	s.opened = nil
+	return errors.Join(errs...)
+}
+
+// Check tells whether the directory is there and has the marker. A directory that
+// was mounted anew since it was opened is opened again.
+func (s *Store) Check(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.id != "" {
+		if err := marker.Check(s.path, s.id); err != nil {
+			return err
 		}
 	}
+	there, err := os.Stat(s.path)
+	if err != nil {
+		return err
+	}
+	opened, err := s.root.Load().Stat(".")
+	if err != nil || !os.SameFile(there, opened) {
+		return s.openRoot()
+	}
+	return nil
+}
+
+// Delete removes objects and the directories that it leaves empty.
+func (s *Store) Delete(ctx context.Context, keys ...string) error {
+	changed := map[string]bool{} // directories
+	for _, key := range keys {
+		if err := errors.Join(ctx.Err(), check(key)); err != nil {
+			return err
+		}
+		err := s.root.Load().Remove(key)
+		switch {
+		case err == nil:
+			changed[path.Dir(key)] = true
+		case !missing(err):
+			return err
+		}
+	}
+	for d := range changed {
+		if err := s.syncDir(s.prune(d)); err != nil && !missing(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// prune removes directory d and those above it, as far as they are empty, and
+// returns the first that stays.
+func (s *Store) prune(d string) string {
+	for ; d != "."; d = path.Dir(d) {
+		if err := s.root.Load().Remove(d); err != nil && !missing(err) {
+			return d
+		}
+	}
+	return d
 }
 
 // List yields the keys that begin with prefix.
@@ -96,7 +183,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[string, error
 
 // list walks d, whose keys may begin with prefix, until yield has enough.
 func (s *Store) list(ctx context.Context, d, prefix string, yield func(string, error) bool) bool {
-	f, err := s.root.Open(d)
+	f, err := s.root.Load().Open(d)
 	if missing(err) {
 		return true
 	}
@@ -120,7 +207,7 @@ func (s *Store) list(ctx context.Context, d, prefix string, yield func(string, e
 				if (strings.HasPrefix(dir, prefix) || strings.HasPrefix(prefix, dir)) && !s.list(ctx, key, prefix, yield) {
 					return false
 				}
-			case e.Type().IsRegular() && strings.HasPrefix(key, prefix) && !strings.HasPrefix(e.Name(), tempPrefix):
+			case e.Type().IsRegular() && strings.HasPrefix(key, prefix) && !reserved(e.Name()):
 				if !yield(key, nil) {
 					return false
 				}
@@ -136,10 +223,10 @@ func (s *Store) list(ctx context.Context, d, prefix string, yield func(string, e
 	}
 }
 
-// missing reports that there is no object, which is also the case when a part
-// of its path is a file or a directory has its name.
+// missing reports that there is no object. That is also the case when a part of its
+// path is a file, and when its name is longer than the file system allows.
 func missing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG)
 }
 
 // check refuses keys that are not plain paths below the root.
@@ -147,8 +234,13 @@ func check(key string) error {
 	if key == "." || !fs.ValidPath(key) || strings.Contains(key, "\x00") {
 		return fmt.Errorf("dir: %q is no object key", key)
 	}
-	if strings.HasPrefix(path.Base(key), tempPrefix) {
+	if reserved(path.Base(key)) {
 		return fmt.Errorf("dir: the name of object %q is reserved", key)
 	}
 	return nil
+}
+
+// reserved reports names of files that are no objects.
+func reserved(name string) bool {
+	return strings.HasPrefix(name, tempPrefix) || strings.HasPrefix(name, marker.Name)
 }

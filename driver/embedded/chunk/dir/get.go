@@ -2,10 +2,12 @@ package dir
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"cindergate/driver/embedded/chunk/direct"
 )
@@ -18,8 +20,9 @@ func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	if err := check(key); err != nil {
 		return nil, err
 	}
-	f, err := s.root.Open(key)
-	if missing(err) {
+	// Without blocking: a pipe in an object's place would be waited for for ever.
+	f, err := s.root.Load().OpenFile(key, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if missing(err) || errors.Is(err, syscall.ENXIO) {
 		return nil, fmt.Errorf("dir: object %q: %w", key, fs.ErrNotExist)
 	}
 	if err != nil {

@@ -31,7 +31,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) (e
 	}
 	defer func() {
 		if err != nil {
-			_ = s.root.Remove(temp)
+			_ = s.root.Load().Remove(temp)
 			s.prune(d)
 		}
 		err = errors.Join(err, f.Close())
@@ -45,7 +45,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) (e
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	if err := s.root.Rename(temp, key); err != nil {
+	if err := s.root.Load().Rename(temp, key); err != nil {
 		return err
 	}
 	return s.syncDir(d)
@@ -60,7 +60,7 @@ func (s *Store) createTemp(d string) (*os.File, string, error) {
 	// The directory is not there yet, or a Delete of its last object has just
 	// removed it, which may happen again, but not for ever.
 	for range 100 {
-		f, err = s.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode)
+		f, err = s.root.Load().OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode)
 		if !errors.Is(err, fs.ErrNotExist) || d == "." {
 			break
 		}
@@ -81,7 +81,7 @@ func (s *Store) mkdirs(d string) error {
 	parent := "."
 	for name := range strings.SplitSeq(d, "/") {
 		full := path.Join(parent, name)
-		err := s.root.Mkdir(full, dirMode)
+		err := s.root.Load().Mkdir(full, dirMode)
 		switch {
 		case errors.Is(err, fs.ErrExist):
 		case errors.Is(err, fs.ErrNotExist) && parent != ".":
@@ -90,7 +90,7 @@ func (s *Store) mkdirs(d string) error {
 			return err
 		default:
 			// Mkdir's mode is subject to the umask.
-			if err := s.root.Chmod(full, dirMode); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := s.root.Load().Chmod(full, dirMode); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 			if err := s.syncDir(parent); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -103,7 +103,7 @@ func (s *Store) mkdirs(d string) error {
 }
 
 func (s *Store) syncDir(d string) error {
-	f, err := s.root.Open(d)
+	f, err := s.root.Load().Open(d)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 
 // sweep removes temporary files that nobody writes any more.
 func (s *Store) sweep() error {
-	return fs.WalkDir(s.root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
+	return fs.WalkDir(s.root.Load().FS(), ".", func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case missing(err):
 			return nil // removed meanwhile
@@ -21,7 +21,7 @@ func (s *Store) sweep() error {
 		case !e.Type().IsRegular() || !strings.HasPrefix(path.Base(name), tempPrefix):
 			return nil
 		}
-		f, err := s.root.OpenFile(name, os.O_RDWR, 0)
+		f, err := s.root.Load().OpenFile(name, os.O_RDWR|unix.O_NONBLOCK, 0)
 		if missing(err) {
 			return nil
 		}
@@ -29,7 +29,7 @@ func (s *Store) sweep() error {
 			return err
 		}
 		if lock(f) == nil {
-			err = s.root.Remove(name)
+			err = s.root.Load().Remove(name)
 			if missing(err) {
 				err = nil
 			}

@@ -1,0 +1,230 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/chunked"
+	"cindergate/driver/embedded/meta"
+)
+
+// Adoption says who gets the volumes and backups that are found without a row.
+type Adoption struct {
+	ProjectID string
+	// Report, if set, is called with what became of each.
+	Report func(Adopted)
+}
+
+// Adopted is one volume, snapshot or backup that had no row.
+type Adopted struct {
+	Kind   string // volume, snapshot or backup
+	ID     string
+	Status string // that it has now; "" if it has no row
+	Reason string // in words, unless it is available
+}
+
+// adopt makes rows for files and objects that have none. Names, types and metadata
+// of volumes are lost with the old database; backups have theirs in the store.
+func (d *Driver) adopt(ctx context.Context) error {
+	report := d.o.Adopt.Report
+	if report == nil {
+		report = func(Adopted) {}
+	}
+	if err := d.adoptVolumes(ctx, report); err != nil {
+		return err
+	}
+	if err := d.reportSnapshots(report); err != nil {
+		return err
+	}
+	return d.adoptBackups(ctx, report)
+}
+
+// adoptVolumes makes a row for each file of a volume, also in lost+found, whose name
+// ends in an id.
+func (d *Driver) adoptVolumes(ctx context.Context, report func(Adopted)) error {
+	for _, sub := range []string{volumesDir, lostFound} {
+		ids, err := d.strays(sub, "volume-")
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if _, known := d.db.Volumes.Get(id); known {
+				continue
+			}
+			if sub == lostFound {
+				if err := d.files.restoreLost(id); err != nil {
+					report(Adopted{Kind: "volume", ID: id, Reason: err.Error()})
+					continue
+				}
+			}
+			if err := d.adoptVolume(ctx, id); err != nil {
+				return fmt.Errorf("adopt volume %s: %w", id, err)
+			}
+			report(Adopted{Kind: "volume", ID: id, Status: available})
+		}
+	}
+	return nil
+}
+
+// restoreLost moves a volume's file from lost+found to its place.
+func (f files) restoreLost(id string) error {
+	to := f.volume(id)
+	if _, err := os.Lstat(to); !errors.Is(err, os.ErrNotExist) {
+		return errors.Join(err, fmt.Errorf("%s is there already", volumeFile(id)))
+	}
+	return f.replace(filepath.Join(f.dir, lostFound, filepath.Base(to)), to)
+}
+
+// strays returns the ids in the names of regular files in a directory.
+func (d *Driver) strays(sub, prefix string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(d.files.dir, sub))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var ids []string
+	for _, e := range entries {
+		if id, ok := strings.CutPrefix(e.Name(), prefix); ok && isUUID(id) && e.Type().IsRegular() {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+// adoptVolume makes the row. A file whose length is not whole GiB is made longer.
+func (d *Driver) adoptVolume(ctx context.Context, id string) error {
+	path := d.files.volume(id)
+	st, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	size := max(1, int((st.Size()+d.o.unit-1)/d.o.unit))
+	if st.Size() != d.bytes(size) {
+		if err := d.files.resize(path, d.bytes(size)); err != nil {
+			return err
+		}
+	}
+	return d.write(ctx, func(tx *meta.Tx) error {
+		who := driver.Caller{ProjectID: d.o.Adopt.ProjectID}
+		t, err := d.volumeType(tx, who, "")
+		if err != nil {
+			return err
+		}
+		v := d.newVolume(tx, who, t, size)
+		v.ID, v.CreatedAt, v.LaunchedAt, v.UpdatedAt = id, st.ModTime().UTC().Truncate(time.Microsecond), tx.Now, tx.Now
+		return tx.PutVolume(v)
+	})
+}
+
+// reportSnapshots names the snapshots that have no row: which volume they are of is
+// lost.
+func (d *Driver) reportSnapshots(report func(Adopted)) error {
+	for _, sub := range []string{snapshotsDir, lostFound} {
+		ids, err := d.strays(sub, "snapshot-")
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if _, known := d.db.Snapshots.Get(id); known {
+				continue
+			}
+			report(Adopted{Kind: "snapshot", ID: id, Reason: "which volume it is of is lost. It stays in " + lostFound +
+				"; renamed to volume-" + id + " there, it can be adopted as a volume"})
+		}
+	}
+	return nil
+}
+
+// adoptBackups makes a row for each backup whose metadata is in the store.
+func (d *Driver) adoptBackups(ctx context.Context, report func(Adopted)) error {
+	found := map[string]*meta.Backup{}
+	for key, err := range d.store.List(ctx, "") {
+		if err != nil {
+			return fmt.Errorf("list the backup store: %w", err)
+		}
+		at, ok := chunked.LocationOf(key)
+		if !ok {
+			continue
+		}
+		b, err := d.describe(ctx, at)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			report(Adopted{Kind: "backup", ID: at.Prefix, Reason: reasonOf(err)})
+			continue
+		}
+		if _, known := d.db.Backups.Get(b.ID); !known {
+			found[b.ID] = b
+		}
+	}
+	rows := make([]*meta.Backup, 0, len(found))
+	for _, b := range found {
+		rows = append(rows, b)
+	}
+	// Parents first: the chain of each is looked up among the rows.
+	slices.SortFunc(rows, func(a, b *meta.Backup) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	if err := d.putAdopted(ctx, rows); err != nil {
+		return err
+	}
+	for _, b := range rows {
+		err := d.checkData(ctx, b)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		b.Status, b.FailReason = driver.BackupAvailable, ""
+		if err != nil {
+			b.Status, b.FailReason = driver.BackupError, reasonOf(err)
+		}
+		if err := d.putAdopted(ctx, []*meta.Backup{b}); err != nil {
+			return err
+		}
+		report(Adopted{Kind: "backup", ID: b.ID, Status: string(b.Status), Reason: b.FailReason})
+	}
+	return nil
+}
+
+func (d *Driver) putAdopted(ctx context.Context, rows []*meta.Backup) error {
+	return d.write(ctx, func(tx *meta.Tx) error {
+		for _, b := range rows {
+			if err := tx.PutBackup(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// describe makes a row, in error, from what the objects of a backup say.
+func (d *Driver) describe(ctx context.Context, at chunked.Location) (*meta.Backup, error) {
+	found, err := chunked.Describe(ctx, d.store, at)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !isUUID(found.BackupID) || found.ParentID != "" && !isUUID(found.ParentID):
+		return nil, reasonf("The ids in its metadata are not UUIDs.")
+	case isEncrypted(found.VolumeMeta):
+		return nil, reasonf("%s", encrypted)
+	}
+	created, ok := parseISOTime(found.CreatedAt)
+	if !ok {
+		created = d.o.Now().UTC().Truncate(time.Microsecond)
+	}
+	return &meta.Backup{
+		Backup: driver.Backup{
+			ID: strings.ToLower(found.BackupID), ProjectID: d.o.Adopt.ProjectID, VolumeID: found.VolumeID,
+			ParentID: strings.ToLower(found.ParentID), Name: found.Name, Description: found.Description,
+			Status: driver.BackupError, FailReason: "The backup has not been checked.",
+			Size: max(1, int((found.Bytes+d.o.unit-1)/d.o.unit)), ObjectCount: found.Objects, Container: at.Container,
+			AvailabilityZone: d.o.AvailabilityZone, CreatedAt: created, DataTimestamp: created,
+		},
+		Service: posixService, ServiceMetadata: at.Prefix, Host: d.o.Host, Imported: true,
+	}, nil
+}

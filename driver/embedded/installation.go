@@ -1,0 +1,197 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"cindergate/driver/embedded/chunk/dir"
+	"cindergate/driver/embedded/marker"
+	"cindergate/driver/embedded/meta"
+)
+
+// backupsDir is the default store's directory below the data directory.
+const backupsDir = "backups"
+
+// databaseFile is the database's name in the data directory.
+const databaseFile = "cindergate.db"
+
+// openInstallation opens the database and the directories that it describes. A
+// database and directories that do not belong together are an error, and stay as
+// they are: a database that was lost, and a mount that is missing, look the same as
+// a new installation.
+func (d *Driver) openInstallation(ctx context.Context) error {
+	path := filepath.Join(d.o.DataDir, databaseFile)
+	exists, err := meta.Exists(path)
+	if err != nil {
+		return err
+	}
+	if !exists {
+		if err := d.refuseNewDatabase(); err != nil {
+			return err
+		}
+	}
+	if d.db, err = meta.Open(ctx, path, d.o.Now); err != nil {
+		return err
+	}
+	d.owned = append(d.owned, d.db)
+	installation, err := d.db.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	if installation == nil {
+		if installation, err = d.newInstallation(ctx); err != nil {
+			return err
+		}
+	}
+	if want := d.o.Installation; want != "" && want != installation.ID {
+		return fmt.Errorf("it belongs to the installation %s, not to %s as configured: is the right directory mounted?", installation.ID, want)
+	}
+	d.files.id = installation.ID
+	if !installation.Ready {
+		return d.makeInstallation(ctx, installation)
+	}
+	if err := d.files.check(); err != nil {
+		return err
+	}
+	return d.openStore(func(path string) (*dir.Store, error) { return dir.OpenMarked(path, installation.ID) })
+}
+
+// refuseNewDatabase returns an error if there is no database but something that one
+// described.
+func (d *Driver) refuseNewDatabase() error {
+	if want := d.o.Installation; want != "" && d.o.Adopt == nil {
+		return fmt.Errorf("it has no database, but the installation %s is configured: is the directory mounted?", want)
+	}
+	found, err := d.remains()
+	if err != nil || found == "" || d.o.Adopt != nil {
+		return err
+	}
+	return fmt.Errorf("%s is missing or empty, but there is %s. Put the database back. "+
+		"If it is lost, `cindergate adopt --data %s --project ID` makes rows for the volumes and backups that are there "+
+		"(or start once with `serve --adopt ID`)", databaseFile, found, d.o.DataDir)
+}
+
+// remains says what an installation has left in the data directory, "" for nothing.
+func (d *Driver) remains() (string, error) {
+	for _, sub := range []string{volumesDir, snapshotsDir} {
+		entries, err := os.ReadDir(filepath.Join(d.o.DataDir, sub))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		n := 0
+		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), strings.TrimSuffix(sub, "s")+"-") {
+				n++
+			}
+		}
+		if n > 0 {
+			return fmt.Sprintf("data of an earlier installation: %d in %s/", n, sub), nil
+		}
+	}
+	id, err := d.markedID()
+	if err != nil || id == "" {
+		return "", err
+	}
+	return "the marker of the installation " + id, nil
+}
+
+// markedID is the id in the first marker that is found, "" if there is none.
+func (d *Driver) markedID() (string, error) {
+	for _, dir := range append(d.files.directories(), filepath.Join(d.o.DataDir, backupsDir)) {
+		if id, err := marker.Read(dir); err != nil || id != "" {
+			return id, err
+		}
+	}
+	return "", nil
+}
+
+// newInstallation stores the row of a database that has none: it is new, or is of a
+// version that had no markers.
+func (d *Driver) newInstallation(ctx context.Context) (*meta.Installation, error) {
+	if err := d.refuseOtherData(); err != nil {
+		return nil, err
+	}
+	id, err := d.markedID()
+	if err != nil {
+		return nil, err
+	}
+	if id == "" {
+		id = uuid.NewString()
+	}
+	installation := &meta.Installation{ID: id}
+	return installation, d.db.Write(ctx, func(tx *meta.Tx) error { return tx.PutInstallation(installation) })
+}
+
+// refuseOtherData returns an error if a database without an installation knows of
+// data where there is none, or of none where there is.
+func (d *Driver) refuseOtherData() error {
+	if d.db.Volumes.Len()+d.db.Snapshots.Len()+d.db.Backups.Len() == 0 {
+		return d.refuseNewDatabase()
+	}
+	for _, known := range []struct {
+		sub  string
+		rows int
+	}{{volumesDir, d.db.Volumes.Len()}, {backupsDir, d.storedBackups()}} {
+		if known.rows == 0 || known.sub == backupsDir && d.store != nil {
+			continue
+		}
+		entries, err := os.ReadDir(filepath.Join(d.o.DataDir, known.sub))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if len(entries) == 0 {
+			return fmt.Errorf("the database knows of %d in %s/, which is empty: is it mounted?", known.rows, known.sub)
+		}
+	}
+	return nil
+}
+
+// storedBackups counts the backups that have objects.
+func (d *Driver) storedBackups() int {
+	n := 0
+	for _, b := range d.db.Backups.List("") {
+		if b.ObjectCount > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// makeInstallation makes and marks what is missing. It may be repeated: the row says
+// that it is ready only when all is on the disk.
+func (d *Driver) makeInstallation(ctx context.Context, installation *meta.Installation) error {
+	if err := d.files.create(); err != nil {
+		return err
+	}
+	if err := d.openStore(func(path string) (*dir.Store, error) { return dir.Create(path, installation.ID) }); err != nil {
+		return err
+	}
+	if err := marker.SyncDir(d.o.DataDir); err != nil {
+		return err
+	}
+	installation.Ready = true
+	d.log.Info("new installation", zap.String("id", installation.ID))
+	return d.db.Write(ctx, func(tx *meta.Tx) error { return tx.PutInstallation(installation) })
+}
+
+// openStore opens the default store, unless there is another.
+func (d *Driver) openStore(open func(path string) (*dir.Store, error)) error {
+	if d.store != nil {
+		return nil
+	}
+	store, err := open(filepath.Join(d.o.DataDir, backupsDir))
+	if err != nil {
+		return err
+	}
+	d.owned = append(d.owned, store)
+	d.store = store
+	return nil
+}

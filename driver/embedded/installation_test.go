@@ -1,0 +1,436 @@
+package embedded
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/chunk/chunktest"
+	"cindergate/driver/embedded/marker"
+	"cindergate/driver/embedded/meta"
+)
+
+// onDisk uses the default store instead of one in memory.
+func onDisk(o *Options) { o.Store = nil }
+
+// removeDatabase removes the database as a mistaken operator would.
+func (r *rig) removeDatabase() {
+	r.t.Helper()
+	check(r.t, r.Close())
+	names, err := filepath.Glob(filepath.Join(r.dir, databaseFile+"*"))
+	check(r.t, err)
+	for _, name := range names {
+		check(r.t, os.Remove(name))
+	}
+}
+
+// refusedToOpen opens the data directory, which must fail with the text.
+func (r *rig) refusedToOpen(text string) {
+	r.t.Helper()
+	d, err := Open(r.t.Context(), r.opts)
+	if err == nil {
+		_ = d.Close()
+		r.t.Fatal("it was opened")
+	}
+	if !strings.Contains(err.Error(), text) {
+		r.t.Fatalf("%v does not say %q", err, text)
+	}
+}
+
+// tree is what is in the directories of volumes, snapshots and backups.
+func (r *rig) tree() string {
+	r.t.Helper()
+	var all []string
+	for _, sub := range []string{volumesDir, snapshotsDir, backupsDir, lostFound} {
+		_ = filepath.WalkDir(filepath.Join(r.dir, sub), func(path string, e os.DirEntry, err error) error {
+			if err == nil && !e.IsDir() {
+				all = append(all, strings.TrimPrefix(path, r.dir+"/"))
+			}
+			return nil
+		})
+	}
+	return strings.Join(all, "\n")
+}
+
+// A database that is lost or empty is no new installation: nothing is touched, and
+// the error names the ways out.
+func TestLostDatabaseIsRefused(t *testing.T) {
+	for name, empty := range map[string]bool{"missing": false, "empty": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, onDisk)
+			v := r.volume(alpha, 1)
+			r.fill(v.ID, 1)
+			r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
+			r.settle()
+			before, digest := r.tree(), r.digest(v.ID)
+			r.removeDatabase()
+			if empty {
+				check(t, os.WriteFile(filepath.Join(r.dir, databaseFile), nil, 0o600))
+			}
+			r.refusedToOpen("cindergate adopt --data")
+			r.refusedToOpen("serve --adopt")
+			if r.tree() != before || r.digest(v.ID) != digest {
+				t.Fatal("something has changed")
+			}
+			if st, err := os.Stat(filepath.Join(r.dir, databaseFile)); err == nil && st.Size() > 0 {
+				t.Fatal("a database was made")
+			}
+		})
+	}
+	t.Run("without files", func(t *testing.T) {
+		r := newRig(t, onDisk)
+		r.removeDatabase()
+		r.refusedToOpen("the marker of the installation")
+	})
+	t.Run("of a version without markers", func(t *testing.T) {
+		r := newRig(t, onDisk)
+		v := r.volume(alpha, 1)
+		r.removeDatabase()
+		removeMarkers(t, r.dir)
+		r.refusedToOpen("1 in volumes/")
+		if !isFile(r.files.volume(v.ID)) {
+			t.Fatal("the volume is gone")
+		}
+	})
+}
+
+func removeMarkers(t *testing.T, dir string) {
+	t.Helper()
+	for _, sub := range []string{"", volumesDir, snapshotsDir, backupsDir} {
+		if err := os.Remove(filepath.Join(dir, sub, marker.Name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What an older database does not know is moved aside, whole, and can be adopted.
+func TestFilesWithoutRows(t *testing.T) {
+	counted := &strays{}
+	r := newRig(t, onDisk, func(o *Options) { o.Observer = counted })
+	v := r.volume(alpha, 1)
+	s, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
+	check(t, err)
+	r.settle()
+	r.fill(v.ID, 1)
+	digest := r.digest(v.ID)
+	forget(t, r, v.ID, s.ID)
+	r.reopen()
+	if _, err := r.GetVolume(t.Context(), admin, v.ID); driver.KindOf(err) != driver.NotFound {
+		t.Fatal(err)
+	}
+	lost := filepath.Join(r.dir, lostFound)
+	if !isFile(filepath.Join(lost, "volume-"+v.ID)) || !isFile(filepath.Join(lost, "snapshot-"+s.ID)) {
+		t.Fatalf("not in lost+found:\n%s", r.tree())
+	}
+	if *counted != (strays{1, 1}) {
+		t.Fatalf("counted %+v", *counted)
+	}
+
+	var adopted []Adopted
+	r.opts.Adopt = &Adoption{ProjectID: "beta", Report: func(a Adopted) { adopted = append(adopted, a) }}
+	r.reopen()
+	got := r.wantVolume(v.ID, available)
+	if got.ProjectID != "beta" || got.Size != 1 || r.digest(v.ID) != digest {
+		t.Fatalf("%+v", got)
+	}
+	if len(adopted) != 2 || adopted[0].ID != v.ID || adopted[1].ID != s.ID || adopted[1].Status != "" || adopted[1].Reason == "" {
+		t.Fatalf("%+v", adopted)
+	}
+}
+
+type strays struct{ volumes, snapshots int }
+
+func (s *strays) JobDone(string, string, int64, time.Duration) {}
+
+func (s *strays) StrayFile(kind string) {
+	if kind == "volume" {
+		s.volumes++
+	} else {
+		s.snapshots++
+	}
+}
+
+// forget removes rows as an older copy of the database does not have them.
+func forget(t *testing.T, r *rig, volumeID, snapshotID string) {
+	t.Helper()
+	check(t, r.write(t.Context(), func(tx *meta.Tx) error {
+		return errors.Join(tx.RemoveSnapshot(snapshotID), tx.RemoveVolume(volumeID))
+	}))
+}
+
+// forgetInstallation makes a closed database one of a version without markers.
+func forgetInstallation(t *testing.T, r *rig) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(r.dir, databaseFile))
+	check(t, err)
+	_, err = db.ExecContext(t.Context(), "DELETE FROM installation")
+	check(t, errors.Join(err, db.Close()))
+}
+
+// Nothing that has the name of a file is replaced in lost+found.
+func TestLostFoundReplacesNothing(t *testing.T) {
+	r := newRig(t)
+	for i := range 3 {
+		check(t, os.WriteFile(r.files.volume("stray"), []byte{byte(i)}, 0o600))
+		r.reopen()
+	}
+	for i, name := range []string{"volume-stray", "volume-stray.1", "volume-stray.2"} {
+		got, err := os.ReadFile(filepath.Join(r.dir, lostFound, name))
+		if err != nil || len(got) != 1 || got[0] != byte(i) {
+			t.Fatalf("%s: %v %v", name, got, err)
+		}
+	}
+}
+
+// A lost database is rebuilt from the files: volumes, and backups with their chain.
+func TestAdopt(t *testing.T) {
+	r := newRig(t, onDisk)
+	v := r.volume(alpha, 1)
+	r.fill(v.ID, 1)
+	name := "monday"
+	full := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID, Name: &name})
+	r.settle()
+	r.fill(v.ID, 2)
+	inc := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID, Incremental: true, Container: "own/place"})
+	r.settle()
+	damaged := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
+	r.settle()
+	row, _ := r.db.Backups.Get(damaged.ID)
+	check(t, os.Remove(filepath.Join(r.dir, backupsDir, container(row), row.ServiceMetadata+"-00001")))
+	digest := r.digest(v.ID)
+	check(t, os.Truncate(r.files.volume(v.ID), small-5))
+	r.removeDatabase()
+	r.opts.Adopt = &Adoption{ProjectID: "beta"}
+	r.open()
+	r.wantVolume(v.ID, available)
+	if st, err := os.Stat(r.files.volume(v.ID)); err != nil || st.Size() != small {
+		t.Fatal(st, err)
+	}
+	r.opts.Adopt = nil
+	r.reopen() // the marker and the new database fit
+	got := r.wantBackup(full.ID, driver.BackupAvailable)
+	if got.ProjectID != "beta" || *got.Name != name || got.VolumeID != v.ID || got.Size != 1 || !got.HasDependents ||
+		got.CreatedAt.Unix() != full.CreatedAt.Unix() || got.ObjectCount == 0 {
+		t.Fatalf("%+v", got)
+	}
+	if got := r.wantBackup(damaged.ID, driver.BackupError); !strings.Contains(got.FailReason, "is missing") {
+		t.Fatal(got.FailReason)
+	}
+	if got := r.wantBackup(inc.ID, driver.BackupAvailable); got.ParentID != full.ID || got.Container != "own/place" {
+		t.Fatalf("%+v", got)
+	}
+	restore, err := r.RestoreBackup(t.Context(), admin, inc.ID, driver.RestoreTarget{})
+	check(t, err)
+	r.settle()
+	if r.wantVolume(restore.VolumeID, available); r.digest(restore.VolumeID) != digest {
+		t.Fatal("restored bytes differ")
+	}
+}
+
+// A volume that the database knows and that has no file is not available.
+func TestRowsWithoutFiles(t *testing.T) {
+	r := newRig(t)
+	v, other := r.volume(alpha, 1), r.volume(alpha, 1)
+	check(t, os.Remove(r.files.volume(v.ID)))
+	r.reopen()
+	r.wantVolume(v.ID, failed)
+	r.wantVolume(other.ID, available)
+	page, err := r.ListMessages(t.Context(), alpha, driver.Query{Limit: -1})
+	check(t, err)
+	if len(page.Items) != 1 || !strings.Contains(page.Items[0].UserMessage, missingFile) {
+		t.Fatalf("%+v", page.Items)
+	}
+}
+
+// A directory that is not mounted is refused and is not made anew.
+func TestUnmountedDirectoriesAreRefused(t *testing.T) {
+	for _, sub := range []string{volumesDir, snapshotsDir, backupsDir} {
+		for _, there := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, mount point: %v", sub, there), func(t *testing.T) {
+				r := newRig(t, onDisk)
+				r.backup(alpha, driver.BackupSpec{VolumeID: r.volume(alpha, 1).ID})
+				r.settle()
+				check(t, r.Close())
+				dir, away := filepath.Join(r.dir, sub), filepath.Join(t.TempDir(), "away")
+				check(t, os.Rename(dir, away))
+				if there { // an empty mount point
+					check(t, os.Mkdir(dir, 0o750))
+				}
+				before := r.tree()
+				r.refusedToOpen("is it mounted?")
+				if r.tree() != before {
+					t.Fatalf("made anew:\n%s", r.tree())
+				}
+				_ = os.Remove(dir)
+				check(t, os.Rename(away, dir))
+				r.open()
+				check(t, r.Check(t.Context()))
+			})
+		}
+	}
+	t.Run("another installation's", func(t *testing.T) {
+		r := newRig(t, onDisk)
+		check(t, r.Close())
+		check(t, os.WriteFile(filepath.Join(r.dir, backupsDir, marker.Name), []byte("other\n"), 0o600))
+		r.refusedToOpen("belongs to the installation other")
+		check(t, os.WriteFile(filepath.Join(r.dir, backupsDir, marker.Name), []byte(r.files.id+"\n"), 0o600))
+		r.open()
+	})
+	t.Run("the configured installation", func(t *testing.T) {
+		r := newRig(t, onDisk)
+		id := r.files.id
+		check(t, r.Close())
+		r.opts.Installation = "another"
+		r.refusedToOpen("not to another")
+		r.opts.Installation = id
+		r.opts.DataDir = t.TempDir()
+		r.refusedToOpen("is the directory mounted?")
+		r.opts.DataDir = filepath.Join(t.TempDir(), "none")
+		r.refusedToOpen("no such file")
+		r.opts.DataDir = r.dir
+		r.open()
+	})
+}
+
+// An installation of a version without markers gets them, unless its data is away.
+func TestUpgradeMarks(t *testing.T) {
+	r := newRig(t, onDisk)
+	b := r.backup(alpha, driver.BackupSpec{VolumeID: r.volume(alpha, 1).ID})
+	r.settle()
+	check(t, r.Close())
+	forgetInstallation(t, r)
+	removeMarkers(t, r.dir)
+	dir, away := filepath.Join(r.dir, backupsDir), filepath.Join(t.TempDir(), "away")
+	check(t, os.Rename(dir, away))
+	r.refusedToOpen("in backups/, which is empty")
+	check(t, os.Rename(away, dir))
+	r.open()
+	check(t, r.Check(t.Context()))
+	r.wantBackup(b.ID, driver.BackupAvailable)
+	for _, sub := range []string{"", volumesDir, snapshotsDir, backupsDir} {
+		check(t, marker.Check(filepath.Join(r.dir, sub), r.files.id))
+	}
+}
+
+// While the store is away nothing is forgotten and nothing is written beside it.
+func TestStoreAwayWhileRunning(t *testing.T) {
+	r := newRig(t, onDisk)
+	v := r.volume(alpha, 1)
+	r.fill(v.ID, 1)
+	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
+	r.settle()
+	dir, away := filepath.Join(r.dir, backupsDir), filepath.Join(t.TempDir(), "away")
+	check(t, os.Rename(dir, away))
+	check(t, os.Mkdir(dir, 0o750))
+	if err := r.Check(t.Context()); driver.KindOf(err) != driver.Unavailable {
+		t.Fatal(err)
+	}
+	check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
+	other := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
+	r.settle()
+	if got := r.wantBackup(b.ID, driver.BackupError); !strings.Contains(got.FailReason, "not there") {
+		t.Fatal(got.FailReason)
+	}
+	r.wantBackup(other.ID, driver.BackupError)
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Fatalf("written beside the store: %v", left)
+	}
+	check(t, os.Remove(dir))
+	check(t, os.Rename(away, dir))
+	check(t, r.Check(t.Context()))
+	restore, err := r.RestoreBackup(t.Context(), admin, b.ID, driver.RestoreTarget{})
+	if err == nil {
+		t.Fatal(restore, "a backup in error was restored")
+	}
+	check(t, r.ResetBackupStatus(t.Context(), admin, b.ID, driver.BackupAvailable)) // its data is whole
+	check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
+	check(t, r.DeleteBackup(t.Context(), alpha, other.ID))
+	r.settle()
+	if left, _ := os.ReadDir(dir); len(left) != 1 { // the marker
+		t.Fatalf("left: %v", left)
+	}
+}
+
+// Volumes are not made, and not taken for deleted, where their directory is away.
+func TestVolumesAwayWhileRunning(t *testing.T) {
+	r := newRig(t)
+	v := r.volume(alpha, 1)
+	dir, away := filepath.Join(r.dir, volumesDir), filepath.Join(t.TempDir(), "away")
+	check(t, os.Rename(dir, away))
+	check(t, os.Mkdir(dir, 0o750))
+	if err := r.Check(t.Context()); driver.KindOf(err) != driver.Unavailable {
+		t.Fatal(err)
+	}
+	made := r.volume(alpha, 1)
+	r.wantVolume(made.ID, failed)
+	check(t, r.DeleteVolume(t.Context(), alpha, v.ID, driver.VolumeDelete{}))
+	r.settle()
+	r.wantVolume(v.ID, errorDeleting)
+	check(t, os.Remove(dir)) // nothing was made in it
+	check(t, os.Rename(away, dir))
+	check(t, r.DeleteVolume(t.Context(), admin, v.ID, driver.VolumeDelete{Force: true}))
+	r.settle()
+	if isFile(r.files.volume(v.ID)) {
+		t.Fatal("the file is left")
+	}
+}
+
+// A container whose name no file system takes has no objects: its backup can be
+// deleted.
+func TestContainerTooLong(t *testing.T) {
+	r := newRig(t, onDisk)
+	v := r.volume(alpha, 1)
+	for _, name := range []string{strings.Repeat("é", 200), strings.Repeat("d/", 120) + "x" + strings.Repeat("y", 300)} {
+		b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID, Container: name})
+		r.settle()
+		got := r.wantBackup(b.ID, driver.BackupError)
+		if !strings.Contains(got.FailReason, "longer than the backup store allows") {
+			t.Fatal(got.FailReason)
+		}
+		check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
+		r.settle()
+		if _, err := r.GetBackup(t.Context(), alpha, b.ID); driver.KindOf(err) != driver.NotFound {
+			t.Fatal(err)
+		}
+		r.wantVolume(v.ID, available)
+	}
+}
+
+// The database and what SQLite puts beside it are the owner's only.
+func TestDatabaseMode(t *testing.T) {
+	r := newRig(t)
+	r.volume(alpha, 1)
+	names, err := filepath.Glob(filepath.Join(r.dir, databaseFile+"*"))
+	check(t, err)
+	if len(names) != 3 {
+		t.Fatal(names)
+	}
+	for _, name := range names {
+		st, err := os.Stat(name)
+		check(t, err)
+		if st.Mode().Perm() != 0o600 {
+			t.Errorf("%s is %v", name, st.Mode())
+		}
+	}
+}
+
+// A store that fails to answer whether it is there is not one that is empty.
+func TestStoreCheckFails(t *testing.T) {
+	r := newRig(t)
+	b := r.backup(alpha, driver.BackupSpec{VolumeID: r.volume(alpha, 1).ID})
+	r.settle()
+	check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
+	r.store.Inject(chunktest.Fault{Op: chunktest.Check, Err: errors.New("away")})
+	before := len(r.store.Objects())
+	r.settle()
+	r.wantBackup(b.ID, driver.BackupError)
+	if len(r.store.Objects()) != before {
+		t.Fatal("objects were deleted")
+	}
+}

@@ -1,0 +1,145 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/marker"
+	"cindergate/driver/embedded/meta"
+)
+
+// lostFound is where files without a row go.
+const lostFound = "lost+found"
+
+// settleFiles compares rows and files. A file without a row is moved to lost+found:
+// a request that was not committed made it, or the database is older than the file.
+// A volume or snapshot without a file gets the status error.
+func (d *Driver) settleFiles(ctx context.Context) error {
+	for _, kind := range []struct {
+		sub, prefix string
+		known       func(id string) bool
+	}{
+		{volumesDir, "volume-", func(id string) bool { _, ok := d.db.Volumes.Get(strings.TrimSuffix(id, revertSuffix)); return ok }},
+		{snapshotsDir, "snapshot-", func(id string) bool { _, ok := d.db.Snapshots.Get(id); return ok }},
+	} {
+		dir := filepath.Join(d.files.dir, kind.sub)
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			id, ok := strings.CutPrefix(e.Name(), kind.prefix)
+			if !ok || kind.known(id) {
+				continue
+			}
+			d.setAside(strings.TrimSuffix(kind.prefix, "-"), filepath.Join(dir, e.Name()))
+		}
+	}
+	return d.failMissing(ctx)
+}
+
+// setAside moves a file to lost+found. A file that cannot be moved stays where it
+// is: its name is nobody else's.
+func (d *Driver) setAside(kind, path string) {
+	to, err := d.moveAside(path)
+	if err != nil {
+		d.log.Error("a file without a row cannot be moved to lost+found, and stays", zap.String("file", path), zap.Error(err))
+	} else {
+		d.log.Warn("moved a file without a row to lost+found; `cindergate adopt` makes rows for volumes",
+			zap.String("file", path), zap.String("moved_to", to))
+	}
+	if d.o.Observer != nil {
+		d.o.Observer.StrayFile(kind)
+	}
+}
+
+func (d *Driver) moveAside(path string) (string, error) {
+	dir := filepath.Join(d.files.dir, lostFound)
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return "", err
+	}
+	to := filepath.Join(dir, filepath.Base(path))
+	for n := 1; ; n++ {
+		err := os.Link(path, to) // unlike a rename, it replaces nothing
+		if errors.Is(err, fs.ErrExist) && n < 1000 {
+			to = filepath.Join(dir, fmt.Sprintf("%s.%d", filepath.Base(path), n))
+			continue
+		}
+		if err == nil {
+			err = os.Remove(path)
+		}
+		if err != nil {
+			return "", err
+		}
+		return to, errors.Join(marker.SyncDir(filepath.Dir(path)), marker.SyncDir(dir), marker.SyncDir(d.files.dir))
+	}
+}
+
+// failMissing gives volumes and snapshots that say they have data, and have no file,
+// the status error, and tells their owners.
+func (d *Driver) failMissing(ctx context.Context) error {
+	var volumes, snapshots []string
+	for _, v := range d.db.Volumes.List("") {
+		if (v.Status == available || v.Status == inUse) && !isFile(d.files.volume(v.ID)) {
+			volumes = append(volumes, v.ID)
+		}
+	}
+	for _, s := range d.db.Snapshots.List("") {
+		if s.Status == available && !isFile(d.files.snapshot(s.ID)) {
+			snapshots = append(snapshots, s.ID)
+		}
+	}
+	if len(volumes)+len(snapshots) == 0 {
+		return nil
+	}
+	d.log.Error("volumes or snapshots have no file", zap.Strings("volumes", volumes), zap.Strings("snapshots", snapshots))
+	return d.write(ctx, func(tx *meta.Tx) error {
+		for _, id := range volumes {
+			v, err := tx.Volume(id)
+			if err != nil || v == nil {
+				return err
+			}
+			v.Status = failed
+			if err := tx.TouchVolume(v); err != nil {
+				return err
+			}
+			who := driver.Caller{ProjectID: v.ProjectID}
+			if err := d.tell(tx, who, actionCreateVolume, detailUnknown, volumeResource, id, missingFile); err != nil {
+				return err
+			}
+		}
+		for _, id := range snapshots {
+			s, err := tx.Snapshot(id)
+			if err != nil || s == nil {
+				return err
+			}
+			s.Status = failed
+			if err := tx.TouchSnapshot(s); err != nil {
+				return err
+			}
+			who := driver.Caller{ProjectID: s.ProjectID}
+			if err := d.tell(tx, who, actionSnapshot, detailUnknown, snapshotResource, id, missingFile); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// missingFile is why a volume or snapshot cannot be used.
+const missingFile = "The file of the volume or snapshot is missing."
+
+// isFile tells whether a regular file is at path. Only an answer that it is not
+// counts as no: a file that cannot be looked at may well be there.
+func isFile(path string) bool {
+	st, err := os.Lstat(path)
+	return err != nil && !errors.Is(err, os.ErrNotExist) || err == nil && st.Mode().IsRegular()
+}

@@ -1,0 +1,47 @@
+package embedded
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"sync"
+
+	"cindergate/driver/embedded/sparse"
+)
+
+// reserveSize is the room that is kept for the database, in bytes: enough for the
+// log and the pages of some thousand deletes.
+const reserveSize = 8 << 20
+
+// reserve is a file that takes up room which the database gets when the disk is
+// full: without it, what frees the disk could not be stored.
+type reserve struct {
+	path string
+	mu   sync.Mutex
+}
+
+// keep makes the file if it is not there. Its error is that of a full disk.
+func (r *reserve) keep() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if st, err := os.Stat(r.path); err == nil && st.Size() == reserveSize {
+		return nil
+	}
+	f, err := os.OpenFile(r.path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(sparse.Allocate(f, reserveSize), f.Close())
+	if err != nil {
+		return errors.Join(err, os.Remove(r.path))
+	}
+	return nil
+}
+
+// release removes the file and tells whether there was one.
+func (r *reserve) release() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	err := os.Remove(r.path)
+	return !errors.Is(err, fs.ErrNotExist) && err == nil
+}
