@@ -5,9 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"slices"
 
-	"cindergate/driver"
 	"cindergate/driver/embedded/meta"
 	"cindergate/driver/embedded/sparse"
 )
@@ -73,7 +71,25 @@ func (d *Driver) copyVolumeTask(j *meta.Job) task {
 // deleteVolumeTask deletes a volume, whose snapshots are gone.
 func (d *Driver) deleteVolumeTask(j *meta.Job) task {
 	return task{
-		do: func(context.Context) (int64, func(*meta.Tx) error, error) {
+		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+			var snapshots []*meta.Snapshot
+			err := d.writeFreeing(ctx, func(tx *meta.Tx) (err error) {
+				snapshots, err = tx.SnapshotsOf(j.VolumeID)
+				return err
+			})
+			if err != nil {
+				return 0, nil, err
+			}
+			if len(snapshots) > 0 { // a job of a version that deleted them in one
+				return 0, func(tx *meta.Tx) error {
+					for _, s := range snapshots {
+						if err := d.startDeleteSnapshot(tx, requester(j), s, arguments{Cascade: true}); err != nil {
+							return err
+						}
+					}
+					return nil
+				}, nil
+			}
 			return 0, func(tx *meta.Tx) error { return forgetVolume(tx, j.VolumeID) }, d.files.remove(d.files.volume(j.VolumeID))
 		},
 		fail: func(tx *meta.Tx, _ string) error { return failDeleteVolume(tx, j.VolumeID) },
@@ -155,10 +171,14 @@ func (d *Driver) snapshotTask(j *meta.Job) task {
 }
 
 // deleteSnapshotTask deletes a snapshot, and starts the delete of its volume if that
-// waits for nothing else.
+// was to go with its snapshots and this was the last.
 func (d *Driver) deleteSnapshotTask(j *meta.Job) task {
 	return task{
 		do: func(context.Context) (int64, func(*meta.Tx) error, error) {
+			a, err := argumentsOf(j)
+			if err != nil {
+				return 0, nil, err
+			}
 			return 0, func(tx *meta.Tx) error {
 				s, err := tx.Snapshot(j.SnapshotID)
 				if err != nil || s == nil {
@@ -167,10 +187,10 @@ func (d *Driver) deleteSnapshotTask(j *meta.Job) task {
 				if err := tx.RemoveSnapshot(s.ID); err != nil {
 					return err
 				}
-				if err := settleGroupSnapshot(tx, s.GroupSnapshotID); err != nil {
+				if err := settleGroupSnapshot(tx, s.GroupSnapshotID); err != nil || !a.Cascade {
 					return err
 				}
-				return d.continueCascade(tx, requester(j), s.VolumeID)
+				return d.continueCascade(tx, j)
 			}, d.files.remove(d.files.snapshot(j.SnapshotID))
 		},
 		fail: func(tx *meta.Tx, _ string) error {
@@ -185,31 +205,22 @@ func (d *Driver) deleteSnapshotTask(j *meta.Job) task {
 			if err := settleGroupSnapshot(tx, s.GroupSnapshotID); err != nil {
 				return err
 			}
-			v, err := tx.Volume(s.VolumeID)
-			if err != nil || v == nil || v.Status != deleting {
+			if a, err := argumentsOf(j); err != nil || !a.Cascade {
 				return err
 			}
-			return failDeleteVolume(tx, v.ID)
+			return failDeleteVolume(tx, s.VolumeID)
 		},
 	}
 }
 
-// continueCascade starts the delete of a volume that is to be deleted with its
-// snapshots, once they are gone.
-func (d *Driver) continueCascade(tx *meta.Tx, who driver.Caller, volumeID string) error {
-	v, err := tx.Volume(volumeID)
-	if err != nil || v == nil || v.Status != deleting {
-		return err
-	}
-	snapshots, err := tx.SnapshotsOf(v.ID)
+// continueCascade starts the delete of a volume once its snapshots are gone. One that
+// could not be deleted has failed the delete of the volume.
+func (d *Driver) continueCascade(tx *meta.Tx, j *meta.Job) error {
+	snapshots, err := tx.SnapshotsOf(j.VolumeID)
 	if err != nil || len(snapshots) > 0 {
 		return err
 	}
-	jobs, err := tx.JobsOfVolume(v.ID)
-	if err != nil || slices.ContainsFunc(jobs, func(j *meta.Job) bool { return j.Kind == deleteVolumeJob }) {
-		return err
-	}
-	return d.startDeleteVolume(tx, who, v.ID)
+	return d.startDeleteVolume(tx, requester(j), j.VolumeID)
 }
 
 // revertSuffix ends the name of the copy that is to take a volume's place.

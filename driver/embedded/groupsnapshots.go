@@ -112,7 +112,7 @@ func (d *Driver) DeleteGroupSnapshot(ctx context.Context, who driver.Caller, gro
 			return err
 		}
 		for _, s := range snapshots {
-			if err := d.startDeleteSnapshot(tx, who, s); err != nil {
+			if err := d.startDeleteSnapshot(tx, who, s, arguments{}); err != nil {
 				return err
 			}
 		}

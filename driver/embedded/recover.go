@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"slices"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/meta"
@@ -81,6 +82,11 @@ func (d *Driver) recoverVolumes(tx *meta.Tx) error {
 		if err != nil {
 			return err
 		}
+		// Jobs about its snapshots have no hand in the status of a volume.
+		jobs = slices.DeleteFunc(jobs, func(j *meta.Job) bool {
+			a, err := argumentsOf(j)
+			return err == nil && !a.Cascade && (j.Kind == snapshotJob || j.Kind == deleteSnapshotJob)
+		})
 		if len(jobs) > 0 {
 			continue
 		}

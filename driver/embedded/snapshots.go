@@ -144,17 +144,17 @@ func (d *Driver) DeleteSnapshot(ctx context.Context, who driver.Caller, snapshot
 		case !force && (part || s.Status != available && s.Status != failed):
 			return driver.InvalidSnapshot("Snapshot status must be available or error and must not be part of a group.")
 		}
-		return d.startDeleteSnapshot(tx, who, s)
+		return d.startDeleteSnapshot(tx, who, s, arguments{})
 	})
 }
 
-func (d *Driver) startDeleteSnapshot(tx *meta.Tx, who driver.Caller, s *meta.Snapshot) error {
+func (d *Driver) startDeleteSnapshot(tx *meta.Tx, who driver.Caller, s *meta.Snapshot, a arguments) error {
 	s.Status = deleting
 	if err := tx.TouchSnapshot(s); err != nil {
 		return err
 	}
 	// After the jobs that read it.
-	j := d.job(who, deleteSnapshotJob, s.ID, arguments{})
+	j := d.job(who, deleteSnapshotJob, s.ID, a)
 	j.SnapshotID, j.VolumeID = s.ID, s.VolumeID
 	return d.enqueue(tx, j)
 }

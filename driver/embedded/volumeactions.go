@@ -179,11 +179,12 @@ func resetVolume(tx *meta.Tx, v *meta.Volume, a driver.ResetVolumeStatus) error 
 	return nil
 }
 
-// isFilled tells whether a job writes to a volume, or will.
+// isFilled tells whether a job writes to a volume or deletes it, or will.
 func isFilled(tx *meta.Tx, volumeID string) (bool, error) {
 	jobs, err := tx.JobsOfVolume(volumeID)
 	return slices.ContainsFunc(jobs, func(j *meta.Job) bool {
-		return slices.Contains([]string{restoreJob, copyVolumeJob, revertJob, deleteVolumeJob}, j.Kind)
+		a, err := argumentsOf(j)
+		return slices.Contains([]string{restoreJob, copyVolumeJob, revertJob, deleteVolumeJob}, j.Kind) || err != nil || a.Cascade
 	}), err
 }
 

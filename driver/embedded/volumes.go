@@ -117,6 +117,13 @@ func (d *Driver) CreateVolume(ctx context.Context, who driver.Caller, spec drive
 		if err != nil {
 			return err
 		}
+		if from.backup != nil { // cinder/volume/flows/manager/create_volume.py
+			off, err := disabled(tx, backupService)
+			if err != nil {
+				return err
+			}
+			placed = placed && !off
+		}
 		if !placed {
 			return d.unscheduled(tx, who, v)
 		}
@@ -366,7 +373,7 @@ func (d *Driver) DeleteVolume(ctx context.Context, who driver.Caller, volumeID s
 		// The last of the snapshots starts the delete of the volume: each waits for
 		// the copies of it that were accepted before.
 		for _, s := range snapshots {
-			if err := d.startDeleteSnapshot(tx, who, s); err != nil {
+			if err := d.startDeleteSnapshot(tx, who, s, arguments{Cascade: true}); err != nil {
 				return err
 			}
 		}

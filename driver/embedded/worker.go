@@ -39,6 +39,7 @@ type arguments struct {
 	Previous string `json:"previous,omitempty"` // status of the volume before
 	New      bool   `json:"new,omitempty"`      // a volume from a backup: the backup stays available
 	Source   string `json:"source,omitempty"`   // file name of what is copied
+	Cascade  bool   `json:"cascade,omitempty"`  // the volume is deleted after its last snapshot
 }
 
 func (a arguments) encode() json.RawMessage {

@@ -1,0 +1,342 @@
+package embedded
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/chunk/chunktest"
+)
+
+// moved is a chain of a full and an incremental backup whose rows are gone: what is
+// left are their records, and the objects if they were copied away before.
+type moved struct {
+	*rig
+	volume     driver.Volume
+	digest     string
+	full, inc  driver.Backup
+	fullRecord driver.BackupRecord
+	incRecord  driver.BackupRecord
+	objects    map[string][]byte
+}
+
+func newMoved(t *testing.T) *moved {
+	m := &moved{rig: newRig(t)}
+	m.volume = m.rig.volume(alpha, 1)
+	m.fill(m.volume.ID, 1)
+	m.full = m.backup(alpha, driver.BackupSpec{VolumeID: m.volume.ID})
+	m.settle()
+	m.fill(m.volume.ID, 2)
+	m.inc = m.backup(alpha, driver.BackupSpec{VolumeID: m.volume.ID, Incremental: true})
+	m.settle()
+	m.digest = m.rig.digest(m.volume.ID)
+	var err error
+	m.fullRecord, err = m.ExportRecord(t.Context(), admin, m.full.ID)
+	check(t, err)
+	m.incRecord, err = m.ExportRecord(t.Context(), admin, m.inc.ID)
+	check(t, err)
+	m.objects = maps.Clone(m.store.Objects())
+	for _, id := range []string{m.inc.ID, m.full.ID} {
+		check(t, m.DeleteBackup(t.Context(), alpha, id))
+		m.settle()
+	}
+	return m
+}
+
+// copyObjects puts the objects back whose key contains the text.
+func (m *moved) copyObjects(text string) {
+	for key, data := range m.objects {
+		if strings.Contains(key, text) {
+			m.store.Set(key, data)
+		}
+	}
+}
+
+// importing imports a record and lets its jobs run.
+func (m *moved) importing(record driver.BackupRecord) driver.Backup {
+	m.t.Helper()
+	b, err := m.ImportRecord(m.t.Context(), admin, record)
+	check(m.t, err)
+	m.settle()
+	return m.getBackup(b.ID)
+}
+
+func (m *moved) wantRestored(backupID string) {
+	m.t.Helper()
+	restore, err := m.RestoreBackup(m.t.Context(), admin, backupID, driver.RestoreTarget{})
+	check(m.t, err)
+	m.settle()
+	if m.wantVolume(restore.VolumeID, available); m.rig.digest(restore.VolumeID) != m.digest {
+		m.t.Fatal("restored bytes differ")
+	}
+}
+
+// A child that comes before its parent is available once the parent is.
+func TestImportChildFirst(t *testing.T) {
+	m := newMoved(t)
+	m.copyObjects("")
+	child := m.importing(m.incRecord)
+	if child.Status != driver.BackupError || !strings.Contains(child.FailReason, "depends on backup "+m.full.ID) {
+		t.Fatalf("%s %q", child.Status, child.FailReason)
+	}
+	m.importing(m.fullRecord)
+	m.wantBackup(m.full.ID, driver.BackupAvailable)
+	if got := m.wantBackup(m.inc.ID, driver.BackupAvailable); got.FailReason != "" || got.ParentID != m.full.ID {
+		t.Fatalf("%+v", got)
+	}
+	m.wantRestored(m.inc.ID)
+}
+
+// A record that comes before its objects can be imported again, and a record that
+// never owned objects does not delete them.
+func TestImportBeforeItsObjects(t *testing.T) {
+	m := newMoved(t)
+	if b := m.importing(m.fullRecord); b.Status != driver.BackupError || !strings.Contains(b.FailReason, "not in the backup store") {
+		t.Fatalf("%s %q", b.Status, b.FailReason)
+	}
+	m.copyObjects("")
+	check(t, m.DeleteBackup(t.Context(), admin, m.full.ID))
+	m.settle()
+	if got := len(m.store.Objects()); got != len(m.objects) {
+		t.Fatalf("%d objects of %d are left", got, len(m.objects))
+	}
+	for range 2 { // half of the objects, then all
+		for key := range m.objects {
+			if strings.Contains(key, m.full.ID+"-00001") {
+				m.store.Set(key, nil)
+			}
+		}
+		if b := m.importing(m.fullRecord); b.Status != driver.BackupError || !strings.Contains(b.FailReason, "-00001 is missing") {
+			t.Fatalf("%s %q", b.Status, b.FailReason)
+		}
+	}
+	m.copyObjects("")
+	m.importing(m.fullRecord)
+	m.wantBackup(m.full.ID, driver.BackupAvailable)
+	m.importing(m.incRecord)
+	m.wantRestored(m.inc.ID)
+	_, err := m.ImportRecord(t.Context(), admin, m.fullRecord)
+	refused(t, err, driver.InvalidState, "Invalid backup: Backup already exists in database.")
+}
+
+// An import that is repeated does not count twice, also where the quota is used up.
+func TestImportAgainAtTheQuota(t *testing.T) {
+	m := newMoved(t)
+	_, err := m.SetQuotas(t.Context(), admin, admin.ProjectID, map[string]int{driver.QuotaBackups: 1, driver.QuotaBackupGigabytes: 1})
+	check(t, err)
+	for range 3 {
+		m.importing(m.fullRecord)
+	}
+	m.copyObjects("")
+	m.importing(m.fullRecord)
+	m.wantBackup(m.full.ID, driver.BackupAvailable)
+	_, err = m.ImportRecord(t.Context(), admin, m.incRecord)
+	if driver.KindOf(err) != driver.OverLimit {
+		t.Fatal(err)
+	}
+}
+
+// Another project cannot take over a record that failed.
+func TestImportAgainByAnother(t *testing.T) {
+	m := newMoved(t)
+	m.importing(m.fullRecord)
+	_, err := m.ImportRecord(t.Context(), driver.Caller{ProjectID: "other", Role: driver.Admin}, m.fullRecord)
+	refused(t, err, driver.InvalidState, "Invalid backup: Backup already exists in database.")
+}
+
+// A parent that is deleted while its child is imported does not leave an available
+// child: whatever was checked is checked again at the end.
+func TestImportRacesDelete(t *testing.T) {
+	m := newMoved(t)
+	m.copyObjects("")
+	m.importing(m.fullRecord)
+	_, err := m.ImportRecord(t.Context(), admin, m.incRecord)
+	check(t, err)
+	m.store.Inject(chunktest.Fault{Op: chunktest.List, Key: m.inc.ID, Do: func() {
+		check(t, m.DeleteBackup(t.Context(), admin, m.full.ID))
+	}})
+	m.settle()
+	if b, err := m.GetBackup(t.Context(), admin, m.full.ID); err == nil {
+		t.Fatalf("the parent is %s", b.Status)
+	}
+	if b := m.wantBackup(m.inc.ID, driver.BackupError); !strings.Contains(b.FailReason, m.full.ID) {
+		t.Fatal(b.FailReason)
+	}
+}
+
+// An import that waits for a delete of the same objects does not get them.
+func TestImportWaitsForDelete(t *testing.T) {
+	m := newMoved(t)
+	m.copyObjects("")
+	m.importing(m.fullRecord)
+	check(t, m.DeleteBackup(t.Context(), admin, m.full.ID))
+	twin, err := m.ImportRecord(t.Context(), admin, edit(t, m.fullRecord, func(f map[string]any) { f["id"] = twinID }))
+	check(t, err)
+	m.settle()
+	m.wantBackup(twin.ID, driver.BackupError)
+}
+
+// What cannot be restored is not available, by the code of a restore.
+func TestImportChecksTheObjects(t *testing.T) {
+	damage := map[string]struct {
+		object string
+		change func([]byte) []byte
+		reason string
+	}{
+		"no digests":     {"_sha256file", func([]byte) []byte { return nil }, "without digests"},
+		"cut digests":    {"_sha256file", func(b []byte) []byte { return b[:len(b)/2] }, "_sha256file is damaged"},
+		"too few blocks": {"_sha256file", func(b []byte) []byte { return []byte(strings.Replace(string(b), `    "`, `    "00`, 1)) }, "_sha256file is damaged"},
+		"block size":     {"_sha256file", replace(`"chunk_size": 32768`, `"chunk_size": 1`), "unsupported block size of 1 bytes"},
+		"large block":    {"_sha256file", replace(`"chunk_size": 32768`, `"chunk_size": 99999999999`), "unsupported block size"},
+		"no metadata":    {"_metadata", func([]byte) []byte { return nil }, "_metadata is missing"},
+		"cut metadata":   {"_metadata", func(b []byte) []byte { return b[:len(b)/2] }, "_metadata is damaged"},
+		"gap":            {"_metadata", replace(`"offset": 0`, `"offset": 32768`), ""},
+		"beyond":         {"_metadata", replace(`"length": 8388608`, `"length": 99999999999`), ""},
+		"negative":       {"_metadata", replace(`"offset": 0`, `"offset": -1`), ""},
+		"version":        {"_metadata", replace(`"version": "1.0.0"`, `"version": "2.0.0"`), "No support to restore backup version"},
+		"no object":      {"-00001", func([]byte) []byte { return nil }, "is missing"},
+		"encrypted":      {"_metadata", replace(`\"encryption_key_id\":null`, `\"encryption_key_id\":\"k\"`), "encrypted volume"},
+	}
+	for name, d := range damage {
+		t.Run(name, func(t *testing.T) {
+			m := newMoved(t)
+			m.copyObjects("")
+			for key, data := range m.objects {
+				if strings.HasSuffix(key, m.full.ID+d.object) {
+					changed := d.change(data)
+					if string(changed) == string(data) {
+						t.Fatal("nothing was changed")
+					}
+					m.store.Set(key, changed)
+				}
+			}
+			b := m.importing(m.fullRecord)
+			if b.Status != driver.BackupError || b.FailReason == "" || !strings.Contains(b.FailReason, d.reason) {
+				t.Fatalf("%s %q", b.Status, b.FailReason)
+			}
+			if err := m.ResetBackupStatus(t.Context(), admin, b.ID, driver.BackupAvailable); err == nil {
+				t.Fatal("reset to available")
+			}
+			child := m.importing(m.incRecord)
+			if child.Status != driver.BackupError {
+				t.Fatalf("a child of it is %s", child.Status)
+			}
+		})
+	}
+}
+
+func replace(from, to string) func([]byte) []byte {
+	return func(b []byte) []byte { return []byte(strings.Replace(string(b), from, to, 1)) }
+}
+
+// Each field has a rule, and the reason names both.
+func TestImportChecksTheRecord(t *testing.T) {
+	for field, values := range map[string][]any{
+		"object_count":        {-1, 1 << 33, "x", nil, 1.5},
+		"volume_id":           {"../../etc", 7},
+		"parent_id":           {"nobody", 7},
+		"snapshot_id":         {"x"},
+		"restore_volume_id":   {"x"},
+		"container":           {nil, "", "/abs", "../up", strings.Repeat("x", 256), "a\x00b"},
+		"service_metadata":    {nil, "", "../x", "/x", strings.Repeat("x", 256)},
+		"display_name":        {strings.Repeat("x", 256), 7},
+		"display_description": {strings.Repeat("x", 256)},
+		"metadata":            {"x", map[string]any{strings.Repeat("k", 256): "v"}, map[string]any{"k": strings.Repeat("v", 256)}, map[string]any{"": "v"}},
+		"created_at":          {"yesterday", "2026-02-30", 7},
+		"data_timestamp":      {"2026-13-01T00:00:00Z"},
+		"encryption_key_id":   {"11111111-2222-4333-8444-555555555555"},
+	} {
+		for _, value := range values {
+			t.Run(fmt.Sprintf("%s %.20v", field, value), func(t *testing.T) {
+				m := newMoved(t)
+				m.copyObjects("")
+				b := m.importing(edit(t, m.fullRecord, func(f map[string]any) { f[field] = value }))
+				if b.Status != driver.BackupError || b.FailReason == "" {
+					t.Fatalf("%s %q", b.Status, b.FailReason)
+				}
+				check(t, m.DeleteBackup(t.Context(), admin, b.ID))
+				m.settle()
+				if got := len(m.store.Objects()); got != len(m.objects) {
+					t.Fatalf("%d objects of %d are left", got, len(m.objects))
+				}
+			})
+		}
+	}
+	m := newMoved(t)
+	for _, size := range []any{nil, 0, -1, 1 << 31, int64(1) << 62, "x", 1.5, true, []int{1}} {
+		_, err := m.ImportRecord(t.Context(), admin, edit(t, m.fullRecord, func(f map[string]any) { f["size"] = size }))
+		if driver.KindOf(err) != driver.InvalidInput || !strings.Contains(err.Error(), "size") {
+			t.Errorf("size %v: %v", size, err)
+		}
+	}
+	for _, id := range []any{nil, "", "a/b", "../../etc", ".", "..", "\x00", "{11111111-2222-4333-8444-555555555555}", 7} {
+		_, err := m.ImportRecord(t.Context(), admin, edit(t, m.fullRecord, func(f map[string]any) { f["id"] = id }))
+		if driver.KindOf(err) != driver.InvalidInput || !strings.Contains(err.Error(), "id") {
+			t.Errorf("id %v: %v", id, err)
+		}
+	}
+	m.copyObjects("")
+	if b := m.importing(edit(t, m.fullRecord, func(f map[string]any) { f["size"] = "1"; f["object_count"] = "1" })); b.Status != driver.BackupAvailable {
+		t.Fatalf("numbers as texts: %s %q", b.Status, b.FailReason)
+	}
+}
+
+// The times are those that the Python package iso8601 reads, which Cinder uses.
+func TestRecordTimes(t *testing.T) {
+	for text, want := range map[string]string{
+		"2026":                             "2026-01-01T00:00:00Z",
+		"2026-11":                          "2026-11-01T00:00:00Z",
+		"2026-11-2":                        "2026-11-02T00:00:00Z",
+		"2026-11-21":                       "2026-11-21T00:00:00Z",
+		"20261121":                         "2026-11-21T00:00:00Z",
+		"20261121T173824":                  "2026-11-21T17:38:24Z",
+		"20261121T173824Z":                 "2026-11-21T17:38:24Z",
+		"2026-11-21T17":                    "2026-11-21T17:00:00Z",
+		"2026-11-21 17:38":                 "2026-11-21T17:38:00Z",
+		"2026-11-21T17:38:24":              "2026-11-21T17:38:24Z",
+		"2026-11-21T17:38:24.5":            "2026-11-21T17:38:24.5Z",
+		"2026-11-21T17:38:24,123456789Z":   "2026-11-21T17:38:24.123456Z",
+		"2026-11-21T17:38:24.123456+00:00": "2026-11-21T17:38:24.123456Z",
+		"2026-11-21T17:38:24+01":           "2026-11-21T16:38:24Z",
+		"2026-11-21T17:38:24-0130":         "2026-11-21T19:08:24Z",
+		"2026-11-21 17:38:24+05:30":        "2026-11-21T12:08:24Z",
+		"0001-01-01T00:00:00Z":             "0001-01-01T00:00:00Z",
+		"9999-12-31T23:59:59Z":             "9999-12-31T23:59:59Z",
+	} {
+		got, ok := parseISOTime(text)
+		if !ok || got.Format(time.RFC3339Nano) != want {
+			t.Errorf("%s: %v %v, want %s", text, got.Format(time.RFC3339Nano), ok, want)
+		}
+	}
+	for _, text := range []string{
+		"", "now", "202611", "26-11-21", "2026-13-01", "2026-02-30", "2026-11-31", "0000-01-01", "2026-11-21T24:00:00", "2026-11-21T17:60",
+		"2026-11-21T17:38:60", "2026-11-21T17:38:24X", "2026-11-21T17:38:24+25:00", "2026T17", "2026-11T17", " 2026", "2026-11-21T17:38:24Z ",
+	} {
+		if got, ok := parseISOTime(text); ok {
+			t.Errorf("%q is read as %v", text, got)
+		}
+	}
+}
+
+// Base64 is read as Python reads it.
+func TestDecodeBase64(t *testing.T) {
+	for text, want := range map[string]string{"aGVsbG8=": "hello", "aGVs\nbG8=": "hello", "a-G_Vsb*G8=": "hello", "": "", "???": "", "aGVsbG8==": "hello"} {
+		if got, ok := decodeBase64(text); !ok || string(got) != want {
+			t.Errorf("%q: %q %v", text, got, ok)
+		}
+	}
+	for _, text := range []string{"aGVsbG8", "a", "aGVsb"} {
+		if got, ok := decodeBase64(text); ok {
+			t.Errorf("%q is read as %q", text, got)
+		}
+	}
+	if raw := base64.StdEncoding.EncodeToString([]byte("[1]")); true {
+		if _, _, _, err := decodeRecord(raw); driver.KindOf(err) != driver.InvalidInput {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,345 @@
+package embedded
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/meta"
+)
+
+// everyAction is one call of each action of a volume, by name.
+func everyAction(snapshotID string) map[string]driver.VolumeAction {
+	return map[string]driver.VolumeAction{
+		"extend":          driver.ExtendVolume{Size: 2},
+		"extend attached": driver.ExtendVolume{Size: 2, Attached: true},
+		"bootable":        driver.SetVolumeBootable{Bootable: true},
+		"readonly":        driver.SetVolumeReadonly{Readonly: true},
+		"reserve":         driver.ReserveVolume{},
+		"unreserve":       driver.UnreserveVolume{},
+		"begin detaching": driver.BeginDetaching{},
+		"roll detaching":  driver.RollDetaching{},
+		"attach":          driver.AttachVolume{HostName: "host", Device: "/dev/vdb"},
+		"detach":          driver.DetachVolume{},
+		"retype":          driver.RetypeVolume{VolumeType: "other", Policy: "never"},
+		"set image":       driver.SetImageMetadata{Metadata: map[string]string{"k": "v"}},
+		"unset image":     driver.UnsetImageMetadata{Key: "k"},
+		"revert":          driver.RevertVolume{SnapshotID: snapshotID},
+		"reset available": driver.ResetVolumeStatus{Status: available},
+		"reset error":     driver.ResetVolumeStatus{Status: failed},
+		"reset detached":  driver.ResetVolumeStatus{AttachStatus: detached},
+	}
+}
+
+// everyStatus are those that os-reset_status knows and those of the driver.
+var everyStatus = []string{
+	creating, available, deleting, failed, errorDeleting, errorManaging, "managing", attaching, inUse, detaching, maintenance,
+	restoringBack, errorRestoring, reserved, awaitingTransfer, backingUp, "error_backing-up", errorExtending, downloading,
+	uploading, "retyping", "extending", reverting,
+}
+
+// changes are all changes of a volume's status by an action, without a job: from,
+// and to. Every other pair of action and status leaves the status as it is.
+var changes = map[string]map[string]string{
+	"reserve":         {available: attaching},
+	"unreserve":       {attaching: available},
+	"roll detaching":  {detaching: inUse},
+	"attach":          {available: inUse, attaching: inUse, reserved: inUse},
+	"detach":          {attaching: available, detaching: available, reserved: available, inUse: available},
+	"revert":          {available: reverting},
+	"begin detaching": {}, // the volume of the test has no attachment
+}
+
+func TestEveryActionInEveryStatus(t *testing.T) {
+	r := newRig(t)
+	v := r.volume(alpha, 1)
+	s, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
+	check(t, err)
+	_, err = r.CreateVolumeType(t.Context(), admin, driver.VolumeType{Name: "other", IsPublic: true})
+	check(t, err)
+	r.settle()
+	before, _ := r.db.Volumes.Get(v.ID)
+	for _, status := range everyStatus {
+		for name, action := range everyAction(s.ID) {
+			check(t, r.write(t.Context(), func(tx *meta.Tx) error { // as it was, but for the status
+				row := *before
+				row.Status = status
+				return tx.PutVolume(&row)
+			}))
+			err := r.ActOnVolume(t.Context(), admin, v.ID, action)
+			want := status
+			if to, ok := changes[name][status]; ok {
+				want = to
+			} else if reset, ok := action.(driver.ResetVolumeStatus); ok && reset.Status != "" && err == nil {
+				want = reset.Status
+			}
+			if got := r.getVolume(v.ID).Status; got != want {
+				t.Errorf("%s in status %s: %s, want %s (%v)", name, status, got, want, err)
+			}
+			r.settle()
+			if name == "revert" && status == available {
+				r.wantVolume(v.ID, available)
+			}
+		}
+	}
+}
+
+// filling starts a job that fills or deletes the returned volume, and does not let
+// it run. It returns what the volume is when the job has ended; "" is gone.
+func filling(r *rig, how string) (driver.Volume, string) {
+	r.t.Helper()
+	ctx := r.t.Context()
+	source := r.volume(alpha, 1)
+	r.fill(source.ID, 1)
+	b := r.backup(alpha, driver.BackupSpec{VolumeID: source.ID})
+	s, err := r.CreateSnapshot(ctx, alpha, driver.SnapshotSpec{VolumeID: source.ID, Force: true})
+	if err != nil { // while it is backed up
+		r.settle()
+		s, err = r.CreateSnapshot(ctx, alpha, driver.SnapshotSpec{VolumeID: source.ID})
+	}
+	check(r.t, err)
+	r.settle()
+	create := func(spec driver.VolumeSpec) driver.Volume {
+		v, err := r.CreateVolume(ctx, alpha, spec)
+		check(r.t, err)
+		return v
+	}
+	switch how {
+	case "from snapshot":
+		return create(driver.VolumeSpec{SnapshotID: s.ID}), available
+	case "from volume":
+		return create(driver.VolumeSpec{SourceVolumeID: source.ID}), available
+	case "from backup":
+		return create(driver.VolumeSpec{BackupID: b.ID}), available
+	case "restore by name":
+		restore, err := r.RestoreBackup(ctx, alpha, b.ID, driver.RestoreTarget{})
+		check(r.t, err)
+		return r.getVolume(restore.VolumeID), available
+	case "restore in place":
+		_, err := r.RestoreBackup(ctx, alpha, b.ID, driver.ToVolume(source.ID))
+		check(r.t, err)
+	case "revert":
+		check(r.t, r.ActOnVolume(ctx, alpha, source.ID, driver.RevertVolume{SnapshotID: s.ID}))
+	case "cascade":
+		check(r.t, r.DeleteVolume(ctx, alpha, source.ID, driver.VolumeDelete{Cascade: true}))
+		return source, ""
+	case "delete":
+		v := r.volume(alpha, 1)
+		check(r.t, r.DeleteVolume(ctx, alpha, v.ID, driver.VolumeDelete{}))
+		return v, ""
+	}
+	return source, available
+}
+
+// No action makes a volume usable while a job fills or deletes it, and the job finds
+// it at its end whatever an admin did meanwhile.
+func TestNothingIsUsableWhileItIsFilled(t *testing.T) {
+	idle := []string{available, inUse, attaching, reserved, detaching}
+	for _, how := range []string{"from snapshot", "from volume", "from backup", "restore by name", "restore in place", "revert", "cascade", "delete"} {
+		for _, reset := range []string{"", failed, maintenance} {
+			t.Run(fmt.Sprintf("%s, reset to %q", how, reset), func(t *testing.T) {
+				r := newRig(t)
+				v, end := filling(r, how)
+				if reset != "" {
+					check(t, r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: reset}))
+				}
+				for name, action := range everyAction("") {
+					_ = r.ActOnVolume(t.Context(), admin, v.ID, action)
+					if got := r.getVolume(v.ID).Status; slices.Contains(idle, got) {
+						t.Fatalf("%s made it %s", name, got)
+					}
+				}
+				for _, status := range everyStatus {
+					_ = r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: status})
+					if got := r.getVolume(v.ID).Status; slices.Contains(idle, got) {
+						t.Fatalf("a reset to %s made it %s", status, got)
+					}
+				}
+				r.settle()
+				if end == "" {
+					if _, err := r.GetVolume(t.Context(), admin, v.ID); driver.KindOf(err) != driver.NotFound {
+						t.Fatalf("not deleted: %v", err)
+					}
+					return
+				}
+				r.wantVolume(v.ID, end)
+				if !isFile(r.files.volume(v.ID)) {
+					t.Fatal("available without a file")
+				}
+			})
+		}
+	}
+}
+
+// A job that fails finds its volume as well.
+func TestFailedRestoreAfterAReset(t *testing.T) {
+	r := newRig(t)
+	v := r.volume(alpha, 1)
+	r.fill(v.ID, 1)
+	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
+	r.settle()
+	row, _ := r.db.Backups.Get(b.ID)
+	r.store.Set(container(row)+"/"+row.ServiceMetadata+"-00001", []byte("damaged"))
+	_, err := r.RestoreBackup(t.Context(), alpha, b.ID, driver.ToVolume(v.ID))
+	check(t, err)
+	check(t, r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: failed}))
+	r.settle()
+	r.wantVolume(v.ID, errorRestoring)
+	r.wantBackup(b.ID, driver.BackupAvailable)
+	page, err := r.ListMessages(t.Context(), alpha, driver.Query{Limit: -1})
+	check(t, err)
+	if len(page.Items) != 1 || !strings.Contains(page.Items[0].UserMessage, "Object volume_") || strings.Contains(page.Items[0].UserMessage, r.dir) {
+		t.Fatalf("the message does not say why: %+v", page.Items)
+	}
+}
+
+// What a volume is copied from is there until the copy is done.
+func TestDeletesWaitForCopies(t *testing.T) {
+	for _, cascade := range []bool{true, false} {
+		t.Run(fmt.Sprintf("cascade %v", cascade), func(t *testing.T) {
+			r := newRig(t)
+			ctx := t.Context()
+			v := r.volume(alpha, 1)
+			r.fill(v.ID, 1)
+			s, err := r.CreateSnapshot(ctx, alpha, driver.SnapshotSpec{VolumeID: v.ID})
+			check(t, err)
+			r.settle()
+			digest := r.digest(v.ID)
+			copied, err := r.CreateVolume(ctx, alpha, driver.VolumeSpec{SnapshotID: s.ID})
+			check(t, err)
+			if cascade {
+				check(t, r.DeleteVolume(ctx, alpha, v.ID, driver.VolumeDelete{Cascade: true}))
+			} else {
+				check(t, r.DeleteSnapshot(ctx, alpha, s.ID, false))
+			}
+			// The quick jobs are the deletes: they find that they have to wait.
+			for {
+				ran, err := r.runOne(ctx, quickLane)
+				check(t, err)
+				if !ran {
+					break
+				}
+			}
+			r.settle()
+			r.wantVolume(copied.ID, available)
+			if r.digest(copied.ID) != digest {
+				t.Fatal("the copy differs")
+			}
+			if _, err := r.GetSnapshot(ctx, alpha, s.ID); driver.KindOf(err) != driver.NotFound {
+				t.Fatalf("the snapshot is not deleted: %v", err)
+			}
+			if _, err := r.GetVolume(ctx, alpha, v.ID); cascade != (driver.KindOf(err) == driver.NotFound) {
+				t.Fatalf("cascade %v: %v", cascade, err)
+			}
+		})
+	}
+	t.Run("of a revert", func(t *testing.T) {
+		r := newRig(t)
+		v := r.volume(alpha, 1)
+		s, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
+		check(t, err)
+		r.settle()
+		check(t, r.ActOnVolume(t.Context(), alpha, v.ID, driver.RevertVolume{SnapshotID: s.ID}))
+		check(t, r.DeleteSnapshot(t.Context(), admin, s.ID, true))
+		_, err = r.runOne(t.Context(), quickLane)
+		check(t, err)
+		r.settle()
+		r.wantVolume(v.ID, available)
+	})
+}
+
+// A cascading delete that is interrupted goes on after a restart.
+func TestCascadeAfterRestart(t *testing.T) {
+	r := newRig(t)
+	v := r.volume(alpha, 1)
+	for range 3 {
+		_, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
+		check(t, err)
+	}
+	r.settle()
+	check(t, r.DeleteVolume(t.Context(), alpha, v.ID, driver.VolumeDelete{Cascade: true}))
+	for range 4 {
+		_, err := r.RunOne(t.Context())
+		check(t, err)
+		r.reopen()
+	}
+	r.settle()
+	if r.db.Volumes.Len()+r.db.Snapshots.Len() > 0 {
+		t.Fatal("something is left")
+	}
+}
+
+// The size of a snapshot's backup is the snapshot's, whatever the volume is by now.
+func TestBackupOfASnapshotAfterAnExtend(t *testing.T) {
+	r := newRig(t)
+	v := r.volume(alpha, 1)
+	r.fill(v.ID, 1)
+	s, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
+	check(t, err)
+	r.settle()
+	check(t, r.ActOnVolume(t.Context(), alpha, v.ID, driver.ExtendVolume{Size: 2}))
+	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID, SnapshotID: s.ID})
+	if b.Size != 1 {
+		t.Fatalf("size %d", b.Size)
+	}
+	r.settle()
+	r.wantBackup(b.ID, driver.BackupAvailable)
+}
+
+// A snapshot is not available before its copy is whole, whatever an admin says.
+func TestSnapshotResetWhileItIsMade(t *testing.T) {
+	r := newRig(t)
+	v := r.volume(alpha, 1)
+	s, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
+	check(t, err)
+	if err := r.ResetSnapshotStatus(t.Context(), admin, s.ID, available, ""); driver.KindOf(err) != driver.InvalidState {
+		t.Fatal(err)
+	}
+	check(t, r.ResetSnapshotStatus(t.Context(), admin, s.ID, failed, ""))
+	r.settle()
+	got, err := r.GetSnapshot(t.Context(), alpha, s.ID)
+	check(t, err)
+	if got.Status != available || got.Progress != "100%" {
+		t.Fatalf("%+v", got)
+	}
+}
+
+// A backup is available only if it can be restored, whatever an admin says.
+func TestBackupResetToAvailable(t *testing.T) {
+	r := newRig(t)
+	ctx := t.Context()
+	v := r.volume(alpha, 1)
+	r.fill(v.ID, 1)
+	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
+	if err := r.ResetBackupStatus(ctx, admin, b.ID, driver.BackupAvailable); driver.KindOf(err) != driver.InvalidState {
+		t.Fatal(err)
+	}
+	r.settle()
+	r.wantBackup(b.ID, driver.BackupAvailable)
+	check(t, r.ResetBackupStatus(ctx, admin, b.ID, driver.BackupError))
+	check(t, r.ResetBackupStatus(ctx, admin, b.ID, driver.BackupAvailable))
+	r.wantBackup(b.ID, driver.BackupAvailable)
+
+	check(t, r.ResetBackupStatus(ctx, admin, b.ID, driver.BackupError))
+	row, _ := r.db.Backups.Get(b.ID)
+	key := container(row) + "/" + row.ServiceMetadata + "-00001"
+	whole := r.store.Objects()[key]
+	r.store.Set(key, nil)
+	if err := r.ResetBackupStatus(ctx, admin, b.ID, driver.BackupAvailable); driver.KindOf(err) != driver.InvalidState ||
+		!strings.Contains(err.Error(), "is missing") {
+		t.Fatal(err)
+	}
+	r.wantBackup(b.ID, driver.BackupError)
+	r.store.Set(key, whole)
+	// One that is being deleted may have lost something already.
+	check(t, r.DeleteBackup(ctx, alpha, b.ID))
+	if err := r.ResetBackupStatus(ctx, admin, b.ID, driver.BackupAvailable); driver.KindOf(err) != driver.InvalidState {
+		t.Fatal(err)
+	}
+	r.settle()
+	if left := r.keys(); left != "" {
+		t.Fatalf("left\n%s", left)
+	}
+}
