@@ -143,6 +143,10 @@ type ApplicationCredential struct {
 // Embedded is the backend that stores volumes and backups itself, below the data
 // directory.
 type Embedded struct {
+	// Installation is the id that the data directory must have; "" takes any, and
+	// makes a new one in an empty directory. The log says the id of a new one, and
+	// the file .cindergate-id holds it.
+	Installation string `mapstructure:"installation"`
 	// Compression of new backups: zstd, zlib or none.
 	Compression string `mapstructure:"compression"`
 	// Workers is how many backups, restores and copies run at once.
@@ -203,6 +207,7 @@ var defaults = map[string]any{
 	"backends":                             map[string]any{},
 	"default_backend":                      "",
 	"projects":                             map[string]any{},
+	"embedded.installation":                "",
 	"embedded.compression":                 "zstd",
 	"embedded.workers":                     2,
 	"embedded.host":                        "cindergate",

@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"cindergate/driver/embedded/marker"
 )
 
 // How much is done to the server.
@@ -380,7 +382,7 @@ func (s *server) objects() []string {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // deleted meanwhile
 		}
-		if err != nil || entry.IsDir() {
+		if err != nil || entry.IsDir() || entry.Name() == marker.Name {
 			return err
 		}
 		key, err := filepath.Rel(root, path)

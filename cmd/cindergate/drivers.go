@@ -59,9 +59,15 @@ func closeBackends(open map[string]driver.Driver) error {
 }
 
 func openEmbedded(ctx context.Context, _ string, c *config.Config, log *zap.Logger, metrics *gateway.Metrics) (driver.Driver, error) {
+	o := embeddedOptions(c, log)
+	o.Observer = metrics
+	return embedded.Open(ctx, o)
+}
+
+func embeddedOptions(c *config.Config, log *zap.Logger) embedded.Options {
 	q := c.Embedded.Quotas
-	return embedded.Open(ctx, embedded.Options{
-		DataDir: c.Data, Log: log, Observer: metrics,
+	return embedded.Options{
+		DataDir: c.Data, Installation: c.Embedded.Installation, Log: log,
 		Host: c.Embedded.Host, AvailabilityZone: c.Embedded.AvailabilityZone,
 		Compression: c.Embedded.Compression, Workers: c.Embedded.Workers,
 		Quotas: map[string]int{
@@ -69,7 +75,7 @@ func openEmbedded(ctx context.Context, _ string, c *config.Config, log *zap.Logg
 			driver.QuotaPerVolumeGigabytes: q.PerVolumeGigabytes, driver.QuotaBackups: q.Backups,
 			driver.QuotaBackupGigabytes: q.BackupGigabytes, driver.QuotaGroups: q.Groups,
 		},
-	})
+	}
 }
 
 func openCinder(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ *gateway.Metrics) (driver.Driver, error) {

@@ -36,10 +36,10 @@ func isTerminal(f *os.File) bool {
 // settingFlags are the flags that are settings, for the configuration to read.
 func settingFlags(cmd *cobra.Command) *pflag.FlagSet {
 	set := pflag.NewFlagSet("settings", pflag.ContinueOnError)
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Name != "config" && f.Name != "help" {
+	for _, name := range []string{"data", "listen"} {
+		if f := cmd.Flags().Lookup(name); f != nil {
 			set.AddFlag(f)
 		}
-	})
+	}
 	return set
 }

@@ -30,6 +30,7 @@ func serveCommand() *cobra.Command {
 	path := configFlag(cmd)
 	cmd.Flags().String("data", "", "`directory` that everything is kept in")
 	cmd.Flags().String("listen", "", "`address` to serve on")
+	project := cmd.Flags().String("adopt", "", "before serving, give the volumes and backups that the database does not know to the project with this `id`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := config.Load(*path, settingFlags(cmd))
 		if err != nil {
@@ -40,6 +41,11 @@ func serveCommand() *cobra.Command {
 			return err
 		}
 		defer log.Sync() //nolint:errcheck // standard error
+		if *project != "" {
+			if err := adopt(cmd.Context(), &c, *project, log, cmd.OutOrStdout()); err != nil {
+				return err
+			}
+		}
 		return serve(cmd.Context(), &c, log)
 	}
 	return cmd
@@ -48,7 +54,7 @@ func serveCommand() *cobra.Command {
 // serve runs until ctx ends: it stops accepting, lets requests end, stops the
 // backend's jobs, and returns.
 func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
-	listener, err := listen(ctx, c)
+	listener, err := listen(ctx, c, log)
 	if err != nil {
 		return err
 	}
@@ -107,16 +113,16 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 	return group.Wait()
 }
 
-func listen(ctx context.Context, c *config.Config) (net.Listener, error) {
+func listen(ctx context.Context, c *config.Config, log *zap.Logger) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil || c.TLS.Certificate == "" {
 		return listener, err
 	}
-	pair, err := tls.LoadX509KeyPair(c.TLS.Certificate, c.TLS.Key)
+	pair, err := loadCertificate(c.TLS.Certificate, c.TLS.Key, log)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("tls: %w", err), listener.Close())
 	}
-	return tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), nil
+	return tls.NewListener(listener, &tls.Config{GetCertificate: pair.get, MinVersion: tls.VersionTLS12}), nil
 }
 
 // callers makes what tells callers apart. clouds is nil unless the default users
