@@ -208,7 +208,7 @@ func (d *Driver) Check(ctx context.Context) error {
 	if err := d.store.Check(ctx); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The backup store is not there.")
 	}
-	if err := d.spare.keep(); err != nil {
+	if err := errors.Join(d.spare.keep(), d.spare.roomLeft()); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The disk of the data directory is full.")
 	}
 	return nil

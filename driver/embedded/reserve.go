@@ -4,7 +4,11 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"cindergate/driver/embedded/sparse"
 )
@@ -34,6 +38,20 @@ func (r *reserve) keep() error {
 	err = errors.Join(sparse.Allocate(f, reserveSize), f.Close())
 	if err != nil {
 		return errors.Join(err, os.Remove(r.path))
+	}
+	return nil
+}
+
+// roomLeft returns an error if the disk has less room than is kept for the database,
+// or no name for another file.
+func (r *reserve) roomLeft() error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(filepath.Dir(r.path), &fs); err != nil {
+		return err
+	}
+	// A file system that does not count says 0.
+	if fs.Blocks > 0 && fs.Bavail*uint64(fs.Bsize) < reserveSize || fs.Files > 0 && fs.Ffree == 0 {
+		return syscall.ENOSPC
 	}
 	return nil
 }
