@@ -5,6 +5,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -34,6 +36,9 @@ func (s *Server) request(c echo.Context, b *backend) (translate.Request, error) 
 		Caller: call.caller, Version: call.api, Base: s.Base(hr),
 		ID: c.Param("id"), Key: c.Param("key"), Query: translate.ParseQuery(hr.URL.RawQuery),
 	}
+	if !decodable(hr.URL.Path, r.Query) {
+		return r, translate.Undecodable()
+	}
 	if !call.api.V2() {
 		version, err := translate.ParseVersion(hr.Header.Values(versionHeader), b.maxMicroversion(hr.Context()))
 		if err != nil {
@@ -52,6 +57,13 @@ func (s *Server) request(c echo.Context, b *backend) (translate.Request, error) 
 	body, err := s.body(c)
 	r.Body = body
 	return r, err
+}
+
+// decodable tells whether a path and query, without their escapes, are text.
+func decodable(path string, q translate.Query) bool {
+	return utf8.ValidString(path) && !slices.ContainsFunc(q, func(p translate.Param) bool {
+		return !utf8.ValidString(p.Key) || !utf8.ValidString(p.Value)
+	})
 }
 
 // badVersion lets the answer to a version out of range repeat that version.
