@@ -27,17 +27,19 @@ func (d *Driver) Pools(context.Context, driver.Caller) ([]driver.Pool, error) {
 	if err := unix.Statfs(d.files.dir, &fs); err != nil {
 		return nil, driver.Wrap(driver.Unavailable, err, "The data directory cannot be read.")
 	}
-	volumes, all := 0, 0
+	volumes, snapshots := 0, 0
 	for _, v := range d.db.Volumes.List("") {
-		volumes += v.Size
+		if v.Host != "" { // else it never got a place
+			volumes += v.Size
+		}
 	}
 	for _, s := range d.db.Snapshots.List("") {
-		all += s.Size
+		snapshots += s.Size
 	}
 	block := float64(fs.Bsize) / gib
 	return []driver.Pool{{
 		Name: d.pool(), TotalCapacityGB: float64(fs.Blocks) * block, FreeCapacityGB: float64(fs.Bavail) * block,
-		AllocatedCapacityGB: volumes, ProvisionedCapacityGB: all + volumes, ReportedAt: time.Now().UTC(), Capabilities: d.capabilities(),
+		AllocatedCapacityGB: volumes, ProvisionedCapacityGB: volumes + snapshots, ReportedAt: time.Now().UTC(), Capabilities: d.capabilities(),
 	}}, nil
 }
 
