@@ -58,7 +58,7 @@ var _ driver.Passthrough = forwarder{}
 // idBackend shows a backup by the id in the path.
 type idBackend struct{ backend }
 
-func (idBackend) GetBackup(_ context.Context, who driver.Caller, id string) (driver.Backup, error) {
+func (idBackend) GetBackup(_ context.Context, _ driver.Caller, id string) (driver.Backup, error) {
 	return driver.Backup{}, driver.BackupNotFound(id)
 }
 

@@ -20,8 +20,8 @@ func nothing(f driver.Filter) (*driver.Filter, error) {
 // of a list any element may match (check_volume_filters of cinder/volume/api.py,
 // _process_volume_filters of cinder/db/sqlalchemy/api.py).
 func literalFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
-	v, err := parseLiteral(f.Value)
-	if err != nil {
+	v, isLiteral := parseLiteral(f.Value)
+	if !isLiteral {
 		return &f, nil
 	}
 	if v == nil {
@@ -59,8 +59,8 @@ func rawFilter(_ Version, f driver.Filter) (*driver.Filter, error) { return &f, 
 // literalLike is column~=value where values are literals: text or a number, or nothing
 // is left out (_process_model_like_filter of cinder/db/sqlalchemy/api.py).
 func literalLike(_ Version, f driver.Filter) (*driver.Filter, error) {
-	v, err := parseLiteral(f.Value)
-	if err != nil {
+	v, isLiteral := parseLiteral(f.Value)
+	if !isLiteral {
 		return &f, nil
 	}
 	if b, isBool := v.(bool); isBool {
@@ -78,9 +78,9 @@ func literalLike(_ Version, f driver.Filter) (*driver.Filter, error) {
 // pairsFilter wants a dict, all of whose pairs an item must have. What is no dict
 // matches nothing.
 func pairsFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
-	v, err := parseLiteral(f.Value)
+	v, isLiteral := parseLiteral(f.Value)
 	pairs, isDict := v.(dict)
-	if err != nil || !isDict {
+	if !isLiteral || !isDict {
 		return nothing(f)
 	}
 	return hasAll(f, pairs, driver.Pairs.Has)
@@ -110,10 +110,6 @@ func hasAll(f driver.Filter, pairs dict, has func(p driver.Pairs, key, value str
 	}
 	return &f, nil
 }
-
-// noPairs is metadata of a list whose values are never read as dicts: Cinder finds
-// nothing by it.
-func noPairs(_ Version, f driver.Filter) (*driver.Filter, error) { return nothing(f) }
 
 // booleanFilter is a volume's boolean (_check_boolean_filter_value of
 // cinder/volume/api.py): strict from 3.2 on, before it anything else is true.
@@ -161,7 +157,7 @@ func hostFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 
 // literalHostFilter is hostFilter where values are literals.
 func literalHostFilter(v Version, f driver.Filter) (*driver.Filter, error) {
-	if value, err := parseLiteral(f.Value); err == nil {
+	if value, isLiteral := parseLiteral(f.Value); isLiteral {
 		f.Value, _ = scalar(value)
 	}
 	return hostFilter(v, f)

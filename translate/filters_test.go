@@ -181,7 +181,7 @@ func TestExtraSpecsFilter(t *testing.T) {
 		"k": "Invalid extra_specs filter [k]: a dictionary is required.",
 	} {
 		p, err := typeListing.list(Request{Caller: root, Version: newest, Query: Query{{"extra_specs", value}}})
-		got := ""
+		var got string
 		if err == nil {
 			found, err := driver.Paginate(types, typeColumns, p.Query, driver.VolumeTypeNotFound)
 			ids := []string{}

@@ -25,15 +25,12 @@ var errLiteral = errors.New("not a Python literal")
 // maxLiteralDepth bounds how deep lists and dicts nest.
 const maxLiteralDepth = 50
 
-// parseLiteral reads one Python literal.
-func parseLiteral(s string) (any, error) {
+// parseLiteral reads one Python literal; ok is false if s is none.
+func parseLiteral(s string) (v any, ok bool) {
 	p := literalParser{rest: strings.TrimLeft(s, " \t")}
 	v, err := p.value(0)
 	p.space()
-	if err == nil && p.rest != "" {
-		err = errLiteral
-	}
-	return v, err
+	return v, err == nil && p.rest == ""
 }
 
 type literalParser struct{ rest string }

@@ -153,9 +153,9 @@ const zonesSpec = "RESKEY:availability_zones"
 // extraSpecsFilter is pairsFilter, where what is no dict is an error: Cinder fails with
 // 500 (_process_volume_types_filters of cinder/db/sqlalchemy/api.py).
 func extraSpecsFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
-	v, err := parseLiteral(f.Value)
+	v, isLiteral := parseLiteral(f.Value)
 	pairs, isDict := v.(dict)
-	if err != nil || !isDict {
+	if !isLiteral || !isDict {
 		return nil, driver.Errorf(driver.InvalidInput, "Invalid extra_specs filter [%s]: a dictionary is required.", f.Value)
 	}
 	return hasAll(f, pairs, func(have driver.Pairs, key, value string) bool {
