@@ -29,6 +29,10 @@ func (s *Server) handle(b *backend, op translate.Operation) echo.HandlerFunc {
 	}
 }
 
+// maxQuery is the longest query of a URL, in bytes: as much as Cinder's server takes in a
+// request line. What filters cost grows with it.
+const maxQuery = 16 << 10
+
 // request decodes all that operations have in common.
 func (s *Server) request(c echo.Context, b *backend) (translate.Request, error) {
 	hr, call := c.Request(), callOf(c)
@@ -36,7 +40,10 @@ func (s *Server) request(c echo.Context, b *backend) (translate.Request, error) 
 		Caller: call.caller, Version: call.api, Base: s.Base(hr),
 		ID: c.Param("id"), Key: c.Param("key"), Query: translate.ParseQuery(hr.URL.RawQuery),
 	}
-	if !decodable(hr.URL.Path, r.Query) {
+	switch {
+	case len(hr.URL.RawQuery) > maxQuery:
+		return r, driver.Errorf(driver.InvalidInput, "The query of the URL is longer than %d bytes.", maxQuery)
+	case !decodable(hr.URL.Path, r.Query):
 		return r, translate.Undecodable()
 	}
 	if !call.api.V2() {

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 
 	"cindergate/driver"
@@ -68,14 +69,15 @@ func TestEncodedPaths(t *testing.T) {
 	const undecodable = `{"badRequest":{"code":400,"message":"Error decoding your request. Either the URL or the request body ` +
 		`contained characters that could not be decoded by Cinder."}}`
 	for path, want := range map[string]string{
-		"/backups/k%3A1":          `{"itemNotFound":{"code":404,"message":"Backup k:1 could not be found."}}`,
-		"/backups/%6B":            `{"itemNotFound":{"code":404,"message":"Backup k could not be found."}}`,
-		"/back%75ps/k%20%25":      `{"itemNotFound":{"code":404,"message":"Backup k % could not be found."}}`,
-		"/backups/a%2Fb":          notFoundDoc, // two segments
-		"/backups/%D0":            undecodable,
-		"/backups?name=%D0":       undecodable,
-		"/backups?%ff=1":          undecodable,
-		"/backups/x?whatever=%ff": undecodable,
+		"/backups/k%3A1":     `{"itemNotFound":{"code":404,"message":"Backup k:1 could not be found."}}`,
+		"/backups/%6B":       `{"itemNotFound":{"code":404,"message":"Backup k could not be found."}}`,
+		"/back%75ps/k%20%25": `{"itemNotFound":{"code":404,"message":"Backup k % could not be found."}}`,
+		"/backups/a%2Fb":     notFoundDoc, // two segments
+		"/backups/%D0":       undecodable,
+		"/backups?name=%D0":  undecodable,
+		"/backups?%ff=1":     undecodable,
+		"/backups?name=" + strings.Repeat("x", 16<<10): `{"badRequest":{"code":400,"message":"The query of the URL is longer than 16384 bytes."}}`,
+		"/backups/x?whatever=%ff":                      undecodable,
 	} {
 		if _, body := g.call("GET", own+path, "member", ""); body != want {
 			t.Errorf("%s:\n got %s\nwant %s", path, body, want)

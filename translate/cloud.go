@@ -272,11 +272,13 @@ func clusters(ctx context.Context, r Request) (Response, error) {
 	for _, param := range r.Query {
 		known := slices.Contains(clusterFilters, param.Key) ||
 			r.Version.AtLeast(mvReplicationCluster) && slices.Contains(clusterReplicationFilters, param.Key)
-		if !known && !slices.Contains(odd, param.Key) {
+		if !known {
 			odd = append(odd, param.Key)
 		}
 	}
 	if len(odd) > 0 {
+		slices.Sort(odd)
+		odd = slices.Compact(odd)
 		return Response{}, driver.Errorf(driver.InvalidInput, "Invalid input received: Invalid filter keys: %s", strings.Join(odd, ", "))
 	}
 	for _, key := range []string{"disabled", "is_up"} {

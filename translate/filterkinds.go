@@ -29,14 +29,17 @@ func literalFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 		return &f, nil
 	}
 	if all, isList := v.(sequence); isList {
-		var wanted []string
+		wanted := map[string]bool{}
 		for _, element := range all {
 			if text, comparable := scalar(element); comparable {
-				wanted = append(wanted, text)
+				wanted[strings.ToLower(text)] = true
 			}
 		}
 		f.Test = func(column any) bool {
-			for _, text := range wanted {
+			if text, isText := column.(string); isText {
+				return wanted[strings.ToLower(text)]
+			}
+			for text := range wanted {
 				if driver.Equals(column, text) {
 					return true
 				}
@@ -90,19 +93,19 @@ func hasAll(f driver.Filter, pairs dict, has func(p driver.Pairs, key, value str
 	if len(pairs) == 0 {
 		return nil, nil
 	}
-	wanted := make([][2]string, len(pairs))
-	for i, p := range pairs {
+	wanted := make(map[string]string, len(pairs))
+	for _, p := range pairs {
 		key, ok1 := scalar(p.key)
 		value, ok2 := scalar(p.value)
 		if !ok1 || !ok2 {
 			return nothing(f)
 		}
-		wanted[i] = [2]string{key, value}
+		wanted[key] = value // the last counts, as in Python
 	}
 	f.Test = func(column any) bool {
 		have, _ := column.(driver.Pairs)
-		for _, pair := range wanted {
-			if !has(have, pair[0], pair[1]) {
+		for key, value := range wanted {
+			if !has(have, key, value) {
 				return false
 			}
 		}

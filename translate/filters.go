@@ -97,11 +97,15 @@ func (f *filterRules) read(r Request, p *page, rest Query) error {
 			rest = rest.without("all_tenants")
 		}
 	}
+	last := make(map[string]int, len(rest))
+	for i, param := range rest {
+		last[param.Key] = i
+	}
 	for i, param := range rest {
 		// Of a repeated filter the last counts, but Cinder renames only one of them: the
 		// other is a column that is not. Without all_tenants the project is the caller's,
 		// whatever the filter says.
-		repeated := slices.ContainsFunc(rest[i+1:], func(later Param) bool { return later.Key == param.Key })
+		repeated := last[param.Key] > i
 		if _, renamed := f.columns[param.Key]; renamed && repeated {
 			p.Filters = append(p.Filters, driver.Filter{Column: param.Key, Value: param.Value})
 			continue
@@ -154,6 +158,10 @@ func (f *filterRules) allowed(r Request, rest Query) (Query, error) {
 	return rest, nil
 }
 
+// maxPattern is the longest pattern of a filter with ~, in bytes. No column that is
+// searched so has more than 255 characters.
+const maxPattern = 1024
+
 // filter reads one parameter.
 func (f *filterRules) filter(v Version, param Param) (*driver.Filter, error) {
 	key := param.Key
@@ -169,6 +177,8 @@ func (f *filterRules) filter(v Version, param Param) (*driver.Filter, error) {
 	switch {
 	case like && column == "name" && f.later != nil:
 		return nil, nil // no column, but an attribute of Cinder's models: nothing to compare with
+	case like && len(param.Value) > maxPattern:
+		return nothing(filter)
 	case like && f.plain != nil:
 		kind = literalLike
 	case like:
