@@ -54,6 +54,7 @@ var AttachmentColumns = Columns[Attachment]{
 	"attach_status": func(a *Attachment) any { return a.Status },
 	"attach_time":   func(a *Attachment) any { return timeOrNil(a.AttachedAt) },
 	"detach_time":   func(a *Attachment) any { return timeOrNil(a.DetachedAt) },
+	"deleted":       never[Attachment],
 	"created_at":    func(*Attachment) any { return nil },
 	"updated_at":    func(*Attachment) any { return nil },
 }

@@ -61,9 +61,15 @@ type Service struct {
 
 // Pool is a storage pool as scheduler-stats/get_pools shows it.
 type Pool struct {
-	Name                            string
-	Capabilities                    map[string]any
+	Name string
+	// Capabilities are what extra specs of types may ask for.
+	Capabilities map[string]any
+	// TotalCapacityGB and FreeCapacityGB are the storage's, in GiB.
 	TotalCapacityGB, FreeCapacityGB float64
+	// AllocatedCapacityGB is the size of all volumes, ProvisionedCapacityGB that of all
+	// volumes and snapshots, in GiB. Sparse files take less.
+	AllocatedCapacityGB, ProvisionedCapacityGB int
+	ReportedAt                                 time.Time
 }
 
 // Cloud tells about the backend as a whole.

@@ -1,6 +1,9 @@
 package driver
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // The columns by which lists filter and sort, named as in Cinder's database
 // (cinder/db/sqlalchemy/models.py): that is what its API accepts as sort keys and,
@@ -20,6 +23,8 @@ var BackupColumns = Columns[Backup]{
 	"status":              func(b *Backup) any { return string(b.Status) },
 	"fail_reason":         func(b *Backup) any { return orNil(b.FailReason) },
 	"size":                func(b *Backup) any { return b.Size },
+	"deleted":             never[Backup],
+	"deleted_at":          null[Backup],
 	"object_count":        func(b *Backup) any { return b.ObjectCount },
 	"snapshot_id":         func(b *Backup) any { return orNil(b.SnapshotID) },
 	"data_timestamp":      func(b *Backup) any { return timeOrNil(b.DataTimestamp) },
@@ -45,6 +50,23 @@ var VolumeColumns = Columns[Volume]{
 	"source_volid":        func(v *Volume) any { return orNil(v.SourceVolumeID) },
 	"group_id":            func(v *Volume) any { return orNil(v.GroupID) },
 	"bootable":            func(v *Volume) any { return v.Bootable },
+	"shared_targets":      never[Volume],
+	"use_quota":           always[Volume],
+	"deleted":             never[Volume],
+	"metadata":            func(v *Volume) any { return Pairs{v.Metadata, v.AdminMetadata} },
+	"glance_metadata":     func(v *Volume) any { return Pairs{v.ImageMetadata} },
+	"ec2_id":              null[Volume],
+	"terminated_at":       null[Volume],
+	"scheduled_at":        placedAt,
+	"launched_at":         placedAt,
+	"previous_status":     func(v *Volume) any { return orNil(v.PreviousStatus) },
+	"cluster_name":        null[Volume],
+	"consistencygroup_id": null[Volume],
+	"encryption_key_id":   null[Volume],
+	"replication_status":  null[Volume],
+	"provider_id":         null[Volume],
+	"provider_location":   null[Volume],
+	"deleted_at":          null[Volume],
 	"multiattach":         func(v *Volume) any { return v.Multiattach },
 	"created_at":          func(v *Volume) any { return timeOrNil(v.CreatedAt) },
 	"updated_at":          func(v *Volume) any { return timeOrNil(v.UpdatedAt) },
@@ -63,6 +85,14 @@ var SnapshotColumns = Columns[Snapshot]{
 	"status":              func(s *Snapshot) any { return s.Status },
 	"group_snapshot_id":   func(s *Snapshot) any { return orNil(s.GroupSnapshotID) },
 	"progress":            func(s *Snapshot) any { return s.Progress },
+	"use_quota":           always[Snapshot],
+	"deleted":             never[Snapshot],
+	"metadata":            func(s *Snapshot) any { return Pairs{s.Metadata} },
+	"cgsnapshot_id":       null[Snapshot],
+	"encryption_key_id":   null[Snapshot],
+	"provider_id":         null[Snapshot],
+	"provider_location":   null[Snapshot],
+	"deleted_at":          null[Snapshot],
 	"created_at":          func(s *Snapshot) any { return timeOrNil(s.CreatedAt) },
 	"updated_at":          func(s *Snapshot) any { return timeOrNil(s.UpdatedAt) },
 }
@@ -77,6 +107,36 @@ var MessageColumns = Columns[Message]{
 	"resource_type": func(m *Message) any { return m.ResourceType },
 	"resource_uuid": func(m *Message) any { return m.ResourceUUID },
 	"created_at":    func(m *Message) any { return timeOrNil(m.CreatedAt) },
+	"action_id":     func(m *Message) any { return eventPart(m, 2) },
+	"detail_id":     func(m *Message) any { return eventPart(m, 1) },
+	"expires_at":    func(m *Message) any { return timeOrNil(m.GuaranteedUntil) },
+	"updated_at":    null[Message],
+	"deleted":       never[Message],
+	"deleted_at":    null[Message],
+}
+
+// Columns that have the same value in every row here.
+func always[T any](*T) any { return true }
+func never[T any](*T) any  { return false }
+func null[T any](*T) any   { return nil }
+
+// eventPart is a part of a message's event id, counted from its end: the id ends with
+// those of the action and of the detail.
+func eventPart(m *Message, fromEnd int) any {
+	parts := strings.Split(m.EventID, "_")
+	if len(parts) < fromEnd {
+		return nil
+	}
+	return parts[len(parts)-fromEnd]
+}
+
+// placedAt is when a volume got its place, which is when it was accepted; NULL if it
+// has none.
+func placedAt(v *Volume) any {
+	if v.Host == "" {
+		return nil
+	}
+	return timeOrNil(v.CreatedAt)
 }
 
 func orNil(s string) any {

@@ -117,19 +117,22 @@ type GroupTypeManager interface {
 
 // GroupColumns are the columns of a group.
 var GroupColumns = Columns[Group]{
-	"id":                func(g *Group) any { return g.ID },
-	"user_id":           func(g *Group) any { return g.UserID },
-	"project_id":        func(g *Group) any { return g.ProjectID },
-	"host":              func(g *Group) any { return orNil(g.Host) },
-	"availability_zone": func(g *Group) any { return orNil(g.AvailabilityZone) },
-	"name":              func(g *Group) any { return deref(g.Name) },
-	"description":       func(g *Group) any { return deref(g.Description) },
-	"status":            func(g *Group) any { return g.Status },
-	"group_type_id":     func(g *Group) any { return g.GroupTypeID },
-	"group_snapshot_id": func(g *Group) any { return orNil(g.GroupSnapshotID) },
-	"source_group_id":   func(g *Group) any { return orNil(g.SourceGroupID) },
-	"created_at":        func(g *Group) any { return timeOrNil(g.CreatedAt) },
-	"updated_at":        func(g *Group) any { return timeOrNil(g.UpdatedAt) },
+	"id":                 func(g *Group) any { return g.ID },
+	"user_id":            func(g *Group) any { return g.UserID },
+	"project_id":         func(g *Group) any { return g.ProjectID },
+	"host":               func(g *Group) any { return orNil(g.Host) },
+	"availability_zone":  func(g *Group) any { return orNil(g.AvailabilityZone) },
+	"name":               func(g *Group) any { return deref(g.Name) },
+	"description":        func(g *Group) any { return deref(g.Description) },
+	"status":             func(g *Group) any { return g.Status },
+	"group_type_id":      func(g *Group) any { return g.GroupTypeID },
+	"group_snapshot_id":  func(g *Group) any { return orNil(g.GroupSnapshotID) },
+	"source_group_id":    func(g *Group) any { return orNil(g.SourceGroupID) },
+	"cluster_name":       null[Group],
+	"replication_status": func(*Group) any { return "disabled" },
+	"deleted":            never[Group],
+	"created_at":         func(g *Group) any { return timeOrNil(g.CreatedAt) },
+	"updated_at":         func(g *Group) any { return timeOrNil(g.UpdatedAt) },
 }
 
 // GroupSnapshotColumns are the columns of a group snapshot.
@@ -142,6 +145,7 @@ var GroupSnapshotColumns = Columns[GroupSnapshot]{
 	"name":          func(s *GroupSnapshot) any { return deref(s.Name) },
 	"description":   func(s *GroupSnapshot) any { return deref(s.Description) },
 	"status":        func(s *GroupSnapshot) any { return s.Status },
+	"deleted":       never[GroupSnapshot],
 	"created_at":    func(s *GroupSnapshot) any { return timeOrNil(s.CreatedAt) },
 	"updated_at":    func(s *GroupSnapshot) any { return timeOrNil(s.UpdatedAt) },
 }

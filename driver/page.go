@@ -2,6 +2,7 @@ package driver
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,12 +22,16 @@ type Query struct {
 	Brief       bool // only ids and names of the items are: the rest need not be true
 }
 
-// Filter keeps items whose column equals Value, or contains it if Like.
-// Comparisons ignore case, as Cinder's do on MySQL. A column that a resource
-// does not have matches nothing.
+// Filter keeps items whose column equals Value, by [Equals], or, if Like, matches
+// the pattern %Value% of SQL. A column that a resource does not have matches
+// nothing.
 type Filter struct {
 	Column, Value string
 	Like          bool
+	// Test, where it is not nil, decides by the column's value instead; the value is
+	// nil for NULL. Filters of backups have none: backends that filter them upstream
+	// need Column, Value and Like only.
+	Test func(value any) bool
 }
 
 // SortKey orders by a column.
@@ -42,12 +47,29 @@ type Page[T any] struct {
 }
 
 // Columns tells how a resource's columns are read; values are string, int, bool,
-// or time.Time. nil is SQL's NULL.
+// time.Time, or [Pairs]. nil is SQL's NULL.
 type Columns[T any] map[string]func(*T) any
 
+// Pairs are the metadata of an item, from one or more tables. No list sorts by them.
+type Pairs []map[string]string
+
+// Has reports whether one of the tables has the pair. Cinder's database compares
+// keys and values without regard to case.
+func (p Pairs) Has(key, value string) bool {
+	for _, table := range p {
+		for k, v := range table {
+			if strings.EqualFold(k, key) && strings.EqualFold(v, value) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Paginate filters, sorts and cuts all into the page that q asks for. It is for
-// backends that cannot do it themselves. noMarker makes the error for a marker
-// that is not among all. all itself is not changed.
+// backends that cannot do it themselves. The page begins after the marker's place in
+// the order, even if the filters leave out the marker itself. noMarker makes the
+// error for a marker that is not among all. all itself is not changed.
 func Paginate[T any](all []T, columns Columns[T], q Query, noMarker func(id string) error) (Page[T], error) {
 	items := make([]*T, 0, len(all))
 	for i := range all {
@@ -59,7 +81,7 @@ func Paginate[T any](all []T, columns Columns[T], q Query, noMarker func(id stri
 	if len(order) == 0 {
 		order = []SortKey{{Column: "created_at", Desc: true}, {Column: "id", Desc: true}}
 	}
-	slices.SortStableFunc(items, func(a, b *T) int {
+	inOrder := func(a, b *T) int {
 		for _, key := range order {
 			read, ok := columns[key.Column]
 			if !ok {
@@ -74,17 +96,21 @@ func Paginate[T any](all []T, columns Columns[T], q Query, noMarker func(id stri
 			}
 		}
 		return 0
-	})
+	}
+	slices.SortStableFunc(items, inOrder)
 	page := Page[T]{Count: len(items)}
 	if q.Marker != "" {
 		id := columns["id"]
-		at := slices.IndexFunc(items, func(item *T) bool {
-			return strings.EqualFold(text(id(item)), q.Marker)
-		})
+		at := slices.IndexFunc(all, func(item T) bool { return strings.EqualFold(text(id(&item)), q.Marker) })
 		if at < 0 {
 			return Page[T]{}, noMarker(q.Marker)
 		}
-		items = items[at+1:]
+		marker := &all[at]
+		after := slices.IndexFunc(items, func(item *T) bool { return inOrder(item, marker) > 0 })
+		if after < 0 {
+			after = len(items)
+		}
+		items = items[after:]
 	}
 	items = items[min(q.Offset, len(items)):]
 	if q.Limit >= 0 {
@@ -104,18 +130,91 @@ func matches[T any](item *T, columns Columns[T], filters []Filter) bool {
 			return false
 		}
 		v := read(item)
-		if v == nil {
-			return false
+		switch {
+		case f.Test != nil:
+			ok = f.Test(v)
+		case f.Like:
+			ok = v != nil && like(strings.ToLower(likeText(v)), "%"+strings.ToLower(f.Value)+"%")
+		default:
+			ok = Equals(v, f.Value)
 		}
-		if f.Like {
-			if !strings.Contains(strings.ToLower(text(v)), strings.ToLower(f.Value)) {
-				return false
-			}
-		} else if !strings.EqualFold(text(v), f.Value) {
+		if !ok {
 			return false
 		}
 	}
 	return true
+}
+
+// Equals compares a column with a text as Cinder's MySQL does: strings without regard
+// to case, numbers and booleans with the number that the text begins with, 0 if it
+// begins with none. nil equals nothing.
+func Equals(v any, s string) bool {
+	switch v := v.(type) {
+	case int:
+		return float64(v) == leadingNumber(s)
+	case bool:
+		if t, err := strconv.ParseBool(s); err == nil {
+			return v == t
+		}
+		return map[bool]float64{true: 1}[v] == leadingNumber(s)
+	case nil, Pairs:
+		return false
+	}
+	return strings.EqualFold(text(v), s)
+}
+
+var numberPrefix = regexp.MustCompile(`^[ \t\n]*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?`)
+
+// leadingNumber is the number that s begins with. A number that no float64 holds is
+// infinite, and equals no column.
+func leadingNumber(s string) float64 {
+	n, _ := strconv.ParseFloat(strings.TrimSpace(numberPrefix.FindString(s)), 64)
+	return n
+}
+
+// likeText is what SQL's LIKE sees of a column.
+func likeText(v any) string {
+	switch v := v.(type) {
+	case bool:
+		return map[bool]string{false: "0", true: "1"}[v]
+	case time.Time:
+		return v.UTC().Format(time.DateTime)
+	}
+	return text(v)
+}
+
+// like matches s with a pattern of SQL: % is any text, _ any character, \ takes the
+// next character as it is. It needs time in proportion to both lengths multiplied.
+func like(s, pattern string) bool {
+	text, p := []rune(s), []rune(pattern)
+	i, j := 0, 0
+	star, from := -1, 0 // the last %, and where the text went on after it
+	for i < len(text) {
+		switch {
+		case j < len(p) && p[j] == '%':
+			star, from = j, i
+			j++
+			continue
+		case j < len(p) && p[j] == '_':
+			i, j = i+1, j+1
+			continue
+		case j+1 < len(p) && p[j] == '\\' && p[j+1] == text[i]:
+			i, j = i+1, j+2
+			continue
+		case j < len(p) && p[j] == text[i] && (p[j] != '\\' || j+1 == len(p)):
+			i, j = i+1, j+1
+			continue
+		}
+		if star < 0 {
+			return false
+		}
+		from++
+		i, j = from, star+1
+	}
+	for j < len(p) && p[j] == '%' {
+		j++
+	}
+	return j == len(p)
 }
 
 func text(v any) string {

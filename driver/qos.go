@@ -43,6 +43,10 @@ type QoSManager interface {
 // QualityOfServiceSpecs, where a name is no column).
 var QoSSpecsColumns = Columns[QoSSpecs]{
 	"id":         func(s *QoSSpecs) any { return s.ID },
+	"key":        func(*QoSSpecs) any { return "QoS_Specs_Name" }, // of the row whose value is the name
+	"value":      func(s *QoSSpecs) any { return s.Name },
+	"specs_id":   null[QoSSpecs],
+	"deleted":    never[QoSSpecs],
 	"created_at": func(s *QoSSpecs) any { return timeOrNil(s.CreatedAt) },
 	"updated_at": func(s *QoSSpecs) any { return timeOrNil(s.UpdatedAt) },
 }

@@ -43,6 +43,7 @@ var TransferColumns = Columns[Transfer]{
 	"display_name":      func(t *Transfer) any { return deref(t.Name) },
 	"no_snapshots":      func(t *Transfer) any { return t.NoSnapshots },
 	"source_project_id": func(t *Transfer) any { return t.SourceProjectID },
+	"deleted":           never[Transfer],
 	"accepted":          func(*Transfer) any { return false },
 	"created_at":        func(t *Transfer) any { return timeOrNil(t.CreatedAt) },
 	"updated_at":        func(*Transfer) any { return nil },

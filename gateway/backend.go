@@ -76,6 +76,8 @@ func (s *Server) forward(to driver.Passthrough) echo.HandlerFunc {
 		if err := http.NewResponseController(c.Response()).SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
-		return to.Forward(c.Response(), c.Request(), call.caller, s.Base(c.Request()))
+		r := c.Request()
+		r.URL.RawPath = call.rawPath
+		return to.Forward(c.Response(), r, call.caller, s.Base(r))
 	}
 }

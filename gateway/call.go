@@ -24,7 +24,8 @@ type call struct {
 	caller    driver.Caller
 	backend   string
 	route     string
-	vbs       bool // errors are those of the Volume Backup Service
+	rawPath   string // as [url.URL.RawPath], for backends that get the path as it came
+	vbs       bool   // errors are those of the Volume Backup Service
 }
 
 type callKey struct{}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -27,12 +29,22 @@ func (s *Server) handle(b *backend, op translate.Operation) echo.HandlerFunc {
 	}
 }
 
+// maxQuery is the longest query of a URL, in bytes: as much as Cinder's server takes in a
+// request line. What filters cost grows with it.
+const maxQuery = 16 << 10
+
 // request decodes all that operations have in common.
 func (s *Server) request(c echo.Context, b *backend) (translate.Request, error) {
 	hr, call := c.Request(), callOf(c)
 	r := translate.Request{
 		Caller: call.caller, Version: call.api, Base: s.Base(hr),
 		ID: c.Param("id"), Key: c.Param("key"), Query: translate.ParseQuery(hr.URL.RawQuery),
+	}
+	switch {
+	case len(hr.URL.RawQuery) > maxQuery:
+		return r, driver.Errorf(driver.InvalidInput, "The query of the URL is longer than %d bytes.", maxQuery)
+	case !decodable(hr.URL.Path, r.Query):
+		return r, translate.Undecodable()
 	}
 	if !call.api.V2() {
 		version, err := translate.ParseVersion(hr.Header.Values(versionHeader), b.maxMicroversion(hr.Context()))
@@ -52,6 +64,13 @@ func (s *Server) request(c echo.Context, b *backend) (translate.Request, error) 
 	body, err := s.body(c)
 	r.Body = body
 	return r, err
+}
+
+// decodable tells whether a path and query, without their escapes, are text.
+func decodable(path string, q translate.Query) bool {
+	return utf8.ValidString(path) && !slices.ContainsFunc(q, func(p translate.Param) bool {
+		return !utf8.ValidString(p.Key) || !utf8.ValidString(p.Value)
+	})
 }
 
 // badVersion lets the answer to a version out of range repeat that version.

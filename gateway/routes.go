@@ -41,7 +41,11 @@ func (s *Server) backendRoutes(b *backend) {
 		b.api.GET(prefix, s.addSlash)
 		b.api.GET(prefix+"/", s.ownVersion(b))
 		api := b.api.Group(prefix)
-		groups := []*echo.Group{api.Group("/:project_id", onlyProjects)}
+		unknown := func(echo.Context) error { return errNoRoute }
+		if forwards && prefix == "/v3" {
+			unknown = s.forward(passthrough) // the first segment is a resource: the project is the token's
+		}
+		groups := []*echo.Group{api.Group("/:project_id", onlyProjects(unknown))}
 		if prefix == "/v3" {
 			groups = append(groups, api) // v2 wants the project
 		}
@@ -53,9 +57,9 @@ func (s *Server) backendRoutes(b *backend) {
 				continue
 			}
 			s.resources(g, b)
-		}
-		if prefix == "/v3" && !forwards {
-			s.defaultTypes(api, b)
+			if prefix == "/v3" {
+				s.defaultTypes(g, b)
+			}
 		}
 	}
 }
@@ -175,10 +179,12 @@ func (s *Server) resources(g *echo.Group, b *backend) {
 	g.DELETE("/group_snapshots/:id", do(t.DeleteGroupSnapshot))
 	g.POST("/group_snapshots/:id/action", do(t.ActOnGroupSnapshot))
 
+	g.GET("/os-volume-transfer", do(t.ListTransfers))
+	g.GET("/os-volume-transfer/detail", do(t.ListTransfersDetail))
+	g.GET("/volume-transfers", do(t.ListVolumeTransfers))
+	g.GET("/volume-transfers/detail", do(t.ListVolumeTransfersDetail))
 	transfers(g, "/os-volume-transfer", t, do)
-	transfers(g, "/volume-transfers", t, func(op translate.Operation) echo.HandlerFunc {
-		return do(translate.VolumeTransfers(op))
-	})
+	transfers(g, "/volume-transfers", t, do)
 
 	g.GET("/limits", do(t.ShowLimits))
 	g.GET("/os-quota-sets/:id", do(t.ShowQuotas))
@@ -208,15 +214,13 @@ func (s *Server) resources(g *echo.Group, b *backend) {
 }
 
 func transfers(g *echo.Group, path string, t *translate.Translator, do func(translate.Operation) echo.HandlerFunc) {
-	g.GET(path, do(t.ListTransfers))
 	g.POST(path, do(t.CreateTransfer))
-	g.GET(path+"/detail", do(t.ListTransfersDetail))
 	g.GET(path+"/:id", do(t.ShowTransfer))
 	g.DELETE(path+"/:id", do(t.DeleteTransfer))
 	g.POST(path+"/:id/accept", do(t.AcceptTransfer))
 }
 
-// defaultTypes are below /v3 only, not below a project.
+// defaultTypes are below /v3 only, with or without a project.
 func (s *Server) defaultTypes(g *echo.Group, b *backend) {
 	t := b.translator
 	do := func(op translate.Operation) echo.HandlerFunc { return s.handle(b, op) }
@@ -248,12 +252,15 @@ func speaks(v translate.Version) echo.MiddlewareFunc {
 // projectID is what Cinder's routes take for a project (cinder/api/openstack/__init__.py).
 var projectID = regexp.MustCompile(`^[0-9a-f-]+$`)
 
-func onlyProjects(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if !projectID.MatchString(c.Param("project_id")) {
-			return errNoRoute
+// onlyProjects hands a request whose project is none to otherwise.
+func onlyProjects(otherwise echo.HandlerFunc) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if !projectID.MatchString(c.Param("project_id")) {
+				return otherwise(c)
+			}
+			return next(c)
 		}
-		return next(c)
 	}
 }
 

@@ -64,7 +64,7 @@ func New(o Options) *Server {
 		s.backends[name] = s.newBackend(name, d)
 	}
 	s.echo.HTTPErrorHandler = s.fail
-	s.echo.Pre(tidyPath, s.observe)
+	s.echo.Pre(s.observe, tidyPath)
 	s.echo.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: s.logPanic}))
 	s.routes()
 	return s
@@ -73,8 +73,9 @@ func New(o Options) *Server {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
 
-// tidyPath does what Cinder's URL map and routes do before they match: empty
-// segments go, and so does the suffix .json.
+// tidyPath does what Cinder's URL map and routes do before they match: they see the
+// path decoded, so that k%3A1 and k:1 are one name and %2F is a slash; empty segments
+// go, and so does the suffix .json.
 func tidyPath(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		u := c.Request().URL
@@ -84,6 +85,7 @@ func tidyPath(next echo.HandlerFunc) echo.HandlerFunc {
 		if p, ok := strings.CutSuffix(u.Path, ".json"); ok {
 			u.Path, u.RawPath = p, ""
 		}
+		callOf(c).rawPath, u.RawPath = u.RawPath, ""
 		return next(c)
 	}
 }

@@ -37,9 +37,14 @@ var (
 )
 
 var attachmentListing = &listing{
-	columns: columnNames(driver.AttachmentColumns), filters: []string{"volume_id", "status", "instance_id", "attach_status"},
-	sortByName: MaxMinor + 1, renames: map[string]string{"instance_id": "instance_uuid"}, generalFilters: true,
+	columns: columnNames(driver.AttachmentColumns), sortByName: MaxMinor + 1, notFound: driver.AttachmentNotFound,
+	filters: &filterRules{
+		resource: "attachment", advertised: attachmentFilters, early: attachmentFilters, general: mvGeneralFilters,
+		columns: map[string]string{"instance_id": "instance_uuid"}, allTenants: anyAllTenants,
+	},
 }
+
+var attachmentFilters = []string{"volume_id", "status", "instance_id", "attach_status"}
 
 func (t *Translator) attachments(r Request) (driver.AttachmentManager, error) {
 	if !r.Version.AtLeast(mvAttachments) {

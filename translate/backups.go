@@ -57,11 +57,17 @@ func at(schemas []gated, v Version) *schema.Schema {
 }
 
 var backupListing = &listing{
-	columns:        columnNames(driver.BackupColumns),
-	filters:        []string{"name", "status", "volume_id"},
-	sortByName:     mvBackupSortName,
-	generalFilters: true,
+	columns:    columnNames(driver.BackupColumns),
+	sortByName: mvBackupSortName,
+	notFound:   driver.BackupNotFound,
+	counts:     true,
+	filters: &filterRules{
+		resource: "backup", advertised: backupFilters, early: backupFilters, general: mvGeneralFilters,
+		columns: displayName, later: likeNames, allTenants: backupAllTenants,
+	},
 }
+
+var backupFilters = []string{"name", "status", "volume_id"}
 
 // CreateBackup is POST /backups.
 func (t *Translator) CreateBackup(ctx context.Context, r Request) (Response, error) {

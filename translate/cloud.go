@@ -2,10 +2,15 @@ package translate
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"sort"
 	"strings"
 
 	"cindergate/driver"
+	"cindergate/translate/schema"
 )
 
 // Policies of the backend as a whole (cinder/policies).
@@ -34,13 +39,13 @@ func (t *Translator) ListServices(ctx context.Context, r Request) (Response, err
 	if err != nil {
 		return Response{}, err
 	}
-	binary, _ := r.Query.Get("binary")
+	binary, one := r.Query.Get("binary")
 	host, _ := r.Query.Get("host")
 	services := []map[string]any{}
 	for _, s := range all {
 		// A host without a backend is that of all its backends
 		// (cinder/db/sqlalchemy/api.py service_get_all).
-		if binary != "" && s.Binary != binary || host != "" && s.Host != host && !strings.HasPrefix(s.Host, host+"@") {
+		if one && !strings.EqualFold(s.Binary, binary) || host != "" && s.Host != host && !strings.HasPrefix(s.Host, host+"@") {
 			continue
 		}
 		services = append(services, r.serviceView(s))
@@ -89,15 +94,95 @@ func (t *Translator) ListPools(ctx context.Context, r Request) (Response, error)
 	if err != nil {
 		return Response{}, err
 	}
+	filtered, err := t.filterPools(ctx, r, all)
+	if err != nil {
+		return Response{}, err
+	}
 	pools := []map[string]any{}
-	for _, p := range all {
-		v := map[string]any{"name": p.Name}
+	for i := range filtered {
+		v := map[string]any{"name": filtered[i].Name}
 		if detail {
-			v["capabilities"] = p.Capabilities
+			v["capabilities"] = poolCapabilities(&filtered[i])
 		}
 		pools = append(pools, v)
 	}
 	return ok(envelope("pools", pools))
+}
+
+// poolCapabilities are a pool's capabilities with its capacities, as Cinder's drivers
+// report them (cinder/volume/driver.py _update_pools_and_stats).
+func poolCapabilities(p *driver.Pool) map[string]any {
+	hundredths := func(gb float64) float64 { return math.Round(gb*100) / 100 }
+	all := map[string]any{
+		"total_capacity_gb": hundredths(p.TotalCapacityGB), "free_capacity_gb": hundredths(p.FreeCapacityGB),
+		"allocated_capacity_gb": p.AllocatedCapacityGB, "provisioned_capacity_gb": p.ProvisionedCapacityGB,
+		"reserved_percentage": 0, "max_over_subscription_ratio": "20.0", "filter_function": nil, "goodness_function": nil,
+		"backend_state": "up", "timestamp": timestamp(p.ReportedAt),
+	}
+	maps.Copy(all, p.Capabilities)
+	return all
+}
+
+// filterPools leaves the pools that the query asks for: from 3.28 by name and
+// capabilities, from 3.35 by a volume type that they meet
+// (cinder/api/contrib/scheduler_stats.py, get_pools of cinder/scheduler/host_manager.py).
+func (t *Translator) filterPools(ctx context.Context, r Request, all []driver.Pool) ([]driver.Pool, error) {
+	if !r.Version.AtLeast(mvPoolFilters) {
+		return all, nil
+	}
+	rest, err := poolFilters.allowed(r, r.Query.without("detail"))
+	if err != nil {
+		return nil, err
+	}
+	name, _ := rest.Get("name")
+	typeName, typed := rest.Get("volume_type")
+	var specs map[string]string
+	if typed && typeName != "" && r.Version.AtLeast(mvPoolTypeFilter) {
+		vt, err := t.typeByNameOrID(ctx, r, typeName)
+		if err != nil {
+			return nil, err
+		}
+		specs = vt.ExtraSpecs
+	}
+	rest = rest.without("name").without("volume_type")
+	return slices.DeleteFunc(slices.Clone(all), func(p driver.Pool) bool {
+		capabilities := poolCapabilities(&p)
+		odd := slices.ContainsFunc(rest, func(param Param) bool { return !hasCapability(capabilities[param.Key], param.Value) })
+		return odd || name != "" && p.Name != name || !driver.Satisfies(capabilities, specs)
+	}), nil
+}
+
+// hasCapability compares a pool's capability with a filter (_equal_after_convert of
+// cinder/scheduler/host_manager.py). An absent one equals nothing.
+func hasCapability(have any, wanted string) bool {
+	switch have := have.(type) {
+	case nil:
+		return false
+	case bool:
+		b, _ := schema.ParseBool(wanted)
+		return have == b
+	}
+	return fmt.Sprint(have) == wanted
+}
+
+// typeByNameOrID is get_by_name_or_id of cinder/volume/volume_types.py.
+func (t *Translator) typeByNameOrID(ctx context.Context, r Request, nameOrID string) (driver.VolumeType, error) {
+	types, err := t.types()
+	if err != nil {
+		return driver.VolumeType{}, err
+	}
+	all, err := types.ListVolumeTypes(ctx, r.Caller)
+	if err != nil {
+		return driver.VolumeType{}, err
+	}
+	byID := func(vt driver.VolumeType) bool { return vt.ID == nameOrID }
+	byName := func(vt driver.VolumeType) bool { return strings.EqualFold(vt.Name, nameOrID) }
+	for _, matches := range []func(driver.VolumeType) bool{byID, byName} {
+		if i := slices.IndexFunc(all, matches); i >= 0 {
+			return all[i], nil
+		}
+	}
+	return driver.VolumeType{}, driver.Errorf(driver.NotFound, "Volume type with name %s could not be found.", nameOrID)
 }
 
 // ShowCapabilities is GET /capabilities/{host}: what a pool, or a backend by its
@@ -153,9 +238,11 @@ func (t *Translator) ListAvailabilityZones(ctx context.Context, r Request) (Resp
 	return ok(envelope("availabilityZoneInfo", info))
 }
 
-// EmptyLists are what tools ask for and what has nothing in it here, by path.
+// EmptyLists maps routes that clients probe but that are always empty here to their
+// operations.
 var EmptyLists = map[string]Operation{
-	"/clusters":                    empty("clusters", mvClusterSupport, &clustersList),
+	"/clusters":                    clusters,
+	"/clusters/detail":             clusters,
 	"/os-volume-manage":            empty("manageable-volumes", 0, &manageableList),
 	"/os-volume-manage/detail":     empty("manageable-volumes", 0, &manageableList),
 	"/os-snapshot-manage":          empty("manageable-snapshots", 0, &snapshotsManaged),
@@ -167,6 +254,39 @@ var EmptyLists = map[string]Operation{
 	"/consistencygroups/detail":    empty("consistencygroups", 0, nil),
 	"/cgsnapshots":                 empty("cgsnapshots", 0, nil),
 	"/cgsnapshots/detail":          empty("cgsnapshots", 0, nil),
+}
+
+// Filters of the list of clusters: those that there are, and those that tell of
+// replication, from 3.26 on (cinder/api/v3/clusters.py).
+var (
+	clusterFilters            = []string{"name", "binary", "is_up", "disabled", "num_hosts", "num_down_hosts"}
+	clusterReplicationFilters = []string{"replication_status", "frozen", "active_backend_id"}
+)
+
+func clusters(ctx context.Context, r Request) (Response, error) {
+	answer, err := empty("clusters", mvClusterSupport, &clustersList)(ctx, r)
+	if err != nil {
+		return answer, err
+	}
+	var odd []string
+	for _, param := range r.Query {
+		known := slices.Contains(clusterFilters, param.Key) ||
+			r.Version.AtLeast(mvReplicationCluster) && slices.Contains(clusterReplicationFilters, param.Key)
+		if !known {
+			odd = append(odd, param.Key)
+		}
+	}
+	if len(odd) > 0 {
+		slices.Sort(odd)
+		odd = slices.Compact(odd)
+		return Response{}, driver.Errorf(driver.InvalidInput, "Invalid input received: Invalid filter keys: %s", strings.Join(odd, ", "))
+	}
+	for _, key := range []string{"disabled", "is_up"} {
+		if _, err := r.Query.boolean(key); err != nil {
+			return Response{}, err
+		}
+	}
+	return answer, nil
 }
 
 func empty(name string, since int, p *policy) Operation {

@@ -80,8 +80,12 @@ func statusFormat(prefix, invalid string) *schema.Format {
 }
 
 var groupListing = &listing{
-	columns: columnNames(driver.GroupColumns), filters: []string{"name"}, sortByName: MaxMinor + 1,
-	renames: map[string]string{}, generalFilters: true,
+	columns: columnNames(driver.GroupColumns), sortByName: MaxMinor + 1, notFound: driver.GroupNotFound,
+	filters: &filterRules{
+		resource: "group", advertised: []string{"name"}, general: mvGeneralFilters,
+		kinds:      map[string]filterKind{"host": backendFilter, "backend_match_level": ignored},
+		allTenants: anyAllTenants,
+	},
 }
 
 func (t *Translator) groups(r Request) (driver.GroupManager, error) {
@@ -265,7 +269,6 @@ func groupExists(ctx context.Context, r Request, groups driver.GroupManager) err
 }
 
 // ActOnGroup is POST /groups/{id}/action: delete, and from 3.20 reset_status.
-// Replication is not served.
 func (t *Translator) ActOnGroup(ctx context.Context, r Request) (Response, error) {
 	groups, err := t.groups(r)
 	if err != nil {
@@ -299,5 +302,5 @@ func (t *Translator) ActOnGroup(ctx context.Context, r Request) (Response, error
 		}
 		return finish(groups.ResetGroupStatus(ctx, r.Caller, r.ID, strings.ToLower(text(body, "status"))))
 	}
-	return Response{}, noSuchAction(name)
+	return Response{}, r.refuseAction(name, unofferedGroupActions, exists)
 }

@@ -54,10 +54,9 @@ func TestGroupTexts(t *testing.T) {
 // Each resource is there from its microversion on, and 404 below.
 func TestGroupMicroversions(t *testing.T) {
 	operations := operations(newTranslator(&backend{}))
-	operations["VolumeTransfers"] = VolumeTransfers(operations["ListTransfers"])
 	for name, since := range map[string]int{
 		"ListGroupTypes": 11, "ListGroups": 13, "ActOnGroups": 14, "ListGroupSnapshots": 14, "ActOnGroupSnapshot": 19,
-		"ListAttachments": 27, "ActOnAttachment": 44, "VolumeTransfers": 55, "ListDefaultTypes": 62,
+		"ListAttachments": 27, "ActOnAttachment": 44, "ListDefaultTypes": 62,
 	} {
 		for minor, known := range map[int]bool{since - 1: false, since: true} {
 			_, err := operations[name](t.Context(), request(name, root, Version{3, minor}))

@@ -29,8 +29,11 @@ var (
 )
 
 var groupSnapshotListing = &listing{
-	columns: columnNames(driver.GroupSnapshotColumns), filters: []string{"name", "status", "group_id"},
-	sortByName: MaxMinor + 1, renames: map[string]string{}, generalFilters: true,
+	columns: columnNames(driver.GroupSnapshotColumns), sortByName: MaxMinor + 1, notFound: driver.GroupSnapshotNotFound,
+	filters: &filterRules{
+		resource: "group_snapshot", advertised: []string{"name", "status", "group_id"}, general: mvGeneralFilters,
+		allTenants: anyAllTenants,
+	},
 }
 
 func (t *Translator) groupSnapshots(r Request) (driver.GroupSnapshotManager, error) {

@@ -38,7 +38,11 @@ var (
 	updateGroupSpecsBody = oneMember(specs(specKey, schema.NullText))
 )
 
-var groupTypeListing = &listing{columns: columnNames(driver.GroupTypeColumns), sortByName: MaxMinor + 1, filters: []string{"is_public"}}
+// groupTypeListing has no filter but is_public, which publicFilter reads.
+var groupTypeListing = &listing{
+	columns: columnNames(driver.GroupTypeColumns), sortByName: MaxMinor + 1, notFound: driver.GroupTypeNotFound,
+	filters: &filterRules{early: []string{}, admins: true},
+}
 
 func (t *Translator) groupTypes(r Request) (driver.GroupTypeManager, error) {
 	if !r.Version.AtLeast(mvGroupType) {
@@ -66,7 +70,6 @@ func (t *Translator) ListGroupTypes(ctx context.Context, r Request) (Response, e
 	if err != nil {
 		return Response{}, err
 	}
-	p.Filters = nil // is_public is all that matters
 	public, filtered, err := publicFilter(r)
 	if err != nil {
 		return Response{}, err

@@ -10,9 +10,11 @@ import (
 var messageDelete = policy{"message:delete", driver.Member}
 
 var messageListing = &listing{
-	columns:    columnNames(driver.MessageColumns),
-	filters:    []string{"resource_uuid", "resource_type", "event_id", "request_id", "message_level"},
-	sortByName: MaxMinor + 1,
+	columns: columnNames(driver.MessageColumns), sortByName: MaxMinor + 1, notFound: driver.MessageNotFound,
+	filters: &filterRules{
+		resource:   "message",
+		advertised: []string{"resource_uuid", "resource_type", "event_id", "request_id", "message_level"}, general: mvGeneralFilters,
+	},
 }
 
 func (t *Translator) messages(r Request) (driver.MessageReader, error) {
@@ -49,7 +51,11 @@ func (t *Translator) ListMessages(ctx context.Context, r Request) (Response, err
 	if err != nil {
 		return Response{}, err
 	}
-	p, err := messageListing.list(r)
+	asked := r
+	if !r.Version.AtLeast(mvMessagePages) {
+		asked.Query = nil // below, the list takes no parameters
+	}
+	p, err := messageListing.list(asked)
 	if err != nil {
 		return Response{}, err
 	}

@@ -36,6 +36,12 @@ const (
 	mvClusterSupport       = 7
 	mvBackupUpdate         = 9
 	mvVolumeListBootable   = 2
+	mvVolumeListGlance     = 4
+	mvMessagePages         = 5
+	mvVolumeListGroup      = 10
+	mvPoolFilters          = 28
+	mvPoolTypeFilter       = 35
+	mvTypeFilters          = 52
 	mvVolumeSummary        = 12
 	mvManageExisting       = 8
 	mvGroupType            = 11
@@ -83,6 +89,7 @@ const (
 	mvEncryptionKeyID      = 64
 	mvUseQuota             = 65
 	mvSnapshotInUse        = 66
+	mvReimage              = 68
 )
 
 // UnsupportedVersion is a well-formed microversion out of range: 406.

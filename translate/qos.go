@@ -29,8 +29,8 @@ var (
 )
 
 var qosListing = &listing{
-	columns: columnNames(driver.QoSSpecsColumns), filters: []string{"id", "name", "consumer"},
-	sortByName: MaxMinor + 1, renames: map[string]string{},
+	columns: columnNames(driver.QoSSpecsColumns), sortByName: MaxMinor + 1, notFound: driver.QoSSpecsNotFound,
+	filters: &filterRules{early: []string{"id", "name", "consumer"}},
 }
 
 // qos finds the backend's QoS specs, for a caller whom the policy allows them.

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"cindergate/driver"
-	"cindergate/translate/schema"
 )
 
 // maxLimit is the largest page (osapi_max_limit of Cinder).
@@ -20,8 +19,8 @@ type Query []Param
 // Param is one parameter of a query.
 type Param struct{ Key, Value string }
 
-// ParseQuery reads a raw query. Pairs that are not well-formed are left out, as
-// Python's parser does.
+// ParseQuery reads a raw query. What only looks like an escape is text, as for
+// Python's parser.
 func ParseQuery(raw string) Query {
 	var q Query
 	for pair := range strings.SplitSeq(raw, "&") {
@@ -29,13 +28,37 @@ func ParseQuery(raw string) Query {
 			continue
 		}
 		key, value, _ := strings.Cut(pair, "=")
-		k, err1 := url.QueryUnescape(key)
-		v, err2 := url.QueryUnescape(value)
-		if err1 == nil && err2 == nil {
-			q = append(q, Param{k, v})
-		}
+		q = append(q, Param{unescape(key), unescape(value)})
 	}
 	return q
+}
+
+func unescape(s string) string {
+	if !strings.ContainsAny(s, "+%") {
+		return s
+	}
+	text := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '+':
+			text = append(text, ' ')
+		case s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
+			b, _ := strconv.ParseUint(s[i+1:i+3], 16, 8)
+			text = append(text, byte(b))
+			i += 2
+		default:
+			text = append(text, s[i])
+		}
+	}
+	return string(text)
+}
+
+func isHex(b byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", b) >= 0 }
+
+// Undecodable is the error for a URL whose bytes are no text (cinder/api/middleware/fault.py).
+func Undecodable() error {
+	return driver.Errorf(driver.InvalidInput, "Error decoding your request. Either the URL or the request body "+
+		"contained characters that could not be decoded by Cinder.")
 }
 
 // Get returns the last value of a parameter.
@@ -90,35 +113,32 @@ func (q Query) boolean(key string) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	b, valid := schema.ParseBool(v)
-	if !valid {
-		return false, driver.Errorf(driver.InvalidInput, "Value '%s' for '%s' is not a boolean.", v, key)
-	}
-	return b, nil
+	return parseFlag(key, v)
 }
 
 // listing says how a resource's list may be filtered and sorted.
 type listing struct {
-	// columns are those that may sort and, for admins, filter.
+	// columns are those that may sort.
 	columns map[string]bool
-	// filters are what others may filter by (etc/cinder/resource_filters.json
-	// from 3.31 on).
-	filters []string
-	// sortByName is the microversion from which "name" sorts; display_name always does.
+	filters *filterRules
+	// sortByName is the microversion from which "name" sorts by the column display_name;
+	// 0: always; above MaxMinor: never, for the column is called name.
 	sortByName int
-	// newFilters maps a filter to the microversion that introduced it; below, it
-	// is ignored.
-	newFilters map[string]int
-	// renames maps filters to columns; nil is [renamedColumns].
-	renames map[string]string
-	// generalFilters tells whether 3.31 refuses unknown filters.
-	generalFilters bool
+	// counts tells that the list knows with_count, from 3.45 on; others take it for a
+	// filter.
+	counts bool
+	// notFound is the error for an unknown marker.
+	notFound func(id string) error
 }
 
+// columnNames are the columns that can sort.
 func columnNames[T any](columns driver.Columns[T]) map[string]bool {
 	names := make(map[string]bool, len(columns))
-	for name := range columns {
-		names[name] = true
+	var zero T
+	for name, read := range columns {
+		if _, isPairs := read(&zero).(driver.Pairs); !isPairs {
+			names[name] = true
+		}
 	}
 	return names
 }
@@ -142,13 +162,13 @@ func (l *listing) list(r Request) (page, error) {
 		rest = slices.DeleteFunc(rest, func(param Param) bool { return param.Key == key })
 		return value, ok
 	}
-	if err := p.readPage(take); err != nil {
+	if err := p.readPage(take, l.notFound); err != nil {
 		return p, err
 	}
 	if err := l.readSort(r, &p, take); err != nil {
 		return p, err
 	}
-	if _, counted := rest.Get("with_count"); counted && r.Version.AtLeast(mvWithCount) {
+	if _, counted := rest.Get("with_count"); counted && l.counts && r.Version.AtLeast(mvWithCount) {
 		count, err := rest.boolean("with_count")
 		if err != nil {
 			return p, err
@@ -156,10 +176,10 @@ func (l *listing) list(r Request) (page, error) {
 		p.WithCount = count
 		take("with_count")
 	}
-	return p, l.readFilters(r, &p, rest)
+	return p, l.filters.read(r, &p, rest)
 }
 
-func (p *page) readPage(take func(string) (string, bool)) error {
+func (p *page) readPage(take func(string) (string, bool), notFound func(string) error) error {
 	p.limit = maxLimit
 	if v, ok := take("limit"); ok {
 		n, err := strconv.Atoi(strings.TrimSpace(v))
@@ -176,7 +196,7 @@ func (p *page) readPage(take func(string) (string, bool)) error {
 	p.Limit = p.limit
 	if marker, ok := take("marker"); ok {
 		if marker == "" {
-			return driver.BackupNotFound("")
+			return notFound("")
 		}
 		p.Marker = marker
 	}
@@ -258,62 +278,6 @@ func direction(dir string) error {
 			"Invalid input received: Unknown sort direction, must be 'desc' or 'asc'.")
 	}
 	return nil
-}
-
-func (l *listing) readFilters(r Request, p *page, rest Query) error {
-	rest = slices.DeleteFunc(rest, func(param Param) bool {
-		since, gated := l.newFilters[param.Key]
-		return gated && !r.Version.AtLeast(since)
-	})
-	admin := r.Caller.IsAdmin()
-	if !admin {
-		var odd []string
-		rest = slices.DeleteFunc(rest, func(param Param) bool {
-			known := slices.Contains(l.filters, param.Key)
-			if !known && param.Key != "all_tenants" && !slices.Contains(odd, param.Key) {
-				odd = append(odd, param.Key)
-			}
-			return !known
-		})
-		if len(odd) > 0 && l.generalFilters && r.Version.AtLeast(mvGeneralFilters) {
-			return driver.Errorf(driver.InvalidInput, "Invalid filters %s are found in query options.", strings.Join(odd, ", "))
-		}
-	}
-	for _, param := range rest {
-		if !isASCII(param.Key) {
-			return driver.Errorf(driver.InvalidInput, "Filter keys can only contain ASCII characters.")
-		}
-	}
-	if all, ok := rest.Get("all_tenants"); ok && admin {
-		b, valid := schema.ParseBool(all)
-		if !valid {
-			return driver.Errorf(driver.InvalidInput, "all_tenants must be a boolean, got '%s'.", all)
-		}
-		p.AllProjects = b
-	}
-	renames := l.renames
-	if renames == nil {
-		renames = renamedColumns
-	}
-	for _, param := range rest {
-		// Without all_tenants the project is the caller's, whatever the filter says.
-		if param.Key == "all_tenants" || param.Key == "project_id" && !p.AllProjects {
-			continue
-		}
-		column, like := strings.CutSuffix(param.Key, "~")
-		if renamed, ok := renames[column]; ok {
-			column = renamed
-		}
-		p.Filters = append(p.Filters, driver.Filter{Column: column, Value: param.Value, Like: like})
-	}
-	return nil
-}
-
-// renamedColumns maps the API's names to the database's
-// (ATTRIBUTE_CONVERTERS of cinder/api/common.py).
-var renamedColumns = map[string]string{
-	"name":        "display_name",
-	"description": "display_description",
 }
 
 func isASCII(s string) bool {

@@ -100,11 +100,11 @@ func TestFilters(t *testing.T) {
 		want  string
 	}{
 		{"name=a&status=error&volume_id=v", writer, 0, "display_name=a status=error volume_id=v"},
-		{"name=a&name=b", writer, 0, "display_name=a display_name=b"}, // matches nothing
+		{"name=a&name=b", writer, 0, "name=a display_name=b"}, // matches nothing
 		{"foo=bar", writer, 0, ""}, // ignored below 3.31
 		{"foo=bar", writer, 30, ""},
 		{"foo=bar", writer, 31, "Invalid filters foo are found in query options."},
-		{"foo=1&bar=2&foo=3", writer, 31, "Invalid filters foo, bar are found in query options."},
+		{"foo=1&bar=2&foo=3", writer, 31, "Invalid filters foo,bar,foo are found in query options."},
 		{"all_tenants=1", writer, 31, ""},
 		{"all_tenants=bogus", writer, 70, ""},
 		{"project_id=x", writer, 0, ""},
@@ -122,7 +122,10 @@ func TestFilters(t *testing.T) {
 		{"project_id=x", root, 0, ""}, // one's own, without all_tenants
 		{"all_tenants=bogus", root, 0, "all_tenants must be a boolean, got 'bogus'."},
 		{"all_tenants=", root, 0, "all_tenants must be a boolean, got ''."},
-		{"n%C3%A4me=x", root, 0, "Filter keys can only contain ASCII characters."},
+		{"n%C3%A4me=x", root, 30, "näme=x"}, // a column that is not
+		{"n%C3%A4me=x", root, 31, "Filter keys can only contain ASCII characters."},
+		{"n%C3%A4me=x", writer, 31, "Filter keys can only contain ASCII characters."},
+		{"status=a&status=b", writer, 0, "status=b"},
 	} {
 		p, err := listed(c.raw, c.who, c.minor)
 		var found []string
@@ -154,7 +157,8 @@ func TestQueryRoundTrip(t *testing.T) {
 		"marker=x&marker=y&a=b": "marker=m&a=b",
 		"name=a+b%26c&limit=1":  "name=a+b%26c&limit=1&marker=m",
 		"&&limit=1&":            "limit=1&marker=m",
-		"bad=%zz&limit=1":       "limit=1&marker=m",
+		"bad=%zz&limit=1":       "bad=%25zz&limit=1&marker=m",
+		"a%=%4&b=100%":          "a%25=%254&b=100%25&marker=m",
 		"flag":                  "flag=&marker=m",
 		"name=%E2%82%AC":        "name=%E2%82%AC&marker=m",
 	} {

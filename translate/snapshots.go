@@ -67,11 +67,22 @@ func checkProgress(v any) string {
 }
 
 var snapshotListing = &listing{
-	columns:        columnNames(driver.SnapshotColumns),
-	filters:        []string{"name", "status", "volume_id", "metadata"},
-	sortByName:     mvSnapshotSort,
-	newFilters:     map[string]int{"metadata": mvSnapshotMetaFilter},
-	generalFilters: true,
+	columns:    columnNames(driver.SnapshotColumns),
+	sortByName: mvSnapshotSort,
+	notFound:   driver.SnapshotNotFound,
+	counts:     true,
+	filters: &filterRules{
+		resource:   "snapshot",
+		advertised: []string{"name", "status", "volume_id", "metadata", "availability_zone", "consumes_quota"},
+		early:      []string{"name", "status", "volume_id", "metadata"}, general: mvGeneralFilters,
+		since:   map[string]int{"metadata": mvSnapshotMetaFilter, "use_quota": mvUseQuota},
+		columns: displayName, later: likeNames,
+		kinds: map[string]filterKind{
+			"metadata": pairsFilter, "use_quota": flagFilter,
+			"host": hostFilter, "cluster_name": hostFilter, "availability_zone": someFilter,
+		},
+		allTenants: lenientAllTenants,
+	},
 }
 
 func (t *Translator) snapshots() (driver.SnapshotManager, error) {
@@ -230,7 +241,7 @@ func (t *Translator) ActOnSnapshot(ctx context.Context, r Request) (Response, er
 	case "os-update_snapshot_status":
 		return t.updateSnapshotStatus(ctx, r, snapshots)
 	}
-	return Response{}, noSuchAction(name)
+	return Response{}, r.refuseAction(name, unofferedSnapshotActions, exists)
 }
 
 // snapshotTransitions are what os-update_snapshot_status may do, by the status now.

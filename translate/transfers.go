@@ -31,7 +31,8 @@ var (
 )
 
 var transferListing = &listing{
-	columns: columnNames(driver.TransferColumns), filters: []string{"name", "id", "volume_id", "display_name"}, sortByName: MaxMinor + 1,
+	columns: columnNames(driver.TransferColumns), sortByName: MaxMinor + 1, notFound: driver.TransferNotFound,
+	filters: &filterRules{columns: displayName, allTenants: lenientAllTenants},
 }
 
 func (t *Translator) transfers() (driver.TransferManager, error) {
@@ -76,28 +77,27 @@ func (r Request) transferDetail(t *driver.Transfer) transferView {
 	return v
 }
 
-// VolumeTransfers makes an operation of /os-volume-transfer one of
-// /volume-transfers, which is there from 3.55.
-func VolumeTransfers(op Operation) Operation {
-	return func(ctx context.Context, r Request) (Response, error) {
-		if !r.Version.AtLeast(mvTransfers) {
-			return Response{}, tooOld()
-		}
-		return op(ctx, r)
-	}
-}
-
-// ListTransfers is GET /os-volume-transfer.
+// ListTransfers is GET /os-volume-transfer, oldest first.
 func (t *Translator) ListTransfers(ctx context.Context, r Request) (Response, error) {
-	return t.listTransfers(ctx, r, r.transferSummary)
+	return t.listTransfers(ctx, r, false, r.transferSummary)
 }
 
 // ListTransfersDetail is GET /os-volume-transfer/detail.
 func (t *Translator) ListTransfersDetail(ctx context.Context, r Request) (Response, error) {
-	return t.listTransfers(ctx, r, r.transferDetail)
+	return t.listTransfers(ctx, r, false, r.transferDetail)
 }
 
-func (t *Translator) listTransfers(ctx context.Context, r Request, view func(*driver.Transfer) transferView) (Response, error) {
+// ListVolumeTransfers is GET /volume-transfers, which can be sorted from 3.59 on.
+func (t *Translator) ListVolumeTransfers(ctx context.Context, r Request) (Response, error) {
+	return t.listTransfers(ctx, r, true, r.transferSummary)
+}
+
+// ListVolumeTransfersDetail is GET /volume-transfers/detail.
+func (t *Translator) ListVolumeTransfersDetail(ctx context.Context, r Request) (Response, error) {
+	return t.listTransfers(ctx, r, true, r.transferDetail)
+}
+
+func (t *Translator) listTransfers(ctx context.Context, r Request, sortable bool, view func(*driver.Transfer) transferView) (Response, error) {
 	transfers, err := t.transfers()
 	if err != nil {
 		return Response{}, err
@@ -106,7 +106,7 @@ func (t *Translator) listTransfers(ctx context.Context, r Request, view func(*dr
 	if err != nil {
 		return Response{}, err
 	}
-	if !r.Version.AtLeast(mvTransferPages) {
+	if !sortable || !r.Version.AtLeast(mvTransferPages) {
 		p.Sort = []driver.SortKey{{Column: "created_at"}, {Column: "id"}}
 	}
 	found, err := transfers.ListTransfers(ctx, r.Caller, p.Query)

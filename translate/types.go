@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"cindergate/driver"
@@ -80,10 +81,12 @@ func (t *Translator) ListTypes(ctx context.Context, r Request) (Response, error)
 	if err != nil {
 		return Response{}, err
 	}
-	p.Filters = nil // is_public is all that matters; extra_specs is done below
 	wanted := make([]driver.VolumeType, 0, len(all))
 	for _, vt := range all {
-		if !filtered || vt.IsPublic == public {
+		// The public ones are also those that the caller's project was given.
+		own := public && slices.Contains(vt.Projects, r.Caller.ProjectID)
+		if !filtered || vt.IsPublic == public || own {
+			vt.ExtraSpecs = r.visibleSpecs(&vt) // nobody finds types by specs that it may not see
 			wanted = append(wanted, vt)
 		}
 	}
@@ -112,14 +115,61 @@ func (t *Translator) ListTypes(ctx context.Context, r Request) (Response, error)
 }
 
 var typeColumns = driver.Columns[driver.VolumeType]{
-	"id":         func(t *driver.VolumeType) any { return t.ID },
-	"name":       func(t *driver.VolumeType) any { return t.Name },
-	"is_public":  func(t *driver.VolumeType) any { return t.IsPublic },
-	"created_at": func(t *driver.VolumeType) any { return t.CreatedAt },
-	"updated_at": func(t *driver.VolumeType) any { return t.UpdatedAt },
+	"id":        func(t *driver.VolumeType) any { return t.ID },
+	"name":      func(t *driver.VolumeType) any { return t.Name },
+	"is_public": func(t *driver.VolumeType) any { return t.IsPublic },
+	"description": func(t *driver.VolumeType) any {
+		if t.Description == nil {
+			return nil
+		}
+		return *t.Description
+	},
+	"qos_specs_id": func(t *driver.VolumeType) any {
+		if t.QoSSpecsID == "" {
+			return nil
+		}
+		return t.QoSSpecsID
+	},
+	"deleted":     func(*driver.VolumeType) any { return false },
+	"extra_specs": func(t *driver.VolumeType) any { return driver.Pairs{t.ExtraSpecs} },
+	"created_at":  func(t *driver.VolumeType) any { return t.CreatedAt },
+	"updated_at":  func(t *driver.VolumeType) any { return t.UpdatedAt },
 }
 
-var typeListing = &listing{columns: columnNames(typeColumns), sortByName: 99, filters: []string{"is_public", "extra_specs", "name"}}
+var typeListing = &listing{
+	columns: columnNames(typeColumns), sortByName: MaxMinor + 1, notFound: driver.VolumeTypeNotFound,
+	filters: &filterRules{
+		resource: "volume_type", advertised: []string{"is_public", "extra_specs"}, early: []string{"is_public"}, general: mvTypeFilters,
+		kinds: map[string]filterKind{
+			"is_public":   ignored, // publicFilter reads it
+			"extra_specs": extraSpecsFilter,
+		},
+	},
+}
+
+// zonesSpec is a list of zones in one text: a filter wants a part of it.
+const zonesSpec = "RESKEY:availability_zones"
+
+// extraSpecsFilter is pairsFilter, where what is no dict is an error: Cinder fails with
+// 500 (_process_volume_types_filters of cinder/db/sqlalchemy/api.py).
+func extraSpecsFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
+	v, isLiteral := parseLiteral(f.Value)
+	pairs, isDict := v.(dict)
+	if !isLiteral || !isDict {
+		return nil, driver.Errorf(driver.InvalidInput, "Invalid extra_specs filter [%s]: a dictionary is required.", f.Value)
+	}
+	return hasAll(f, pairs, func(have driver.Pairs, key, value string) bool {
+		if key != zonesSpec {
+			return have.Has(key, value)
+		}
+		for _, specs := range have {
+			if zones, found := specs[key]; found && strings.Contains(strings.ToLower(zones), strings.ToLower(value)) {
+				return true
+			}
+		}
+		return false
+	})
+}
 
 // publicFilter reads is_public: only admins choose; None is both
 // (_parse_is_public of cinder/api/v3/types.py).

@@ -200,8 +200,11 @@ func (t *Translator) ActOnVolume(ctx context.Context, r Request) (Response, erro
 		return t.terminateConnection(ctx, r)
 	}
 	a, known := volumeActions[name]
-	if !known || a.since > 0 && !r.Version.AtLeast(a.since) {
-		return Response{}, noSuchAction(name)
+	if !known {
+		return Response{}, r.refuseAction(name, unofferedVolumeActions, func() error { return t.volumeExists(ctx, r, r.ID) })
+	}
+	if a.since > 0 && !r.Version.AtLeast(a.since) {
+		return Response{}, tooOld()
 	}
 	body, _ := value.(*schema.Object)
 	if a.body != nil {

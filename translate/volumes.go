@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"cindergate/driver"
 	"cindergate/translate/schema"
@@ -84,23 +86,37 @@ func anyOf(s schema.Schema, names ...string) schema.Schema {
 // cinder/api/validation/validators.py: up to 255 characters when stripped.
 func lengthFormat(name string) *schema.Format {
 	return &schema.Format{Name: name, Check: func(v any) string {
-		if s, ok := v.(string); ok && len([]rune(s)) > 255 {
-			return name + " has " + strconv.Itoa(len([]rune(s))) + " characters, more than 255."
+		s, _ := v.(string)
+		if n := utf8.RuneCountInString(strings.TrimSpace(s)); n > 255 {
+			return "Invalid input received: " + name + " has " + strconv.Itoa(n) + " characters, more than 255."
 		}
 		return ""
 	}}
 }
 
 var volumeListing = &listing{
-	columns: columnNames(driver.VolumeColumns),
-	filters: []string{
-		"name", "status", "metadata", "bootable", "migration_status", "availability_zone", "group_id",
-		"size", "created_at", "updated_at",
+	columns:  columnNames(driver.VolumeColumns),
+	notFound: driver.VolumeNotFound, counts: true,
+	filters: &filterRules{
+		resource: "volume", advertised: volumeFilters, early: volumeFilters, general: mvGeneralFilters,
+		since: map[string]int{
+			"glance_metadata": mvVolumeListGlance, "group_id": mvVolumeListGroup,
+			"created_at": mvVolumeTimeComparison, "updated_at": mvVolumeTimeComparison, "use_quota": mvUseQuota,
+		},
+		columns: displayName, later: likeNames,
+		kinds: map[string]filterKind{
+			"display_name": rawFilter, "metadata": pairsFilter, "glance_metadata": pairsFilter,
+			"bootable": booleanFilter, "multiattach": booleanFilter, "shared_targets": booleanFilter, "deleted": booleanFilter,
+			"use_quota": flagFilter, "created_at": timeFilter, "updated_at": timeFilter,
+			"host": literalHostFilter, "cluster_name": literalHostFilter, "no_migration_targets": ignored,
+		},
+		plain: literalFilter, allTenants: strictAllTenants,
 	},
-	newFilters: map[string]int{
-		"group_id": mvGroupVolume - 3, "created_at": mvVolumeTimeComparison, "updated_at": mvVolumeTimeComparison,
-	},
-	generalFilters: true,
+}
+
+var volumeFilters = []string{
+	"name", "status", "metadata", "bootable", "migration_status", "availability_zone", "group_id", "size",
+	"created_at", "updated_at", "consumes_quota",
 }
 
 func (t *Translator) volumeExists(ctx context.Context, r Request, id string) error {
@@ -157,12 +173,14 @@ func (t *Translator) SummarizeVolumes(ctx context.Context, r Request) (Response,
 	if err != nil {
 		return Response{}, err
 	}
-	p, err := volumeListing.list(r)
-	if err != nil {
-		return Response{}, err
+	// No filter counts but all_tenants (get_volume_summary of cinder/volume/api.py).
+	q := driver.Query{Limit: -1}
+	if r.Caller.IsAdmin() {
+		if q.AllProjects, err = r.Query.boolean("all_tenants"); err != nil {
+			return Response{}, err
+		}
 	}
-	p.Limit = -1
-	found, err := volumes.ListVolumes(ctx, r.Caller, p.Query)
+	found, err := volumes.ListVolumes(ctx, r.Caller, q)
 	if err != nil {
 		return Response{}, err
 	}

@@ -213,7 +213,7 @@ func (d *Driver) describe(ctx context.Context, at chunked.Location) (*meta.Backu
 	case isEncrypted(found.VolumeMeta):
 		return nil, reasonf("%s", encrypted)
 	}
-	created, ok := parseISOTime(found.CreatedAt)
+	created, ok := driver.ParseISOTime(found.CreatedAt)
 	if !ok {
 		created = d.o.Now().UTC().Truncate(time.Microsecond)
 	}

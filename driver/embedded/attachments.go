@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -55,12 +56,16 @@ func (d *Driver) ListAttachments(_ context.Context, who driver.Caller, q driver.
 		project = ""
 	}
 	var all []driver.Attachment
+	projects := map[string]string{} // of the volumes, by id
 	for _, v := range d.db.Volumes.List(project) {
 		for _, a := range v.Attachments {
 			all = append(all, connected(&v, a))
+			projects[v.ID] = v.ProjectID
 		}
 	}
-	return driver.Paginate(all, driver.AttachmentColumns, q, driver.AttachmentNotFound)
+	columns := maps.Clone(driver.AttachmentColumns)
+	columns["project_id"] = func(a *driver.Attachment) any { return projects[a.VolumeID] }
+	return driver.Paginate(all, columns, q, driver.AttachmentNotFound)
 }
 
 // CreateAttachment reserves a volume (cinder/volume/api.py attachment_create). The

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,7 +16,8 @@ func (d *Driver) pool() string { return d.serviceHost(volumeService) + "#embedde
 func (d *Driver) capabilities() map[string]any {
 	return map[string]any{
 		"volume_backend_name": "embedded", "vendor_name": "Cindergate", "driver_version": "1.0.0", "storage_protocol": "file",
-		"thin_provisioning_support": true, "multiattach": true, "QoS_support": false, "replication_enabled": false,
+		"thin_provisioning_support": true, "thick_provisioning_support": false,
+		"online_extend_support": true, "sparse_copy_volume": true, "multiattach": true, "QoS_support": false, "replication_enabled": false,
 	}
 }
 
@@ -25,10 +27,19 @@ func (d *Driver) Pools(context.Context, driver.Caller) ([]driver.Pool, error) {
 	if err := unix.Statfs(d.files.dir, &fs); err != nil {
 		return nil, driver.Wrap(driver.Unavailable, err, "The data directory cannot be read.")
 	}
+	volumes, snapshots := 0, 0
+	for _, v := range d.db.Volumes.List("") {
+		if v.Host != "" { // else it never got a place
+			volumes += v.Size
+		}
+	}
+	for _, s := range d.db.Snapshots.List("") {
+		snapshots += s.Size
+	}
 	block := float64(fs.Bsize) / gib
 	return []driver.Pool{{
 		Name: d.pool(), TotalCapacityGB: float64(fs.Blocks) * block, FreeCapacityGB: float64(fs.Bavail) * block,
-		Capabilities: d.capabilities(),
+		AllocatedCapacityGB: volumes, ProvisionedCapacityGB: volumes + snapshots, ReportedAt: time.Now().UTC(), Capabilities: d.capabilities(),
 	}}, nil
 }
 

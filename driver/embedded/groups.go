@@ -82,7 +82,7 @@ func (d *Driver) CreateGroup(ctx context.Context, who driver.Caller, spec driver
 			return driver.Errorf(driver.InvalidInput, "Group_type %s is reserved for migrating CGs to groups. "+
 				"Migrated group can only be operated by CG APIs.", gt.ID)
 		}
-		fits := satisfies(d.capabilities(), gt.Specs)
+		fits := driver.Satisfies(d.capabilities(), gt.Specs)
 		var typeIDs []string
 		for _, name := range spec.VolumeTypes {
 			t, err := d.namedType(tx, who, name)

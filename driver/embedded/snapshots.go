@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,7 +22,23 @@ func (d *Driver) GetSnapshot(_ context.Context, who driver.Caller, snapshotID st
 
 // ListSnapshots returns one page of snapshots. Their maps must not be changed.
 func (d *Driver) ListSnapshots(_ context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Snapshot], error) {
-	return list(d.db.Snapshots, who, q, driver.SnapshotColumns, driver.SnapshotNotFound)
+	return list(d.db.Snapshots, who, q, d.snapshotColumns(), driver.SnapshotNotFound)
+}
+
+// snapshotColumns are a snapshot's columns and those of its volume by which Cinder
+// filters snapshots too.
+func (d *Driver) snapshotColumns() driver.Columns[driver.Snapshot] {
+	columns := maps.Clone(driver.SnapshotColumns)
+	for _, name := range []string{"host", "cluster_name", "availability_zone"} {
+		columns[name] = func(s *driver.Snapshot) any {
+			v, ok := d.db.Volumes.Get(s.VolumeID)
+			if !ok {
+				return nil
+			}
+			return driver.VolumeColumns[name](&v.Volume)
+		}
+	}
+	return columns
 }
 
 // ownSnapshot returns a snapshot that the caller may see.

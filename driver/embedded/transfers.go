@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/meta"
@@ -41,7 +42,9 @@ func (d *Driver) ListTransfers(ctx context.Context, who driver.Caller, q driver.
 			all = append(all, t.Transfer)
 		}
 	}
-	return driver.Paginate(all, driver.TransferColumns, q, driver.TransferNotFound)
+	columns := maps.Clone(driver.TransferColumns)
+	columns["project_id"] = columns["source_project_id"] // the volume's, until somebody accepts
+	return driver.Paginate(all, columns, q, driver.TransferNotFound)
 }
 
 // CreateTransfer offers a volume (cinder/transfer/api.py create).

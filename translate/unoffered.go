@@ -1,0 +1,50 @@
+package translate
+
+import "cindergate/driver"
+
+// unoffered is an action of Cinder's that no backend here performs.
+type unoffered struct {
+	policy policy
+	since  int // the microversion that introduced it
+}
+
+// Actions that are not offered, by resource (cinder/api/contrib/volume_actions.py,
+// admin_actions.py, volume_unmanage.py, snapshot_unmanage.py; cinder/api/v3/groups.py).
+var (
+	unofferedVolumeActions = map[string]unoffered{
+		"os-volume_upload_image":       {member("volume_extension:volume_actions:upload_image"), 0},
+		"os-migrate_volume":            {admin("volume_extension:volume_admin_actions:migrate_volume"), 0},
+		"os-migrate_volume_completion": {admin("volume_extension:volume_admin_actions:migrate_volume_completion"), 0},
+		"os-unmanage":                  {admin("volume_extension:volume_unmanage"), 0},
+		"os-reimage":                   {member("volume:reimage"), mvReimage},
+	}
+	unofferedSnapshotActions = map[string]unoffered{
+		"os-unmanage": {admin("snapshot_extension:snapshot_unmanage"), 0},
+	}
+	unofferedGroupActions = map[string]unoffered{
+		"enable_replication":       {member("group:enable_replication"), mvGroupReplication},
+		"disable_replication":      {member("group:disable_replication"), mvGroupReplication},
+		"failover_replication":     {member("group:failover_replication"), mvGroupReplication},
+		"list_replication_targets": {member("group:list_replication_targets"), mvGroupReplication},
+	}
+)
+
+// refuseAction is the error for an action that the caller's version of the API does
+// not have (400, or 404 if a later one has it), that the caller may not perform, or
+// that is not offered (501). exists tells whether the resource is there.
+func (r Request) refuseAction(name string, actions map[string]unoffered, exists func() error) error {
+	a, known := actions[name]
+	if !known {
+		return noSuchAction(name)
+	}
+	if a.since > 0 && !r.Version.AtLeast(a.since) {
+		return tooOld()
+	}
+	if err := r.allowOn(a.policy, exists); err != nil {
+		return err
+	}
+	if err := exists(); err != nil {
+		return err
+	}
+	return driver.Errorf(driver.NotSupported, "The action %s is not supported.", name)
+}
