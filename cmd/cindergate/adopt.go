@@ -33,11 +33,7 @@ The gateway must not be running.`,
 	project := cmd.Flags().String("project", "", "`id` of the project that gets the volumes and backups")
 	_ = cmd.MarkFlagRequired("project")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := config.Load(*path, settingFlags(cmd))
-		if err != nil {
-			return fmt.Errorf("the configuration is not valid:\n%w", err)
-		}
-		log, err := newLogger(c.Log)
+		c, log, err := load(cmd, *path)
 		if err != nil {
 			return err
 		}

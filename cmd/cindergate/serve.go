@@ -32,11 +32,7 @@ func serveCommand() *cobra.Command {
 	cmd.Flags().String("listen", "", "`address` to serve on")
 	project := cmd.Flags().String("adopt", "", "before serving, give the volumes and backups that the database does not know to the project with this `id`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := config.Load(*path, settingFlags(cmd))
-		if err != nil {
-			return fmt.Errorf("the configuration is not valid:\n%w", err)
-		}
-		log, err := newLogger(c.Log)
+		c, log, err := load(cmd, *path)
 		if err != nil {
 			return err
 		}
@@ -49,6 +45,16 @@ func serveCommand() *cobra.Command {
 		return serve(cmd.Context(), &c, log)
 	}
 	return cmd
+}
+
+// load reads the configuration and makes the log that it asks for.
+func load(cmd *cobra.Command, path string) (config.Config, *zap.Logger, error) {
+	c, err := config.Load(path, settingFlags(cmd))
+	if err != nil {
+		return c, nil, fmt.Errorf("the configuration is not valid:\n%w", err)
+	}
+	log, err := newLogger(c.Log)
+	return c, log, err
 }
 
 // serve runs until ctx ends: it stops accepting, lets requests end, stops the
