@@ -47,6 +47,9 @@ func (v *Volumes) GetVolume(ctx context.Context, who driver.Caller, volumeID str
 	if driver.KindOf(err) == driver.NotFound {
 		err = driver.Wrap(driver.NotFound, err, "Volume %s could not be found.", volumeID)
 	}
+	if err == nil && answer.Volume.ID == "" && answer.Volume.Status == "" {
+		err = v.EVS.Unreadable("volume")
+	}
 	return answer.Volume.Domain(), err
 }
 
@@ -60,24 +63,31 @@ func (v *Volumes) ListVolumes(ctx context.Context, who driver.Caller, q driver.Q
 		return driver.Page[driver.Volume]{}, v.EVS.Missing("volumes")
 	}
 	var all []driver.Volume
+	seen := map[string]bool{}
 	for marker := ""; ; {
 		page := url.Values{"limit": {strconv.Itoa(MaxPage)}}
 		if marker != "" {
 			page.Set("marker", marker)
 		}
 		var answer struct {
-			Volumes []openstack.Volume `json:"volumes"`
+			Volumes List[openstack.Volume] `json:"volumes"`
+			Links   List[struct{}]         `json:"volumes_links"` // one to a next page, if there is one
 		}
 		if err := v.EVS.Call(ctx, who, http.MethodGet, "v2", "/volumes/detail", page, nil, &answer); err != nil {
 			return driver.Page[driver.Volume]{}, err
 		}
-		for i := range answer.Volumes {
-			all = append(all, answer.Volumes[i].Domain())
+		if !answer.Volumes.Told {
+			return driver.Page[driver.Volume]{}, v.EVS.Unreadable("volumes")
 		}
-		if len(answer.Volumes) < MaxPage {
+		before := len(all)
+		for i := range answer.Volumes.Items {
+			if volume := answer.Volumes.Items[i].Domain(); volume.ID != "" && !seen[volume.ID] {
+				all, marker, seen[volume.ID] = append(all, volume), volume.ID, true
+			}
+		}
+		if len(all) == before || answer.Volumes.Len < MaxPage && answer.Links.Len == 0 {
 			break
 		}
-		marker = all[len(all)-1].ID
 	}
 	return driver.Paginate(all, driver.VolumeColumns, q, driver.VolumeNotFound)
 }
