@@ -23,9 +23,10 @@ type Volumes struct {
 }
 
 var (
-	_ driver.VolumeReader = (*Volumes)(nil)
-	_ driver.Passthrough  = (*Volumes)(nil)
-	_ driver.Versioner    = (*Volumes)(nil)
+	_ driver.VolumeReader     = (*Volumes)(nil)
+	_ driver.VolumeSummarizer = (*Volumes)(nil)
+	_ driver.Passthrough      = (*Volumes)(nil)
+	_ driver.Versioner        = (*Volumes)(nil)
 )
 
 // IsID tells whether a text can be an id. What cannot is not asked for: the API
@@ -90,6 +91,13 @@ func (v *Volumes) ListVolumes(ctx context.Context, who driver.Caller, q driver.Q
 		}
 	}
 	return driver.Paginate(all, driver.VolumeColumns, q, driver.VolumeNotFound)
+}
+
+// SummarizeVolumes implements driver.VolumeSummarizer: EVS has no such request.
+func (v *Volumes) SummarizeVolumes(ctx context.Context, who driver.Caller, q driver.Query) (driver.VolumeSummary, error) {
+	q.Limit = -1
+	found, err := v.ListVolumes(ctx, who, q)
+	return driver.Summarize(found.Items), err
 }
 
 // MaxMicroversion implements driver.Versioner: the gateway speaks for the backups, in
