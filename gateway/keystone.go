@@ -162,7 +162,7 @@ func (k *Keystone) validate(ctx context.Context, token string) (verdict, error) 
 		return verdict{}, unavailable(err)
 	}
 	doc, err := k.look(ctx, own, token)
-	if refused(err) && !(k.own.justReplaced(own) && k.valid(ctx, own)) {
+	if refused(err) && (!k.own.justReplaced(own) || !k.valid(ctx, own)) {
 		// The gateway's own token has ended, which Keystone says with 401 and IAM with 403.
 		if own, err = k.own.replace(ctx, own); err != nil {
 			return verdict{}, unavailable(err)

@@ -66,7 +66,7 @@ var statuses = map[int]driver.Kind{
 const noSuchURL = "Malformed request url"
 
 // endedToken is what IAM says, with 403, of the request's token when that has ended.
-const endedToken = "X-Auth-Token is invalid in the request"
+const endedToken = "X-Auth-Token is invalid in the request" // #nosec G101 -- a message
 
 // kind classifies an error answer.
 func (c codes) kind(status int, f fault) driver.Kind {

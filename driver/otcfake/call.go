@@ -125,7 +125,7 @@ func (c *Cloud) open(pattern string, h handler) {
 
 // invalidToken is what IAM says, with 403 and not 401, of a token in X-Auth-Token that
 // has ended (recorded: opentelekomcloud/vault-plugin-secrets-openstack, issue 87).
-const invalidToken = "X-Auth-Token is invalid in the request"
+const invalidToken = "X-Auth-Token is invalid in the request" // #nosec G101 -- a message
 
 // withToken routes calls that need a valid token, of any project.
 func (c *Cloud) withToken(pattern string, h handler) {
