@@ -47,8 +47,11 @@ type BackupSpec struct {
 	Container         string
 	AvailabilityZone  string
 	Metadata          map[string]string
-	Incremental       bool
-	Force             bool // also of a volume in use
+	// MetadataAsTags: the client speaks VBS's own API, which takes tags and never shows
+	// them. A backend may keep Metadata where the Block Storage API does not show it.
+	MetadataAsTags bool
+	Incremental    bool
+	Force          bool // also of a volume in use
 }
 
 // BackupPatch changes a backup; what is not set stays. Metadata replaces.

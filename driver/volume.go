@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -11,6 +12,33 @@ import (
 type VolumeReader interface {
 	GetVolume(ctx context.Context, who Caller, volumeID string) (Volume, error)
 	ListVolumes(ctx context.Context, who Caller, q Query) (Page[Volume], error)
+}
+
+// VolumeSummary adds up volumes.
+type VolumeSummary struct {
+	Count, Size int // Size in GiB
+	// Metadata are all values of each key, each once, in the order of the volumes.
+	Metadata map[string][]string
+}
+
+// Summarize adds up volumes.
+func Summarize(volumes []Volume) VolumeSummary {
+	s := VolumeSummary{Count: len(volumes), Metadata: map[string][]string{}}
+	for i := range volumes {
+		s.Size += volumes[i].Size
+		for key, value := range volumes[i].Metadata {
+			if !slices.Contains(s.Metadata[key], value) {
+				s.Metadata[key] = append(s.Metadata[key], value)
+			}
+		}
+	}
+	return s
+}
+
+// VolumeSummarizer adds up the volumes of a query. A Passthrough has it whose backend
+// knows no GET /volumes/summary.
+type VolumeSummarizer interface {
+	SummarizeVolumes(ctx context.Context, who Caller, q Query) (VolumeSummary, error)
 }
 
 // VolumeManager makes, changes and deletes volumes.

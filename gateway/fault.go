@@ -40,6 +40,7 @@ func (s *Server) writeFault(c echo.Context, err error) error {
 		return plainFault(c, http.StatusRequestEntityTooLarge, "Request Entity Too Large",
 			fmt.Sprintf("Request is too large. Larger than max_request_body_size (%d).", s.MaxBody))
 	case driver.KindOf(err) == driver.Unauthorized:
+		s.logFault(c, http.StatusUnauthorized, err)
 		return s.unauthorized(c)
 	}
 	f := translate.FaultOf(err)
@@ -75,6 +76,9 @@ func plainFault(c echo.Context, status int, title, message string) error {
 func (s *Server) logFault(c echo.Context, status int, err error) {
 	if status >= http.StatusInternalServerError {
 		s.Log.Error("request failed", zap.String("request_id", callOf(c).requestID), zap.Int("status", status), zap.Error(err))
+	}
+	if errors.Is(err, errForbidden) {
+		s.Log.Warn("token not validated", zap.String("request_id", callOf(c).requestID), zap.Error(err))
 	}
 }
 

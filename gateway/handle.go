@@ -37,7 +37,7 @@ const maxQuery = 16 << 10
 func (s *Server) request(c echo.Context, b *backend) (translate.Request, error) {
 	hr, call := c.Request(), callOf(c)
 	r := translate.Request{
-		Caller: call.caller, Version: call.api, Base: s.Base(hr),
+		Caller: call.caller, Version: call.api, Base: s.Base(hr), VBS: s.VBS,
 		ID: c.Param("id"), Key: c.Param("key"), Query: translate.ParseQuery(hr.URL.RawQuery),
 	}
 	switch {

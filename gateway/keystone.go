@@ -42,14 +42,15 @@ const AnyRole = "*"
 type Keystone struct {
 	o       KeystoneOptions
 	client  *gophercloud.ServiceClient
+	own     *ownLogin
 	known   *lru.Cache[[sha256.Size]byte, verdict]
 	flights singleflight.Group
-	login   singleflight.Group
 }
 
 // verdict is what is remembered of a token.
 type verdict struct {
 	caller driver.Caller // without a project: rejected
+	reason error         // of a rejection, for the log; may be nil
 	until  time.Time
 }
 
@@ -88,7 +89,11 @@ func NewKeystone(o KeystoneOptions) (*Keystone, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Keystone{o: o, client: client, known: known}, nil
+	own := &ownLogin{client: client, now: o.Now, options: gophercloud.AuthOptions{
+		IdentityEndpoint: o.URL, Username: o.Username, Password: o.Password, DomainID: o.UserDomain,
+		Scope: &gophercloud.AuthScope{ProjectName: o.Project, DomainID: o.ProjectDomain},
+	}}
+	return &Keystone{o: o, client: client, own: own, known: known}, nil
 }
 
 func setDefault[T comparable](v *T, to T) {
@@ -129,6 +134,9 @@ func (k *Keystone) Authenticate(ctx context.Context, token string) (driver.Calle
 }
 
 func (v verdict) answer(token string) (driver.Caller, error) {
+	if v.caller.ProjectID == "" && v.reason != nil {
+		return driver.Caller{}, driver.Wrap(driver.Unauthorized, v.reason, unauthorizedText)
+	}
 	if v.caller.ProjectID == "" {
 		return driver.Caller{}, errNoToken
 	}
@@ -149,17 +157,26 @@ type tokenDocument struct {
 }
 
 func (k *Keystone) validate(ctx context.Context, token string) (verdict, error) {
-	if err := k.ensureLogin(ctx); err != nil {
+	own, err := k.own.get(ctx)
+	if err != nil {
 		return verdict{}, unavailable(err)
 	}
-	var doc tokenDocument
-	_, err := k.client.Get(ctx, k.client.ServiceURL("auth", "tokens")+"?nocatalog", &doc, &gophercloud.RequestOpts{
-		MoreHeaders: map[string]string{"X-Subject-Token": token}, OkCodes: []int{http.StatusOK},
-	})
+	doc, err := k.look(ctx, own, token)
+	if refused(err) && (!k.own.justReplaced(own) || !k.valid(ctx, own)) {
+		// The gateway's own token has ended, which Keystone says with 401 and IAM with 403.
+		if own, err = k.own.replace(ctx, own); err != nil {
+			return verdict{}, unavailable(err)
+		}
+		if doc, err = k.look(ctx, own, token); gophercloud.ResponseCodeIs(err, http.StatusForbidden) {
+			k.own.forbidden(own)
+		}
+	}
 	now := k.o.Now()
 	switch {
 	case gophercloud.ResponseCodeIs(err, http.StatusNotFound), gophercloud.ResponseCodeIs(err, http.StatusBadRequest):
 		return verdict{until: now.Add(k.o.RejectTime)}, nil
+	case gophercloud.ResponseCodeIs(err, http.StatusForbidden):
+		return verdict{until: now.Add(k.o.RejectTime), reason: errors.Join(errForbidden, err)}, nil
 	case err != nil:
 		return verdict{}, unavailable(err)
 	}
@@ -171,6 +188,28 @@ func (k *Keystone) validate(ctx context.Context, token string) (verdict, error) 
 		v.until = doc.Token.ExpiresAt
 	}
 	return v, nil
+}
+
+// look asks the identity service about a token, with the gateway's own. IAM leaves the
+// catalogue out for any text as nocatalog (Huawei API reference, iam_30_0004), Keystone
+// whenever it is there.
+func (k *Keystone) look(ctx context.Context, own, token string) (doc tokenDocument, err error) {
+	_, err = k.client.Get(ctx, k.client.ServiceURL("auth", "tokens")+"?nocatalog=1", &doc, &gophercloud.RequestOpts{
+		MoreHeaders: map[string]string{"X-Auth-Token": own, "X-Subject-Token": token}, OkCodes: []int{http.StatusOK},
+	})
+	return doc, err
+}
+
+// valid tells whether the gateway's own token is. Everybody may ask about a token with
+// the token itself.
+func (k *Keystone) valid(ctx context.Context, own string) bool {
+	_, err := k.look(ctx, own, own)
+	return err == nil
+}
+
+// refused tells whether an answer may be about the gateway's own token.
+func refused(err error) bool {
+	return gophercloud.ResponseCodeIs(err, http.StatusUnauthorized) || gophercloud.ResponseCodeIs(err, http.StatusForbidden)
 }
 
 func (k *Keystone) role(doc *tokenDocument) driver.Role {
@@ -189,25 +228,15 @@ func (k *Keystone) role(doc *tokenDocument) driver.Role {
 	return best
 }
 
-// ensureLogin logs the gateway in once; gophercloud renews the token afterwards.
-func (k *Keystone) ensureLogin(ctx context.Context) error {
-	if k.client.Token() != "" {
-		return nil
-	}
-	_, err, _ := k.login.Do("", func() (any, error) {
-		return nil, openstack.Authenticate(ctx, k.client.ProviderClient, gophercloud.AuthOptions{
-			IdentityEndpoint: k.o.URL, Username: k.o.Username, Password: k.o.Password, DomainID: k.o.UserDomain,
-			Scope:       &gophercloud.AuthScope{ProjectName: k.o.Project, DomainID: k.o.ProjectDomain},
-			AllowReauth: true,
-		})
-	})
-	return err
-}
+// errForbidden is why a token is rejected that the gateway's own, valid token may not ask
+// about. IAM answers so about tokens of other accounts, Keystone about all if the
+// gateway's user lacks the role for it: an operator is to see it.
+var errForbidden = errors.New("the identity service forbids the gateway's user to validate this token")
 
 // retryIdentity is when clients may ask again while the identity service is down.
 const retryIdentity = 5 * time.Second
 
-// unavailable is never an open door: without the identity service nobody gets in.
+// unavailable reports that a token could not be validated. Nobody gets in then.
 func unavailable(err error) error {
 	return &driver.Error{
 		Kind: driver.Unavailable, RetryAfter: retryIdentity, Err: errors.Join(errors.New("validate token"), err),
@@ -217,8 +246,17 @@ func unavailable(err error) error {
 
 // Self is the gateway's own user as a caller, with its own token.
 func (k *Keystone) Self(ctx context.Context) (driver.Caller, error) {
-	if err := k.ensureLogin(ctx); err != nil {
+	own, err := k.own.get(ctx)
+	if err != nil {
 		return driver.Caller{}, unavailable(err)
 	}
-	return k.Authenticate(ctx, k.client.Token())
+	caller, err := k.Authenticate(ctx, own)
+	if driver.KindOf(err) != driver.Unauthorized {
+		return caller, err
+	}
+	// The token has ended. Authenticate has replaced it, or replace does.
+	if own, err = k.own.replace(ctx, own); err != nil {
+		return driver.Caller{}, unavailable(err)
+	}
+	return k.Authenticate(ctx, own)
 }

@@ -53,6 +53,7 @@ func (s *Server) backendRoutes(b *backend) {
 			s.backups(g, b)
 			if forwards {
 				s.readQuotas(g, b)
+				s.summary(g, b)
 				g.Any("/*", s.forward(passthrough))
 				continue
 			}
@@ -87,6 +88,14 @@ func (s *Server) readQuotas(g *echo.Group, b *backend) {
 	if _, reads := b.driver.(driver.QuotaReader); reads {
 		g.GET("/limits", s.handle(b, b.translator.ShowLimits))
 		g.GET("/os-quota-sets/:id", s.handle(b, b.translator.ShowQuotas))
+	}
+}
+
+// summary is the route of summed up volumes where the backend forwards the rest but has
+// none.
+func (s *Server) summary(g *echo.Group, b *backend) {
+	if _, sums := b.driver.(driver.VolumeSummarizer); sums {
+		g.GET("/volumes/summary", s.handle(b, b.translator.SummarizeVolumes))
 	}
 }
 

@@ -284,3 +284,27 @@ func TestVBSIsOff(t *testing.T) {
 		}
 	}
 }
+
+// Clients of VBS read backups by v2, with members that Cinder has not: only where VBS's
+// API is served.
+func TestVBSMembersOfNativeV2(t *testing.T) {
+	g := newVBSRig(t)
+	volume := g.volume(1)
+	for _, name := range []string{"full", "incremental"} {
+		g.submit("", `{"backup":{"volume_id":"`+volume+`","name":"`+name+`"}}`)
+		g.settle()
+	}
+	for name, kind := range map[string]string{"full": "0", "incremental": "1"} {
+		_, text := g.call(http.MethodGet, "/v2/"+project+"/backups/detail?name="+name, "member", "")
+		if want := `"os-bak-tenant-attr:tenant_id":"` + project + `","service_metadata":"{\"Type\":` + kind + `}"`; !strings.Contains(text, want) {
+			t.Errorf("%s\nwant %s", text, want)
+		}
+		if _, text := g.call(http.MethodGet, "/v3/"+project+"/backups/detail?name="+name, "member", ""); strings.Contains(text, "os-bak") {
+			t.Errorf("v3 has it: %s", text)
+		}
+	}
+	plain := newRig(t, func(o *gateway.Options) { o.Backends = map[string]driver.Driver{"embedded": g.store} })
+	if _, text := plain.call(http.MethodGet, "/v2/"+project+"/backups/detail", "member", ""); strings.Contains(text, "os-bak") || !strings.Contains(text, `"full"`) {
+		t.Errorf("without VBS's API: %s", text)
+	}
+}

@@ -86,6 +86,9 @@ func (r Request) appendBackup(dst []byte, b *driver.Backup) []byte {
 	if r.Version.AtLeast(mvEncryptionKeyID) && b.EncryptionKeyID != "" {
 		dst = appendString(append(dst, `,"encryption_key_id":`...), b.EncryptionKeyID)
 	}
+	if r.VBS && r.Version.V2() {
+		dst = appendVBSMembers(dst, b)
+	}
 	// backup:backup_project_attribute, admins only, gates both.
 	if r.Caller.IsAdmin() && r.Version.AtLeast(mvBackupProject) {
 		dst = appendString(append(dst, `,"os-backup-project-attr:project_id":`...), b.ProjectID)
@@ -94,6 +97,21 @@ func (r Request) appendBackup(dst []byte, b *driver.Backup) []byte {
 		dst = appendString(append(dst, `,"user_id":`...), b.UserID)
 	}
 	return append(dst, '}')
+}
+
+// appendVBSMembers writes what Volume Backup Service's native v2 shows besides, for its
+// clients (VBS API reference, Querying Details About a VBS Backup): service_metadata is
+// JSON in text, with Type 0 for a full and 1 for an incremental backup.
+func appendVBSMembers(dst []byte, b *driver.Backup) []byte {
+	dst = appendString(append(dst, `,"os-bak-tenant-attr:tenant_id":`...), b.ProjectID)
+	metadata := []byte(`{"Type":0`)
+	if b.IsIncremental {
+		metadata = []byte(`{"Type":1`)
+	}
+	if b.EncryptionKeyID != "" {
+		metadata = appendString(append(metadata, `,"CMKID":`...), b.EncryptionKeyID)
+	}
+	return appendString(append(dst, `,"service_metadata":`...), string(append(metadata, '}')))
 }
 
 func (r Request) appendOwnLinks(dst []byte, collection, id string) []byte {

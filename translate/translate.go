@@ -23,6 +23,9 @@ type Request struct {
 	Base string
 	// ProjectInURL tells whether the path named the project; links then do.
 	ProjectInURL bool
+	// VBS: the gateway speaks Volume Backup Service's own API besides, whose clients read
+	// backups by v2 and expect its members there.
+	VBS bool
 	// ID is the resource of the path (backup, volume, project …), Key what comes
 	// below it (a metadata key).
 	ID, Key string

@@ -52,6 +52,7 @@ func vbsBackupSpec(r Request) (spec driver.BackupSpec, full bool, err error) {
 	if spec.Metadata, err = vbsTags(body); err != nil {
 		return spec, false, err
 	}
+	spec.MetadataAsTags = true
 	full, err = vbsFull(body)
 	return spec, full, err
 }

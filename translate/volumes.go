@@ -180,31 +180,24 @@ func (t *Translator) SummarizeVolumes(ctx context.Context, r Request) (Response,
 			return Response{}, err
 		}
 	}
-	found, err := volumes.ListVolumes(ctx, r.Caller, q)
+	sum, err := summarize(ctx, volumes, r.Caller, q)
 	if err != nil {
 		return Response{}, err
 	}
-	size, metadata := 0, map[string][]string{}
-	for i := range found.Items {
-		size += found.Items[i].Size
-		for k, v := range found.Items[i].Metadata {
-			metadata[k] = appendNew(metadata[k], v)
-		}
-	}
-	summary := map[string]any{"total_count": len(found.Items), "total_size": size}
+	summary := map[string]any{"total_count": sum.Count, "total_size": sum.Size}
 	if r.Version.AtLeast(mvVolumeSummaryMeta) {
-		summary["metadata"] = metadata
+		summary["metadata"] = sum.Metadata
 	}
 	return ok(envelope("volume-summary", summary))
 }
 
-func appendNew(list []string, v string) []string {
-	for _, have := range list {
-		if have == v {
-			return list
-		}
+func summarize(ctx context.Context, volumes driver.VolumeReader, who driver.Caller, q driver.Query) (driver.VolumeSummary, error) {
+	if summarizer, sums := volumes.(driver.VolumeSummarizer); sums {
+		return summarizer.SummarizeVolumes(ctx, who, q)
 	}
-	return append(list, v)
+	q.Limit = -1
+	found, err := volumes.ListVolumes(ctx, who, q)
+	return driver.Summarize(found.Items), err
 }
 
 // ShowVolume is GET /volumes/{id}.

@@ -16,7 +16,7 @@ func TestCheckOnlineOfVBSAndCBR(t *testing.T) {
 	cloud := httptest.NewServer(otcfake.New(otcfake.Options{Quotas: map[string]int{"backups": 20}}))
 	defer cloud.Close()
 	var text bytes.Buffer
-	must(t, explainFake(&text, otcfake.OTC, cloud.URL, otcfake.Project{}, "", ""))
+	must(t, explainFake(&text, otcfake.OTC, cloud.URL, "http://127.0.0.1:8776", otcfake.Project{}, "", ""))
 	check := func(driver, settings string) (string, error) {
 		path := filepath.Join(t.TempDir(), "cindergate.yaml")
 		must(t, os.WriteFile(path, []byte(text.String()+"data: /d\nbackends: {far: {driver: "+driver+", "+driver+": {"+settings+"}}}\n"), 0o600))

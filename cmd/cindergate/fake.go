@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,9 +20,12 @@ func fakeCommand() *cobra.Command {
 	otc := &cobra.Command{
 		Use: "otc", Short: "Serve a stand-in for Open Telekom Cloud or Huawei Cloud: IAM, VBS, CBR and EVS", Args: cobra.NoArgs,
 		Long: "Serve a stand-in for Open Telekom Cloud or Huawei Cloud: IAM, VBS, CBR and EVS in memory,\n" +
-			"with a project that has a volume in a vault. Every read moves everything one step on.",
+			"with a project that has a volume in a vault. Every read moves everything one step on.\n" +
+			"It prints a configuration for a gateway in front of it, and in comments a clouds.yaml\n" +
+			"with which openstack logs in at the stand-in and speaks to the gateway.",
 	}
 	address := otc.Flags().String("listen", "127.0.0.1:8790", "`address` to serve on")
+	gateway := otc.Flags().String("gateway", "http://127.0.0.1:8776", "`URL` of the gateway, for the clouds.yaml that is printed")
 	dialect := otc.Flags().String("dialect", otcfake.OTC, "`cloud` to stand in for: otc or huawei")
 	otc.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *dialect != otcfake.OTC && *dialect != otcfake.Huawei {
@@ -31,7 +35,7 @@ func fakeCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return serveFake(cmd.Context(), listener, *dialect, cmd.OutOrStdout())
+		return serveFake(cmd.Context(), listener, *dialect, strings.TrimRight(*gateway, "/"), cmd.OutOrStdout())
 	}
 	cmd.AddCommand(otc)
 	return cmd
@@ -41,12 +45,12 @@ func fakeCommand() *cobra.Command {
 const fakeGrace = 5 * time.Second
 
 // serveFake serves until ctx ends, and says how to use it.
-func serveFake(ctx context.Context, listener net.Listener, dialect string, out io.Writer) error {
+func serveFake(ctx context.Context, listener net.Listener, dialect, gateway string, out io.Writer) error {
 	cloud := otcfake.New(otcfake.Options{Dialect: dialect, Auto: true})
 	project := cloud.AddProject("demo")
 	volume := cloud.AddVolume(project.ID, otcfake.Volume{Name: "data", SizeGiB: 10})
 	vault := cloud.AddVault(project.ID, otcfake.Vault{Name: "demo", VolumeIDs: []string{volume}})
-	if err := explainFake(out, dialect, "http://"+listener.Addr().String(), project, volume, vault); err != nil {
+	if err := explainFake(out, dialect, "http://"+listener.Addr().String(), gateway, project, volume, vault); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	server := &http.Server{Handler: cloud, ReadHeaderTimeout: time.Minute}
@@ -63,9 +67,9 @@ func serveFake(ctx context.Context, listener net.Listener, dialect string, out i
 }
 
 // explainFake says how to use a stand-in at a URL.
-func explainFake(out io.Writer, dialect, url string, p otcfake.Project, volume, vault string) error {
+func explainFake(out io.Writer, dialect, url, gateway string, p otcfake.Project, volume, vault string) error {
 	_, err := fmt.Fprintf(out, fakeUsage, dialect, url, p.User, p.Password, p.Name, p.ID, p.Token, volume, vault,
-		otcfake.ServiceUser, otcfake.ServicePassword, otcfake.ServiceProject)
+		otcfake.ServiceUser, otcfake.ServicePassword, otcfake.ServiceProject, gateway)
 	return err
 }
 
@@ -80,6 +84,23 @@ const fakeUsage = `# A stand-in for a cloud of dialect %[1]s serves %[2]s
 #
 # export OS_AUTH_URL=%[2]s/iam/v3 OS_IDENTITY_API_VERSION=3 OS_REGION_NAME=eu-de OS_USERNAME=%[3]s \
 #   OS_PASSWORD=%[4]s OS_PROJECT_NAME=%[5]s OS_USER_DOMAIN_ID=default OS_PROJECT_DOMAIN_ID=default
+#
+# A clouds.yaml for openstack, which logs in here and is told where the gateway is: what
+# follows a colon. With all this in cindergate.yaml:
+#     sed -n 's/^#: //p' cindergate.yaml >clouds.yaml; openstack --os-cloud fake volume list
+#: clouds:
+#:   fake:
+#:     auth:
+#:       auth_url: %[2]s/iam/v3
+#:       username: %[3]s
+#:       password: %[4]s
+#:       project_name: %[5]s
+#:       user_domain_id: default
+#:       project_domain_id: default
+#:     region_name: eu-de
+#:     identity_api_version: "3"
+#:     block_storage_endpoint_override: %[13]s/v3/%%(project_id)s
+#:     volume_endpoint_override: %[13]s/v3/%%(project_id)s
 #
 # A gateway in front of it: this and one of
 # backends: {cloud: {driver: cbr, cbr: {dialect: %[1]s, region: eu-de}}}

@@ -13,6 +13,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v2/volumes"
+	"go.yaml.in/yaml/v3"
 
 	"cindergate/config"
 )
@@ -23,7 +24,7 @@ func TestFakeServesUntilTerminated(t *testing.T) {
 		t.Run(dialect, func(t *testing.T) {
 			binary, err := os.Executable()
 			must(t, err)
-			cmd := exec.Command(binary, "fake", "otc", "--listen", "127.0.0.1:0", "--dialect", dialect)
+			cmd := exec.Command(binary, "fake", "otc", "--listen", "127.0.0.1:0", "--dialect", dialect, "--gateway", "http://127.0.0.1:1/")
 			cmd.Env = append(os.Environ(), asServer+"=1")
 			out, err := cmd.StdoutPipe()
 			must(t, err)
@@ -35,6 +36,9 @@ func TestFakeServesUntilTerminated(t *testing.T) {
 				t.Errorf("it says %s", usage)
 			}
 			configures(t, usage)
+			if text := cloudsIn(usage); !strings.Contains(text, "auth_url: "+url+"/iam/v3\n") || !strings.Contains(text, "/v3/%(project_id)s\n") {
+				t.Errorf("clouds.yaml: %s", text)
+			}
 			provider, err := openstack.AuthenticatedClient(t.Context(), gophercloud.AuthOptions{
 				IdentityEndpoint: url + "/iam/v3", Username: "demo", Password: "demo-secret", TenantName: "demo", DomainID: "default",
 			})
@@ -54,6 +58,25 @@ func TestFakeServesUntilTerminated(t *testing.T) {
 			must(t, cmd.Wait())
 		})
 	}
+}
+
+// cloudsIn is the clouds.yaml in what the command says, which must be one.
+func cloudsIn(usage string) string {
+	var text strings.Builder
+	for line := range strings.Lines(usage) {
+		if kept, found := strings.CutPrefix(line, "#: "); found {
+			text.WriteString(kept)
+		}
+	}
+	var document struct {
+		Clouds map[string]struct {
+			Volumes string `yaml:"block_storage_endpoint_override"`
+		}
+	}
+	if yaml.Unmarshal([]byte(text.String()), &document) != nil || document.Clouds["fake"].Volumes != "http://127.0.0.1:1/v3/%(project_id)s" {
+		return ""
+	}
+	return text.String()
 }
 
 // configures checks that what the command says is a gateway's configuration.

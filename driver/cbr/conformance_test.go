@@ -32,7 +32,7 @@ func open(t *testing.T, o cbr.Options, made otcfake.Options) *lab {
 	if o.Dialect == "" {
 		o.Dialect = otc.OTC
 	}
-	made.Dialect = string(o.Dialect)
+	made.Dialect, made.JobsRun = string(o.Dialect), true
 	fake := otcfake.New(made)
 	server := httptest.NewServer(fake)
 	t.Cleanup(server.Close)
@@ -81,7 +81,7 @@ func TestConformance(t *testing.T) {
 				Settle: func(*testing.T) { l.Settle() },
 				Facts: drivertest.Facts{
 					OwnProjectOnly: true, Independent: true, FirstIsFull: true, NewVolumeApart: true, NameOnly: true,
-					OriginalVolumeOnly: dialect == otc.OTC,
+					OriginalVolumeOnly: dialect == otc.OTC, ShowsWish: dialect == otc.Huawei,
 				},
 			}
 		})

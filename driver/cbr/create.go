@@ -73,9 +73,9 @@ func (d *Driver) translate(spec driver.BackupSpec) (parameters, error) {
 	case spec.AvailabilityZone != "":
 		return p, d.cbr.Cannot("the availability zone of a backup: its vault decides")
 	case len(spec.Metadata) > 0:
-		return p, d.cbr.Cannot("metadata of backups: the service keeps none")
+		return p, d.cbr.Cannot("metadata or tags of backups: the service keeps none")
 	}
-	return p, otc.CheckDescription(p.Description, maxDescription)
+	return p, otc.CheckDescription(p.Description, maxDescription, d.o.Dialect == otc.Huawei)
 }
 
 // protect makes a checkpoint. It is sent once.
@@ -101,8 +101,8 @@ func (d *Driver) made(ctx context.Context, who driver.Caller, checkpointID, volu
 		if err != nil {
 			return false, err
 		}
-		for i := range page.Backups {
-			if b := &page.Backups[i]; b.ofVolume() && b.CheckpointID == checkpointID && b.ResourceID == volumeID {
+		for i := range page.Backups.Items {
+			if b := &page.Backups.Items[i]; b.ofVolume() && b.CheckpointID == checkpointID && b.ResourceID == volumeID {
 				found = b.domain()
 				return true, nil
 			}

@@ -27,7 +27,7 @@
 //
 //	volume_id          the checkpoint's only resource
 //	name, description  the same; 1-64 of [0-9A-Za-z_-], on huawei Chinese as well; up to 255
-//	                   characters without < and >
+//	                   characters, on huawei without < and >
 //	incremental        the same as Options.FullBackup says; the first backup of a volume is
 //	                   full, whatever was asked
 //	force              without it a volume in use is refused here: the service would take it.
@@ -35,7 +35,7 @@
 //	container          the id or name of the vault; 501 if the volume is in another one
 //	snapshot_id        501: a checkpoint is of volumes as they are
 //	availability_zone  501: the vault decides
-//	metadata           501: only vaults have tags
+//	metadata           501, and tags of VBS's own API: only vaults have tags
 //
 // A backup shows:
 //
@@ -46,7 +46,8 @@
 //	                   waiting_delete is deleting; available is error_restoring after a restore
 //	                   that failed, until one succeeds: only an operation log tells
 //	fail_reason        the operation log's code and message
-//	is_incremental     extend_info.incremental (otc), incremental (huawei)
+//	is_incremental     extend_info.incremental (otc), incremental (huawei); the latter repeats what was
+//	                   asked for, so that a first backup, which is full, may say true
 //	data_timestamp     protected_at, else created_at
 //	has_dependent_backups, object_count       false, 0: a backup can go before those that build on it
 //	user_id, metadata, encryption_key_id      none

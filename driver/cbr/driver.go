@@ -76,6 +76,8 @@ func (d *Driver) show(ctx context.Context, who driver.Caller, backupID string) (
 	switch {
 	case err != nil:
 		return driver.Backup{}, otc.Gone(err, backupID)
+	case answer.Backup.ID == "":
+		return driver.Backup{}, d.cbr.Unreadable("backup")
 	case !answer.Backup.ofVolume():
 		return driver.Backup{}, driver.BackupNotFound(backupID)
 	}

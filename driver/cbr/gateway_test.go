@@ -90,7 +90,7 @@ func TestThroughTheGateway(t *testing.T) {
 		{"delete", all, "DELETE", "/v3/P/backups/B", "", 202, ""},
 		{"volume", all, "GET", "/v3/P/volumes/V", "", 200, `"href":"U/v3/P/volumes/V"`},
 		{"volume without EVS", none, "GET", "/v3/P/volumes/V", "", 501, `"notImplemented"`},
-		{"volume from the backup", all, "POST", "/v3/P/volumes", `{"volume":{"backup_id":"B","name":"n","size":10}}`, 202, `"status":"creating"`},
+		{"volume from the backup", all, "POST", "/v3/P/volumes", `{"volume":{"backup_id":"B","name":"n","size":10}}`, 202, `"metadata":{`},
 		{"limits", all, "GET", "/v3/P/limits", "", 200, `"maxTotalBackupGigabytes":1000`},
 		{"limits without EVS", none, "GET", "/v3/P/limits", "", 200, `"totalBackupGigabytesUsed":10`},
 		{"quotas", all, "GET", "/v3/P/os-quota-sets/P?usage=True", "", 200, `"backups":{"limit":-1,"in_use":1,"reserved":0}`},

@@ -14,12 +14,17 @@ import (
 
 // page is one page of backups (GET /v3/{project_id}/backups). It has no link to a next.
 type page struct {
-	Backups []backup `json:"backups"`
+	Backups otc.List[backup] `json:"backups"`
+	// Count is of all pages, or of those from this one on: the reference does not say.
+	Count otc.Int `json:"count"`
 }
 
 func (d *Driver) page(ctx context.Context, who driver.Caller, q url.Values) (page, error) {
 	var p page
 	err := d.cbr.Call(ctx, who, http.MethodGet, "v3", "/backups", q, nil, &p)
+	if err == nil && !p.Backups.Told {
+		err = d.cbr.Unreadable("backups")
+	}
 	return p, err
 }
 
@@ -74,13 +79,16 @@ type listing struct {
 }
 
 // collect reads backups that keep likes, up to a number; negative: all. Pages follow
-// one another by marker: what is made or deleted meanwhile shifts none of them.
+// one another by marker: what is made or deleted meanwhile shifts none of them. A page
+// that is shorter than asked is the last one only if the count says so, too: the service
+// may give less at once than it documents.
 func (l *listing) collect(ctx context.Context, most int, keep func(driver.Backup) bool) ([]driver.Backup, error) {
 	size := otc.MaxPage
 	if most >= 0 && !l.filtered {
 		size = min(most, size)
 	}
 	all := []driver.Backup{}
+	read, count := 0, 0
 	for most < 0 || len(all) < most {
 		l.query.Set("limit", strconv.Itoa(size))
 		p, err := l.d.page(ctx, l.who, l.query)
@@ -88,9 +96,14 @@ func (l *listing) collect(ctx context.Context, most int, keep func(driver.Backup
 			return nil, err
 		}
 		var found []driver.Backup
-		for i := range p.Backups {
-			if b := &p.Backups[i]; b.ofVolume() {
+		last := ""
+		for i := range p.Backups.Items {
+			b := &p.Backups.Items[i]
+			if b.ofVolume() {
 				found = append(found, b.domain())
+			}
+			if b.ID != "" {
+				last = b.ID
 			}
 		}
 		if l.reasons {
@@ -103,10 +116,11 @@ func (l *listing) collect(ctx context.Context, most int, keep func(driver.Backup
 				all = append(all, b)
 			}
 		}
-		if len(p.Backups) < size {
+		read, count = read+p.Backups.Len, max(count, int(p.Count))
+		if last == "" || last == l.query.Get("marker") || p.Backups.Len < size && read >= count {
 			break
 		}
-		l.query.Set("marker", p.Backups[len(p.Backups)-1].ID)
+		l.query.Set("marker", last)
 	}
 	return all, nil
 }

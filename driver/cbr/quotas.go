@@ -37,10 +37,13 @@ func (d *Driver) Quotas(ctx context.Context, who driver.Caller, projectID string
 		gigabytes.InUse += (int(v.Billing.Used) + 1<<10 - 1) >> 10
 	}
 	var answer struct {
-		Count otc.Int `json:"count"`
+		Count *otc.Int `json:"count"`
 	}
 	if err := d.cbr.Call(ctx, who, http.MethodGet, "v3", "/backups", url.Values{"resource_type": {ofVolumes}, "limit": {"1"}}, nil, &answer); err != nil {
 		return nil, err
 	}
-	return append(quotas, driver.Quota{Resource: driver.QuotaBackups, Limit: -1, InUse: int(answer.Count)}, gigabytes), nil
+	if answer.Count == nil {
+		return nil, d.cbr.Unreadable("count")
+	}
+	return append(quotas, driver.Quota{Resource: driver.QuotaBackups, Limit: -1, InUse: int(*answer.Count)}, gigabytes), nil
 }

@@ -2,6 +2,7 @@ package cbr
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -9,13 +10,15 @@ import (
 	"time"
 
 	"cindergate/driver"
+	"cindergate/driver/openstack"
 	"cindergate/driver/otc"
 )
 
-// addReasons adds what the service tells only in its operation logs: why backups in
-// error failed, and which of those that are available were not restored when they last
-// should be. That is one question a kind, whatever the number of backups. Where the
-// caller may not read the logs, backups show without.
+// addReasons sets FailReason from the operation logs, and marks available backups whose
+// last restore failed. It sends one request per operation type, whatever the number of
+// backups. Backups show without where the caller may not read the logs, for which the
+// service may also say that the authentication failed: of the token the request for the
+// backups has told.
 func (d *Driver) addReasons(ctx context.Context, who driver.Caller, backups []driver.Backup) error {
 	for kind, about := range map[string]driver.BackupStatus{"backup": driver.BackupError, "restore": driver.BackupAvailable} {
 		since, any := oldest(backups, about)
@@ -24,7 +27,7 @@ func (d *Driver) addReasons(ctx context.Context, who driver.Caller, backups []dr
 		}
 		last, err := d.last(ctx, who, kind, since)
 		switch driver.KindOf(err) {
-		case driver.Forbidden, driver.NotSupported:
+		case driver.Forbidden, driver.NotSupported, driver.Unauthorized:
 			continue
 		}
 		if err != nil {
@@ -80,23 +83,33 @@ func (d *Driver) last(ctx context.Context, who driver.Caller, kind string, since
 	return last, nil
 }
 
-// operations reads every page of the operation logs (GET
-// /v3/{project_id}/operation-logs), in no order that is promised. offset=0 is refused.
+// operations reads the operation logs (GET /v3/{project_id}/operation-logs), in no order
+// that is promised.
 func (d *Driver) operations(ctx context.Context, who driver.Caller, q url.Values) ([]operation, error) {
+	return all[operation](ctx, d, who, "operation_logs", "/operation-logs", q)
+}
+
+// all reads every page of a list that pages by offset. offset=0 is refused. A page that
+// is shorter than asked is the last one only if the count says so, too.
+func all[T any](ctx context.Context, d *Driver, who driver.Caller, name, path string, q url.Values) ([]T, error) {
 	q.Set("limit", strconv.Itoa(otc.MaxPage))
-	var all []operation
-	for {
-		var page struct {
-			Logs []operation `json:"operation_logs"`
-		}
-		if err := d.cbr.Call(ctx, who, http.MethodGet, "v3", "/operation-logs", q, nil, &page); err != nil {
+	var items []T
+	for read := 0; ; {
+		var members map[string]json.RawMessage
+		if err := d.cbr.Call(ctx, who, http.MethodGet, "v3", path, q, nil, &members); err != nil {
 			return nil, err
 		}
-		all = append(all, page.Logs...)
-		if len(page.Logs) < otc.MaxPage {
-			return all, nil
+		var page otc.List[T]
+		_ = page.UnmarshalJSON(members[name]) // it returns none
+		if !page.Told {
+			return nil, d.cbr.Unreadable(name)
 		}
-		q.Set("offset", strconv.Itoa(len(all)))
+		items, read = append(items, page.Items...), read+page.Len
+		count, counted := openstack.ParseInt(members["count"])
+		if page.Len == 0 || read >= count && (counted || page.Len < otc.MaxPage) {
+			return items, nil
+		}
+		q.Set("offset", strconv.Itoa(read))
 	}
 }
 

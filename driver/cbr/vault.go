@@ -52,15 +52,11 @@ func (d *Driver) vaultOf(ctx context.Context, who driver.Caller, volumeID string
 	return vault{}, false, nil
 }
 
-// vaults lists vaults for backups of volumes. There are few: one page has them all.
+// vaults lists vaults for backups of volumes.
 func (d *Driver) vaults(ctx context.Context, who driver.Caller, q url.Values) ([]vault, error) {
 	q.Set("object_type", "disk")
 	q.Set("protect_type", "backup")
-	var answer struct {
-		Vaults []vault `json:"vaults"`
-	}
-	err := d.cbr.Call(ctx, who, http.MethodGet, "v3", "/vaults", q, nil, &answer)
-	return answer.Vaults, err
+	return all[vault](ctx, d, who, "vaults", "/vaults", q)
 }
 
 // bind puts a volume that is in no vault into one, and returns its id.

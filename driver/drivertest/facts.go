@@ -11,6 +11,9 @@ type Facts struct {
 	Independent bool
 	// FirstIsFull: an incremental backup of a volume that has none becomes a full one.
 	FirstIsFull bool
+	// ShowsWish: such a backup shows is_incremental all the same: the backend repeats what
+	// was asked for.
+	ShowsWish bool
 	// OriginalVolumeOnly: a restore to another existing volume than the one that was
 	// backed up is InvalidState.
 	OriginalVolumeOnly bool

@@ -7,7 +7,7 @@ import "cindergate/driver"
 type Volume struct {
 	ID               string            `json:"id"`
 	Status           string            `json:"status"`
-	Size             int               `json:"size"`
+	Size             Int               `json:"size"`
 	Name             *string           `json:"name"`
 	Description      *string           `json:"description"`
 	AvailabilityZone string            `json:"availability_zone"`
@@ -22,7 +22,7 @@ type Volume struct {
 // Domain is the volume in our terms.
 func (v *Volume) Domain() driver.Volume {
 	return driver.Volume{
-		ID: v.ID, Status: v.Status, Size: v.Size, Name: v.Name, Description: v.Description, ProjectID: v.ProjectID,
+		ID: v.ID, Status: v.Status, Size: int(v.Size), Name: v.Name, Description: v.Description, ProjectID: v.ProjectID,
 		UserID: v.UserID, AvailabilityZone: v.AvailabilityZone, VolumeType: v.VolumeType, Metadata: v.Metadata,
 		CreatedAt: v.CreatedAt.Time, UpdatedAt: v.UpdatedAt.Time,
 	}

@@ -98,7 +98,8 @@ func TestClassification(t *testing.T) {
 
 func TestAnswersThatAreNone(t *testing.T) {
 	for body, message := range map[string]string{
-		`<html>`: "broke off or is not JSON", `{"volume": {"id`: "broke off or is not JSON", `{"volume": {"size": "many"}}`: "broke off or is not JSON",
+		`<html>`: "broke off or is not JSON", `{"volume": {"id`: "broke off or is not JSON", `{"volume": {"size": "many"}}`: "EVS of backend east gave an answer that cannot be read: it has no volume.",
+		`{}`: "it has no volume", `{"volume": []}`: "it has no volume", `[]`: "it has no volume", `"x"`: "it has no volume", `null`: "it has no volume",
 	} {
 		s := serve(t, map[string][]answer{"GET /v2/abc123/volumes/" + volumeID: {{200, body}}})
 		_, err := volumes(t, s, nil).GetVolume(t.Context(), member, volumeID)

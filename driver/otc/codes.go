@@ -65,12 +65,22 @@ var statuses = map[int]driver.Kind{
 // that is gone. It is not about the token.
 const noSuchURL = "Malformed request url"
 
+// endedToken is what IAM says, with 403, of the request's token when that has ended.
+const endedToken = "X-Auth-Token is invalid in the request" // #nosec G101 -- a message
+
 // kind classifies an error answer.
 func (c codes) kind(status int, f fault) driver.Kind {
-	if status == http.StatusUnauthorized && strings.EqualFold(f.message, noSuchURL) {
+	switch {
+	case status == http.StatusUnauthorized && strings.EqualFold(f.message, noSuchURL):
 		return driver.NotFound
+	case status == http.StatusForbidden && strings.EqualFold(strings.TrimRight(f.message, "."), endedToken):
+		return driver.Unauthorized
 	}
-	if kind, known := c[strings.ToLower(f.code)]; known {
+	kind, known := c[strings.ToLower(f.code)]
+	switch {
+	case known && kind == driver.Unauthorized && status == http.StatusForbidden:
+		return driver.Forbidden // a new token would not help
+	case known:
 		return kind
 	}
 	if kind, known := statuses[status]; known {

@@ -42,7 +42,12 @@ func (v *Volumes) forward(w http.ResponseWriter, r *http.Request, who driver.Cal
 	if err != nil {
 		return err
 	}
+	query, err := v.sorted(path, r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
 	r = r.Clone(r.Context())
+	r.URL.RawQuery = query
 	r.URL.RawPath = "/v" + asked + "/" + url.PathEscape(who.ProjectID) + "/" + path
 	if r.URL.Path, err = url.PathUnescape(r.URL.RawPath); err != nil {
 		return driver.Wrap(driver.NotFound, err, "The resource could not be found.")

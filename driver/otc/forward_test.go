@@ -75,14 +75,15 @@ func TestForwardMakesFaultsOfErrors(t *testing.T) {
 
 func TestVolumeFromABackup(t *testing.T) {
 	const create = `{"volume": {"backup_id": "` + backupID + `", "name": "n", "size": 50, "metadata": {"a": "b"}, "multiattach": false}}`
-	const sent = `{"volume":{"availability_zone":"eu-de-02","backup_id":"` + backupID + `","count":1,"metadata":{"a":"b"},"name":"n","size":50,"volume_type":"SSD"}}`
-	for name, shown := range map[string]answer{
-		`{"volume": {"id": "new", "status": "creating", "links": [{"href": "http://gw/v3/abc123/volumes/new"}]}}`: {200, `{"volume": {"id": "new", "status": "creating", "links": [{"href": "$URL/v2/abc123/volumes/new"}]}}`},
-		`{"volume":{"id":"new","status":"creating"}}`:                                                             {404, gone},
+	const sent = `{"volume":{"availability_zone":"eu-de-02","backup_id":"` + backupID + `","count":1,"metadata":{"a":"b","src_backup_id":"` + backupID + `"},"name":"n","size":50,"volume_type":"SSD"}}`
+	for name, last := range map[string]answer{
+		`{"volume": {"id": "` + newID + `", "links": [{"href": "http://gw/v3/abc123/volumes/x"}]}}`: {200, `{"volume": {"id": "` + newID + `", "links": [{"href": "$URL/v2/abc123/volumes/x"}]}}`},
+		`{"volume":{"id":"` + newID + `","status":"creating"}}`:                                     {404, gone},
 	} {
 		s := serve(t, map[string][]answer{
 			"GET /v2/abc123/volumes/" + volumeID: {{200, source}}, "POST /v2/abc123/cloudvolumes": {{200, `{"job_id": "j1"}`}},
-			jobPath: {{200, `{"status": "RUNNING", "entities": {"volume_id": "new"}}`}}, "GET /v2/abc123/volumes/new": {shown},
+			jobPath:                           {{200, `{"status": "RUNNING", "entities": {"volume_id": "` + newID + `"}}`}},
+			"GET /v2/abc123/volumes/" + newID: {{404, gone}, {200, shown(newID, "available")}, last},
 		})
 		w := httptest.NewRecorder()
 		if err := volumes(t, s, nil).Forward(w, request("POST", "/v3/volumes", "volume 3.47", strings.NewReader(create)), member, "http://gw"); err != nil {

@@ -2,7 +2,11 @@ package otc
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"net/http"
+	"strings"
+	"time"
 
 	"cindergate/driver"
 )
@@ -19,11 +23,22 @@ type NewVolume struct {
 	AvailabilityZone string // of the backup: others may be refused (EVS.1049)
 	Metadata         map[string]string
 	Multiattach      bool
+	// AsSource gives the volume the name and description of the source volume, if that
+	// is still there and has a name.
+	AsSource bool
 }
 
 // restoredFrom is the description of volumes that a restore made (cinder/backup/api.py
 // restore).
 const restoredFrom = "auto-created_from_restore_from_backup"
+
+// sourceBackup is the metadata of a volume that was restored from another's backup
+// (cinder/backup/manager.py restore_backup).
+const sourceBackup = "src_backup_id"
+
+// autoNamed begins the names that Cinder replaces by the source volume's at the end of a
+// restore, as it does with an empty one.
+const autoNamed = "restore_backup_"
 
 // RestoreBackup is driver.Driver's for a backup that was looked at: an existing volume is
 // checked and restored to by inPlace, the service's restore; a new one is made by EVS.
@@ -45,20 +60,23 @@ func (v *Volumes) RestoreBackup(
 	return driver.Restore{BackupID: b.ID, VolumeID: volumeID, VolumeName: name}, err
 }
 
-// toNew makes a volume from an available backup for a restore that names none, and
-// answers once its id is known.
+// toNew makes a volume from an available backup for a restore that names none. The
+// answer has the name that Cinder's has. The volume has the one that it gets in Cinder
+// when the restore is done: nothing here runs on until then.
 func (v *Volumes) toNew(ctx context.Context, who driver.Caller, b driver.Backup, to driver.RestoreTarget) (driver.Restore, error) {
 	name, named := to.NewName()
 	if !named {
-		name = "restore_backup_" + b.ID
+		name = autoNamed + b.ID
 	}
 	id, err := v.FromBackup(ctx, who, NewVolume{
 		BackupID: b.ID, SourceVolumeID: b.VolumeID, Name: name, Description: restoredFrom, AvailabilityZone: b.AvailabilityZone,
+		AsSource: name == "" || strings.HasPrefix(name, autoNamed),
 	})
 	return driver.Restore{BackupID: b.ID, VolumeID: id, VolumeName: name}, err
 }
 
-// FromBackup makes a volume from a backup and returns its id.
+// FromBackup makes a volume from a backup. It returns the volume's id once there is such
+// a volume; a volume that could not be made is InvalidState with EVS's reason.
 func (v *Volumes) FromBackup(ctx context.Context, who driver.Caller, n NewVolume) (string, error) {
 	if !v.EVS.Exists() {
 		return "", v.EVS.Missing("restoring without volume_id")
@@ -78,38 +96,50 @@ func (v *Volumes) FromBackup(ctx context.Context, who driver.Caller, n NewVolume
 	if n.Multiattach {
 		volume["multiattach"] = true
 	}
-	version := "v2"
-	metadata := map[string]string{}
-	for key, value := range n.Metadata {
-		metadata[key] = value
+	metadata := maps.Clone(n.Metadata)
+	if metadata == nil {
+		metadata = map[string]string{}
 	}
+	metadata[sourceBackup] = n.BackupID
+	version := "v2"
 	if v.EVS.cloud.o.Dialect == Huawei {
-		// Its v2 is deprecated; v2.1 tells the id at once to those who say so.
+		// Its v2 is deprecated; v2.1 promises the id at once to those who say so.
 		version, metadata["create_for_volume_id"] = "v2.1", "true"
 	}
-	if len(metadata) > 0 {
-		volume["metadata"] = metadata
-	}
+	volume["metadata"] = metadata
 	var answer struct {
 		JobID     string   `json:"job_id"`
 		VolumeIDs []string `json:"volume_ids"`
 	}
+	began := time.Now()
 	err := v.EVS.Call(ctx, who, http.MethodPost, version, "/cloudvolumes", nil, map[string]any{"volume": volume}, &answer)
-	switch {
-	case err != nil:
-		return "", err
-	case len(answer.VolumeIDs) > 0 && answer.VolumeIDs[0] != "":
-		return answer.VolumeIDs[0], nil
-	case answer.JobID == "":
+	if err != nil {
+		return "", notTheBackup(err)
+	}
+	m := &making{Volumes: v, who: who, new: n, jobID: answer.JobID, began: began}
+	if len(answer.VolumeIDs) > 0 {
+		m.id = answer.VolumeIDs[0]
+	}
+	if m.jobID == "" && m.id == "" {
 		return "", driver.Errorf(driver.Unavailable, "EVS of backend %s took the request without naming a job.", v.EVS.cloud.o.Name)
 	}
-	return v.EVS.Await(ctx, who, answer.JobID, VolumeID)
+	return m.wait(ctx)
+}
+
+// notTheBackup keeps a 404 of a create from looking as if the backup were gone, which was
+// seen a moment ago: EVS says so of what it lacks itself, such as a key.
+func notTheBackup(err error) error {
+	var known *driver.Error
+	if errors.As(err, &known) && known.Kind == driver.NotFound {
+		return &driver.Error{Kind: driver.InvalidInput, Message: known.Message, Err: err}
+	}
+	return err
 }
 
 // complete finds what EVS needs and clients need not say, from the volume that the
 // backup is of.
 func (v *Volumes) complete(ctx context.Context, who driver.Caller, n *NewVolume) error {
-	if n.VolumeType != "" && n.AvailabilityZone != "" {
+	if n.VolumeType != "" && n.AvailabilityZone != "" && !n.AsSource {
 		return nil
 	}
 	source, err := v.GetVolume(ctx, who, n.SourceVolumeID)
@@ -124,6 +154,9 @@ func (v *Volumes) complete(ctx context.Context, who driver.Caller, n *NewVolume)
 	}
 	if n.AvailabilityZone == "" {
 		n.AvailabilityZone = source.AvailabilityZone
+	}
+	if n.AsSource && deref(source.Name) != "" {
+		n.Name, n.Description = *source.Name, deref(source.Description)
 	}
 	switch {
 	case n.VolumeType == "":

@@ -3,62 +3,75 @@ package otc
 import (
 	"bytes"
 	"encoding/json"
-	"math"
+	"errors"
 	"strconv"
 	"strings"
+
+	"cindergate/driver/openstack"
 )
 
 // Int is a number that may come as text: CBR's resource_size is documented as the one
-// and shown as the other. null and "" are 0.
-type Int int
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (i *Int) UnmarshalJSON(text []byte) error {
-	v := strings.TrimSpace(strings.Trim(string(text), `"`))
-	if v == "" || v == "null" {
-		return nil
-	}
-	if n, err := strconv.Atoi(v); err == nil {
-		*i = Int(n)
-		return nil
-	}
-	n, err := strconv.ParseFloat(v, 64)
-	if err != nil || n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
-		return json.Unmarshal(text, new(int)) // its error says what it is
-	}
-	*i = Int(n)
-	return nil
-}
+// and shown as the other.
+type Int = openstack.Int
 
 // Text is a text that may come as a number, as codes and enterprise project ids do.
-// null is "".
+// Anything else is "".
 type Text string
 
-// UnmarshalJSON implements json.Unmarshaler.
+// UnmarshalJSON implements json.Unmarshaler. It returns no error.
 func (t *Text) UnmarshalJSON(text []byte) error {
-	switch {
-	case bytes.Equal(text, []byte("null")):
-		return nil
-	case len(text) > 0 && (text[0] == '-' || '0' <= text[0] && text[0] <= '9'):
+	if len(text) > 0 && (text[0] == '-' || '0' <= text[0] && text[0] <= '9') {
 		*t = Text(text)
 		return nil
 	}
-	return json.Unmarshal(text, (*string)(t))
+	*t = ""
+	return decode(text, (*string)(t))
 }
 
-// Bool is a truth value that may come as text or as 0 and 1. null is false.
+// Bool is a truth value that may come as text or as 0 and 1. Anything else is false.
 type Bool bool
 
-// UnmarshalJSON implements json.Unmarshaler.
+// UnmarshalJSON implements json.Unmarshaler. It returns no error.
 func (b *Bool) UnmarshalJSON(text []byte) error {
-	v := strings.TrimSpace(strings.Trim(string(text), `"`))
-	if v == "" || v == "null" {
+	parsed, err := strconv.ParseBool(strings.TrimSpace(strings.Trim(string(text), `"`)))
+	*b = Bool(err == nil && parsed)
+	return nil
+}
+
+// decode reads JSON. A member of another type than expected keeps its zero value, and
+// the others are read: the services are not of one mind with their references. What
+// cannot be done without the caller must check.
+func decode(text []byte, into any) error {
+	err := json.Unmarshal(text, into)
+	var odd *json.UnmarshalTypeError
+	if errors.As(err, &odd) {
 		return nil
 	}
-	parsed, err := strconv.ParseBool(v)
-	if err != nil {
-		return json.Unmarshal(text, new(bool)) // its error says what it is
+	return err
+}
+
+// List is a list in an answer. Elements that are no objects are left out.
+type List[T any] struct {
+	Items []T
+	// Len is how many elements the answer has; Told is whether it has a list at all. An
+	// answer without one says nothing of what there is.
+	Len  int
+	Told bool
+}
+
+// UnmarshalJSON implements json.Unmarshaler. It returns no error. null is an empty list.
+func (l *List[T]) UnmarshalJSON(text []byte) error {
+	*l = List[T]{}
+	var elements []json.RawMessage
+	if json.Unmarshal(text, &elements) != nil {
+		return nil //nolint:nilerr // not Told
 	}
-	*b = Bool(parsed)
+	l.Told, l.Len = true, len(elements)
+	for _, element := range elements {
+		var item T
+		if element = bytes.TrimSpace(element); element[0] == '{' && decode(element, &item) == nil {
+			l.Items = append(l.Items, item)
+		}
+	}
 	return nil
 }

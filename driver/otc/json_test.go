@@ -3,6 +3,7 @@ package otc
 import (
 	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 )
 
@@ -21,9 +22,63 @@ func TestNumbersAndTextsAreTakenEitherWay(t *testing.T) {
 		!got.I || !got.J || got.K || !got.L {
 		t.Errorf("%+v", got)
 	}
-	for _, text := range []string{`{"A": "many"}`, `{"A": 1.5}`, `{"A": []}`, `{"A": 1e300}`, `{"F": {}}`, `{"F": true}`, `{"I": "perhaps"}`, `{"I": 2}`} {
-		if json.Unmarshal([]byte(text), &got) == nil {
-			t.Errorf("%s was taken", text)
+	// What is neither costs itself, and not the members beside it.
+	for _, text := range []string{`"A": "many"`, `"A": 1.5`, `"A": []`, `"A": 1e300`, `"F": {}`, `"F": true`, `"I": "perhaps"`, `"I": 2`, `"I": {}`} {
+		got.A, got.F, got.I = 7, "seven", true
+		if err := json.Unmarshal([]byte(`{"B": 1, `+text+`, "G": "x"}`), &got); err != nil || got.B != 1 || got.G != "x" {
+			t.Errorf("%s: %v, %+v", text, err, got)
+		}
+		switch text[1] {
+		case 'A':
+			if got.A != 0 {
+				t.Errorf("%s is %d", text, got.A)
+			}
+		case 'F':
+			if got.F != "" {
+				t.Errorf("%s is %q", text, got.F)
+			}
+		default:
+			if got.I {
+				t.Errorf("%s is true", text)
+			}
+		}
+		got.B, got.G = 0, ""
+	}
+}
+
+func TestListsLoseOddElementsOnly(t *testing.T) {
+	type item struct {
+		ID    string `json:"id"`
+		Extra struct {
+			A string `json:"a"`
+		} `json:"extra"`
+	}
+	for text, want := range map[string]struct {
+		ids  string
+		len  int
+		told bool
+	}{
+		`{"l": [{"id": "a"}, {"id": "b", "extra": "{}"}, {"id": 7}]}`: {"a b ", 3, true},
+		`{"l": ["odd", null, 7, [], {"id": "a"}]}`:                    {"a", 5, true},
+		`{"l": []}`:                {"", 0, true},
+		`{"l": null}`:              {"", 0, true},
+		`{"l": {}}`:                {"", 0, false},
+		`{"l": "x"}`:               {"", 0, false},
+		`{"m": [{"id": "a"}]}`:     {"", 0, false},
+		`{"l": [{"extra": [{}]}]}`: {"", 1, true},
+	} {
+		var got struct {
+			L List[item] `json:"l"`
+		}
+		if err := decode([]byte(text), &got); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		var ids []string
+		for _, i := range got.L.Items {
+			ids = append(ids, i.ID)
+		}
+		if strings.Join(ids, " ") != want.ids || got.L.Len != want.len || got.L.Told != want.told {
+			t.Errorf("%s: %q of %d, told %t", text, ids, got.L.Len, got.L.Told)
 		}
 	}
 }

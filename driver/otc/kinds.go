@@ -40,7 +40,7 @@ var vbsMeaning = meaning{
 var VBS = Kind{
 	Name: "VBS",
 	types: []catalogType{
-		{name: "vbsv2"}, {name: "vbs"},
+		{name: "vbsv2"}, {name: "vbs"}, {name: "volume-backup"},
 		// Catalogues without it have its neighbour on a host of the same pattern.
 		{name: "volumev2", from: regexp.MustCompile(`\bevs\b`), to: "vbs"},
 	},
@@ -74,14 +74,18 @@ var CBR = Kind{
 
 // evsMeaning is of EVS.*.
 var evsMeaning = meaning{
-	driver.InvalidInput: "0001 1002 1006 1010 1016 1020 1022 1036 1045 1049 1051 2053 2070-2072 5400",
-	driver.InvalidState: "1044 2130",
+	driver.InvalidInput: "0001 1001-1016 1018 1020-1025 1031 1032 1036 1039-1041 1043 1045 1049 1051-1054 1057 1058 1061-1063 1070 " +
+		"2041 2045-2047 2052-2054 2070-2072 2078 2083-2085 2087 2094 2096 2108 2142 5400",
+	// Of encryption: 2040 key not enabled, 2042 and 2105 (500) key not made, gone.
+	driver.InvalidState: "1044 1046-1048 1064-1066 2040 2042 2043 2068 2089 2105 2130",
 	driver.Unauthorized: "0002 5401", // 0002 comes with 400
-	driver.Forbidden:    "0003 1027 2056 2144 2145 5403",
-	driver.NotFound:     "5404",
-	driver.OverLimit:    "1034 1042 5413",
-	driver.Unavailable:  "5503",
-	driver.Internal:     "2024 2025 5500",
+	// Of encryption, where EVS lacks rights or an agency: 2044 and 2265 come with 404, 2143
+	// with 401. They are about neither what was asked for nor the token.
+	driver.Forbidden:   "0003 1027 2044 2055 2056 2143-2145 2265 5403",
+	driver.NotFound:    "5404",
+	driver.OverLimit:   "1034 1042 5413",
+	driver.Unavailable: "5503",
+	driver.Internal:    "2024 2025 5500",
 }
 
 // EVS is the Elastic Volume Service, Block Storage.

@@ -34,13 +34,13 @@ func CheckNameOrChinese(name string) error {
 	return nil
 }
 
-// CheckDescription refuses descriptions that are longer than most characters, or have
-// < or >, neither of which the services take.
-func CheckDescription(description string, most int) error {
+// CheckDescription refuses descriptions that are longer than most characters, or, where
+// angles are refused, have < or >. Only OTC's page of CBR says nothing of these.
+func CheckDescription(description string, most int, refuseAngles bool) error {
 	switch {
 	case utf8.RuneCountInString(description) > most:
 		return driver.Errorf(driver.InvalidInput, "Invalid input for field description: this backend takes at most %d characters.", most)
-	case strings.ContainsAny(description, "<>"):
+	case refuseAngles && strings.ContainsAny(description, "<>"):
 		return driver.Errorf(driver.InvalidInput, "Invalid input for field description: this backend takes no < and >.")
 	}
 	return nil

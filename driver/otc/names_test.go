@@ -26,12 +26,12 @@ func TestNames(t *testing.T) {
 
 func TestDescriptions(t *testing.T) {
 	for _, d := range []string{"", "any text, ümlauts too", strings.Repeat("ü", 64)} {
-		if err := CheckDescription(d, 64); err != nil {
+		if err := CheckDescription(d, 64, true); err != nil {
 			t.Errorf("%q: %v", d, err)
 		}
 	}
-	wantError(t, CheckDescription(strings.Repeat("x", 65), 64), driver.InvalidInput, "field description: this backend takes at most 64 characters")
+	wantError(t, CheckDescription(strings.Repeat("x", 65), 64, true), driver.InvalidInput, "field description: this backend takes at most 64 characters")
 	for _, d := range []string{"<", "a>b"} {
-		wantError(t, CheckDescription(d, 64), driver.InvalidInput, "field description: this backend takes no < and >")
+		wantError(t, CheckDescription(d, 64, true), driver.InvalidInput, "field description: this backend takes no < and >")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"cindergate/driver"
+	"cindergate/driver/openstack"
 )
 
 // quotaNames are the quotas that EVS tells of, in Cinder's order.
@@ -32,9 +33,12 @@ func (v *Volumes) Quotas(ctx context.Context, who driver.Caller, projectID strin
 	}
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(answer.Set)), func(name string) bool { return !ofType.MatchString(name) })
 	var quotas []driver.Quota
+	if answer.Set == nil {
+		return nil, v.EVS.Unreadable("quota_set")
+	}
 	for _, name := range slices.Concat(quotaNames, names) {
-		if q, told := answer.Set[name]; told {
-			quotas = append(quotas, driver.Quota{Resource: name, Limit: int(q.Limit), InUse: int(q.InUse), Reserve: int(q.Reserved)})
+		if q := answer.Set[name]; q.told {
+			quotas = append(quotas, driver.Quota{Resource: name, Limit: q.limit, InUse: q.inUse, Reserve: q.reserved})
 		}
 	}
 	return quotas, nil
@@ -43,17 +47,25 @@ func (v *Volumes) Quotas(ctx context.Context, who driver.Caller, projectID strin
 // ofType are the quotas of one volume type.
 var ofType = regexp.MustCompile(`^(volumes|gigabytes|snapshots)_.`)
 
+// quota is one resource's. One that is not told in whole is not told: 0 for what cannot
+// be read would be a limit that nobody set.
 type quota struct {
-	Limit    Int `json:"limit"`
-	InUse    Int `json:"in_use"`
-	Reserved Int `json:"reserved"`
+	limit, inUse, reserved int
+	told                   bool
 }
 
-// UnmarshalJSON takes what is no quota, such as the set's id, for an empty one.
+// UnmarshalJSON implements json.Unmarshaler. It returns no error: other members than
+// quotas, such as the set's id, are none.
 func (q *quota) UnmarshalJSON(text []byte) error {
-	type plain quota
-	if len(text) == 0 || text[0] != '{' {
-		return nil
+	*q = quota{}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(text, &members) != nil {
+		return nil //nolint:nilerr // not told
 	}
-	return json.Unmarshal(text, (*plain)(q))
+	var limited, used bool
+	q.limit, limited = openstack.ParseInt(members["limit"])
+	q.inUse, used = openstack.ParseInt(members["in_use"])
+	q.reserved, _ = openstack.ParseInt(members["reserved"])
+	q.told = limited && used
+	return nil
 }

@@ -2,7 +2,6 @@ package otc
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -29,7 +28,7 @@ type Service struct {
 	none  bool
 }
 
-// Service returns a service at a URL; "" leaves it to the catalogue, [None] to nobody.
+// Service returns a service at a URL: "" looks it up in the catalogue, [None] disables it.
 func (c *Cloud) Service(kind *Kind, url string) *Service {
 	s := &Service{cloud: c, kind: kind, none: url == None}
 	if !s.none && url != "" {
@@ -54,7 +53,8 @@ var success = []int{http.StatusOK, http.StatusCreated, http.StatusAccepted, http
 
 // Call sends one request to /{version}/{project}{path} and decodes the answer. version
 // is v1, v2, v2.1 or v3; query, body and answer may be nil. An answer without a body
-// leaves answer as it is.
+// leaves answer as it is, and a member of an odd type its member: what the caller cannot
+// do without it must check, see [Service.Unreadable].
 func (s *Service) Call(ctx context.Context, who driver.Caller, method, version, path string, query url.Values, body, answer any) error {
 	base, err := s.Endpoint(ctx, who)
 	if err != nil {
@@ -75,9 +75,15 @@ func (s *Service) Call(ctx context.Context, who driver.Caller, method, version, 
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err == nil && answer != nil && len(text) > 0 {
-		err = json.Unmarshal(text, answer)
+		err = decode(text, answer)
 	}
 	return s.cloud.http.Classify(err)
+}
+
+// Unreadable is the error for an answer without what it must have. It is never taken for
+// an answer that there is nothing.
+func (s *Service) Unreadable(lacks string) error {
+	return driver.Errorf(driver.Unavailable, "%s of backend %s gave an answer that cannot be read: it has no %s.", s.kind.Name, s.cloud.o.Name, lacks)
 }
 
 // Check tells whether the service can be reached, without a token: any answer will do

@@ -23,9 +23,10 @@ type Volumes struct {
 }
 
 var (
-	_ driver.VolumeReader = (*Volumes)(nil)
-	_ driver.Passthrough  = (*Volumes)(nil)
-	_ driver.Versioner    = (*Volumes)(nil)
+	_ driver.VolumeReader     = (*Volumes)(nil)
+	_ driver.VolumeSummarizer = (*Volumes)(nil)
+	_ driver.Passthrough      = (*Volumes)(nil)
+	_ driver.Versioner        = (*Volumes)(nil)
 )
 
 // IsID tells whether a text can be an id. What cannot is not asked for: the API
@@ -47,6 +48,9 @@ func (v *Volumes) GetVolume(ctx context.Context, who driver.Caller, volumeID str
 	if driver.KindOf(err) == driver.NotFound {
 		err = driver.Wrap(driver.NotFound, err, "Volume %s could not be found.", volumeID)
 	}
+	if err == nil && answer.Volume.ID == "" && answer.Volume.Status == "" {
+		err = v.EVS.Unreadable("volume")
+	}
 	return answer.Volume.Domain(), err
 }
 
@@ -60,26 +64,40 @@ func (v *Volumes) ListVolumes(ctx context.Context, who driver.Caller, q driver.Q
 		return driver.Page[driver.Volume]{}, v.EVS.Missing("volumes")
 	}
 	var all []driver.Volume
+	seen := map[string]bool{}
 	for marker := ""; ; {
 		page := url.Values{"limit": {strconv.Itoa(MaxPage)}}
 		if marker != "" {
 			page.Set("marker", marker)
 		}
 		var answer struct {
-			Volumes []openstack.Volume `json:"volumes"`
+			Volumes List[openstack.Volume] `json:"volumes"`
+			Links   List[struct{}]         `json:"volumes_links"` // one to a next page, if there is one
 		}
 		if err := v.EVS.Call(ctx, who, http.MethodGet, "v2", "/volumes/detail", page, nil, &answer); err != nil {
 			return driver.Page[driver.Volume]{}, err
 		}
-		for i := range answer.Volumes {
-			all = append(all, answer.Volumes[i].Domain())
+		if !answer.Volumes.Told {
+			return driver.Page[driver.Volume]{}, v.EVS.Unreadable("volumes")
 		}
-		if len(answer.Volumes) < MaxPage {
+		before := len(all)
+		for i := range answer.Volumes.Items {
+			if volume := answer.Volumes.Items[i].Domain(); volume.ID != "" && !seen[volume.ID] {
+				all, marker, seen[volume.ID] = append(all, volume), volume.ID, true
+			}
+		}
+		if len(all) == before || answer.Volumes.Len < MaxPage && answer.Links.Len == 0 {
 			break
 		}
-		marker = all[len(all)-1].ID
 	}
 	return driver.Paginate(all, driver.VolumeColumns, q, driver.VolumeNotFound)
+}
+
+// SummarizeVolumes implements driver.VolumeSummarizer: EVS has no such request.
+func (v *Volumes) SummarizeVolumes(ctx context.Context, who driver.Caller, q driver.Query) (driver.VolumeSummary, error) {
+	q.Limit = -1
+	found, err := v.ListVolumes(ctx, who, q)
+	return driver.Summarize(found.Items), err
 }
 
 // MaxMicroversion implements driver.Versioner: the gateway speaks for the backups, in

@@ -10,10 +10,10 @@ import (
 	"cindergate/driver/openstack"
 )
 
-// Wait looks again and again until done says so, which then tells how it ended. Past
-// Options.IDTimeout it is Unavailable, with what is waited for, such as a job and its
-// id, so that an operator can look for what it made. A look that fails before done is
-// no end, unless asking again is of no use.
+// Wait polls look until it reports done, and returns its error. A failed poll is retried
+// unless that is of no use, as with a token that has expired. Past Options.IDTimeout the
+// error is Unavailable and names what was waited for, such as a job and its id, so that
+// an operator can look for what it made.
 func (s *Service) Wait(ctx context.Context, what string, look func(context.Context) (done bool, err error)) error {
 	bounded, cancel := context.WithTimeout(ctx, s.cloud.o.IDTimeout)
 	defer cancel()
@@ -49,6 +49,9 @@ func lasting(err error) bool {
 	return false
 }
 
+// errJob is the cause of what an answer with a good status tells.
+var errJob = errors.New("the work failed")
+
 // Failed is the error for work of the service, such as a job, that failed with a code
 // and a reason of the vendor's. What would be an internal error in an answer is
 // Unavailable here: the reason is known, and the client is to see it.
@@ -58,9 +61,7 @@ func (s *Service) Failed(who driver.Caller, what, code, reason string) error {
 	if kind == driver.Internal {
 		kind = driver.Unavailable
 	}
-	return driver.Wrap(kind, &Refusal{
-		Service: s.kind.Name, Status: http.StatusOK, Code: code, Err: errors.New(what + " failed"),
-	}, "%s of %s failed: %s", what, s.kind.Name, Reason(code, reason))
+	return driver.Wrap(kind, &Refusal{Service: s.kind.Name, Status: http.StatusOK, Code: code, Err: errJob}, "%s of %s failed: %s", what, s.kind.Name, Reason(code, reason))
 }
 
 // Reason is a code and a reason of the vendor's as one text.

@@ -123,12 +123,16 @@ func (c *Cloud) open(pattern string, h handler) {
 	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { h(&call{r: r}).write(w) })
 }
 
+// invalidToken is what IAM says, with 403 and not 401, of a token in X-Auth-Token that
+// has ended (recorded: opentelekomcloud/vault-plugin-secrets-openstack, issue 87).
+const invalidToken = "X-Auth-Token is invalid in the request" // #nosec G101 -- a message
+
 // withToken routes calls that need a valid token, of any project.
 func (c *Cloud) withToken(pattern string, h handler) {
 	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		t := c.tokens[r.Header.Get("X-Auth-Token")]
 		if t == nil || !c.o.Now().Before(t.expires) {
-			keystoneFault(noToken, "The request you have made requires authentication.").write(w)
+			keystoneFault(forbidden, invalidToken).write(w)
 			return
 		}
 		h(&call{r: r, token: t}).write(w)

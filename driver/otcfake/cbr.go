@@ -3,6 +3,7 @@ package otcfake
 import (
 	"net/http"
 	"time"
+	"unicode/utf8"
 )
 
 func (c *Cloud) routeCBR() {
@@ -34,13 +35,26 @@ func (c *Cloud) routeCBR() {
 	}
 }
 
-// cbrTime has the zone that CBR writes; "" for none.
-func cbrTime(t time.Time) string {
+// cbrTime has the zone that OTC's CBR writes, and Huawei's does not (recorded); "" for no
+// time.
+func (c *Cloud) cbrTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
+	if c.o.Dialect == Huawei {
+		return nativeTime(t)
+	}
 	return t.UTC().Format("2006-01-02T15:04:05.000000-07:00")
 }
+
+// description tells whether a text can be a description of CBR: only Huawei's page
+// refuses < and >.
+func (c *Cloud) description(text string, most int) bool {
+	return utf8.RuneCountInString(text) <= most && (c.o.Dialect == OTC || describable(text, most))
+}
+
+// enterpriseProject is "0" on Huawei, 0 in OTC's examples.
+func (c *Cloud) enterpriseProject() any { return c.number(0, c.o.Dialect == Huawei) }
 
 // number is n as the trap TextNumbers wants it: text is what it is without.
 func (c *Cloud) number(n int, text bool) any {

@@ -38,7 +38,7 @@ func (c *Cloud) createCheckpoint(k *call) answer {
 		return refuse("BackupService.9900")
 	}
 	given := body.Checkpoint.Parameters
-	if given.Name != nil && !c.validBackupName(*given.Name) || !describable(given.Description, cbrDescription) ||
+	if given.Name != nil && !c.validBackupName(*given.Name) || !c.description(given.Description, cbrDescription) ||
 		given.PolicyID != nil && c.o.Dialect != Huawei || !wellFormed(body.Checkpoint.VaultID) {
 		return refuse("BackupService.9900")
 	}
@@ -123,7 +123,7 @@ func (c *Cloud) protectable(projectID string, vault *Vault, ids []string) string
 func (c *Cloud) protect(p *checkpoint, v *Volume, name string, incremental bool) {
 	b := c.addBackup(p.projectID, Backup{
 		Name: name, Description: p.description, Service: "cbr", VaultID: p.vaultID, CheckpointID: p.id, VolumeID: v.ID,
-		SnapshotID: newID(), Incremental: incremental,
+		SnapshotID: newID(), Incremental: incremental, Wished: incremental,
 	})
 	b.hidden = spend(&c.traps.RecordAfter)
 	o := c.log("backup", b, v)
@@ -161,6 +161,9 @@ func (c *Cloud) checkpointView(p *checkpoint) object {
 			r := c.resourceView(vault, v)
 			delete(r, "size")
 			r["resource_size"] = c.number(v.SizeGiB, true)
+			if c.o.Dialect == Huawei { // recorded so: all text
+				r["backup_size"], r["extra_info"] = "0", "{}"
+			}
 			resources = append(resources, r)
 		}
 	}
@@ -172,7 +175,7 @@ func (c *Cloud) checkpointView(p *checkpoint) object {
 		passedOver = append(passedOver, object{"id": s.volumeID, "type": volumeResource, "name": name, "code": s.Code, "reason": s.Reason})
 	}
 	view := object{
-		"id": p.id, "project_id": p.projectID, "created_at": cbrTime(p.createdAt), "status": p.status,
+		"id": p.id, "project_id": p.projectID, "created_at": c.cbrTime(p.createdAt), "status": p.status,
 		"extra_info": object{"name": p.name, "description": p.description, "retention_duration": -1},
 	}
 	if vault != nil {

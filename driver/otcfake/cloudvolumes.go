@@ -29,8 +29,8 @@ type cloudVolume struct {
 	Tags        map[string]string `json:"tags"`
 }
 
-// createCloudVolume is EVS's own create, the one that takes a backup. v2.1 tells the
-// ids at once to those who ask in metadata.
+// createCloudVolume is EVS's own create, the one that takes a backup. v2.1 answers 202,
+// and promises the ids to those who ask in metadata.
 func (c *Cloud) createCloudVolume(tellsIDs bool) handler {
 	return func(k *call) answer {
 		var body struct {
@@ -53,7 +53,7 @@ func (c *Cloud) createCloudVolume(tellsIDs bool) handler {
 		if b != nil {
 			c.volumeFrom(b, find(c.volumes, ids[0]), j)
 		} else {
-			c.later(func() { runJob(j) }, func() {
+			c.work(j, func() { runJob(j) }, func() {
 				for _, id := range ids {
 					find(c.volumes, id).Status = "available"
 				}
@@ -66,6 +66,7 @@ func (c *Cloud) createCloudVolume(tellsIDs bool) handler {
 			if given.Metadata["create_for_volume_id"] == "true" {
 				made["volume_ids"] = ids
 			}
+			return accepted(made)
 		}
 		return ok(made)
 	}

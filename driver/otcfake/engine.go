@@ -3,10 +3,15 @@ package otcfake
 import "cmp"
 
 // newJob makes a job; entities whose key is idKey may show late.
+//
+// EVS has two states more than are documented of VBS; WAITING_EXECUTE is before RUNNING.
 func (c *Cloud) newJob(projectID, service, kind, idKey string, entities map[string]any) *job {
 	j := &job{
 		id: newID(), projectID: projectID, service: service, kind: kind, status: "INIT", idKey: idKey, entities: entities,
-		hidden: spend(&c.traps.IDAfter), nested: c.traps.NestedEntities, begin: c.now(),
+		hidden: spend(&c.traps.IDAfter), nested: c.traps.NestedEntities, atEnd: c.traps.IDAtEnd, blank: c.traps.BlankSubJobs, begin: c.now(),
+	}
+	if service == "evs" && c.o.Dialect == Huawei {
+		j.status = "WAITING_EXECUTE"
 	}
 	c.jobs = append(c.jobs, j)
 	return j
@@ -50,7 +55,7 @@ func (c *Cloud) backUp(v *Volume, b *Backup, j *job, done func(*Failure)) {
 	if spend(&c.traps.NoEntity) && j != nil {
 		delete(j.entities, "backup_id")
 	}
-	c.later(func() {
+	c.work(j, func() {
 		b.Status = "protecting"
 		runJob(j)
 	}, func() {
@@ -79,7 +84,7 @@ func (c *Cloud) baseOf(b *Backup) *Backup {
 func (c *Cloud) writeBack(b *Backup, v *Volume, j *job, done func(*Failure)) {
 	failure := spend(&c.traps.FailRestore)
 	b.Status, v.Status = "waiting_restore", "restoring-backup"
-	c.later(func() {
+	c.work(j, func() {
 		b.Status = "restoring"
 		runJob(j)
 	}, func() {
@@ -100,7 +105,7 @@ func (c *Cloud) writeBack(b *Backup, v *Volume, j *job, done func(*Failure)) {
 // erase lets a delete of a backup go on.
 func (c *Cloud) erase(b *Backup, j *job, done func()) {
 	b.Status = "waiting_delete"
-	c.later(func() {
+	c.work(j, func() {
 		b.Status = "deleting"
 		runJob(j)
 	}, func() {
@@ -111,18 +116,34 @@ func (c *Cloud) erase(b *Backup, j *job, done func()) {
 }
 
 // volumeFrom lets a new volume be made of a backup: creating, available,
-// restoring-backup, and available or error_restoring.
+// restoring-backup, and available or error_restoring. Until its job runs there is none:
+// an id that was told before is a promise (vendor: 404 is "being made, or failed").
 func (c *Cloud) volumeFrom(b *Backup, v *Volume, j *job) {
 	failure := spend(&c.traps.FailVolume)
-	if spend(&c.traps.NoVolume) {
-		remove(&c.volumes, v.ID)
+	remove(&c.volumes, v.ID)
+	cause := cmp.Or(failure, &Failure{"EVS.2024", "volume is error!"})
+	if spend(&c.traps.NoEntity) {
+		delete(j.entities, "volume_id")
+	}
+	switch {
+	case spend(&c.traps.NoVolume):
 		j.entities["volume_id"] = ""
-		cause := cmp.Or(failure, &Failure{"EVS.2024", "create volume failed"})
-		c.later(func() { c.endJob(j, cause) })
+		c.work(j, func() { runJob(j) }, func() { c.endJob(j, cause) })
+		return
+	case spend(&c.traps.ErrorVolume):
+		c.work(j, func() {
+			runJob(j)
+			c.volumes = append(c.volumes, v)
+		}, func() {
+			v.Status = "error"
+			c.endJob(j, cause)
+		})
 		return
 	}
-	c.later(func() {
+	c.work(j, func() {
 		runJob(j)
+		c.volumes = append(c.volumes, v)
+	}, func() {
 		v.Status = "available"
 	}, func() {
 		v.Status = "restoring-backup"

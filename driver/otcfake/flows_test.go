@@ -74,17 +74,20 @@ func TestNewVolumeFromABackup(t *testing.T) {
 	both(t, func(t *testing.T, dialect string) {
 		l := newLab(t, Options{Dialect: dialect})
 		b := l.AddBackup(l.project.ID, Backup{Service: "cbr", SizeGiB: 12, Content: "kept"})
-		path, metadata := "/evs/v2/%p/cloudvolumes", ""
+		path, metadata, status := "/evs/v2/%p/cloudvolumes", "", 200
 		if dialect == Huawei {
+			status = 202
 			path, metadata = "/evs/v2.1/%p/cloudvolumes", `,"metadata":{"create_for_volume_id":"true"}`
 		}
-		made := l.want(200, "POST", path,
+		made := l.want(status, "POST", path,
 			`{"volume":{"backup_id":"`+b+`","availability_zone":"eu-de-01","volume_type":"SSD","name":"n","count":1`+metadata+`}}`)
 		job := l.want(200, "GET", "/evs/v1/%p/jobs/"+made.text("job_id"), "")
 		v := job.text("entities.volume_id")
 		if dialect == Huawei {
 			l.equal(made, "volume_ids.0", v)
 		}
+		l.want(404, "GET", "/evs/v2/%p/volumes/"+v, "") // a promise
+		l.Step()
 		for _, status := range []string{"creating", "available", "restoring-backup", "available"} {
 			l.equal(l.want(200, "GET", "/evs/v2/%p/volumes/"+v, ""), "volume.status", status)
 			l.Step()

@@ -1,6 +1,7 @@
 package otcfake
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -75,5 +76,60 @@ func TestLoginRefuses(t *testing.T) {
 	l.project = r
 	l.equal(l.want(200, "GET", "/iam/v3/auth/catalog", ""), "catalog.0.type", "identity")
 	l.project.Token = "nonsense"
-	l.want(401, "GET", "/iam/v3/auth/catalog", "")
+	l.want(403, "GET", "/iam/v3/auth/catalog", "")
+}
+
+// IAM answers 403, not 401, where the token of the request itself has ended, or where the
+// token to be validated is another account's.
+func TestTokensThatIAMForbids(t *testing.T) {
+	l := newLab(t, Options{})
+	foreign := l.AddForeignProject("elsewhere")
+	status, doc := l.call("GET", "/iam/v3/auth/catalog", "")
+	if status != 200 {
+		t.Fatalf("%d %v", status, doc)
+	}
+	login := func() string {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodPost, l.server.URL+"/iam/v3/auth/tokens", strings.NewReader(`{"auth":{"identity":{"methods":["password"],
+			"password":{"user":{"name":"gateway","domain":{"name":"default"},"password":"gateway-secret"}}},
+			"scope":{"project":{"name":"service","domain":{"name":"default"}}}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		return resp.Header.Get("X-Subject-Token")
+	}
+	own := login()
+	validate := func(token string, query string) (int, document) {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodGet, l.server.URL+"/iam/v3/auth/tokens"+query, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Subject-Token", token)
+		mine := l.project.Token
+		defer func() { l.project.Token = mine }()
+		l.project.Token = own
+		return l.send(r)
+	}
+	if status, doc := validate(l.project.Token, ""); status != 200 || doc.at("token.catalog") == nil {
+		t.Errorf("%d %v", status, doc)
+	}
+	if _, doc := validate(l.project.Token, "?nocatalog"); doc.at("token.catalog") == nil {
+		t.Errorf("an empty nocatalog leaves it out: %v", doc)
+	}
+	if _, doc := validate(l.project.Token, "?nocatalog=1"); doc.at("token.catalog") != nil {
+		t.Errorf("it has a catalogue: %v", doc)
+	}
+	if status, _ := validate(foreign.Token, ""); status != 403 {
+		t.Errorf("another account's: %d", status)
+	}
+	l.ExpireToken(own)
+	if status, doc := validate(l.project.Token, ""); status != 403 || doc.text("error.message") != "X-Auth-Token is invalid in the request" {
+		t.Errorf("with an ended token: %d %v", status, doc)
+	}
 }

@@ -19,6 +19,9 @@ func (c *Cloud) showJob(service string) handler {
 		if j.hidden > 0 {
 			j.hidden--
 		}
+		if c.o.JobsRun {
+			c.stepOf(j)
+		}
 		return answer{status: http.StatusOK, body: view}
 	}
 }
@@ -26,13 +29,16 @@ func (c *Cloud) showJob(service string) handler {
 func (j *job) view() object {
 	entities := object{}
 	for key, value := range j.entities {
-		if key != j.idKey || j.hidden == 0 {
+		if key != j.idKey || j.hidden == 0 && (!j.atEnd || !j.end.IsZero()) {
 			entities[key] = value
 		}
 	}
 	v := object{
 		"status": j.status, "job_id": j.id, "job_type": j.kind, "begin_time": jobTime(j.begin), "end_time": jobTime(j.end),
 		"error_code": nil, "fail_reason": nil, "entities": entities,
+	}
+	if j.blank {
+		v["sub_jobs"] = ""
 	}
 	if j.status == "FAIL" {
 		v["error_code"], v["fail_reason"] = j.failure.Code, j.failure.Reason

@@ -58,7 +58,7 @@ func (c *Cloud) listOperations(k *call) answer {
 		}
 	}
 	views := []object{}
-	for _, o := range cut(all, offset, limit) {
+	for _, o := range cut(all, offset, min(limit, c.o.PageCap)) {
 		views = append(views, c.operationView(o))
 	}
 	return ok(object{"operation_logs": views, "count": len(all), "limit": limit, "offset": offset})
@@ -111,8 +111,8 @@ func (c *Cloud) operationView(o *operation) object {
 		name = vault.Name
 	}
 	return object{
-		"id": o.id, "checkpoint_id": o.checkpointID, "created_at": cbrTime(o.startedAt), "started_at": cbrTime(o.startedAt),
-		"ended_at": cbrTime(o.endedAt), "updated_at": cbrTime(latest(o.startedAt, o.endedAt)), "operation_type": o.kind, "policy_id": "",
+		"id": o.id, "checkpoint_id": o.checkpointID, "created_at": c.cbrTime(o.startedAt), "started_at": c.cbrTime(o.startedAt),
+		"ended_at": c.cbrTime(o.endedAt), "updated_at": c.cbrTime(latest(o.startedAt, o.endedAt)), "operation_type": o.kind, "policy_id": "",
 		"project_id": o.projectID, "provider_id": volumeProvider, "vault_id": o.vaultID, "vault_name": name,
 		"status": o.status, "error_info": object{"code": o.failure.Code, "message": o.failure.Reason}, "extra_info": extra,
 	}

@@ -16,6 +16,8 @@ type Options struct {
 	Dialect string
 	// Auto lets every read move everything one step on.
 	Auto bool
+	// JobsRun lets a read of a job move that job's work one step on.
+	JobsRun bool
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 	// Region is in the catalogue; "": eu-de.
@@ -33,6 +35,11 @@ type Options struct {
 	Quotas map[string]int
 	// RateLimit is how many requests a minute a service answers; 0: any.
 	RateLimit int
+	// PageCap is the most that lists of CBR give at once, whatever limit asks; 0: 1000.
+	PageCap int
+	// VBSType is the type of VBS in OTC's catalogue; "": vbsv2. Other clients look for
+	// vbs, and the vendor's table of endpoints has volume-backup.
+	VBSType string
 	// VBSInVault is what new users of VBS meet: its backups land in a CBR vault, are
 	// shown by both services, and those of CBR are not deleted by VBS.
 	VBSInVault bool
@@ -55,6 +62,12 @@ func (o Options) withDefaults() Options {
 		for _, zone := range []string{"01", "02", "03"} {
 			o.Zones = append(o.Zones, o.Region+"-"+zone)
 		}
+	}
+	if o.PageCap == 0 {
+		o.PageCap = maxPage
+	}
+	if o.VBSType == "" {
+		o.VBSType = "vbsv2"
 	}
 	if o.BackupsPerVolume == 0 {
 		o.BackupsPerVolume = 20

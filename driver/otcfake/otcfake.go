@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Cloud is the clouds' four services and an http.Handler of them all. It is safe for
+// Cloud is the clouds' five services and an http.Handler of them all. It is safe for
 // concurrent use.
 type Cloud struct {
 	o   Options
@@ -47,6 +47,7 @@ func New(o Options) *Cloud {
 	c.users = append(c.users, &user{id: newID(), name: ServiceUser, password: ServicePassword, project: service, admin: true})
 	c.mux = http.NewServeMux()
 	c.routeIAM()
+	c.routeIMS()
 	c.routeVBS()
 	c.routeCBR()
 	c.routeEVS()

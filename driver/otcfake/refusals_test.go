@@ -126,7 +126,6 @@ func TestCBRRefuses(t *testing.T) {
 		{"POST", points, `{}`, "BackupService.9900", 400},
 		{"POST", points, checkpointOf(`"resources":["%v"],"name":"a b"`), "BackupService.9900", 400},
 		{"POST", points, checkpointOf(`"resources":["%v"],"name":"` + strings.Repeat("n", 65) + `"`), "BackupService.9900", 400},
-		{"POST", points, checkpointOf(`"resources":["%v"],"description":"<"`), "BackupService.9900", 400},
 		{"POST", points, checkpointOf(`"resources":["%v"],"description":"` + strings.Repeat("d", 256) + `"`), "BackupService.9900", 400},
 		{"POST", points, checkpointOf(`"resources":["%v"],"snapshot_id":"%x"`), "BackupService.9900", 400},
 		{"POST", points, checkpointOf(`"resources":["%x"]`), "BackupService.7000", 404},
@@ -159,6 +158,10 @@ func TestCBRRefuses(t *testing.T) {
 		{"POST", vaults + "/%w/removeresources", `{"resource_ids":["%n"]}`, "BackupService.6135", 400},
 	}
 	both(t, func(t *testing.T, dialect string) { newScene(t, Options{Dialect: dialect}, "cbr").run(t, tests) })
+	newScene(t, Options{Dialect: Huawei}, "cbr").run(t, []refusal{ // only its page refuses < and >
+		{"POST", points, checkpointOf(`"resources":["%v"],"description":"<"`), "BackupService.9900", 400},
+	})
+	newScene(t, Options{}, "cbr").post(200, points, checkpointOf(`"resources":["%v"],"description":"<"`))
 
 	otc := newScene(t, Options{}, "cbr")
 	otc.run(t, []refusal{

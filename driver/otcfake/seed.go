@@ -111,6 +111,7 @@ func (c *Cloud) addBackup(projectID string, b Backup) *Backup {
 	if b.CreatedAt.IsZero() {
 		b.CreatedAt = c.now()
 	}
+	b.Wished = b.Wished || b.Incremental
 	if b.ProtectedAt.IsZero() {
 		b.ProtectedAt = b.CreatedAt
 	}

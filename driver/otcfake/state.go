@@ -53,6 +53,8 @@ type Backup struct {
 	SizeGiB              int
 	Content              string
 	Incremental          bool
+	Wished               bool // incremental was asked for; Huawei's CBR shows this
+	Tags                 map[string]string
 	// Service is vbs or cbr.
 	Service               string
 	VaultID, CheckpointID string
@@ -115,6 +117,8 @@ type job struct {
 	idKey                  string // the entity that may show late
 	hidden                 int    // reads that do not show idKey yet
 	nested                 bool   // entities are those of a sub-job
+	atEnd                  bool   // idKey shows once the job has ended
+	blank                  bool   // sub_jobs is ""
 	failure                Failure
 	begin, end             time.Time
 }

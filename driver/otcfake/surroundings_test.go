@@ -114,3 +114,16 @@ func TestVBSInAVault(t *testing.T) {
 	l.equal(d, "quotas.resources.0.quota", 7.0)
 	l.equal(d, "quotas.resources.1.type", "backup_ gigabytes")
 }
+
+func TestRenamingAVolume(t *testing.T) {
+	l := newLab(t, Options{})
+	v := l.AddVolume(l.project.ID, Volume{Name: "first"})
+	for body, want := range map[string]string{
+		`{"volume":{"name":"a","description":"d"}}`: "a d", `{"volume":{"display_name":"b","display_description":"e"}}`: "b e",
+	} {
+		l.want(200, "PUT", "/evs/v2/%p/volumes/"+v, body)
+		if got := l.Volume(v); got.Name+" "+got.Description != want {
+			t.Errorf("%s: %+v", body, got)
+		}
+	}
+}

@@ -17,7 +17,7 @@ type Traps struct {
 	// NoRecord leaves a failed backup without a record: VBS's job has an empty
 	// backup_id, CBR lists nothing for the checkpoint.
 	NoRecord bool
-	// NoEntity lets VBS's next job succeed without entities.backup_id.
+	// NoEntity lets the next job of VBS, or of a volume from a backup, succeed without telling its id.
 	NoEntity bool
 	// IDAfter is how many reads of the next job do not show its entities' id yet.
 	IDAfter int
@@ -31,8 +31,10 @@ type Traps struct {
 	FailRestore *Failure
 	// FailVolume lets the next volume from a backup end error_restoring.
 	FailVolume *Failure
-	// NoVolume lets that volume's job fail before there is one.
+	// NoVolume lets that volume's job fail before there is one, whatever id was promised.
 	NoVolume bool
+	// ErrorVolume lets that volume's job fail with a volume in error, whose id it tells.
+	ErrorVolume bool
 
 	// DescriptionJSON shows VBS descriptions as {"DESC": …, "INC": …} in text.
 	DescriptionJSON bool
@@ -44,6 +46,12 @@ type Traps struct {
 	TextNumbers bool
 	// ListChildren shows the volumes of servers' backups in CBR's lists by themselves.
 	ListChildren bool
+	// DeleteAnswers lets CBR's delete answer 200 and {} rather than 204.
+	DeleteAnswers bool
+	// BlankSubJobs has "" for the sub-jobs of jobs that have none.
+	BlankSubJobs bool
+	// IDAtEnd shows a job's id only once the job has ended.
+	IDAtEnd bool
 	// NestedEntities shows a job's entities only in its sub-jobs.
 	NestedEntities bool
 }

@@ -45,7 +45,7 @@ func (c *Cloud) createVault(k *call) answer {
 	given := body.Vault
 	b := given.Billing
 	switch {
-	case !nameForm.MatchString(given.Name) || utf8.RuneCountInString(given.Name) > 64, !describable(given.Description, vaultDescription),
+	case !nameForm.MatchString(given.Name) || utf8.RuneCountInString(given.Name) > 64, !c.description(given.Description, vaultDescription),
 		given.Resources == nil, b.ConsistentLevel != "crash_consistent", b.ObjectType != "disk", b.ProtectType != "backup",
 		b.Size < smallestVault, b.Size > largestVault, given.Tags != nil && len(*given.Tags) == 0:
 		return refuse("BackupService.9900")
@@ -107,7 +107,7 @@ func (c *Cloud) listVaults(k *call) answer {
 		}
 	}
 	views := []object{}
-	for _, v := range cut(all, offset, limit) {
+	for _, v := range cut(all, offset, min(limit, c.o.PageCap)) {
 		views = append(views, c.vaultView(v))
 	}
 	return ok(object{"vaults": views, "count": len(all), "limit": limit, "offset": offset})
@@ -229,8 +229,8 @@ func (c *Cloud) vaultView(v *Vault) object {
 	}
 	return object{
 		"id": v.ID, "name": v.Name, "description": v.Description, "project_id": v.ProjectID,
-		"provider_id": volumeProvider, "created_at": cbrTime(v.CreatedAt), "user_id": "", "tags": []object{},
-		"auto_bind": false, "auto_expand": false, "locked": false, "enterprise_project_id": c.number(0, false),
+		"provider_id": volumeProvider, "created_at": c.cbrTime(v.CreatedAt), "user_id": "", "tags": []object{},
+		"auto_bind": false, "auto_expand": false, "locked": false, "enterprise_project_id": c.enterpriseProject(),
 		"billing": object{
 			"allocated": allocated, "used": c.used(v) << 10, "size": v.SizeGiB, "status": v.Status, "charging_mode": "post_paid",
 			"cloud_type": "public", "consistent_level": "crash_consistent", "object_type": "disk", "protect_type": "backup",
@@ -248,12 +248,14 @@ func (c *Cloud) resourceView(vault *Vault, v *Volume) object {
 			size += b.SizeGiB
 		}
 	}
-	status := "available"
+	var status any = "available"
 	switch v.Status {
 	case "backing-up":
 		status = "protecting"
 	case "restoring-backup":
 		status = "restoring"
+	case "creating":
+		status = nil
 	}
 	return object{
 		"id": v.ID, "type": volumeResource, "name": v.Name, "size": v.SizeGiB, "backup_size": size, "backup_count": count,

@@ -123,6 +123,12 @@ func (c *Cloud) vbsCreate(k *call) answer {
 		}
 	}
 	b := c.newVBSBackup(k.project, v, given.Name, given.Description, snapshot, !full)
+	for _, t := range given.Tags {
+		if b.Tags == nil {
+			b.Tags = map[string]string{}
+		}
+		b.Tags[t.Key] = t.Value
+	}
 	j := c.newJob(k.project, "vbs", "bksCreateBackup", "backup_id", map[string]any{
 		"bks_create_volume_name": "autobk_volume_" + b.ID[:8], "backup_id": b.ID, "volume_id": v.ID, "snapshot_id": b.SnapshotID,
 	})

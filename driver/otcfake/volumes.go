@@ -168,20 +168,28 @@ func (c *Cloud) volumeView(k *call, v *Volume) object {
 }
 
 func (c *Cloud) updateVolume(k *call, v *Volume) answer {
+	// The display_ forms are Cinder's older ones, which it still takes, and openstack sends
+	// (cinder/api/schemas/volumes.py update).
 	var body struct {
 		Volume struct {
-			Name, Description *string
-			Metadata          map[string]string
+			Name, Description  *string
+			DisplayName        *string `json:"display_name"`
+			DisplayDescription *string `json:"display_description"`
+			Metadata           map[string]string
 		} `json:"volume"`
 	}
 	if !k.readSome(&body) {
 		return native(badRequest, "The request body is not valid.")
 	}
-	if given := body.Volume; given.Name != nil {
-		v.Name = *given.Name
+	for _, name := range []*string{body.Volume.DisplayName, body.Volume.Name} {
+		if name != nil {
+			v.Name = *name
+		}
 	}
-	if given := body.Volume; given.Description != nil {
-		v.Description = *given.Description
+	for _, description := range []*string{body.Volume.DisplayDescription, body.Volume.Description} {
+		if description != nil {
+			v.Description = *description
+		}
 	}
 	if body.Volume.Metadata != nil {
 		v.Metadata = body.Volume.Metadata

@@ -36,7 +36,7 @@ func open(t *testing.T, o vbs.Options, made otcfake.Options) *cloud {
 	if o.Dialect == "" {
 		o.Dialect = otc.OTC
 	}
-	made.Dialect = string(o.Dialect)
+	made.Dialect, made.JobsRun = string(o.Dialect), true
 	fake := otcfake.New(made)
 	server := httptest.NewServer(fake)
 	t.Cleanup(server.Close)

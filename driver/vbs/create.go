@@ -2,8 +2,12 @@ package vbs
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -20,7 +24,14 @@ type newBackup struct {
 	SnapshotID  string       `json:"snapshot_id,omitempty"`
 	Name        string       `json:"name"`
 	Description string       `json:"description,omitempty"`
+	Tags        []tag        `json:"tags,omitempty"`
 	ExtendParam *extendParam `json:"extend_param,omitempty"`
+}
+
+// tag is a label, which the service shows with no backup.
+type tag struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
 }
 
 // extendParam has its truth values as text.
@@ -29,8 +40,8 @@ type extendParam struct {
 }
 
 // CreateBackup implements driver.Driver. It answers once the service's job tells the
-// backup's id. A backup that fails after that shows it in its status; one that fails
-// before is an error with the reason.
+// backup's id, or past Options.IDTimeout once the backup is listed. A backup that fails
+// shows it in its status; a job that fails without one is an error with the reason.
 func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec driver.BackupSpec) (driver.Backup, error) {
 	body, err := d.request(spec)
 	if err != nil {
@@ -42,13 +53,14 @@ func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec drive
 	var answer struct {
 		JobID string `json:"job_id"`
 	}
+	began := time.Now()
 	if err := d.vbs.Call(ctx, who, http.MethodPost, "v2", "/cloudbackups", nil, map[string]any{"backup": body}, &answer); err != nil {
 		return driver.Backup{}, err
 	}
 	if answer.JobID == "" {
 		return driver.Backup{}, driver.Errorf(driver.Unavailable, "VBS of backend %s took the backup %s without naming a job.", d.o.Name, body.Name)
 	}
-	id, err := d.vbs.Await(ctx, who, answer.JobID, otc.BackupID)
+	id, err := d.made(ctx, who, answer.JobID, began, body)
 	if err != nil {
 		return driver.Backup{}, err
 	}
@@ -56,6 +68,56 @@ func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec drive
 		ID: id, ProjectID: who.ProjectID, VolumeID: spec.VolumeID, SnapshotID: spec.SnapshotID, Name: &body.Name, Description: spec.Description,
 		Status: driver.BackupCreating,
 	}, nil
+}
+
+// made is the id of the backup that a job makes. Jobs take minutes, and one that tells
+// the id at its end tells it too late for clients, who would ask again and get a second
+// backup: then the backup is looked for in the list.
+func (d *Driver) made(ctx context.Context, who driver.Caller, jobID string, began time.Time, body newBackup) (string, error) {
+	id, job, err := d.vbs.Await(ctx, who, jobID, otc.BackupID)
+	switch {
+	case err == nil:
+		return id, nil
+	case job.Failed() && id != "":
+		if _, look := d.GetBackup(ctx, who, id); look == nil {
+			return id, nil // its status tells
+		}
+		return "", err
+	case job.Failed(), driver.KindOf(err) != driver.Unavailable:
+		return "", err
+	}
+	if !job.BeginTime.IsZero() {
+		began = job.BeginTime.Time // by the service's own clock
+	}
+	found, look := d.find(ctx, who, began, body)
+	if look != nil || found == "" {
+		return "", err
+	}
+	return found, nil
+}
+
+// find looks for a backup of the volume, with the name, made since. "" is none. A volume
+// has one backup at a time being made: that one counts, or else the latest.
+func (d *Driver) find(ctx context.Context, who driver.Caller, since time.Time, body newBackup) (string, error) {
+	all, err := d.all(ctx, who, url.Values{"volume_id": {body.VolumeID}})
+	if err != nil {
+		return "", err
+	}
+	var found *driver.Backup
+	for i := range all {
+		b := &all[i]
+		if b.VolumeID != body.VolumeID || b.Name == nil || *b.Name != body.Name || b.CreatedAt.Before(otc.Since(since)) {
+			continue
+		}
+		if found == nil || b.Status == driver.BackupCreating && found.Status != driver.BackupCreating ||
+			b.Status == found.Status && b.CreatedAt.After(found.CreatedAt) {
+			found = b
+		}
+	}
+	if found == nil {
+		return "", nil
+	}
+	return found.ID, nil
 }
 
 // request says a create in VBS's words, or why that cannot be.
@@ -70,7 +132,7 @@ func (d *Driver) request(spec driver.BackupSpec) (newBackup, error) {
 	if spec.Description != nil {
 		body.Description = *spec.Description
 	}
-	if err := otc.CheckDescription(body.Description, maxDescription); err != nil {
+	if err := otc.CheckDescription(body.Description, maxDescription, true); err != nil {
 		return body, err
 	}
 	switch {
@@ -78,8 +140,11 @@ func (d *Driver) request(spec driver.BackupSpec) (newBackup, error) {
 		return body, d.vbs.Cannot("the container of a backup: the service has one place for all")
 	case spec.AvailabilityZone != "":
 		return body, d.vbs.Cannot("the availability zone of a backup: the service chooses it")
-	case len(spec.Metadata) > 0:
+	case len(spec.Metadata) > 0 && !spec.MetadataAsTags:
 		return body, d.vbs.Cannot("metadata of backups: the service would not show it again")
+	}
+	for _, key := range slices.Sorted(maps.Keys(spec.Metadata)) {
+		body.Tags = append(body.Tags, tag{key, spec.Metadata[key]})
 	}
 	if incremental := d.o.FullBackup.Asks(spec.Incremental); incremental != nil && d.o.Dialect == otc.OTC {
 		body.ExtendParam = &extendParam{strconv.FormatBool(!*incremental)}

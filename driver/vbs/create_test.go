@@ -205,15 +205,17 @@ func TestABackupThatFails(t *testing.T) {
 		_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
 		wantError(t, err, driver.Unavailable, "failed: VolumeBackup.0064: fsp cinder return backup status is error.")
 	})
-	t.Run("succeeds without an id", func(t *testing.T) {
+	t.Run("succeeds without an id, and is not listed", func(t *testing.T) {
 		c := open(t, vbs.Options{}, otcfake.Options{Auto: true})
 		c.Trap(func(traps *otcfake.Traps) { traps.NoEntity = true })
+		c.Inject(otcfake.Fault{Service: "vbs", Method: "GET", Path: "/backups/detail", Status: 200, Body: `{"backups": []}`})
 		_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
 		wantError(t, err, driver.Unavailable, "succeeded without telling what it made")
 	})
-	t.Run("takes too long to tell its id", func(t *testing.T) {
+	t.Run("takes too long to tell its id, and is not listed", func(t *testing.T) {
 		c := open(t, vbs.Options{Options: otc.Options{IDTimeout: 20 * time.Millisecond}}, otcfake.Options{})
-		c.Trap(func(traps *otcfake.Traps) { traps.IDAfter = 1 << 30 })
+		c.Inject(otcfake.Fault{Service: "vbs", Path: "/jobs/", Times: -1, Status: 200, Body: `{"status": "RUNNING"}`})
+		c.Inject(otcfake.Fault{Service: "vbs", Method: "GET", Path: "/backups/detail", Status: 200, Body: `{"backups": []}`})
 		_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
 		asked := c.sent("vbs", "GET")
 		job, _, _ := strings.Cut(strings.TrimPrefix(asked[0], "GET /v1/P/jobs/"), " ")

@@ -25,7 +25,7 @@
 //	container               501: the service has one place only
 //	availability_zone       501: a backup lies where the service puts it
 //	metadata                501: the service keeps tags, and shows them with no backup. What cannot be read
-//	                        again is not taken
+//	                        again is not taken, but for the tags of a client of the service's own API
 //
 // A backup shows:
 //

@@ -59,5 +59,8 @@ func (d *Driver) GetBackup(ctx context.Context, who driver.Caller, backupID stri
 	if err := d.vbs.Call(ctx, who, http.MethodGet, d.o.Native, "/backups/"+backupID, nil, nil, &answer); err != nil {
 		return driver.Backup{}, otc.Gone(err, backupID)
 	}
+	if answer.Backup.ID == "" {
+		return driver.Backup{}, d.vbs.Unreadable("backup")
+	}
 	return answer.Backup.seenBy(who), nil
 }

@@ -93,7 +93,10 @@ func TestThroughTheGateway(t *testing.T) {
 		{"no such volume", all, "GET", "/v3/P/volumes/B", "", 404, `{"itemNotFound":{"code":404,"message":"Volume B could not be found."}}`},
 		{"volume without EVS", none, "GET", "/v3/P/volumes/V", "", 501, `{"notImplemented":{"code":501,"message":"Backend east does not support anything but backups`},
 		{"volumes in v2", all, "GET", "/v2/P/volumes", "", 200, `"href":"U/v2/P/volumes/V"`},
-		{"volume from the backup", all, "POST", "/v3/P/volumes", `{"volume":{"backup_id":"B","name":"n","size":10}}`, 202, `"status":"creating"`},
+		{"volume from the backup", all, "POST", "/v3/P/volumes", `{"volume":{"backup_id":"B","name":"n","size":10}}`, 202, `"metadata":{`},
+		{"volumes by size", all, "GET", "/v3/P/volumes/detail?sort=size:asc", "", 200, `"name":"source"`},
+		{"volumes by name", all, "GET", "/v3/P/volumes/detail?sort=name:asc", "", 501, "EVS sorts by id, status, size, created_at"},
+		{"summary", all, "GET", "/v3/P/volumes/summary", "", 200, `{"volume-summary":{"metadata":{},"total_count":1,"total_size":10}}`},
 		{"types", all, "GET", "/v3/P/types", "", 200, `"SSD"`},
 		{"what EVS has not", all, "GET", "/v3/P/groups", "", 501, "Backend east has no EVS, or not this function of it."},
 		{"limits", all, "GET", "/v3/P/limits", "", 200, `"maxTotalBackups":20`},
@@ -131,5 +134,27 @@ func TestVersionsThroughTheGateway(t *testing.T) {
 		if _, header, _ := ask(t, c, "GET", url+"/v3/"+c.project.ID+path, ""); header.Get("OpenStack-API-Version") != want {
 			t.Errorf("%s: %q", path, header)
 		}
+	}
+}
+
+// VBS's own API in front of VBS: tags are handed on.
+func TestOwnAPIWithTags(t *testing.T) {
+	c := open(t, vbs.Options{}, otcfake.Options{})
+	volume := c.AddVolume(c.project.ID, otcfake.Volume{})
+	s := httptest.NewServer(gateway.New(gateway.Options{
+		Backends: map[string]driver.Driver{"east": c.driver}, Default: "east", Log: zap.NewNop(), Metrics: gateway.NewMetrics(), Auth: anyone{c.who}, VBS: true,
+	}))
+	t.Cleanup(s.Close)
+	status, _, text := ask(t, c, http.MethodPost, s.URL+"/v2/"+c.project.ID+"/cloudbackups",
+		`{"backup":{"volume_id":"`+volume+`","name":"n","tags":[{"key":"a","value":"b"}]}}`)
+	if status != http.StatusOK || !strings.Contains(text, `"job_id":"create-`) {
+		t.Fatalf("%d %s", status, text)
+	}
+	if sent := c.sent("vbs", "POST"); len(sent) != 1 || !strings.Contains(sent[0], `"tags":[{"key":"a","value":"b"}]`) {
+		t.Errorf("sent %q", sent)
+	}
+	page, err := c.driver.ListBackups(t.Context(), c.who, driver.Query{Limit: -1})
+	if err != nil || len(page.Items) != 1 || c.Backup(page.Items[0].ID).Tags["a"] != "b" {
+		t.Errorf("%+v, %v", page.Items, err)
 	}
 }

@@ -62,24 +62,25 @@ func (d *Driver) all(ctx context.Context, who driver.Caller, parameters url.Valu
 	for offset := 0; ; {
 		parameters.Set("offset", strconv.Itoa(offset))
 		var page struct {
-			Backups []backup `json:"backups"`
-			Links   []struct {
-				Rel string `json:"rel"`
-			} `json:"backups_links"`
+			Backups otc.List[backup]   `json:"backups"`
+			Links   otc.List[struct{}] `json:"backups_links"` // one to a next page, if there is one
 		}
 		if err := d.vbs.Call(ctx, who, http.MethodGet, d.o.Native, "/backups/detail", parameters, nil, &page); err != nil {
 			return nil, err
 		}
-		for i := range page.Backups {
-			if b := &page.Backups[i]; !seen[b.ID] {
+		if !page.Backups.Told {
+			return nil, d.vbs.Unreadable("backups")
+		}
+		for i := range page.Backups.Items {
+			if b := &page.Backups.Items[i]; b.ID != "" && !seen[b.ID] {
 				seen[b.ID] = true
 				all = append(all, b.seenBy(who))
 			}
 		}
 		// The link says that there is more; where it leads, clients cannot go.
-		if len(page.Backups) == 0 || len(page.Backups) < otc.MaxPage && len(page.Links) == 0 {
+		if page.Backups.Len == 0 || page.Backups.Len < otc.MaxPage && page.Links.Len == 0 {
 			return all, nil
 		}
-		offset += len(page.Backups)
+		offset += page.Backups.Len
 	}
 }

@@ -20,20 +20,23 @@ func (d *Driver) Quotas(ctx context.Context, who driver.Caller, projectID string
 	}
 	var answer struct {
 		Quotas struct {
-			Resources []struct {
+			Resources otc.List[struct {
 				Type     string  `json:"type"`
 				Used     otc.Int `json:"used"`
 				Reserved otc.Int `json:"reserved"`
 				Quota    otc.Int `json:"quota"`
-			} `json:"resources"`
+			}] `json:"resources"`
 		} `json:"quotas"`
 	}
 	if err := d.vbs.Call(ctx, who, http.MethodGet, "v2", "/cloudbackups/quota", nil, nil, &answer); err != nil {
 		return nil, err
 	}
+	if !answer.Quotas.Resources.Told {
+		return nil, d.vbs.Unreadable("quotas")
+	}
 	var quotas []driver.Quota
 	for _, name := range []string{driver.QuotaBackups, driver.QuotaBackupGigabytes} {
-		for _, r := range answer.Quotas.Resources {
+		for _, r := range answer.Quotas.Resources.Items {
 			if strings.ReplaceAll(r.Type, " ", "") == name { // documented as "backup_ gigabytes"
 				quotas = append(quotas, driver.Quota{Resource: name, Limit: int(r.Quota), InUse: int(r.Used), Reserve: int(r.Reserved)})
 			}

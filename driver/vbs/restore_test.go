@@ -14,7 +14,7 @@ import (
 func restorable(t *testing.T, o vbs.Options) (c *cloud, volume, backup string) {
 	t.Helper()
 	c = open(t, o, otcfake.Options{})
-	volume = c.AddVolume(c.project.ID, otcfake.Volume{Name: "source", SizeGiB: 10, AZ: "eu-de-02", Type: "SAS", Content: "now"})
+	volume = c.AddVolume(c.project.ID, otcfake.Volume{Name: "source", Description: "the source", SizeGiB: 10, AZ: "eu-de-02", Type: "SAS", Content: "now"})
 	backup = c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs", VolumeID: volume, SizeGiB: 10, AZ: "eu-de-02", Content: "then"})
 	return c, volume, backup
 }
@@ -73,7 +73,11 @@ func TestRestoreToANewVolume(t *testing.T) {
 				t.Fatalf("%+v, %v", got, err)
 			}
 			v := c.Volume(got.VolumeID)
-			if v.Name != name || v.Description != "auto-created_from_restore_from_backup" || v.AZ != "eu-de-02" || v.Type != "SAS" || v.SizeGiB != 10 {
+			made, description := name, "auto-created_from_restore_from_backup"
+			if made != "by-name" { // as Cinder names it at the end
+				made, description = "source", "the source"
+			}
+			if v.Name != made || v.Description != description || v.Metadata["src_backup_id"] != backup || v.AZ != "eu-de-02" || v.Type != "SAS" || v.SizeGiB != 10 {
 				t.Errorf("made %+v", v)
 			}
 			c.Settle()
@@ -106,7 +110,7 @@ func TestRestoreToANewVolumeThatFails(t *testing.T) {
 		backup := c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs", VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
 		c.Trap(func(traps *otcfake.Traps) { traps.FailVolume, traps.NoVolume = failure, true })
 		_, err := c.driver.RestoreBackup(t.Context(), c.who, backup, driver.RestoreTarget{})
-		wantError(t, err, driver.Unavailable, "failed: EVS.2025: the restore failed")
+		wantError(t, err, driver.InvalidState, "for restoring backup "+backup+". EVS.2025: the restore failed")
 	})
 }
 
