@@ -29,7 +29,8 @@ type Missing struct {
 
 func (e *Missing) Error() string {
 	if e.Found == "" {
-		return fmt.Sprintf("%s has no file %s: is it mounted?", e.Dir, Name)
+		return fmt.Sprintf("%s has no file %s: is it mounted? (If it is the right directory and only the file was lost, write %s into it.)",
+			e.Dir, Name, e.Want)
 	}
 	return fmt.Sprintf("%s belongs to the installation %s, not to %s: is the right directory mounted?", e.Dir, e.Found, e.Want)
 }
