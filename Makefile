@@ -2,7 +2,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export CGO_ENABLED ?= 0
 
-.PHONY: run build test check acceptance bench fuzz clean
+.PHONY: run build test check acceptance mutants bench fuzz clean
 
 # Build, start the gateway with the embedded backend, say how to use it.
 LISTEN ?= 127.0.0.1:8776
@@ -28,6 +28,11 @@ check:
 # Foreign clients and real servers; installs the Debian packages that it needs.
 acceptance: build
 	acceptance/run
+
+# Changes one line of the code at a time, and runs the test that must notice.
+# MUTANTS=-short is the form of acceptance.
+mutants:
+	go run ./acceptance/mutants $(MUTANTS)
 
 fuzz:
 	acceptance/run fuzz

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"cmp"
+	"iter"
 	"regexp"
 	"slices"
 	"strconv"
@@ -71,10 +72,54 @@ func (p Pairs) Has(key, value string) bool {
 // the order, even if the filters leave out the marker itself. noMarker makes the
 // error for a marker that is not among all. all itself is not changed.
 func Paginate[T any](all []T, columns Columns[T], q Query, noMarker func(id string) error) (Page[T], error) {
-	items := make([]*T, 0, len(all))
+	refs := make([]*T, len(all))
 	for i := range all {
-		if matches(&all[i], columns, q.Filters) {
-			items = append(items, &all[i])
+		refs[i] = &all[i]
+	}
+	return PaginateRefs(refs, columns, q, noMarker)
+}
+
+// Take returns the page of items that come in the default order, from the marker on.
+// It looks at no more of them than it needs.
+func Take[T any](items iter.Seq[*T], columns Columns[T], q Query) []T {
+	page := []T{}
+	skip := q.Offset
+	if q.Limit == 0 {
+		return page
+	}
+	for item := range items {
+		if !matches(item, columns, q.Filters) {
+			continue
+		}
+		if skip > 0 {
+			skip--
+			continue
+		}
+		page = append(page, *item)
+		if len(page) == q.Limit {
+			break
+		}
+	}
+	return page
+}
+
+// CountMatches counts the items that the filters keep.
+func CountMatches[T any](items iter.Seq[*T], columns Columns[T], q Query) int {
+	n := 0
+	for item := range items {
+		if matches(item, columns, q.Filters) {
+			n++
+		}
+	}
+	return n
+}
+
+// PaginateRefs is [Paginate] for items that are not side by side.
+func PaginateRefs[T any](all []*T, columns Columns[T], q Query, noMarker func(id string) error) (Page[T], error) {
+	items := make([]*T, 0, len(all))
+	for _, item := range all {
+		if matches(item, columns, q.Filters) {
+			items = append(items, item)
 		}
 	}
 	order := q.Sort
@@ -101,11 +146,11 @@ func Paginate[T any](all []T, columns Columns[T], q Query, noMarker func(id stri
 	page := Page[T]{Count: len(items)}
 	if q.Marker != "" {
 		id := columns["id"]
-		at := slices.IndexFunc(all, func(item T) bool { return strings.EqualFold(text(id(&item)), q.Marker) })
+		at := slices.IndexFunc(all, func(item *T) bool { return strings.EqualFold(text(id(item)), q.Marker) })
 		if at < 0 {
 			return Page[T]{}, noMarker(q.Marker)
 		}
-		marker := &all[at]
+		marker := all[at]
 		after := slices.IndexFunc(items, func(item *T) bool { return inOrder(item, marker) > 0 })
 		if after < 0 {
 			after = len(items)

@@ -12,20 +12,16 @@ import (
 
 // GetAttachment returns one attachment.
 func (d *Driver) GetAttachment(_ context.Context, who driver.Caller, attachmentID string) (driver.Attachment, error) {
-	for _, v := range d.visible(who) {
+	visible := d.db.Volumes.Rows(who.ProjectID)
+	if who.IsAdmin() {
+		visible = d.db.Volumes.AllRows()
+	}
+	for v := range visible.All() {
 		if at := attachmentAt(v.Attachments, attachmentID); at >= 0 {
-			return connected(&v, v.Attachments[at]), nil
+			return connected(v, v.Attachments[at]), nil
 		}
 	}
 	return driver.Attachment{}, driver.AttachmentNotFound(attachmentID)
-}
-
-// visible are the volumes that the caller may see.
-func (d *Driver) visible(who driver.Caller) []driver.Volume {
-	if who.IsAdmin() {
-		return d.db.Volumes.List("")
-	}
-	return d.db.Volumes.List(who.ProjectID)
 }
 
 func attachmentAt(all []driver.Attachment, id string) int {
@@ -51,15 +47,15 @@ func connected(v *driver.Volume, a driver.Attachment) driver.Attachment {
 // ListAttachments returns one page of the attachments of the volumes that the
 // caller may see.
 func (d *Driver) ListAttachments(_ context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Attachment], error) {
-	project := who.ProjectID
+	visible := d.db.Volumes.Rows(who.ProjectID)
 	if q.AllProjects && who.IsAdmin() {
-		project = ""
+		visible = d.db.Volumes.AllRows()
 	}
 	var all []driver.Attachment
 	projects := map[string]string{} // of the volumes, by id
-	for _, v := range d.db.Volumes.List(project) {
+	for v := range visible.All() {
 		for _, a := range v.Attachments {
-			all = append(all, connected(&v, a))
+			all = append(all, connected(v, a))
 			projects[v.ID] = v.ProjectID
 		}
 	}

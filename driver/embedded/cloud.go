@@ -28,12 +28,12 @@ func (d *Driver) Pools(context.Context, driver.Caller) ([]driver.Pool, error) {
 		return nil, driver.Wrap(driver.Unavailable, err, "The data directory cannot be read.")
 	}
 	volumes, snapshots := 0, 0
-	for _, v := range d.db.Volumes.List("") {
+	for v := range d.db.Volumes.AllRows().All() {
 		if v.Host != "" { // else it never got a place
 			volumes += v.Size
 		}
 	}
-	for _, s := range d.db.Snapshots.List("") {
+	for s := range d.db.Snapshots.AllRows().All() {
 		snapshots += s.Size
 	}
 	block := float64(fs.Bsize) / gib

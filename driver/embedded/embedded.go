@@ -243,30 +243,6 @@ func classify(err error) error {
 	return driver.Wrap(driver.Internal, err, "The database failed.")
 }
 
-// list pages the rows that the caller may see and asked for.
-func list[R, T any](cache *meta.Cache[R, T], who driver.Caller, q driver.Query, columns driver.Columns[T],
-	noMarker func(string) error) (driver.Page[T], error) {
-	var all []T
-	switch {
-	case q.AllProjects && who.IsAdmin():
-		all = cache.List("")
-	case who.ProjectID != "":
-		all = cache.List(who.ProjectID)
-	}
-	if len(q.Sort) > 0 || len(q.Filters) > 0 || q.Marker != "" {
-		return driver.Paginate(all, columns, q, noMarker)
-	}
-	// The cache is in the default order already: the first page of all, which is
-	// what most clients ask for, is a copy.
-	page := driver.Page[T]{Count: len(all)}
-	all = all[min(q.Offset, len(all)):]
-	if q.Limit >= 0 {
-		all = all[:min(q.Limit, len(all))]
-	}
-	page.Items = append(make([]T, 0, len(all)), all...)
-	return page, nil
-}
-
 // changed applies a metadata change to a copy of old.
 func changed(old map[string]string, c driver.MetadataChange, missing func(key string) error) (map[string]string, error) {
 	next := make(map[string]string, len(old)+len(c.Set))

@@ -23,19 +23,20 @@ func (d *Driver) GetGroup(ctx context.Context, who driver.Caller, groupID string
 // viewGroup adds the volumes in the group, oldest first.
 func (d *Driver) viewGroup(g *meta.Group) driver.Group {
 	view := g.Group
-	for _, v := range slices.Backward(d.db.Volumes.List("")) {
+	for v := range d.db.Volumes.AllRows().All() {
 		if v.GroupID == g.ID {
 			view.VolumeIDs = append(view.VolumeIDs, v.ID)
 		}
 	}
+	slices.Reverse(view.VolumeIDs)
 	return view
 }
 
 // ListGroups returns one page of groups.
 func (d *Driver) ListGroups(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Group], error) {
-	project := who.ProjectID
-	if q.AllProjects && who.IsAdmin() {
-		project = ""
+	project, some := scope(who, q.AllProjects)
+	if !some {
+		return driver.Page[driver.Group]{}, nil
 	}
 	rows, err := d.db.Groups(ctx, project)
 	if err != nil {

@@ -22,9 +22,9 @@ func (d *Driver) GetGroupSnapshot(ctx context.Context, who driver.Caller, groupS
 
 // ListGroupSnapshots returns one page of group snapshots.
 func (d *Driver) ListGroupSnapshots(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.GroupSnapshot], error) {
-	project := who.ProjectID
-	if q.AllProjects && who.IsAdmin() {
-		project = ""
+	project, some := scope(who, q.AllProjects)
+	if !some {
+		return driver.Page[driver.GroupSnapshot]{}, nil
 	}
 	rows, err := d.db.GroupSnapshots(ctx, project)
 	if err != nil {

@@ -167,14 +167,25 @@ func TestImportRacesDelete(t *testing.T) {
 	}
 }
 
-// An import that waits for a delete of the same objects does not get them.
+// An import of objects that are being deleted waits, and then does not have them.
 func TestImportWaitsForDelete(t *testing.T) {
 	m := newMoved(t)
 	m.copyObjects("")
 	m.importing(m.fullRecord)
 	check(t, m.DeleteBackup(t.Context(), admin, m.full.ID))
+	hit, goOn := make(chan struct{}), make(chan struct{})
+	m.store.Inject(chunktest.Fault{Op: chunktest.Delete, Key: m.full.ID, Hit: hit, Block: goOn})
+	deleted := make(chan error)
+	go func() { _, err := m.RunOne(t.Context()); deleted <- err }()
+	<-hit
 	twin, err := m.ImportRecord(t.Context(), admin, edit(t, m.fullRecord, func(f map[string]any) { f["id"] = twinID }))
 	check(t, err)
+	ran, err := m.RunOne(t.Context())
+	if ran || err != nil {
+		t.Fatal("the import did not wait", err)
+	}
+	close(goOn)
+	check(t, <-deleted)
 	m.settle()
 	m.wantBackup(twin.ID, driver.BackupError)
 }

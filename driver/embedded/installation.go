@@ -157,7 +157,7 @@ func (d *Driver) refuseOtherData() error {
 // storedBackups counts the backups that have objects.
 func (d *Driver) storedBackups() int {
 	n := 0
-	for _, b := range d.db.Backups.List("") {
+	for b := range d.db.Backups.AllRows().All() {
 		if b.ObjectCount > 0 {
 			n++
 		}

@@ -87,12 +87,12 @@ func (d *Driver) moveAside(path string) (string, error) {
 // the status error, and tells their owners.
 func (d *Driver) failMissing(ctx context.Context) error {
 	var volumes, snapshots []string
-	for _, v := range d.db.Volumes.List("") {
+	for v := range d.db.Volumes.AllRows().All() {
 		if (v.Status == available || v.Status == inUse) && !isFile(d.files.volume(v.ID)) {
 			volumes = append(volumes, v.ID)
 		}
 	}
-	for _, s := range d.db.Snapshots.List("") {
+	for s := range d.db.Snapshots.AllRows().All() {
 		if s.Status == available && !isFile(d.files.snapshot(s.ID)) {
 			snapshots = append(snapshots, s.ID)
 		}

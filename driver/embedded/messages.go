@@ -73,9 +73,9 @@ func (d *Driver) GetMessage(ctx context.Context, who driver.Caller, messageID st
 // ListMessages returns one page of messages: an admin's is of all projects, for
 // Cinder knows no all_tenants here (cinder/db/sqlalchemy/api.py message_get_all).
 func (d *Driver) ListMessages(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Message], error) {
-	project := who.ProjectID
-	if who.IsAdmin() {
-		project = ""
+	project, some := scope(who, true)
+	if !some {
+		return driver.Page[driver.Message]{}, nil
 	}
 	rows, err := d.db.Messages(ctx, project)
 	if err != nil {

@@ -144,9 +144,9 @@ func (d *Driver) QoSAssociations(ctx context.Context, who driver.Caller, specsID
 		return nil, err
 	}
 	var with []driver.VolumeType
-	for _, t := range d.db.Types.List("") {
+	for t := range d.db.Types.AllRows().All() {
 		if t.QoSSpecsID == s.ID {
-			with = append(with, t)
+			with = append(with, *t)
 		}
 	}
 	return with, nil

@@ -114,13 +114,13 @@ func (d *Driver) HostUse(_ context.Context, _ driver.Caller, host string) ([]dri
 		return nil, driver.ServiceNotFound(host, volumeService)
 	}
 	use := map[string]driver.HostUse{}
-	for _, v := range d.db.Volumes.List("") {
+	for v := range d.db.Volumes.AllRows().All() {
 		u := use[v.ProjectID]
 		u.Volumes++
 		u.VolumeGB += v.Size
 		use[v.ProjectID] = u
 	}
-	for _, s := range d.db.Snapshots.List("") {
+	for s := range d.db.Snapshots.AllRows().All() {
 		u := use[s.ProjectID]
 		u.Snapshots++
 		u.SnapshotsGB += s.Size

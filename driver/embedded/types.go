@@ -74,9 +74,9 @@ func looksLikeID(s string) bool { return len(s) == 36 && strings.Count(s, "-") =
 // ListVolumeTypes returns the types that the caller may use, newest first.
 func (d *Driver) ListVolumeTypes(_ context.Context, who driver.Caller) ([]driver.VolumeType, error) {
 	var seen []driver.VolumeType
-	for _, t := range d.db.Types.List("") {
-		if seesType(who, &t) {
-			seen = append(seen, t)
+	for t := range d.db.Types.AllRows().All() {
+		if seesType(who, t) {
+			seen = append(seen, *t)
 		}
 	}
 	return seen, nil
@@ -100,9 +100,9 @@ func (d *Driver) DefaultVolumeType(ctx context.Context, who driver.Caller) (driv
 	if own != nil {
 		return d.GetVolumeType(ctx, who, own.VolumeTypeID)
 	}
-	for _, t := range d.db.Types.List("") {
+	for t := range d.db.Types.AllRows().All() {
 		if t.Name == defaultType {
-			return t, nil
+			return *t, nil
 		}
 	}
 	return driver.VolumeType{}, driver.Errorf(driver.NotFound, "Volume type with name %s could not be found.", defaultType)

@@ -3,6 +3,8 @@ package chunked_test
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -371,3 +373,73 @@ func TestVolumeChanges(t *testing.T) {
 type brokenReader struct{}
 
 func (brokenReader) ReadAt([]byte, int64) (int, error) { return 0, fmt.Errorf("disk: %w", syscall.EIO) }
+
+// A block that is not what was backed up is found by its digest alone: the object and
+// its MD5 in the metadata were changed together.
+func TestDigestsAreChecked(t *testing.T) {
+	store, volume := smallChain(t, chunked.None)
+	object := bytes.Clone(store.Objects()[full+"-00003"])
+	before := md5.Sum(object)
+	object[7] ^= 1
+	after := md5.Sum(object)
+	text := string(store.Objects()[full+"_metadata"])
+	changed := strings.Replace(text, hex.EncodeToString(before[:]), hex.EncodeToString(after[:]), 1)
+	if changed == text {
+		t.Fatal("the metadata does not have the MD5")
+	}
+	store.Set(full+"-00003", object)
+	store.Set(full+"_metadata", []byte(changed))
+	if reason := reasonOf(t, verify(t, store, len(volume))); !strings.Contains(reason, "is not what was backed up") {
+		t.Fatal(reason)
+	}
+	if restoreSmall(t, store, len(volume)) != nil {
+		t.Fatal("restored")
+	}
+}
+
+// Whatever can be known without the data is known before an existing volume is
+// written to: it keeps its bytes.
+func TestDescriptionsComeBeforeTheFirstWrite(t *testing.T) {
+	for name, damage := range map[string]func(store *chunktest.Memory){
+		"digests of a parent": func(store *chunktest.Memory) {
+			whole := store.Objects()[full+"_sha256file"]
+			store.Set(full+"_sha256file", whole[:len(whole)/2])
+		},
+		"an object of a parent is missing": func(store *chunktest.Memory) { store.Set(full+"-00006", nil) },
+		"an object is missing":             func(store *chunktest.Memory) { store.Set(partial+"-00002", nil) },
+		"an object is not listed":          func(store *chunktest.Memory) { store.Set(full+"-00099", []byte("x")) },
+		"a hole at the end of the full one": func(store *chunktest.Memory) {
+			text := string(store.Objects()[full+"_metadata"])
+			at := strings.LastIndex(text, ",\n    {")
+			store.Set(full+"_metadata", []byte(text[:at]+text[strings.Index(text, "\n  ],"):]))
+			store.Set(full+"-00006", nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, volume := smallChain(t, chunked.None)
+			before := len(store.Objects())
+			damage(store)
+			if store.Objects()[full+"-00001"] == nil || before < 8 {
+				t.Fatalf("the chain is another: %d objects", before)
+			}
+			f := newVolume(t, int64(len(volume)), false)
+			own := bytes.Repeat([]byte("own "), len(volume)/4)
+			if _, err := f.WriteAt(own, 0); err != nil {
+				t.Fatal(err)
+			}
+			_, err := chunked.Restore(t.Context(), store, f, int64(len(volume)), chainOf(2), chunked.RestoreOptions{})
+			reasonOf(t, err)
+			kept := make([]byte, len(own))
+			if _, err := f.ReadAt(kept, 0); err != nil || !bytes.Equal(kept, own) {
+				t.Fatalf("the volume's own bytes are gone: %v", err)
+			}
+		})
+	}
+	// A new volume has nothing to lose, and the last level's digests say whether it is
+	// right.
+	store, volume := smallChain(t, chunked.None)
+	store.Set(full+"_sha256file", nil)
+	if restored := restoreSmall(t, store, len(volume)); !bytes.Equal(restored, volume) {
+		t.Fatal("a new volume was not restored")
+	}
+}

@@ -1,37 +1,38 @@
 package meta
 
 import (
-	"cmp"
-	"slices"
+	"iter"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/btree"
 )
 
-// Cache holds the live rows of one table as of the last committed transaction, and
-// lists of what a driver shows of them, V. Rows in it never change: a change puts
-// another row in the place of the old one.
+// Cache holds the live rows of one table as of the last committed transaction, in
+// the order in which lists show them. V is what a driver shows of a row. Rows never
+// change: a change puts another row in the place of the old one.
 type Cache[T, V any] struct {
 	key   func(*T) string
 	where func(*T) (projectID string, createdAt time.Time)
-	view  func(*T) V
+	view  func(*T) *V // into the row
 
 	mu       sync.RWMutex
 	byID     map[string]*T
-	projects map[string]map[string]*T // by project id, then id
-	lists    map[string][]V           // by project id, sorted; dropped by a change
-	changes  map[string]uint64        // how often a project's rows have changed
-	children map[string]int           // by the parent's id; nil if not tracked
+	ordered  map[string]*btree.BTreeG[*T] // by project id; "": all
+	shown    map[string]*btree.BTreeG[*T] // copies of ordered that readers have, until a change
+	children map[string]int               // by the parent's id; nil if not tracked
 	parent   func(*T) string
 	mark     func(row *T, hasChildren bool)
 	marked   func(*T) bool
 }
 
-func newCache[T, V any](rows []*T, key func(*T) string, where func(*T) (string, time.Time), view func(*T) V) *Cache[T, V] {
-	c := &Cache[T, V]{key: key, where: where, view: view, byID: map[string]*T{}, projects: map[string]map[string]*T{}, lists: map[string][]V{}, changes: map[string]uint64{}}
-	for _, row := range rows {
-		c.put(row)
-	}
+// degree is the width of the trees: a change copies a few nodes of so many rows.
+const degree = 32
+
+func newCache[T, V any](rows []*T, key func(*T) string, where func(*T) (string, time.Time), view func(*T) *V) *Cache[T, V] {
+	c := &Cache[T, V]{key: key, where: where, view: view}
+	c.fill(rows)
 	return c
 }
 
@@ -41,11 +42,26 @@ func (c *Cache[T, V]) trackChildren(parent func(*T) string, mark func(*T, bool),
 	for _, row := range c.byID {
 		rows = append(rows, row)
 	}
-	c.byID, c.projects = map[string]*T{}, map[string]map[string]*T{}
 	c.children, c.parent, c.mark, c.marked = map[string]int{}, parent, mark, marked
+	c.fill(rows)
+}
+
+func (c *Cache[T, V]) fill(rows []*T) {
+	c.byID = make(map[string]*T, len(rows))
+	c.ordered, c.shown = map[string]*btree.BTreeG[*T]{}, map[string]*btree.BTreeG[*T]{}
 	for _, row := range rows {
 		c.put(row)
 	}
+}
+
+// newer orders rows as lists do: created_at desc, id desc.
+func (c *Cache[T, V]) newer(a, b *T) bool {
+	_, at := c.where(a)
+	_, bt := c.where(b)
+	if d := at.Compare(bt); d != 0 {
+		return d > 0
+	}
+	return c.key(a) > c.key(b)
 }
 
 // Get returns the row with the id, in any case; the row must not be changed.
@@ -59,44 +75,78 @@ func (c *Cache[T, V]) Get(id string) (*T, bool) {
 	return row, ok
 }
 
-// List shows a project's rows ("": all), newest first: created_at desc, id desc.
-// The list must not be changed.
-func (c *Cache[T, V]) List(projectID string) []V {
-	c.mu.RLock()
-	list, ok := c.lists[projectID]
-	if ok {
-		c.mu.RUnlock()
-		return list
-	}
-	from := c.projects[projectID]
-	if projectID == "" {
-		from = c.byID
-	}
-	rows := make([]*T, 0, len(from))
-	for _, row := range from {
-		rows = append(rows, row)
-	}
-	changes := c.changes[projectID]
-	c.mu.RUnlock()
+// Rows are the rows of a project, or of all, as of one moment.
+type Rows[T, V any] struct {
+	tree *btree.BTreeG[*T] // nil: none
+	view func(*T) *V
+}
 
-	slices.SortFunc(rows, func(a, b *T) int {
-		_, at := c.where(a)
-		_, bt := c.where(b)
-		return cmp.Or(bt.Compare(at), strings.Compare(c.key(b), c.key(a)))
-	})
-	list = make([]V, len(rows))
-	for i, row := range rows {
-		list[i] = c.view(row)
+// Rows returns a project's rows; a caller without a project has none. Later changes
+// do not show in them. It costs the same however many rows there are.
+func (c *Cache[T, V]) Rows(projectID string) Rows[T, V] {
+	if projectID == "" {
+		return Rows[T, V]{}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.changes[projectID] == changes { // else it is true for this caller, not for the next
-		c.lists[projectID] = list
+	return c.rows(projectID)
+}
+
+// AllRows returns the rows of all projects, as Rows does.
+func (c *Cache[T, V]) AllRows() Rows[T, V] { return c.rows("") }
+
+func (c *Cache[T, V]) rows(list string) Rows[T, V] {
+	c.mu.RLock()
+	tree, ok := c.shown[list]
+	c.mu.RUnlock()
+	if !ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if tree, ok = c.shown[list]; !ok {
+			if own := c.ordered[list]; own != nil {
+				tree = own.Clone()
+			}
+			c.shown[list] = tree
+		}
 	}
-	return list
+	return Rows[T, V]{tree, c.view}
 }
 
 // Len counts the rows.
+func (r Rows[T, V]) Len() int {
+	if r.tree == nil {
+		return 0
+	}
+	return r.tree.Len()
+}
+
+// Has tells whether the row is one of them, or an older version of one.
+func (r Rows[T, V]) Has(row *T) bool { return r.tree != nil && r.tree.Has(row) }
+
+// All yields the rows, newest first. They must not be changed.
+func (r Rows[T, V]) All() iter.Seq[*V] {
+	return func(yield func(*V) bool) {
+		if r.tree != nil {
+			r.tree.Ascend(func(row *T) bool { return yield(r.view(row)) })
+		}
+	}
+}
+
+// After yields the rows that come after a row of the cache.
+func (r Rows[T, V]) After(marker *T) iter.Seq[*V] {
+	return func(yield func(*V) bool) {
+		if r.tree != nil {
+			skip := r.Has(marker)
+			r.tree.AscendGreaterOrEqual(marker, func(row *T) bool {
+				if skip {
+					skip = false
+					return true
+				}
+				return yield(r.view(row))
+			})
+		}
+	}
+}
+
+// Len counts all rows.
 func (c *Cache[T, V]) Len() int {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -128,13 +178,8 @@ func (c *Cache[T, V]) remove(id string) {
 	if !ok {
 		return
 	}
-	project, _ := c.where(row)
+	c.drop(row)
 	delete(c.byID, id)
-	delete(c.projects[project], id)
-	if len(c.projects[project]) == 0 {
-		delete(c.projects, project)
-	}
-	c.forget(project)
 	if c.children != nil {
 		c.adopt(c.parent(row), -1)
 	}
@@ -142,27 +187,44 @@ func (c *Cache[T, V]) remove(id string) {
 
 // store puts the row in its places; c.mu is held.
 func (c *Cache[T, V]) store(row *T) {
-	id := c.key(row)
+	if old, ok := c.byID[c.key(row)]; ok {
+		c.drop(old) // its place may be another: an import changes the creation time
+	}
+	c.byID[c.key(row)] = row
 	project, _ := c.where(row)
-	if old, ok := c.byID[id]; ok {
-		if was, _ := c.where(old); was != project {
-			delete(c.projects[was], id)
-			c.forget(was)
+	for _, list := range c.lists(project) {
+		tree := c.ordered[list]
+		if tree == nil {
+			tree = btree.NewG(degree, c.newer)
+			c.ordered[list] = tree
 		}
+		tree.ReplaceOrInsert(row)
 	}
-	c.byID[id] = row
-	if c.projects[project] == nil {
-		c.projects[project] = map[string]*T{}
-	}
-	c.projects[project][id] = row
-	c.forget(project)
 }
 
-func (c *Cache[T, V]) forget(projectID string) {
-	for _, list := range []string{projectID, ""} {
-		delete(c.lists, list)
-		c.changes[list]++
+// drop takes the row out of the order; c.mu is held.
+func (c *Cache[T, V]) drop(row *T) {
+	project, _ := c.where(row)
+	for _, list := range c.lists(project) {
+		tree := c.ordered[list]
+		tree.Delete(row)
+		if tree.Len() == 0 {
+			delete(c.ordered, list)
+		}
 	}
+}
+
+// lists are the lists that a project's rows are in. What readers have of them is
+// about to be old.
+func (c *Cache[T, V]) lists(projectID string) []string {
+	lists := []string{""}
+	if projectID != "" {
+		lists = append(lists, projectID)
+	}
+	for _, list := range lists {
+		delete(c.shown, list)
+	}
+	return lists
 }
 
 // adopt counts a child more or less and marks the parent anew; c.mu is held.

@@ -75,7 +75,7 @@ func (db *DB) load(ctx context.Context) error {
 		b.IsIncremental = b.ParentID != ""
 	}
 	db.Backups = newCache(live, backups.key, func(b *Backup) (string, time.Time) { return b.ProjectID, b.CreatedAt },
-		func(b *Backup) driver.Backup { return b.Backup })
+		func(b *Backup) *driver.Backup { return &b.Backup })
 	db.Backups.trackChildren(func(b *Backup) string { return b.ParentID },
 		func(b *Backup, yes bool) { b.HasDependents = yes }, func(b *Backup) bool { return b.HasDependents })
 	allVolumes, err := volumes.find(ctx, db.writer, "")
@@ -83,19 +83,19 @@ func (db *DB) load(ctx context.Context) error {
 		return err
 	}
 	db.Volumes = newCache(allVolumes, volumes.key, func(v *Volume) (string, time.Time) { return v.ProjectID, v.CreatedAt },
-		func(v *Volume) driver.Volume { return v.Volume })
+		func(v *Volume) *driver.Volume { return &v.Volume })
 	allSnapshots, err := snapshots.find(ctx, db.writer, "")
 	if err != nil {
 		return err
 	}
 	db.Snapshots = newCache(allSnapshots, snapshots.key, func(s *Snapshot) (string, time.Time) { return s.ProjectID, s.CreatedAt },
-		func(s *Snapshot) driver.Snapshot { return s.Snapshot })
+		func(s *Snapshot) *driver.Snapshot { return &s.Snapshot })
 	allTypes, err := volumeTypes.find(ctx, db.writer, "")
 	if err != nil {
 		return err
 	}
 	db.Types = newCache(allTypes, volumeTypes.key, func(t *VolumeType) (string, time.Time) { return "", t.CreatedAt },
-		func(t *VolumeType) driver.VolumeType { return t.VolumeType })
+		func(t *VolumeType) *driver.VolumeType { return &t.VolumeType })
 	return nil
 }
 

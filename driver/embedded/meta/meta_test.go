@@ -2,9 +2,11 @@ package meta
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,7 +51,8 @@ func full() *Backup {
 		Name: &name, Description: &empty, Status: driver.BackupAvailable, FailReason: "why", Size: 2, ObjectCount: 3,
 		Container: "c", AvailabilityZone: "nova", IsIncremental: true, EncryptionKeyID: "k", Metadata: map[string]string{"a": "ü"},
 		CreatedAt: at, UpdatedAt: at.Add(time.Second), DataTimestamp: at.Add(time.Minute)},
-		Service: "svc", ServiceMetadata: "prefix", DataBackupID: "d", Host: "h", RestoreVolumeID: "r"}
+		Service: "svc", ServiceMetadata: "prefix", DataBackupID: "d", Host: "h", RestoreVolumeID: "r",
+		Imported: true, Pending: &PendingImport{Service: "svc", Record: json.RawMessage(`{"id":"b"}`)}}
 }
 
 func TestRowsSurvive(t *testing.T) {
@@ -87,7 +90,7 @@ func TestRollbackShowsNothing(t *testing.T) {
 	if !errors.Is(err, boom) {
 		t.Fatal(err)
 	}
-	if _, ok := db.Backups.Get("b"); ok || len(db.Backups.List("p")) > 0 {
+	if _, ok := db.Backups.Get("b"); ok || db.Backups.Rows("p").Len() > 0 {
 		t.Fatal("what was rolled back shows")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -134,7 +137,7 @@ func TestDependents(t *testing.T) {
 		if !ok {
 			t.Fatalf("no %s", id)
 		}
-		for _, listed := range db.Backups.List(b.ProjectID) {
+		for listed := range db.Backups.Rows(b.ProjectID).All() {
 			if listed.ID == id && listed.HasDependents != b.HasDependents {
 				t.Fatalf("the list disagrees about %s", id)
 			}
@@ -223,8 +226,8 @@ func TestCacheRace(t *testing.T) {
 					return
 				default:
 				}
-				for _, project := range []string{"p", ""} {
-					for _, b := range db.Backups.List(project) {
+				for _, rows := range []Rows[Backup, driver.Backup]{db.Backups.Rows("p"), db.Backups.AllRows()} {
+					for b := range rows.All() {
 						if *b.Name != b.FailReason {
 							t.Errorf("half of a change: %s %s", *b.Name, b.FailReason)
 							return
@@ -239,7 +242,8 @@ func TestCacheRace(t *testing.T) {
 		db.must(t, func(tx *Tx) error {
 			return tx.PutBackup(&Backup{Backup: driver.Backup{ID: "b", ProjectID: "p", Status: driver.BackupError, Name: &name, FailReason: name, CreatedAt: tx.Now}})
 		})
-		if list := db.Backups.List("p"); len(list) != 1 || *list[0].Name != name {
+		list := slices.Collect(db.Backups.Rows("p").All())
+		if len(list) != 1 || *list[0].Name != name {
 			t.Fatalf("stale list %+v", list)
 		}
 	}

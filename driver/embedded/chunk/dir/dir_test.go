@@ -2,14 +2,19 @@ package dir_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"cindergate/driver/embedded/chunk"
 	"cindergate/driver/embedded/chunk/chunktest"
 	"cindergate/driver/embedded/chunk/dir"
+	"cindergate/driver/embedded/marker"
 )
 
 func open(t *testing.T, root string) *dir.Store {
@@ -120,4 +125,83 @@ func TestLinksStayInside(t *testing.T) {
 	if left, _ := os.ReadDir(outside); len(left) != 0 {
 		t.Errorf("written outside: %v", left)
 	}
+}
+
+// A store that was marked is opened where its marker is, and the marker is no object.
+func TestMarkedStore(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "store")
+	s, err := dir.Create(root, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	put(t, s, "c/o", 1)
+	for key := range s.List(t.Context(), "") {
+		if key != "c/o" {
+			t.Errorf("listed %s", key)
+		}
+	}
+	if err := s.Delete(t.Context(), marker.Name); err == nil {
+		t.Error("the marker was deleted as an object")
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, wrong := range []string{"another", ""} {
+		if other, err := dir.OpenMarked(root, wrong); err == nil {
+			_ = other.Close()
+			t.Errorf("opened as %q", wrong)
+		}
+	}
+	// Not there, and there again: another directory with the same objects, as a mount
+	// that was renewed is.
+	away := root + ".away"
+	if err := os.Rename(root, away); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(t.Context()); err == nil {
+		t.Error("a store that is not there is said to be")
+	}
+	if err := os.Mkdir(root, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(t.Context()); err == nil {
+		t.Error("an empty directory is said to be the store")
+	}
+	if err := os.WriteFile(filepath.Join(root, marker.Name), []byte("one\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	put(t, s, "c/new", 1)
+	if _, err := os.Stat(filepath.Join(root, "c", "new")); err != nil {
+		t.Errorf("written elsewhere: %v", err)
+	}
+}
+
+// What is no regular file is no object, and is not waited for.
+func TestNotRegular(t *testing.T) {
+	root := t.TempDir()
+	s := open(t, root)
+	if err := os.Mkdir(filepath.Join(root, "c"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(root, "c", "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", filepath.Join(root, "c", "socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for key := range s.List(t.Context(), "") {
+		t.Errorf("listed %s", key)
+	}
+	for _, key := range []string{"c/pipe", "c/socket", "c"} {
+		if r, err := s.Get(t.Context(), key); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v %v", key, r, err)
+		}
+	}
+	open(t, root) // sweeps
 }

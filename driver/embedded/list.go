@@ -1,0 +1,51 @@
+package embedded
+
+import (
+	"cindergate/driver"
+	"cindergate/driver/embedded/meta"
+)
+
+// list pages the rows that the caller may see and asked for. In the default order a
+// page costs what it holds and what its filters leave out, not what there is; any
+// other order sorts all.
+func list[R, T any](cache *meta.Cache[R, T], who driver.Caller, q driver.Query, columns driver.Columns[T],
+	noMarker func(string) error) (driver.Page[T], error) {
+	rows := cache.Rows(who.ProjectID)
+	if q.AllProjects && who.IsAdmin() {
+		rows = cache.AllRows()
+	}
+	if len(q.Sort) > 0 {
+		all := make([]*T, 0, rows.Len())
+		for item := range rows.All() {
+			all = append(all, item)
+		}
+		return driver.PaginateRefs(all, columns, q, noMarker)
+	}
+	var page driver.Page[T]
+	items := rows.All()
+	if q.Marker != "" {
+		marker, ok := cache.Get(q.Marker)
+		if !ok || !rows.Has(marker) {
+			return page, noMarker(q.Marker)
+		}
+		items = rows.After(marker)
+	}
+	page.Items = driver.Take(items, columns, q)
+	switch {
+	case !q.WithCount:
+	case len(q.Filters) == 0:
+		page.Count = rows.Len()
+	default:
+		page.Count = driver.CountMatches(rows.All(), columns, q)
+	}
+	return page, nil
+}
+
+// scope returns the project whose rows the caller may list, "" for all of them. some is
+// false for a caller without a project, who has none.
+func scope(who driver.Caller, all bool) (project string, some bool) {
+	if all && who.IsAdmin() {
+		return "", true
+	}
+	return who.ProjectID, who.ProjectID != ""
+}
