@@ -73,7 +73,7 @@ func (d *Driver) deleteVolumeTask(j *meta.Job) task {
 	return task{
 		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
 			var snapshots []*meta.Snapshot
-			err := d.writeFreeing(ctx, func(tx *meta.Tx) (err error) {
+			err := d.read(ctx, func(tx *meta.Tx) (err error) {
 				snapshots, err = tx.SnapshotsOf(j.VolumeID)
 				return err
 			})

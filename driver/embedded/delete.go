@@ -73,7 +73,7 @@ func (d *Driver) deleteData(ctx context.Context, b *meta.Backup) error {
 // shared tells whether another backup has the same objects.
 func (d *Driver) shared(ctx context.Context, b *meta.Backup, prefix string) (bool, error) {
 	var sharers []*meta.Backup
-	err := d.writeFreeing(ctx, func(tx *meta.Tx) (err error) {
+	err := d.read(ctx, func(tx *meta.Tx) (err error) {
 		sharers, err = tx.Sharers(container(b), prefix)
 		return err
 	})

@@ -219,6 +219,11 @@ func (d *Driver) write(ctx context.Context, change func(*meta.Tx) error) error {
 	return classify(d.db.Write(ctx, change))
 }
 
+// read runs one transaction that changes nothing.
+func (d *Driver) read(ctx context.Context, look func(*meta.Tx) error) error {
+	return classify(d.db.Read(ctx, look))
+}
+
 // writeFreeing is write for what frees room or ends a job: on a full disk it uses the
 // room that is kept for it. change may run twice.
 func (d *Driver) writeFreeing(ctx context.Context, change func(*meta.Tx) error) error {

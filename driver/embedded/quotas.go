@@ -170,7 +170,7 @@ func (d *Driver) checkQuota(tx *meta.Tx, projectID string, t *meta.VolumeType, r
 // Quotas returns a project's limits and use.
 func (d *Driver) Quotas(ctx context.Context, _ driver.Caller, projectID string) ([]driver.Quota, error) {
 	var found []driver.Quota
-	err := d.write(ctx, func(tx *meta.Tx) (err error) {
+	err := d.read(ctx, func(tx *meta.Tx) (err error) {
 		found, err = d.quotas(tx, projectID)
 		return err
 	})

@@ -42,14 +42,13 @@ type DB struct {
 func Open(ctx context.Context, path string, now func() time.Time) (*DB, error) {
 	// synchronous=FULL: with NORMAL, a WAL is not flushed at commit, and a request
 	// that was answered 202 could be forgotten by a power failure.
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate" +
-		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
 	db := &DB{now: now}
 	if err := protect(path); err != nil {
 		return nil, err
 	}
 	var err error
-	if db.writer, err = sql.Open("sqlite", dsn); err != nil {
+	if db.writer, err = sql.Open("sqlite", dsn+"&_txlock=immediate"); err != nil {
 		return nil, err
 	}
 	db.writer.SetMaxOpenConns(1)
@@ -135,6 +134,17 @@ func (db *DB) Close() error { return errors.Join(db.reader.Close(), db.writer.Cl
 
 // Ping tells whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.reader.PingContext(ctx) }
+
+// Read runs look in one transaction that changes nothing, and does not wait for those
+// of [DB.Write]. It sees all that was committed before.
+func (db *DB) Read(ctx context.Context, look func(*Tx) error) error {
+	sqlTx, err := db.reader.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = sqlTx.Rollback() }() // there is nothing to commit
+	return look(&Tx{Now: db.now().UTC().Truncate(time.Microsecond), ctx: ctx, db: db, q: sqlTx})
+}
 
 // Write runs change in one transaction. When it returns nil the changes are
 // committed, durable and visible to every read; otherwise nothing has changed.

@@ -250,3 +250,34 @@ func TestCacheRace(t *testing.T) {
 	close(stop)
 	all.Wait()
 }
+
+// A read does not wait for a write, sees what was committed, and changes nothing.
+func TestRead(t *testing.T) {
+	db := newDB(t)
+	db.must(t, func(tx *Tx) error { return tx.SetLimit("p", "backups", 1) })
+	limit := func() (n int) {
+		if err := db.Read(t.Context(), func(tx *Tx) error {
+			limits, err := tx.Limits("p")
+			n = limits["backups"]
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	db.must(t, func(tx *Tx) error {
+		if err := tx.SetLimit("p", "backups", 2); err != nil {
+			return err
+		}
+		if n := limit(); n != 1 {
+			t.Errorf("%d is read before it is committed", n)
+		}
+		return nil
+	})
+	if n := limit(); n != 2 {
+		t.Errorf("%d is read after 2 was committed", n)
+	}
+	if err := db.Read(t.Context(), func(tx *Tx) error { return tx.SetLimit("p", "backups", 3) }); err == nil || limit() != 2 {
+		t.Errorf("a read has written: %v", err)
+	}
+}
