@@ -54,7 +54,7 @@ func (d *Driver) importTask(j *meta.Job) task {
 			if err != nil {
 				return 0, nil, err
 			}
-			row := imported(b, rec)
+			row := d.imported(b, rec)
 			row.DataBackupID, err = d.findData(ctx, row)
 			if ctx.Err() != nil {
 				return 0, nil, ctx.Err()
@@ -80,8 +80,9 @@ func (d *Driver) importTask(j *meta.Job) task {
 
 // imported is a backup with what is in its record. Owner, service, host, zone and
 // status are ours.
-func imported(b *meta.Backup, rec *record) *meta.Backup {
+func (d *Driver) imported(b *meta.Backup, rec *record) *meta.Backup {
 	row := *b
+	row.Service, row.Host, row.AvailabilityZone = posixService, d.o.Host, d.o.AvailabilityZone
 	row.Name, row.Description, row.ObjectCount = rec.DisplayName, rec.DisplayDescription, int(rec.ObjectCount)
 	row.Container, row.ServiceMetadata = deref(rec.Container), deref(rec.ServiceMetadata)
 	row.ParentID, row.SnapshotID, row.RestoreVolumeID = deref(rec.ParentID), deref(rec.SnapshotID), deref(rec.RestoreVolumeID)
@@ -144,7 +145,6 @@ func (d *Driver) takeOver(tx *meta.Tx, j *meta.Job, row *meta.Backup) error {
 	if why, err := parentProblem(tx, row); err != nil || why != nil {
 		return errors.Join(err, d.failImport(tx, j, row, why))
 	}
-	row.Service, row.Host, row.AvailabilityZone = posixService, d.o.Host, d.o.AvailabilityZone
 	row.Status, row.FailReason, row.Pending = driver.BackupAvailable, "", nil
 	if err := tx.TouchBackup(row); err != nil {
 		return err

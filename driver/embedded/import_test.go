@@ -277,13 +277,21 @@ func TestImportChecksTheRecord(t *testing.T) {
 		}
 	}
 	m := newMoved(t)
-	for _, size := range []any{nil, 0, -1, 1 << 31, int64(1) << 62, "x", 1.5, true, []int{1}} {
+	for _, field := range []string{"size", "id"} { // can be stored, and is not restored
+		b := m.importing(edit(t, m.fullRecord, func(f map[string]any) { f[field] = map[string]any{"size": 0, "id": "odd-1"}[field] }))
+		if b.Status != driver.BackupError || !strings.Contains(b.FailReason, "field "+field) {
+			t.Fatalf("%s: %s %q", field, b.Status, b.FailReason)
+		}
+		check(t, m.DeleteBackup(t.Context(), admin, b.ID))
+		m.settle()
+	}
+	for _, size := range []any{nil, -1, 1 << 31, int64(1) << 62, "x", 1.5, true, []int{1}} {
 		_, err := m.ImportRecord(t.Context(), admin, edit(t, m.fullRecord, func(f map[string]any) { f["size"] = size }))
 		if driver.KindOf(err) != driver.InvalidInput || !strings.Contains(err.Error(), "size") {
 			t.Errorf("size %v: %v", size, err)
 		}
 	}
-	for _, id := range []any{nil, "", "a/b", "../../etc", ".", "..", "\x00", "{11111111-2222-4333-8444-555555555555}", 7} {
+	for _, id := range []any{nil, "", "a/b", "../../etc", ".", "..", "\x00", "{11111111-2222-4333-8444-555555555555}", strings.Repeat("x", 37), "é", "a b", 7} {
 		_, err := m.ImportRecord(t.Context(), admin, edit(t, m.fullRecord, func(f map[string]any) { f["id"] = id }))
 		if driver.KindOf(err) != driver.InvalidInput || !strings.Contains(err.Error(), "id") {
 			t.Errorf("id %v: %v", id, err)

@@ -22,7 +22,7 @@ const maxLength = 255
 
 // decodeRecord takes a backup_url apart as far as the request needs it. The texts are
 // those of cinder/backup/api.py _get_import_backup; that id and size must also have a
-// value that can be used is a rule of ours.
+// value that can be stored is a rule of ours.
 func decodeRecord(url string) (raw json.RawMessage, id string, size int, err error) {
 	invalid := func(format string, args ...any) error {
 		return driver.Errorf(driver.InvalidInput, "Invalid input received: "+format, args...)
@@ -35,25 +35,30 @@ func decodeRecord(url string) (raw json.RawMessage, id string, size int, err err
 		return nil, "", 0, invalid("Can't parse backup record.")
 	}
 	var fields map[string]json.RawMessage
-	if json.Unmarshal(decoded, &fields) != nil {
-		return nil, "", 0, invalid("Can't parse backup record: it is not a JSON object.")
-	}
+	_ = json.Unmarshal(decoded, &fields) // what is no object has no members
 	if _, has := fields["id"]; !has {
 		return nil, "", 0, invalid("Provided backup record is missing an id")
 	}
-	if json.Unmarshal(fields["id"], &id) != nil || !isUUID(id) {
+	if json.Unmarshal(fields["id"], &id) != nil || !showable.MatchString(id) {
 		return nil, "", 0, invalid("The id of the backup record must be a UUID, not %.64s", fields["id"])
 	}
 	if _, has := fields["size"]; !has {
 		return nil, "", 0, invalid("Provided backup record is missing size attribute")
 	}
 	var gb wholeNumber
-	if json.Unmarshal(fields["size"], &gb) != nil || gb < 1 || gb > math.MaxInt32 {
+	if json.Unmarshal(fields["size"], &gb) != nil || gb < 0 || gb > math.MaxInt32 {
 		return nil, "", 0, invalid("The size of the backup record must be a whole number of GiB from 1 to %d, not %.64s",
 			math.MaxInt32, fields["size"])
 	}
-	return decoded, strings.ToLower(id), int(gb), nil
+	if isUUID(id) {
+		id = strings.ToLower(id)
+	}
+	return decoded, id, int(gb), nil
 }
+
+// showable is an id that a path can have. Cinder takes any text, and then can neither
+// show nor delete some of them. One that is no UUID ends in error, as a size of 0 does.
+var showable = regexp.MustCompile(`^[0-9A-Za-z_-][0-9A-Za-z._-]{0,35}$`)
 
 // wholeNumber is an integer in a record. Cinder also reads one that is written as a
 // text (oslo_versionedobjects IntegerField).
@@ -133,6 +138,12 @@ func checkFields(raw json.RawMessage) error {
 
 // check checks the values.
 func (r *record) check() error {
+	switch {
+	case !isUUID(r.ID):
+		return reasonf("The record's field id must be a UUID, not %.64q.", r.ID)
+	case r.Size < 1 || r.Size > math.MaxInt32:
+		return reasonf("The record's field size must be a whole number of GiB from 1 to %d, not %d.", math.MaxInt32, r.Size)
+	}
 	ids := map[string]string{"volume_id": r.VolumeID, "parent_id": deref(r.ParentID),
 		"snapshot_id": deref(r.SnapshotID), "restore_volume_id": deref(r.RestoreVolumeID)}
 	for _, field := range slices.Sorted(maps.Keys(ids)) {
