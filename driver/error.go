@@ -21,6 +21,7 @@ const (
 	NotSupported      // the backend cannot
 	Unavailable       // the backend cannot be reached or is overloaded
 	Conflict          // for the few calls where Cinder answers 409
+	Canceled          // the caller left before the answer; no fault of the backend
 )
 
 // Error is a classified failure. Message is for the client, Err for the log.
@@ -49,6 +50,10 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// Left is the error for a caller that left before its answer, or in the middle of its
+// request. cause is for the log.
+func Left(cause error) error { return Wrap(Canceled, cause, "The client left before the answer.") }
 
 // KindOf returns the kind of the first [*Error] in err's chain, Internal if none.
 func KindOf(err error) Kind {
