@@ -68,15 +68,23 @@ func (b *backend) maxMicroversion(ctx context.Context) int {
 	return min(minor, translate.MaxMinor)
 }
 
-// forward leaves a request to the backend itself, also how slow its body may be.
+// forward leaves a request to the backend itself. Its body may take any time while it
+// gets on.
 func (s *Server) forward(to driver.Passthrough) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		call := callOf(c)
 		markCompute(c)
-		if err := http.NewResponseController(c.Response()).SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		if err := call.mayRead(c.Param("project_id")); err != nil {
+			return err
+		}
+		control := http.NewResponseController(c.Response())
+		if err := control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
 		r := c.Request()
+		if s.BodyTimeout > 0 && r.Body != nil && r.Body != http.NoBody {
+			r.Body = &progressBody{r.Body, control, s.BodyTimeout}
+		}
 		r.URL.RawPath = call.rawPath
 		return to.Forward(c.Response(), r, call.caller, s.Base(r))
 	}

@@ -61,6 +61,9 @@ func (s *Server) request(c echo.Context, b *backend) (translate.Request, error) 
 		}
 		r.ProjectInURL = true
 	}
+	if err := call.mayRead(""); err != nil {
+		return r, err
+	}
 	body, err := s.body(c)
 	r.Body = body
 	return r, err
@@ -94,6 +97,8 @@ func (s *Server) body(c echo.Context) ([]byte, error) {
 	switch {
 	case errors.As(err, &tooLarge):
 		return nil, errTooLarge
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, driver.Left(err) // or it sends no more, and reads on
 	case err != nil:
 		return nil, driver.Wrap(driver.InvalidInput, err, "The request body could not be read.")
 	case len(body) == 0:
