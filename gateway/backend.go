@@ -74,7 +74,11 @@ func (s *Server) forward(to driver.Passthrough) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		call := callOf(c)
 		markCompute(c)
-		if err := call.mayRead(c.Param("project_id")); err != nil {
+		project := c.Param("project_id")
+		if !projectID.MatchString(project) {
+			project = "" // a resource, in a path without a project
+		}
+		if err := call.mayRead(project); err != nil {
 			return err
 		}
 		control := http.NewResponseController(c.Response())

@@ -9,28 +9,30 @@ import (
 )
 
 // Connections bounds the connections of clients. Where there are too many, a new one takes
-// the place of the one that has been without a request for longest; if all have one, it
-// waits. It is safe for concurrent use.
+// the place of the oldest that never had a request, or else of the one that has been
+// without a request for longest; if all have one, it waits. It is safe for concurrent use.
 type Connections struct {
 	most int
 
 	mu     sync.Mutex
 	open   int
-	idle   *list.List // of *connection: those without a request, longest first
+	fresh  *list.List // of *connection: those that never had a request, oldest first
+	idle   *list.List // of *connection: those between two requests, longest first
 	closed bool
 	room   chan struct{} // has an element when there may be room
 }
 
 // NewConnections bounds connections to most; 0 does not.
 func NewConnections(most int) *Connections {
-	return &Connections{most: most, idle: list.New(), room: make(chan struct{}, 1)}
+	return &Connections{most: most, fresh: list.New(), idle: list.New(), room: make(chan struct{}, 1)}
 }
 
 // connection is one of them.
 type connection struct {
 	net.Conn
 	all *Connections
-	at  *list.Element // in all.idle; nil: it has a request, or is closed
+	in  *list.List    // all.fresh or all.idle; nil: it has a request, or is closed
+	at  *list.Element // in that
 	end sync.Once
 }
 
@@ -49,10 +51,16 @@ func (c *connection) Close() error {
 
 // busy takes it out of those without a request. all.mu is held.
 func (c *connection) busy() {
-	if c.at != nil {
-		c.all.idle.Remove(c.at)
-		c.at = nil
+	if c.in != nil {
+		c.in.Remove(c.at)
+		c.in, c.at = nil, nil
 	}
+}
+
+// rest puts it into a list of those without. all.mu is held.
+func (c *connection) rest(in *list.List) {
+	c.busy()
+	c.in, c.at = in, in.PushBack(c)
 }
 
 func (c *Connections) signal() {
@@ -99,16 +107,20 @@ func (l *boundedListener) Close() error {
 }
 
 // admit makes room for a connection. It returns false if the listener is closed first.
-func (c *Connections) admit(new *connection) bool {
+func (c *Connections) admit(added *connection) bool {
 	for {
 		c.mu.Lock()
-		switch oldest := c.idle.Front(); {
+		oldest := c.fresh.Front()
+		if oldest == nil {
+			oldest = c.idle.Front()
+		}
+		switch {
 		case c.closed:
 			c.mu.Unlock()
 			return false
 		case c.open < c.most:
 			c.open++
-			new.at = c.idle.PushBack(new)
+			added.rest(c.fresh)
 			c.mu.Unlock()
 			return true
 		case oldest != nil:
@@ -136,8 +148,7 @@ func (c *Connections) State(conn net.Conn, state http.ConnState) {
 	case http.StateActive:
 		of.busy()
 	case http.StateIdle:
-		of.busy()
-		of.at = c.idle.PushBack(of)
+		of.rest(c.idle)
 		c.signal()
 	}
 }

@@ -54,6 +54,7 @@ type guard struct {
 	mu       sync.Mutex
 	free     int // how many more may be checked now
 	queue    []*turn
+	slowest  time.Duration // about how long the slowest kind of check takes
 	served   uint64
 	last     map[from]uint64                 // the number of served when those present were last
 	present  map[from]int                    // in the queue or being checked
@@ -79,6 +80,8 @@ func newGuard(limits Limits, now func() time.Time) *guard {
 
 // check runs check, which is slow, once it is its turn, and reports what it says. It
 // returns [*ErrBusy] if a limit refuses that, and ctx's error if the client leaves first.
+// Failures take as long as those of the slowest kind of hash, so that their time does not
+// tell one user from another, or from nobody.
 func (g *guard) check(ctx context.Context, address, user string, check func() bool) (bool, error) {
 	keys := []from{{address, user}, {address: address}}
 	if err := g.enter(keys); err != nil {
@@ -88,15 +91,28 @@ func (g *guard) check(ctx context.Context, address, user string, check func() bo
 	if err := g.wait(ctx, keys); err != nil {
 		return false, err
 	}
+	began := time.Now()
+	right, err := g.run(ctx, check)
+	if err != nil || right {
+		return right, err
+	}
+	rest := time.NewTimer(g.failed(keys, time.Since(began)))
+	defer rest.Stop()
+	select {
+	case <-rest.C:
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+// run runs check in its turn, and passes the turn on.
+func (g *guard) run(ctx context.Context, check func() bool) (bool, error) {
 	defer g.next()
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	right := check()
-	if !right {
-		g.failed(keys)
-	}
-	return right, nil
+	return check(), nil
 }
 
 // enter takes a place for a login.
@@ -188,10 +204,12 @@ func (g *guard) next() {
 	close(best.begin)
 }
 
-// failed counts a failure.
-func (g *guard) failed(keys []from) {
+// failed counts a failure whose check took so long. It returns how much longer it must
+// take.
+func (g *guard) failed(keys []from, took time.Duration) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.slowest = max(took, g.slowest*9/10) // slowly forgets what a busy machine did
 	for i, perMinute := range []int{g.limits.FailuresPerUser, g.limits.FailuresPerAddress} {
 		if perMinute == 0 {
 			continue // not limited
@@ -203,6 +221,7 @@ func (g *guard) failed(keys []from) {
 		}
 		l.AllowN(g.now(), 1)
 	}
+	return g.slowest - took
 }
 
 // isBusy tells whether a limit refused a login.

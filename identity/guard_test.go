@@ -180,6 +180,33 @@ func TestFailuresAreLimited(t *testing.T) {
 	}
 }
 
+// A quick check that fails takes as long as a slow one.
+func TestFailuresTakeTheSameTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuard(Limits{Queue: 10, PerAddress: 10, PerUser: 10}, time.Now)
+		login := func(takes time.Duration, right bool) time.Duration {
+			began := time.Now()
+			if got, err := g.check(t.Context(), "a", "u", func() bool { time.Sleep(takes); return right }); err != nil || got != right {
+				t.Error(got, err)
+			}
+			return time.Since(began)
+		}
+		login(time.Second, false)
+		if took := login(100*time.Millisecond, false); took < 900*time.Millisecond {
+			t.Errorf("the quick one takes %s", took)
+		}
+		if took := login(100*time.Millisecond, true); took != 100*time.Millisecond {
+			t.Errorf("a right one takes %s", took)
+		}
+		for range 100 {
+			login(100*time.Millisecond, false)
+		}
+		if took := login(100*time.Millisecond, false); took != 100*time.Millisecond {
+			t.Errorf("long after the slow one it takes %s", took)
+		}
+	})
+}
+
 // Refusals say so over HTTP; a client that leaves is no answer.
 func TestRefusedForBeingTooMany(t *testing.T) {
 	c := newCloud(t)
