@@ -97,10 +97,8 @@ func (s *Server) body(c echo.Context) ([]byte, error) {
 	switch {
 	case errors.As(err, &tooLarge):
 		return nil, errTooLarge
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, driver.Left(err) // or it sends no more, and reads on
 	case err != nil:
-		return nil, driver.Wrap(driver.InvalidInput, err, "The request body could not be read.")
+		return nil, driver.UnreadBody(err)
 	case len(body) == 0:
 		return nil, nil
 	}

@@ -178,6 +178,9 @@ func (k *Keystone) verdict(ctx context.Context, token string, expired bool) (ver
 	if !ok || !k.o.Now().Before(v.until) {
 		var err error
 		v, err = k.flights.Do(ctx, string(key[:]), k.o.Timeout, func(ctx context.Context) (verdict, error) {
+			if v, ok := k.known.Get(key); ok && k.o.Now().Before(v.until) {
+				return v, nil // a validation has ended in the meantime
+			}
 			v, err := k.validate(ctx, token, expired)
 			if err == nil {
 				k.known.Add(key, v)

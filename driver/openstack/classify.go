@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
@@ -42,10 +41,8 @@ func (t *Transport) Classify(err error) error {
 	var syntax *json.SyntaxError
 	var wrongType *json.UnmarshalTypeError
 	switch {
-	case errors.As(err, &body) && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET)):
-		return driver.Left(err)
 	case errors.As(err, &body):
-		return driver.Wrap(driver.InvalidInput, err, "The request body could not be read.")
+		return driver.UnreadBody(err)
 	case errors.Is(err, context.Canceled):
 		return driver.Left(err)
 	case errors.As(err, &large):
