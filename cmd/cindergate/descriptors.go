@@ -10,10 +10,10 @@ import (
 
 const (
 	// ownDescriptors is how many file descriptors the database, the listener and the log
-	// need, and jobDescriptors how many a job does.
-	ownDescriptors, jobDescriptors = 32, 8
+	// need, and jobDescriptors how many a job may use.
+	ownDescriptors, jobDescriptors = 32, 64
 	// fewestConnections are always let in.
-	fewestConnections = 4
+	fewestConnections = 8
 )
 
 // maxConnections is how many connections of clients are let in: as many as are configured,

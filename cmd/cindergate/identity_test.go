@@ -56,7 +56,7 @@ backends: {far: {driver: cinder, cinder: {url: "https://volume.example.com", ca_
 
 // Connections leave descriptors for the store.
 func TestConnectionsWithinDescriptors(t *testing.T) {
-	for descriptors, want := range map[uint64]int{0: 4, 40: 4, 64: 8, 1024: 488, 1 << 20: 524264, 1<<64 - 1: 1<<29 - 24} {
+	for descriptors, want := range map[uint64]int{0: 8, 64: 8, 256: 48, 1024: 432, 1 << 20: 1<<19 - 80, 1<<64 - 1: 1<<29 - 80} {
 		if got := connectionsWithin(descriptors, 2); got != want {
 			t.Errorf("%d descriptors: %d connections", descriptors, got)
 		}
