@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -73,6 +75,9 @@ func (b *backend) maxMicroversion(ctx context.Context) int {
 func (s *Server) forward(to driver.Passthrough) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		call := callOf(c)
+		if slices.ContainsFunc(strings.Split(c.Request().URL.Path, "/"), func(s string) bool { return s == "." || s == ".." }) {
+			return errNoRoute // a server on the way would leave the API with it
+		}
 		markCompute(c)
 		project := c.Param("project_id")
 		if !projectID.MatchString(project) {
