@@ -86,6 +86,11 @@ func (s *Server) forward(to driver.Passthrough) echo.HandlerFunc {
 		if err := call.mayRead(project); err != nil {
 			return err
 		}
+		leave, err := s.underWay.enter(call.caller.ProjectID)
+		if err != nil {
+			return err
+		}
+		defer leave()
 		control := http.NewResponseController(c.Response())
 		if err := control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err

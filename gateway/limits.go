@@ -4,8 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"cindergate/driver"
 )
 
@@ -13,7 +11,9 @@ import (
 // are under way.
 const busyRetry = time.Second
 
-// underWay counts the requests that backends work on. It is safe for concurrent use.
+// underWay counts the requests that backends work on: those whose body is still on its way
+// here, or whose answer is on its way to the client, are not among them, unless they are
+// streamed. It is safe for concurrent use.
 type underWay struct {
 	most, perProject int // 0: not bounded
 
@@ -53,16 +53,4 @@ func (u *underWay) enter(project string) (leave func(), err error) {
 			delete(u.projects, project)
 		}
 	}, nil
-}
-
-// bounded refuses a request while too many are under way.
-func (s *Server) bounded(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		leave, err := s.underWay.enter(callOf(c).caller.ProjectID)
-		if err != nil {
-			return err
-		}
-		defer leave()
-		return next(c)
-	}
 }

@@ -23,12 +23,12 @@ func (s *Server) routes() {
 		e.Any(prefix+"/*", echo.WrapHandler(handler))
 	}
 	for prefix, v := range map[string]translate.Version{"/v2": translate.V2, "/v3": translate.V3} {
-		e.Any(prefix, s.dispatch, speaks(v), s.authenticate, s.bounded)
-		e.Any(prefix+"/*", s.dispatch, speaks(v), s.authenticate, s.bounded)
+		e.Any(prefix, s.dispatch, speaks(v), s.authenticate)
+		e.Any(prefix+"/*", s.dispatch, speaks(v), s.authenticate)
 	}
 	if s.VBS {
 		for _, path := range vbsPaths {
-			e.Any(path, s.dispatch, speaksVBS, s.authenticate, s.bounded)
+			e.Any(path, s.dispatch, speaksVBS, s.authenticate)
 		}
 	}
 }

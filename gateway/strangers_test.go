@@ -212,6 +212,14 @@ func TestRequestsUnderWay(t *testing.T) {
 			t.Errorf("%d %v %s", answer.StatusCode, answer.Header, body)
 		}
 	}
+	// Requests that have not arrived yet take no room.
+	for range 3 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
+		must(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		_, err = fmt.Fprintf(conn, "POST %s/backups HTTP/1.1\r\nHost: x\r\nX-Auth-Token: member\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{", own)
+		must(t, err)
+	}
 	get("member", project)
 	get("member", project)
 	refused("member", project, "of this project")
