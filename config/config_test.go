@@ -211,7 +211,7 @@ func TestZeroIsZero(t *testing.T) {
 	if h := c.HTTP; h.WriteTimeout != 0 || h.MaxConnections != 0 || h.MaxRequests != 0 || h.MaxRequestsPerProject != 0 || h.HealthCache != 0 {
 		t.Errorf("with 0: %+v", h)
 	}
-	if l := c.Identity.Logins; l.Queue != 0 || l.FailuresPerAddress != 0 || l.FailuresPerUser != 0 || l.PerUser != 16 {
+	if l := c.Identity.Logins; l.Queue != 0 || l.FailuresPerAddress != 0 || l.FailuresPerUser != 0 || l.PerUser != 32 {
 		t.Errorf("with 0: %+v", l)
 	}
 }

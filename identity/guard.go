@@ -27,7 +27,7 @@ type Limits struct {
 }
 
 // DefaultLimits are for a zero [Limits].
-var DefaultLimits = Limits{Queue: 128, PerAddress: 32, PerUser: 16, FailuresPerAddress: 120, FailuresPerUser: 30}
+var DefaultLimits = Limits{Queue: 256, PerAddress: 64, PerUser: 32, FailuresPerAddress: 120, FailuresPerUser: 30}
 
 // ErrBusy is the error for a login that a limit refuses.
 type ErrBusy struct {
