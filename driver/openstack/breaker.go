@@ -10,7 +10,8 @@ type verdict int
 
 const (
 	healthy verdict = iota // it answered
-	failing                // no answer, or 502 to 504: the backend is down, or that resource is
+	unwell                 // it answered 502 to 504: the backend is down, or that resource is
+	failing                // it did not answer, and may have taken long for that: likewise
 	down                   // no connection: the backend is down
 	nothing                // the client broke off, or the failure is the gateway's own
 )
@@ -24,8 +25,8 @@ const (
 )
 
 // breaker stops requests to one service of a backend that failed repeatedly: to single
-// resources after failures of theirs, and to all once different resources fail, or none
-// can be asked. Afterwards one request at a time finds out whether that is over. It is
+// resources that had no answer, and to all once different resources fail, or none can be
+// asked. Afterwards one request at a time finds out whether that is over. It is
 // safe for concurrent use.
 type breaker struct {
 	after int // failures in a row; 0: never
@@ -94,7 +95,9 @@ func (b *breaker) end(resource string, v verdict, probes []*circuit) {
 		delete(b.resource, resource)
 		return
 	}
-	b.fail(resource)
+	if v != unwell { // what it answers may go on to the client
+		b.fail(resource)
+	}
 	s := &b.service
 	s.failures++
 	if s.seen == nil {

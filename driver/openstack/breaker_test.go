@@ -48,9 +48,15 @@ func TestBreaker(t *testing.T) {
 		before     func(*turns)
 		bad, other bool // whether the failing resource and another one are let through
 	}{
-		"nothing yet":      {func(*turns) {}, true, true},
-		"a few failures":   {func(b *turns) { many(b, 3, "bad", failing) }, true, true},
-		"one bad resource": {func(b *turns) { many(b, 50, "bad", failing) }, false, true},
+		"nothing yet":         {func(*turns) {}, true, true},
+		"a few failures":      {func(b *turns) { many(b, 3, "bad", failing) }, true, true},
+		"one bad resource":    {func(b *turns) { many(b, 50, "bad", failing) }, false, true},
+		"one that answers so": {func(b *turns) { many(b, 50, "bad", unwell) }, true, true},
+		"all answer so": {func(b *turns) {
+			for i := range 4 {
+				b.ask(fmt.Sprint(i), unwell)
+			}
+		}, false, false},
 		"two bad resources": {func(b *turns) {
 			for range 20 {
 				b.ask("bad", failing)

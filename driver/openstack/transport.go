@@ -283,7 +283,7 @@ func (t *Transport) once(r *http.Request) (*http.Response, error) {
 	}
 	switch says = healthy; resp.StatusCode {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		says = failing
+		says = unwell
 	}
 	t.bound(resp, to.streamed, cancel)
 	return resp, nil
