@@ -227,7 +227,7 @@ var defaults = map[string]any{
 	"http.max_connections":                 4096,
 	"http.max_requests":                    1024,
 	"http.max_requests_per_project":        256,
-	"http.health_cache":                    "2s",
+	"http.health_cache":                    "1s",
 	"http.trusted_proxies":                 []string{},
 	"api.vbs":                              false,
 	"identity.region":                      "RegionOne",
