@@ -47,6 +47,12 @@ func (k *Keystone) validate(bad problem) {
 	if k.CacheSize < 1 {
 		bad("keystone.cache_size", "%d is less than 1", k.CacheSize)
 	}
+	if len(k.ServiceTypes) == 0 {
+		bad("keystone.service_types", "must not be empty")
+	}
+	if k.MaxAnswer < minAnswer {
+		bad("keystone.max_answer", "%d bytes is less than %d", k.MaxAnswer, minAnswer)
+	}
 	for key, d := range map[string]int64{
 		"keystone.cache_time": int64(k.CacheTime), "keystone.reject_time": int64(k.RejectTime), "keystone.timeout": int64(k.Timeout),
 	} {

@@ -69,6 +69,14 @@ type Keystone struct {
 	AdminRoles  []string `mapstructure:"admin_roles"`
 	MemberRoles []string `mapstructure:"member_roles"`
 	ReaderRoles []string `mapstructure:"reader_roles"`
+	// ServiceRoles make a token one of a service, for X-Service-Token; with
+	// ServiceRolesRequired no other is accepted there.
+	ServiceRoles         []string `mapstructure:"service_roles"`
+	ServiceRolesRequired bool     `mapstructure:"service_roles_required"`
+	// ServiceTypes are what access rules of application credentials may call this service.
+	ServiceTypes []string `mapstructure:"service_types"`
+	// MaxAnswer is the largest answer that is read, in bytes.
+	MaxAnswer int64 `mapstructure:"max_answer"`
 }
 
 // TLS names PEM files; both or none.
@@ -94,6 +102,20 @@ type HTTP struct {
 	HeaderTimeout time.Duration `mapstructure:"header_timeout"`
 	ReadTimeout   time.Duration `mapstructure:"read_timeout"`
 	IdleTimeout   time.Duration `mapstructure:"idle_timeout"`
+	// WriteTimeout ends connections to clients that do not take any more of an answer; 0
+	// does not.
+	WriteTimeout time.Duration `mapstructure:"write_timeout"`
+	// MaxConnections is how many connections there may be; 0: any number.
+	MaxConnections int `mapstructure:"max_connections"`
+	// MaxRequests is how many requests backends work on at once, and
+	// MaxRequestsPerProject how many of one project; 0: any number.
+	MaxRequests           int `mapstructure:"max_requests"`
+	MaxRequestsPerProject int `mapstructure:"max_requests_per_project"`
+	// HealthCache is how long an answer of /healthz is remembered; 0: not at all.
+	HealthCache time.Duration `mapstructure:"health_cache"`
+	// TrustedProxies are addresses and networks of proxies whose X-Forwarded-For, -Host
+	// and -Proto are believed.
+	TrustedProxies []string `mapstructure:"trusted_proxies"`
 	// ShutdownTimeout is how long requests may take to end after SIGTERM.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
 }
@@ -110,9 +132,25 @@ type Identity struct {
 	Region string `mapstructure:"region"`
 	// TokenLifetime is how long a token is valid.
 	TokenLifetime time.Duration `mapstructure:"token_lifetime"`
+	// TokensPerUser is how many tokens a user may have; one more ends the oldest.
+	TokensPerUser int    `mapstructure:"tokens_per_user"`
+	Logins        Logins `mapstructure:"logins"`
 	// Users replace the default ones.
 	Users                  []User                  `mapstructure:"users"`
 	ApplicationCredentials []ApplicationCredential `mapstructure:"application_credentials"`
+}
+
+// Logins bounds what logins with slow hashes may cost.
+type Logins struct {
+	// Queue is how many may wait for their turn; 0: none.
+	Queue int `mapstructure:"queue"`
+	// PerAddress is how many one client address may have at once, and PerUser how many of
+	// these may name the same user.
+	PerAddress int `mapstructure:"per_address"`
+	PerUser    int `mapstructure:"per_user"`
+	// FailuresPerAddress and FailuresPerUser are how many may fail a minute; 0: any number.
+	FailuresPerAddress int `mapstructure:"failures_per_address"`
+	FailuresPerUser    int `mapstructure:"failures_per_user"`
 }
 
 // User is a user of the embedded identity service.
@@ -185,9 +223,21 @@ var defaults = map[string]any{
 	"http.read_timeout":                    "60s",
 	"http.idle_timeout":                    "2m",
 	"http.shutdown_timeout":                "10s",
+	"http.write_timeout":                   "60s",
+	"http.max_connections":                 4096,
+	"http.max_requests":                    1024,
+	"http.max_requests_per_project":        256,
+	"http.health_cache":                    "1s",
+	"http.trusted_proxies":                 []string{},
 	"api.vbs":                              false,
 	"identity.region":                      "RegionOne",
 	"identity.token_lifetime":              "12h",
+	"identity.tokens_per_user":             5000,
+	"identity.logins.queue":                256,
+	"identity.logins.per_address":          64,
+	"identity.logins.per_user":             32,
+	"identity.logins.failures_per_address": 120,
+	"identity.logins.failures_per_user":    30,
 	"identity.users":                       []any{},
 	"identity.application_credentials":     []any{},
 	"keystone.url":                         "",
@@ -204,6 +254,10 @@ var defaults = map[string]any{
 	"keystone.admin_roles":                 []string{"admin"},
 	"keystone.member_roles":                []string{"member"},
 	"keystone.reader_roles":                []string{"reader"},
+	"keystone.service_roles":               []string{"service"},
+	"keystone.service_roles_required":      true,
+	"keystone.service_types":               []string{"block-storage", "volumev3", "volumev2", "volume"},
+	"keystone.max_answer":                  4194304,
 	"backends":                             map[string]any{},
 	"default_backend":                      "",
 	"projects":                             map[string]any{},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,18 @@ func TestEveryMistakeIsReported(t *testing.T) {
 		"http.shutdown_timeout: 0s":                "http.shutdown_timeout: must be more than 0",
 		"identity.region: ''":                      "identity.region: must not be empty",
 		"identity.token_lifetime: 0s":              "identity.token_lifetime: must be more than 0",
+		"http.write_timeout: -1s":                  "http.write_timeout: must not be negative",
+		"http.max_connections: -1":                 "http.max_connections: must not be negative",
+		"http.max_requests: -1":                    "http.max_requests: must not be negative",
+		"http.max_requests_per_project: -1":        "http.max_requests_per_project: must not be negative",
+		"http.health_cache: -1s":                   "http.health_cache: must not be negative",
+		"http.trusted_proxies: [here]":             `http.trusted_proxies: "here" is neither an address nor a network such as 10.0.0.0/8`,
+		"identity.tokens_per_user: 0":              "identity.tokens_per_user: must be more than 0",
+		"identity.logins.queue: -1":                "identity.logins.queue: must not be negative",
+		"identity.logins.per_address: 0":           "identity.logins.per_address: must be more than 0",
+		"identity.logins.per_user: 0":              "identity.logins.per_user: must be more than 0",
+		"identity.logins.failures_per_address: -1": "identity.logins.failures_per_address: must not be negative",
+		"identity.logins.failures_per_user: -1":    "identity.logins.failures_per_user: must not be negative",
 		"embedded.compression: bz2":                `embedded.compression: "bz2" is none of zstd, zlib, none`,
 		"embedded.workers: 0":                      "embedded.workers: 0 is not between 1 and 64",
 		"embedded.host: ''":                        "embedded.host: must not be empty",
@@ -141,7 +154,6 @@ func TestEveryMistakeIsReported(t *testing.T) {
 	for setting := range mistakes {
 		fmt.Fprintln(&text, setting)
 	}
-	t.Setenv("CINDERGATE_LOGLEVEL", "debug")
 	_, err := Load(file(t, text.String()), nil)
 	if err == nil {
 		t.Fatal("accepted")
@@ -151,11 +163,66 @@ func TestEveryMistakeIsReported(t *testing.T) {
 			t.Errorf("not reported once: %s", want)
 		}
 	}
-	if !strings.Contains(err.Error(), "CINDERGATE_LOGLEVEL: no such setting") {
-		t.Error("the misspelt variable is not reported")
+	if lines := strings.Count(err.Error(), "\n") + 1; lines != len(mistakes) {
+		t.Errorf("%d lines for %d mistakes:\n%v", lines, len(mistakes), err)
 	}
-	if lines := strings.Count(err.Error(), "\n") + 1; lines != len(mistakes)+1 {
-		t.Errorf("%d lines for %d mistakes:\n%v", lines, len(mistakes)+1, err)
+}
+
+// Variables that are no settings stop nothing: others set them, too.
+func TestUnknownVariables(t *testing.T) {
+	environ := []string{
+		"CINDERGATE_PORT=tcp://10.0.0.1:8776", "CINDERGATE_SERVICE_HOST=10.0.0.1", "CINDERGATE_LOGLEVEL=debug",
+		"CINDERGATE_LOG_LEVEL=info", "CINDERGATE_CONFIG=x", "PATH=/bin", "CINDERGATEX=1",
+	}
+	if got := UnknownEnv(environ); !slices.Equal(got, []string{"CINDERGATE_PORT", "CINDERGATE_SERVICE_HOST", "CINDERGATE_LOGLEVEL"}) {
+		t.Errorf("unknown: %v", got)
+	}
+	for _, entry := range environ[:3] {
+		name, value, _ := strings.Cut(entry, "=")
+		t.Setenv(name, value)
+	}
+	_, err := Load(file(t, "data: /d"), nil)
+	must(t, err)
+}
+
+// A setting of 0 is 0, and one that is left out, or has no value, is the default.
+func TestZeroIsZero(t *testing.T) {
+	load := func(settings string) Connection {
+		t.Helper()
+		c, err := Load(file(t, "data: /d\nbackends: {far: {driver: cinder, cinder: {url: 'https://volume.example.com', "+settings+"}}}"), nil)
+		must(t, err)
+		return c.Backends["far"].Cinder.Connection
+	}
+	def := load("")
+	if def.Retries != 2 || def.RetryBudget != 10 || def.BreakAfter != 10 || def.BreakFor != 5*time.Second || def.MaxAnswer != 32<<20 {
+		t.Errorf("defaults: %+v", def)
+	}
+	want := def
+	want.Retries, want.RetryBudget, want.BreakAfter, want.BreakFor = 0, 0, 0, 0
+	if got := load("retries: 0, retry_budget: 0, break_after: 0, break_for: 0"); got != want {
+		t.Errorf("with 0: %+v", got)
+	}
+	if got := load("retries:, break_for: null"); got != def {
+		t.Errorf("without values: %+v", got)
+	}
+	c, err := Load(file(t, "data: /d\nhttp: {write_timeout: 0, max_connections: 0, max_requests: 0, max_requests_per_project: 0, health_cache: 0}\n"+
+		"identity: {logins: {queue: 0, failures_per_address: 0, failures_per_user: 0}}"), nil)
+	must(t, err)
+	if h := c.HTTP; h.WriteTimeout != 0 || h.MaxConnections != 0 || h.MaxRequests != 0 || h.MaxRequestsPerProject != 0 || h.HealthCache != 0 {
+		t.Errorf("with 0: %+v", h)
+	}
+	if l := c.Identity.Logins; l.Queue != 0 || l.FailuresPerAddress != 0 || l.FailuresPerUser != 0 || l.PerUser != 32 {
+		t.Errorf("with 0: %+v", l)
+	}
+}
+
+func TestTrustedProxies(t *testing.T) {
+	c, err := Load(file(t, "data: /d\nhttp: {trusted_proxies: [10.1.2.3/8, 192.0.2.7, '2001:db8::/32', '::ffff:192.0.2.9']}"), nil)
+	must(t, err)
+	got, err := c.HTTP.Proxies()
+	must(t, err)
+	if text := fmt.Sprint(got); text != "[10.0.0.0/8 192.0.2.7/32 2001:db8::/32 192.0.2.9/32]" {
+		t.Error(text)
 	}
 }
 

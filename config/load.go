@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
 
@@ -38,8 +37,9 @@ func Load(path string, flags *pflag.FlagSet) (Config, error) {
 			return Config{}, fmt.Errorf("configuration file %s: %w", path, err)
 		}
 	}
+	fillBackends(v)
 	var c Config
-	problems := []error{unknownEnv(os.Environ())}
+	var problems []error
 	if err := v.UnmarshalExact(&c); err != nil {
 		problems = append(problems, err)
 		c = Config{}
@@ -80,9 +80,11 @@ func (c *Config) Embeds() bool {
 	return false
 }
 
-// unknownEnv finds misspelt variables, which viper would pass over.
-func unknownEnv(environ []string) error {
-	var problems []error
+// UnknownEnv is the names of variables in an environment that look like settings but are
+// none: they are misspelt, or come from elsewhere, as Kubernetes' CINDERGATE_PORT does for a
+// service of the name cindergate.
+func UnknownEnv(environ []string) []string {
+	var unknown []string
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
 		rest, ours := strings.CutPrefix(name, EnvPrefix+"_")
@@ -94,10 +96,10 @@ func unknownEnv(environ []string) error {
 			known = known || strings.EqualFold(strings.ReplaceAll(key, ".", "_"), rest)
 		}
 		if !known {
-			problems = append(problems, fmt.Errorf("%s: no such setting", name))
+			unknown = append(unknown, name)
 		}
 	}
-	return errors.Join(problems...)
+	return unknown
 }
 
 // Validate checks all settings and reports all problems.
@@ -136,11 +138,26 @@ func (c *Config) Validate() error {
 	for key, d := range map[string]int64{
 		"http.header_timeout": int64(c.HTTP.HeaderTimeout), "http.read_timeout": int64(c.HTTP.ReadTimeout),
 		"http.idle_timeout": int64(c.HTTP.IdleTimeout), "http.shutdown_timeout": int64(c.HTTP.ShutdownTimeout),
-		"identity.token_lifetime": int64(c.Identity.TokenLifetime),
+		"identity.token_lifetime": int64(c.Identity.TokenLifetime), "identity.tokens_per_user": int64(c.Identity.TokensPerUser),
+		"identity.logins.per_address": int64(c.Identity.Logins.PerAddress), "identity.logins.per_user": int64(c.Identity.Logins.PerUser),
 	} {
 		if d <= 0 {
 			bad(key, "must be more than 0")
 		}
+	}
+	for key, n := range map[string]int64{
+		"http.write_timeout": int64(c.HTTP.WriteTimeout), "http.max_connections": int64(c.HTTP.MaxConnections),
+		"http.max_requests": int64(c.HTTP.MaxRequests), "http.max_requests_per_project": int64(c.HTTP.MaxRequestsPerProject),
+		"http.health_cache": int64(c.HTTP.HealthCache), "identity.logins.queue": int64(c.Identity.Logins.Queue),
+		"identity.logins.failures_per_address": int64(c.Identity.Logins.FailuresPerAddress),
+		"identity.logins.failures_per_user":    int64(c.Identity.Logins.FailuresPerUser),
+	} {
+		if n < 0 {
+			bad(key, "must not be negative")
+		}
+	}
+	if _, err := c.HTTP.Proxies(); err != nil {
+		bad("http.trusted_proxies", "%v", err)
 	}
 	if c.Identity.Region == "" {
 		bad("identity.region", "must not be empty")

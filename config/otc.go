@@ -36,14 +36,13 @@ type OTC struct {
 	Connection `mapstructure:",squash"`
 }
 
-// idTimeout is less than clients wait.
-const idTimeout = 45 * time.Second
+// idTimeout is the default of id_timeout: less than clients wait.
+const idTimeout = "45s"
 
 func (o *OTC) complete(keystone *Keystone) {
 	setDefault(&o.Dialect, DialectOTC)
 	setDefault(&o.IdentityURL, keystone.URL)
 	setDefault(&o.FullBackup, "on-request")
-	setDefault(&o.IDTimeout, idTimeout)
 }
 
 func (o *OTC) validate(key string, bad problem) {
@@ -54,9 +53,7 @@ func (o *OTC) validate(key string, bad problem) {
 	}
 	o.endpoint(key+".url", o.URL, bad)
 	o.endpoint(key+".evs_url", o.EVSURL, bad, None)
-	if o.IDTimeout < 0 {
-		bad(key+".id_timeout", "must not be negative")
-	}
+	checkTime(key+".id_timeout", o.IDTimeout, bad)
 	o.Connection.validate(key, bad)
 }
 

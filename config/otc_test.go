@@ -21,9 +21,13 @@ func TestExampleBackends(t *testing.T) {
 	text = strings.Replace(text, `default_backend: ""`, "default_backend: telekom", 1)
 	c, err := Load(file(t, text), nil)
 	must(t, err)
+	shown := Connection{
+		ConnectTimeout: 5 * time.Second, AnswerTimeout: time.Minute, MaxAnswer: 32 << 20,
+		Retries: 2, RetryBudget: 10, BreakAfter: 10, BreakFor: 5 * time.Second,
+	}
 	want := OTC{
 		Dialect: "otc", IdentityURL: "https://iam.example.com/v3", Region: "eu-de", FullBackup: "on-request", IDTimeout: 45 * time.Second,
-		Connection: Connection{Retries: 2},
+		Connection: shown,
 	}
 	if got := c.Backends["telekom"].VBS; got.OTC != want || got.Native != "v2" {
 		t.Errorf("%+v", got)
@@ -31,7 +35,6 @@ func TestExampleBackends(t *testing.T) {
 	if got := c.Backends["huawei"].CBR; got.Dialect != "huawei" || got.Vault != "backups" || got.IdentityURL != "https://iam.example.com/v3" {
 		t.Errorf("%+v", got)
 	}
-	shown := Connection{ConnectTimeout: 5 * time.Second, AnswerTimeout: time.Minute, Retries: 2, RetryBudget: 10, BreakAfter: 10, BreakFor: 5 * time.Second}
 	if got := c.Backends["east"].Cinder; got.Connection != shown || got.URL != "https://volume.east.example.com:8776" || got.Restore != "any" {
 		t.Errorf("%+v", got)
 	}
@@ -61,6 +64,11 @@ func TestVBS(t *testing.T) {
 		known + "dialect: huawei, full_backup: always": "backends.a.vbs.full_backup: always is of dialect otc only",
 		known + "id_timeout: -1s":                      "backends.a.vbs.id_timeout: must not be negative",
 		known + "answer_timeout: -1s":                  "backends.a.vbs.answer_timeout: must not be negative",
+		known + "id_timeout: 0":                        "backends.a.vbs.id_timeout: must be more than 0",
+		known + "connect_timeout: 0s":                  "backends.a.vbs.connect_timeout: must be more than 0",
+		known + "answer_timeout: 0":                    "backends.a.vbs.answer_timeout: must be more than 0",
+		known + "max_answer: 0":                        "backends.a.vbs.max_answer: 0 bytes is less than 65536",
+		known + "retries: -1":                          "backends.a.vbs.retries: must not be negative",
 		known + "vault: x":                             "vault",
 	} {
 		if _, err := load(settings); err == nil || !strings.Contains(err.Error(), want) {

@@ -25,6 +25,7 @@ type Caller struct {
 	ProjectID, UserID string
 	Role              Role
 	Token             Token // passed on upstream by remote drivers
+	ServiceToken      Token // of the service that asks for the caller, passed on with it; may be ""
 	RequestID         string
 }
 

@@ -1,8 +1,12 @@
 package driver
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"syscall"
 	"time"
 )
 
@@ -21,6 +25,7 @@ const (
 	NotSupported      // the backend cannot
 	Unavailable       // the backend cannot be reached or is overloaded
 	Conflict          // for the few calls where Cinder answers 409
+	Canceled          // the caller left before the answer; no fault of the backend
 )
 
 // Error is a classified failure. Message is for the client, Err for the log.
@@ -49,6 +54,19 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// Left is the error for a caller that left before its answer, or in the middle of its
+// request. cause is for the log.
+func Left(cause error) error { return Wrap(Canceled, cause, "The client left before the answer.") }
+
+// UnreadBody is the error for a request whose body could not be read from the client:
+// that client left, or what it sends is no body.
+func UnreadBody(cause error) error {
+	if errors.Is(cause, io.ErrUnexpectedEOF) || errors.Is(cause, net.ErrClosed) || errors.Is(cause, syscall.ECONNRESET) || errors.Is(cause, context.Canceled) {
+		return Left(cause)
+	}
+	return Wrap(InvalidInput, cause, "The request body could not be read.")
+}
 
 // KindOf returns the kind of the first [*Error] in err's chain, Internal if none.
 func KindOf(err error) Kind {

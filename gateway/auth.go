@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -18,6 +19,12 @@ type Authenticator interface {
 	Challenge(base string) string
 }
 
+// RequestAuthenticator is an [Authenticator] that looks at more of a request than its
+// token. The path is the one that routes see.
+type RequestAuthenticator interface {
+	AuthenticateRequest(r *http.Request) (driver.Caller, error)
+}
+
 // authenticate finds out who calls. Without one nothing behind the
 // version prefixes answers, not even that a route is unknown.
 func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
@@ -27,7 +34,13 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		if token == "" {
 			return errNoToken
 		}
-		caller, err := s.Auth.Authenticate(r.Context(), token)
+		var caller driver.Caller
+		var err error
+		if auth, ok := s.Auth.(RequestAuthenticator); ok {
+			caller, err = auth.AuthenticateRequest(r)
+		} else {
+			caller, err = s.Auth.Authenticate(r.Context(), token)
+		}
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -68,15 +70,35 @@ func (b *backend) maxMicroversion(ctx context.Context) int {
 	return min(minor, translate.MaxMinor)
 }
 
-// forward leaves a request to the backend itself, also how slow its body may be.
+// forward leaves a request to the backend itself. Its body may take any time while it
+// gets on.
 func (s *Server) forward(to driver.Passthrough) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		call := callOf(c)
+		if slices.ContainsFunc(strings.Split(c.Request().URL.Path, "/"), func(s string) bool { return s == "." || s == ".." }) {
+			return errNoRoute // a server on the way would leave the API with it
+		}
 		markCompute(c)
-		if err := http.NewResponseController(c.Response()).SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		project := c.Param("project_id")
+		if !projectID.MatchString(project) {
+			project = "" // a resource, in a path without a project
+		}
+		if err := call.mayRead(project); err != nil {
+			return err
+		}
+		leave, err := s.underWay.enter(call.caller.ProjectID)
+		if err != nil {
+			return err
+		}
+		defer leave()
+		control := http.NewResponseController(c.Response())
+		if err := control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
 		r := c.Request()
+		if s.BodyTimeout > 0 && r.Body != nil && r.Body != http.NoBody {
+			r.Body = &progressBody{r.Body, control, s.BodyTimeout}
+		}
 		r.URL.RawPath = call.rawPath
 		return to.Forward(c.Response(), r, call.caller, s.Base(r))
 	}

@@ -26,6 +26,7 @@ type call struct {
 	route     string
 	rawPath   string // as [url.URL.RawPath], for backends that get the path as it came
 	vbs       bool   // errors are those of the Volume Backup Service
+	outcome   int    // the status that log and metrics show, if not that of the answer
 }
 
 type callKey struct{}
@@ -42,6 +43,23 @@ func newCall(c echo.Context) *call {
 func callOf(c echo.Context) *call {
 	call, _ := c.Request().Context().Value(callKey{}).(*call)
 	return call
+}
+
+// statusLeft is what log and metrics show of a request whose client left before its
+// answer. It is nginx's; no client sees it.
+const statusLeft = 499
+
+// mayRead refuses a caller without a project, or without any of the roles that are
+// configured: the policies of Cinder 2024.2 ask at least for a reader. projectInURL is ""
+// where the URL names none.
+func (c *call) mayRead(projectInURL string) error {
+	switch {
+	case c.caller.ProjectID == "" && projectInURL != "":
+		return driver.Errorf(driver.InvalidInput, "Malformed request url")
+	case c.caller.ProjectID == "" || c.caller.Role == driver.NoRole:
+		return driver.Errorf(driver.Forbidden, "Policy doesn't allow this to be performed: it needs a project, and one of the roles reader, member and admin in it.")
+	}
+	return nil
 }
 
 // markCompute repeats the id under the older name, as Cinder's own answers do, in

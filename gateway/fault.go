@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,7 +20,15 @@ var errTooLarge = errors.New("request body too large")
 
 // fail writes every answer that is an error.
 func (s *Server) fail(err error, c echo.Context) {
+	// What fails after the client has left is no fault of the backend: much of it comes of
+	// the cancelled request.
+	if driver.KindOf(err) == driver.Canceled || errors.Is(c.Request().Context().Err(), context.Canceled) {
+		callOf(c).outcome = statusLeft
+	}
 	if c.Response().Committed {
+		if callOf(c).outcome == statusLeft {
+			return
+		}
 		s.Log.Warn("answer broke off", zap.String("request_id", callOf(c).requestID), zap.Error(err))
 		return
 	}
@@ -74,7 +83,7 @@ func plainFault(c echo.Context, status int, title, message string) error {
 
 // logFault logs what is not the client's fault.
 func (s *Server) logFault(c echo.Context, status int, err error) {
-	if status >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError && callOf(c).outcome != statusLeft && !errors.Is(err, errBusy) {
 		s.Log.Error("request failed", zap.String("request_id", callOf(c).requestID), zap.Int("status", status), zap.Error(err))
 	}
 	if errors.Is(err, errForbidden) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -233,7 +234,10 @@ func TestBodies(t *testing.T) {
 // Links name the host that the client used, or the proxy in front.
 func TestLinkHosts(t *testing.T) {
 	g := newRig(t)
-	public := newRig(t, func(o *gateway.Options) { o.Base = gateway.BaseURL("https://volume.example.com/block/") })
+	public := newRig(t, func(o *gateway.Options) { o.Base = gateway.BaseURL("https://volume.example.com/block/", nil) })
+	behind := newRig(t, func(o *gateway.Options) {
+		o.Base = gateway.BaseURL("", gateway.Proxies{netip.MustParsePrefix("127.0.0.0/8")})
+	})
 	for _, x := range []struct {
 		g       *rig
 		path    string
@@ -244,9 +248,11 @@ func TestLinkHosts(t *testing.T) {
 		{g, "/v3", nil, g.url + "/v3"},
 		{g, "/v2/" + project, nil, g.url + "/v2/" + project},
 		{g, own, []string{"Host", "gw:99"}, "http://gw:99" + own},
-		{g, own, []string{"X-Forwarded-Host", "proxy"}, "http://proxy" + own},
-		{g, own, []string{"X-Forwarded-Host", "first, last:8776"}, "http://last:8776" + own},
-		{g, own, []string{"X-Forwarded-Host", "proxy", "X-Forwarded-Proto", "https"}, "https://proxy" + own},
+		{g, own, []string{"X-Forwarded-Host", "evil", "X-Forwarded-Proto", "https"}, g.url + own}, // anybody can say so
+		{behind, own, []string{"X-Forwarded-Host", "proxy"}, "http://proxy" + own},
+		{behind, own, []string{"X-Forwarded-Host", "first, last:8776"}, "http://last:8776" + own},
+		{behind, own, []string{"X-Forwarded-Host", "proxy", "X-Forwarded-Proto", "https"}, "https://proxy" + own},
+		{behind, own, []string{"X-Forwarded-Host", `a", realm="evil`}, behind.url + own},
 		{public, own, []string{"X-Forwarded-Host", "proxy"}, "https://volume.example.com/block" + own},
 	} {
 		answer, body := x.g.call(http.MethodGet, x.path+"/backups", "member", "", x.headers...)

@@ -21,12 +21,22 @@ func (s *Server) handle(b *backend, op translate.Operation) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		answer, err := op(c.Request().Context(), r)
+		answer, err := s.work(c, op, r)
 		if err != nil {
 			return err
 		}
 		return writeJSON(c, answer.Status, answer.Body)
 	}
+}
+
+// work runs an operation, unless too many are under way.
+func (s *Server) work(c echo.Context, op translate.Operation, r translate.Request) (translate.Response, error) {
+	leave, err := s.underWay.enter(r.Caller.ProjectID)
+	if err != nil {
+		return translate.Response{}, err
+	}
+	defer leave()
+	return op(c.Request().Context(), r)
 }
 
 // maxQuery is the longest query of a URL, in bytes: as much as Cinder's server takes in a
@@ -60,6 +70,9 @@ func (s *Server) request(c echo.Context, b *backend) (translate.Request, error) 
 			return r, driver.Errorf(driver.InvalidInput, "Malformed request url")
 		}
 		r.ProjectInURL = true
+	}
+	if err := call.mayRead(""); err != nil {
+		return r, err
 	}
 	body, err := s.body(c)
 	r.Body = body
@@ -95,7 +108,7 @@ func (s *Server) body(c echo.Context) ([]byte, error) {
 	case errors.As(err, &tooLarge):
 		return nil, errTooLarge
 	case err != nil:
-		return nil, driver.Wrap(driver.InvalidInput, err, "The request body could not be read.")
+		return nil, driver.UnreadBody(err)
 	case len(body) == 0:
 		return nil, nil
 	}

@@ -1,12 +1,16 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
+	"sync"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"go.uber.org/zap"
 
 	"cindergate/driver"
+	"cindergate/flight"
 )
 
 // healthcheck is oslo.middleware's: the process answers.
@@ -14,21 +18,71 @@ func (s *Server) healthcheck(c echo.Context) error {
 	return writeJSON(c, http.StatusOK, map[string]any{"detailed": false, "reasons": []string{"OK"}})
 }
 
-// healthz asks every backend.
+// checkTime bounds how long backends may take to say that they are well.
+const checkTime = 10 * time.Second
+
+// health is what /healthz found last.
+type health struct {
+	flight flight.Group[map[string]string]
+	mu     sync.Mutex
+	found  map[string]string // what each backend is
+	until  time.Time
+}
+
+// healthz tells how every backend is. It needs no token, so that what it causes is
+// bounded: the answer is remembered for a while, and requests share one look.
 func (s *Server) healthz(c echo.Context) error {
-	status := http.StatusOK
-	backends := make(map[string]string, len(s.backends))
-	for name, b := range s.backends {
-		backends[name] = "ok"
-		checker, ok := b.driver.(driver.Checker)
-		if !ok {
-			continue
+	s.health.mu.Lock()
+	found, fresh := s.health.found, time.Now().Before(s.health.until)
+	s.health.mu.Unlock()
+	if !fresh {
+		var err error
+		if found, err = s.health.flight.Do(c.Request().Context(), "", 2*checkTime, s.check); err != nil {
+			return driver.Left(err)
 		}
-		if err := checker.Check(c.Request().Context()); err != nil {
-			s.Log.Warn("backend is not healthy", zap.String("backend", name), zap.Error(err))
-			backends[name] = "unavailable"
+	}
+	status := http.StatusOK
+	for _, is := range found {
+		if is != "ok" {
 			status = http.StatusServiceUnavailable
 		}
 	}
-	return writeJSON(c, status, map[string]any{"backends": backends})
+	return writeJSON(c, status, map[string]any{"backends": found})
+}
+
+// check asks all backends at the same time.
+func (s *Server) check(ctx context.Context) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	found := make(map[string]string, len(s.backends))
+	type answer struct {
+		name string
+		err  error
+	}
+	answers := make(chan answer, len(s.backends))
+	for name, b := range s.backends {
+		found[name] = "ok"
+		if checker, ok := b.driver.(driver.Checker); ok {
+			found[name] = "unavailable" // until it says otherwise
+			go func() { answers <- answer{name, checker.Check(ctx)} }()
+		} else {
+			answers <- answer{name, nil}
+		}
+	}
+	for range s.backends {
+		select {
+		case a := <-answers:
+			if a.err == nil {
+				found[a.name] = "ok"
+			} else {
+				s.Log.Warn("backend is not healthy", zap.String("backend", a.name), zap.Error(a.err))
+			}
+		case <-ctx.Done():
+			s.Log.Warn("backends did not say in time whether they are healthy", zap.Any("backends", found))
+		}
+	}
+	s.health.mu.Lock()
+	defer s.health.mu.Unlock()
+	s.health.found, s.health.until = found, time.Now().Add(s.HealthTime)
+	return found, nil
 }

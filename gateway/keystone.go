@@ -5,14 +5,16 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/sync/singleflight"
 
 	"cindergate/driver"
+	"cindergate/flight"
 )
 
 // KeystoneOptions configure a Keystone.
@@ -24,6 +26,13 @@ type KeystoneOptions struct {
 	// AdminRoles, MemberRoles and ReaderRoles name the roles; nil: admin, member and
 	// reader. AnyRole stands for all there are.
 	AdminRoles, MemberRoles, ReaderRoles []string
+	// ServiceRoles make a token one of a service, which may send it as X-Service-Token;
+	// nil: service. AnyServiceToken takes tokens without them, too; they allow nothing more.
+	ServiceRoles    []string
+	AnyServiceToken bool
+	// ServiceTypes are the types of this service in rules of application credentials;
+	// nil: [ServiceTypes].
+	ServiceTypes []string
 	// CacheSize and CacheTime bound what is remembered of valid tokens, never beyond
 	// their end; RejectTime of invalid ones. 0: 10,000, 1 min, 10 s.
 	CacheSize             int
@@ -38,20 +47,26 @@ type KeystoneOptions struct {
 // whose roles are not known beforehand and that enforce them themselves.
 const AnyRole = "*"
 
+// ServiceTypes are the types that Cinder has in catalogues.
+var ServiceTypes = []string{"block-storage", "volumev3", "volumev2", "volume"}
+
 // Keystone validates tokens at an identity service.
 type Keystone struct {
 	o       KeystoneOptions
 	client  *gophercloud.ServiceClient
 	own     *ownLogin
 	known   *lru.Cache[[sha256.Size]byte, verdict]
-	flights singleflight.Group
+	flights flight.Group[verdict]
 }
 
 // verdict is what is remembered of a token.
 type verdict struct {
-	caller driver.Caller // without a project: rejected
-	reason error         // of a rejection, for the log; may be nil
-	until  time.Time
+	valid   bool
+	caller  driver.Caller
+	service bool          // it has one of the roles of services
+	rules   *[]accessRule // what alone it allows; nil: everything
+	reason  error         // of a rejection, for the log; may be nil
+	until   time.Time
 }
 
 // NewKeystone makes a Keystone. It logs in when it validates its first token, so
@@ -69,6 +84,12 @@ func NewKeystone(o KeystoneOptions) (*Keystone, error) {
 	}
 	if o.ReaderRoles == nil {
 		o.ReaderRoles = []string{"reader"}
+	}
+	if o.ServiceRoles == nil {
+		o.ServiceRoles = []string{"service"}
+	}
+	if o.ServiceTypes == nil {
+		o.ServiceTypes = ServiceTypes
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -106,42 +127,83 @@ func setDefault[T comparable](v *T, to T) {
 // Challenge implements Authenticator.
 func (k *Keystone) Challenge(string) string { return `Keystone uri="` + k.o.URL + `"` }
 
-// Authenticate implements Authenticator. Of one token one validation runs at a
-// time; a client that goes away does not end it for the others.
+// Authenticate implements Authenticator.
 func (k *Keystone) Authenticate(ctx context.Context, token string) (driver.Caller, error) {
-	key := sha256.Sum256([]byte(token))
-	if v, ok := k.known.Get(key); ok && k.o.Now().Before(v.until) {
-		return v.answer(token)
-	}
-	result := k.flights.DoChan(string(key[:]), func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), k.o.Timeout)
-		defer cancel()
-		v, err := k.validate(ctx, token)
-		if err == nil {
-			k.known.Add(key, v)
-		}
-		return v, err
-	})
-	select {
-	case r := <-result:
-		if r.Err != nil {
-			return driver.Caller{}, r.Err
-		}
-		return r.Val.(verdict).answer(token)
-	case <-ctx.Done():
-		return driver.Caller{}, driver.Wrap(driver.Unavailable, ctx.Err(), "The identity service did not answer in time.")
-	}
+	v, err := k.verdict(ctx, token, false)
+	return v.caller, err
 }
 
-func (v verdict) answer(token string) (driver.Caller, error) {
-	if v.caller.ProjectID == "" && v.reason != nil {
-		return driver.Caller{}, driver.Wrap(driver.Unauthorized, v.reason, unauthorizedText)
+var _ RequestAuthenticator = (*Keystone)(nil)
+
+// AuthenticateRequest implements RequestAuthenticator, as keystonemiddleware's auth_token
+// does for Cinder: a service's token in X-Service-Token lets the caller's own be expired,
+// as long as the identity service accepts it, and lets it do what rules of its application
+// credential forbid. A caller without a project has no ProjectID.
+func (k *Keystone) AuthenticateRequest(r *http.Request) (driver.Caller, error) {
+	var fromService bool
+	serviceToken := r.Header.Get("X-Service-Token")
+	if serviceToken != "" {
+		service, err := k.verdict(r.Context(), serviceToken, false)
+		if err != nil {
+			return driver.Caller{}, err
+		}
+		if fromService = service.service; !fromService && !k.o.AnyServiceToken {
+			return driver.Caller{}, driver.Wrap(driver.Unauthorized, errNoService, unauthorizedText)
+		}
 	}
-	if v.caller.ProjectID == "" {
-		return driver.Caller{}, errNoToken
+	v, err := k.verdict(r.Context(), r.Header.Get("X-Auth-Token"), fromService)
+	if err != nil {
+		return driver.Caller{}, err
+	}
+	if v.rules != nil && !fromService && !slices.ContainsFunc(*v.rules, func(a accessRule) bool { return a.allows(r, k.o.ServiceTypes) }) {
+		return driver.Caller{}, driver.Wrap(driver.Unauthorized, errAgainstRules, unauthorizedText)
+	}
+	v.caller.ServiceToken = driver.Token(serviceToken)
+	return v.caller, nil
+}
+
+// Causes of rejections.
+var (
+	errNoService    = errors.New("the service token has none of the roles of services")
+	errAgainstRules = errors.New("the rules of the application credential do not allow the request")
+	errNoExpiry     = errors.New("the identity service does not say when the token expires")
+	errExpired      = errors.New("the token has expired")
+)
+
+// verdict validates a token, or remembers what came of it. Of one token one validation
+// runs at a time; a client that goes away does not end it for the others.
+func (k *Keystone) verdict(ctx context.Context, token string, expired bool) (verdict, error) {
+	key := sha256.Sum256([]byte(strconv.FormatBool(expired) + token))
+	v, ok := k.known.Get(key)
+	if !ok || !k.o.Now().Before(v.until) {
+		var err error
+		v, err = k.flights.Do(ctx, string(key[:]), k.o.Timeout, func(ctx context.Context) (verdict, error) {
+			if v, ok := k.known.Get(key); ok && k.o.Now().Before(v.until) {
+				return v, nil // a validation has ended in the meantime
+			}
+			v, err := k.validate(ctx, token, expired)
+			if err == nil {
+				k.known.Add(key, v)
+			}
+			return v, err
+		})
+		switch {
+		case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+			return verdict{}, driver.Left(err)
+		case err != nil && driver.KindOf(err) == driver.Internal:
+			return verdict{}, unavailable(err)
+		case err != nil:
+			return verdict{}, err
+		}
+	}
+	if !v.valid {
+		if v.reason != nil {
+			return verdict{}, driver.Wrap(driver.Unauthorized, v.reason, unauthorizedText)
+		}
+		return verdict{}, errNoToken
 	}
 	v.caller.Token = driver.Token(token)
-	return v.caller, nil
+	return v, nil
 }
 
 // tokenDocument is what matters of a token (keystone's GET /v3/auth/tokens).
@@ -153,21 +215,27 @@ type tokenDocument struct {
 		Roles     []struct {
 			Name string `json:"name"`
 		} `json:"roles"`
+		ApplicationCredential struct {
+			// None is no restriction, an empty list allows nothing.
+			AccessRules *[]accessRule `json:"access_rules"`
+		} `json:"application_credential"`
 	} `json:"token"`
 }
 
-func (k *Keystone) validate(ctx context.Context, token string) (verdict, error) {
+// validate asks the identity service about a token, which may have expired if expired is
+// true.
+func (k *Keystone) validate(ctx context.Context, token string, expired bool) (verdict, error) {
 	own, err := k.own.get(ctx)
 	if err != nil {
 		return verdict{}, unavailable(err)
 	}
-	doc, err := k.look(ctx, own, token)
+	doc, err := k.look(ctx, own, token, expired)
 	if refused(err) && (!k.own.justReplaced(own) || !k.valid(ctx, own)) {
 		// The gateway's own token has ended, which Keystone says with 401 and IAM with 403.
 		if own, err = k.own.replace(ctx, own); err != nil {
 			return verdict{}, unavailable(err)
 		}
-		if doc, err = k.look(ctx, own, token); gophercloud.ResponseCodeIs(err, http.StatusForbidden) {
+		if doc, err = k.look(ctx, own, token, expired); gophercloud.ResponseCodeIs(err, http.StatusForbidden) {
 			k.own.forbidden(own)
 		}
 	}
@@ -181,11 +249,19 @@ func (k *Keystone) validate(ctx context.Context, token string) (verdict, error) 
 		return verdict{}, unavailable(err)
 	}
 	v := verdict{
-		caller: driver.Caller{ProjectID: doc.Token.Project.ID, UserID: doc.Token.User.ID, Role: k.role(&doc)},
-		until:  now.Add(k.o.CacheTime),
+		valid:   true,
+		caller:  driver.Caller{ProjectID: doc.Token.Project.ID, UserID: doc.Token.User.ID, Role: k.role(&doc)},
+		service: slices.ContainsFunc(k.o.ServiceRoles, doc.has),
+		rules:   doc.Token.ApplicationCredential.AccessRules,
+		until:   now.Add(k.o.CacheTime),
 	}
-	if v.until.After(doc.Token.ExpiresAt) {
-		v.until = doc.Token.ExpiresAt
+	switch ends := doc.Token.ExpiresAt; {
+	case ends.IsZero():
+		return verdict{until: now.Add(k.o.RejectTime), reason: errNoExpiry}, nil
+	case !expired && !now.Before(ends):
+		return verdict{until: now.Add(k.o.RejectTime), reason: errExpired}, nil
+	case !expired && v.until.After(ends):
+		v.until = ends
 	}
 	return v, nil
 }
@@ -193,17 +269,35 @@ func (k *Keystone) validate(ctx context.Context, token string) (verdict, error) 
 // look asks the identity service about a token, with the gateway's own. IAM leaves the
 // catalogue out for any text as nocatalog (Huawei API reference, iam_30_0004), Keystone
 // whenever it is there.
-func (k *Keystone) look(ctx context.Context, own, token string) (doc tokenDocument, err error) {
-	_, err = k.client.Get(ctx, k.client.ServiceURL("auth", "tokens")+"?nocatalog=1", &doc, &gophercloud.RequestOpts{
-		MoreHeaders: map[string]string{"X-Auth-Token": own, "X-Subject-Token": token}, OkCodes: []int{http.StatusOK},
+//
+// Keystone shows the token of an application credential with access rules only to those
+// who say that they look at the rules.
+func (k *Keystone) look(ctx context.Context, own, token string, expired bool) (doc tokenDocument, err error) {
+	query := "?nocatalog=1"
+	if expired {
+		query += "&allow_expired=1"
+	}
+	_, err = k.client.Get(ctx, k.client.ServiceURL("auth", "tokens")+query, &doc, &gophercloud.RequestOpts{
+		MoreHeaders: map[string]string{"X-Auth-Token": own, "X-Subject-Token": token, "OpenStack-Identity-Access-Rules": "1.0"},
+		OkCodes:     []int{http.StatusOK},
 	})
 	return doc, err
+}
+
+// has tells whether a token has a role.
+func (d *tokenDocument) has(role string) bool {
+	for _, r := range d.Token.Roles {
+		if r.Name == role || role == AnyRole {
+			return true
+		}
+	}
+	return false
 }
 
 // valid tells whether the gateway's own token is. Everybody may ask about a token with
 // the token itself.
 func (k *Keystone) valid(ctx context.Context, own string) bool {
-	_, err := k.look(ctx, own, own)
+	_, err := k.look(ctx, own, own, false)
 	return err == nil
 }
 
@@ -213,19 +307,15 @@ func refused(err error) bool {
 }
 
 func (k *Keystone) role(doc *tokenDocument) driver.Role {
-	best := driver.NoRole
-	for _, r := range doc.Token.Roles {
-		for role, names := range map[driver.Role][]string{
-			driver.Admin: k.o.AdminRoles, driver.Member: k.o.MemberRoles, driver.Reader: k.o.ReaderRoles,
-		} {
-			for _, name := range names {
-				if (name == r.Name || name == AnyRole) && role > best {
-					best = role
-				}
-			}
-		}
+	switch {
+	case slices.ContainsFunc(k.o.AdminRoles, doc.has):
+		return driver.Admin
+	case slices.ContainsFunc(k.o.MemberRoles, doc.has):
+		return driver.Member
+	case slices.ContainsFunc(k.o.ReaderRoles, doc.has):
+		return driver.Reader
 	}
-	return best
+	return driver.NoRole
 }
 
 // errForbidden is why a token is rejected that the gateway's own, valid token may not ask

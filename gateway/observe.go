@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -18,25 +20,43 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Response().WriteHeader(http.StatusOK)
 			return nil
 		}
+		ended := false
+		// Deferred, for an answer that breaks off ends in a panic (http.ErrAbortHandler).
+		defer func() { s.account(c, call, time.Since(start), ended) }()
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
-		took := time.Since(start)
-		route := call.route
-		if route == "" {
-			route = c.Path()
-		}
-		if route == "" {
-			route = "none"
-		}
-		r, status := c.Request(), c.Response().Status
-		s.Metrics.request(call.backend, route, r.Method, status, took)
-		if ce := s.Log.Check(zap.InfoLevel, "request"); ce != nil {
-			ce.Write(zap.String("request_id", call.requestID), zap.String("project_id", call.caller.ProjectID),
-				zap.String("user_id", call.caller.UserID), zap.String("method", r.Method), zap.String("route", route),
-				zap.String("path", r.URL.Path), zap.Int("status", status), zap.String("backend", call.backend),
-				zap.Float64("duration_ms", float64(took.Microseconds())/1000))
-		}
+		ended = true
 		return nil
+	}
+}
+
+// account writes the log line and the metrics of a request. ended is false if its answer
+// broke off.
+func (s *Server) account(c echo.Context, call *call, took time.Duration, ended bool) {
+	route := call.route
+	if route == "" {
+		route = c.Path()
+	}
+	if route == "" {
+		route = "none"
+	}
+	r, status := c.Request(), c.Response().Status
+	left := errors.Is(r.Context().Err(), context.Canceled)
+	switch {
+	case call.outcome != 0:
+		status = call.outcome
+	case left && (!ended || !c.Response().Committed):
+		status = statusLeft
+	case !ended:
+		s.Log.Warn("answer broke off", zap.String("request_id", call.requestID))
+		status = http.StatusBadGateway
+	}
+	s.Metrics.request(call.backend, route, r.Method, status, took)
+	if ce := s.Log.Check(zap.InfoLevel, "request"); ce != nil {
+		ce.Write(zap.String("request_id", call.requestID), zap.String("project_id", call.caller.ProjectID),
+			zap.String("user_id", call.caller.UserID), zap.String("method", r.Method), zap.String("route", route),
+			zap.String("path", r.URL.Path), zap.Int("status", status), zap.String("backend", call.backend),
+			zap.Float64("duration_ms", float64(took.Microseconds())/1000))
 	}
 }

@@ -8,7 +8,8 @@ import (
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
-	"golang.org/x/sync/singleflight"
+
+	"cindergate/flight"
 )
 
 const (
@@ -17,6 +18,8 @@ const (
 	renewAhead = 5 * time.Minute
 	// renewAgain is the pause after a login ahead of time that failed.
 	renewAgain = 30 * time.Second
+	// loginTime bounds a login, which goes on when the caller that began it leaves.
+	loginTime = 30 * time.Second
 	// forbiddenPause is how long after a login in vain, for a validation that stayed
 	// forbidden, no other follows without need. It bounds the logins that strangers' tokens
 	// cause.
@@ -28,7 +31,7 @@ type ownLogin struct {
 	client  *gophercloud.ServiceClient // has no token itself
 	options gophercloud.AuthOptions
 	now     func() time.Time
-	flight  singleflight.Group
+	flight  flight.Group[string]
 
 	mu            sync.Mutex
 	token         string
@@ -64,7 +67,7 @@ func (l *ownLogin) get(ctx context.Context) (string, error) {
 // replace logs in, unless the token is another one than old already. Callers at the same
 // time share one login.
 func (l *ownLogin) replace(ctx context.Context, old string) (string, error) {
-	fresh, err, _ := l.flight.Do("", func() (any, error) {
+	return l.flight.Do(ctx, "", loginTime, func(ctx context.Context) (string, error) {
 		l.mu.Lock()
 		token := l.token
 		l.mu.Unlock()
@@ -73,10 +76,6 @@ func (l *ownLogin) replace(ctx context.Context, old string) (string, error) {
 		}
 		return l.login(ctx)
 	})
-	if err != nil {
-		return "", err
-	}
-	return fresh.(string), nil
 }
 
 func (l *ownLogin) login(ctx context.Context) (string, error) {

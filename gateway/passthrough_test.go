@@ -39,6 +39,12 @@ func TestPassthroughPaths(t *testing.T) {
 		"/v3/default-types":               true,
 		"/v2/" + project + "/types":       true,
 
+		own + "/../../admin":           false, // out of the API
+		own + "/%2e%2e/%2e%2e/admin":   false,
+		own + "/volumes/..%2f..%2fx":   false,
+		own + "/volumes/./x":           false,
+		own + "/volumes/x/metadata/..": false,
+
 		"/v2/types":          false, // v2 wants the project
 		"/v2/volumes/detail": false,
 		"/v3/backups":        false, // the gateway's own

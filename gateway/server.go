@@ -6,6 +6,7 @@ package gateway
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
@@ -29,10 +30,18 @@ type Options struct {
 	Auth     Authenticator
 	Log      *zap.Logger
 	Metrics  *Metrics
-	// Base tells the URL that links begin with; nil: BaseURL("").
+	// Base tells the URL that links begin with; nil: BaseURL("", nil).
 	Base func(*http.Request) string
 	// MaxBody is the largest request body in bytes; 0: DefaultMaxBody.
 	MaxBody int64
+	// MaxRequests is how many requests backends work on at once, and
+	// MaxRequestsPerProject how many of one project; more are 503. 0: any number.
+	MaxRequests, MaxRequestsPerProject int
+	// BodyTimeout bounds the wait for each part of a body that is handed on to a backend;
+	// 0: none.
+	BodyTimeout time.Duration
+	// HealthTime is how long an answer of /healthz is remembered; 0: each asks the backends.
+	HealthTime time.Duration
 	// VBS serves the own API of Huawei's Volume Backup Service, too.
 	VBS bool
 	// Mounts serve whole path prefixes, such as /identity, without authentication.
@@ -44,6 +53,8 @@ type Server struct {
 	Options
 	echo     *echo.Echo
 	backends map[string]*backend
+	underWay underWay
+	health   health
 }
 
 // New makes a Server.
@@ -52,14 +63,17 @@ func New(o Options) *Server {
 		o.MaxBody = DefaultMaxBody
 	}
 	if o.Base == nil {
-		o.Base = BaseURL("")
+		o.Base = BaseURL("", nil)
 	}
 	if o.Default == "" && len(o.Backends) == 1 {
 		for name := range o.Backends {
 			o.Default = name
 		}
 	}
-	s := &Server{Options: o, echo: echo.New(), backends: map[string]*backend{}}
+	s := &Server{
+		Options: o, echo: echo.New(), backends: map[string]*backend{},
+		underWay: underWay{most: o.MaxRequests, perProject: o.MaxRequestsPerProject, projects: map[string]int{}},
+	}
 	for name, d := range o.Backends {
 		s.backends[name] = s.newBackend(name, d)
 	}
@@ -87,25 +101,5 @@ func tidyPath(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		callOf(c).rawPath, u.RawPath = u.RawPath, ""
 		return next(c)
-	}
-}
-
-// BaseURL returns how a server's own URL is found, before the version: publicURL,
-// or else what the client of the request used.
-func BaseURL(publicURL string) func(*http.Request) string {
-	if publicURL != "" {
-		return func(*http.Request) string { return strings.TrimSuffix(publicURL, "/") }
-	}
-	return func(r *http.Request) string {
-		scheme := "http://"
-		if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
-			scheme = "https://"
-		}
-		host := r.Host
-		// Cinder takes the last of several (get_request_url of cinder/api/common.py).
-		if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
-			host = strings.TrimSpace(forwarded[strings.LastIndexByte(forwarded, ',')+1:])
-		}
-		return scheme + host
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -43,7 +44,14 @@ type Options struct {
 	ApplicationCredentials []ApplicationCredential
 	Region                 string
 	TokenLifetime          time.Duration
-	Now                    func() time.Time
+	// TokensPerUser is how many tokens a user may have; the oldest goes for one more. 0:
+	// [DefaultTokensPerUser].
+	TokensPerUser int
+	// Logins bounds logins; zero: [DefaultLimits].
+	Logins Limits
+	// Client tells the address that a request comes from; nil: that of the connection.
+	Client func(*http.Request) string
+	Now    func() time.Time
 	// Base tells the gateway's own URL as the client of a request knows it.
 	Base func(*http.Request) string
 }
@@ -58,7 +66,8 @@ type Service struct {
 	projects []project
 	appCreds []appCredential
 	tokens   tokens
-	hashing  chan struct{} // bounds how many passwords are checked at once
+	guard    *guard
+	client   func(*http.Request) string
 }
 
 type user struct {
@@ -84,8 +93,14 @@ var roleNames = []struct {
 
 // New checks the options and makes a Service. All problems are reported at once.
 func New(o Options) (*Service, error) {
-	s := &Service{region: o.Region, lifetime: o.TokenLifetime, now: o.Now, base: o.Base, hashing: make(chan struct{}, 2)}
-	s.tokens.byHash = map[tokenHash]*token{}
+	s := &Service{region: o.Region, lifetime: o.TokenLifetime, now: o.Now, base: o.Base, client: o.Client, tokens: newTokens(o.TokensPerUser)}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.client == nil {
+		s.client = connection
+	}
+	s.guard = newGuard(o.Logins, s.now)
 	var problems []error
 	for i, u := range o.Users {
 		added, err := s.addUser(u)
@@ -101,6 +116,15 @@ func New(o Options) (*Service, error) {
 		}
 	}
 	return s, errors.Join(problems...)
+}
+
+// connection is the address at the other end of a request's connection.
+func connection(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 func (s *Service) addUser(u User) (user, error) {

@@ -228,7 +228,7 @@ func TestRefusedLogins(t *testing.T) {
 func TestMethodsCountOnce(t *testing.T) {
 	checks := 0
 	s, err := New(Options{
-		Users:         []User{{Name: "a", Secret: Secret{func(string) bool { checks++; return true }}, Projects: map[string]string{"p": "member"}}},
+		Users:         []User{{Name: "a", Secret: Secret{check: func(string) bool { checks++; return true }}, Projects: map[string]string{"p": "member"}}},
 		TokenLifetime: time.Hour, Now: time.Now, Base: func(*http.Request) string { return "" },
 	})
 	must(t, err)
@@ -580,21 +580,5 @@ func TestOptionsAreChecked(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("not reported: %s", want)
 		}
-	}
-}
-
-func TestTokensAreBounded(t *testing.T) {
-	ts := tokens{byHash: map[tokenHash]*token{}}
-	now := time.Unix(0, 0)
-	first := ts.issue(&token{issuedAt: now, expires: now.Add(time.Hour)})
-	for range maxTokens {
-		ts.issue(&token{issuedAt: now, expires: now.Add(time.Hour)})
-	}
-	if len(ts.byHash) != maxTokens || ts.get(first, now) != nil {
-		t.Errorf("%d tokens are kept", len(ts.byHash))
-	}
-	ts.issue(&token{issuedAt: now.Add(2 * time.Hour), expires: now.Add(3 * time.Hour)})
-	if len(ts.byHash) != 1 || len(ts.oldest) != 1 {
-		t.Errorf("%d expired tokens are kept", len(ts.byHash)-1)
 	}
 }

@@ -1,8 +1,12 @@
 package identity
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"net/http"
 	"slices"
+	"strconv"
+	"time"
 
 	"cindergate/driver"
 )
@@ -73,7 +77,11 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	t := &token{issuedAt: s.now(), methods: slices.Clone(methods)}
 	t.expires = t.issuedAt.Add(s.lifetime)
 	for _, method := range methods {
-		if !s.method(t, method, &body) {
+		switch proved, err := s.method(r, t, method, &body); {
+		case err != nil:
+			refuse(w, err)
+			return
+		case !proved:
 			unauthorized(w)
 			return
 		}
@@ -86,6 +94,21 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Subject-Token", text)
 	_, withoutCatalog := r.URL.Query()["nocatalog"]
 	write(w, http.StatusCreated, map[string]any{"token": s.view(t, s.base(r), !withoutCatalog)})
+}
+
+// refuse answers a login whose password could not be checked. Nothing is written for a
+// client that has left.
+func refuse(w http.ResponseWriter, err error) {
+	busy, ok := isBusy(err)
+	if !ok {
+		return
+	}
+	status, message := http.StatusServiceUnavailable, "Too many logins are under way."
+	if busy.Client {
+		status, message = http.StatusTooManyRequests, "Too many logins are under way, or failed, from this address."
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(int((max(busy.RetryAfter, time.Second)+time.Second-1)/time.Second)))
+	fail(w, status, message)
 }
 
 // is tells that the caller has proved to be u; by another method it must not be
@@ -102,21 +125,24 @@ func (t *token) is(u *user) bool {
 // in that one's project and role, whatever it is exchanged for.
 func (t *token) restricted() bool { return slices.Contains(t.methods, "application_credential") }
 
-// method proves who the caller is in one way.
-func (s *Service) method(t *token, method string, body *loginRequest) bool {
+// method proves who the caller is in one way. An error means that it could not be told.
+func (s *Service) method(r *http.Request, t *token, method string, body *loginRequest) (bool, error) {
 	id := &body.Auth.Identity
 	switch {
 	case method == "password" && id.Password != nil:
 		given := id.Password.User
 		u := s.namedUser(given)
-		if u == nil || !s.matches(u.secret, given.Password) {
-			return false
+		name := given.ID + given.Name
+		secret := s.standIn(name)
+		if u != nil {
+			name, secret = u.id, u.secret
 		}
-		return t.is(u)
+		right, err := s.matches(r, name, secret, given.Password)
+		return right && u != nil && t.is(u), err
 	case method == "token" && id.Token != nil:
 		old := s.tokens.get(id.Token.ID, s.now())
 		if old == nil {
-			return false
+			return false, nil
 		}
 		t.expires = old.expires
 		for _, m := range old.methods {
@@ -127,23 +153,45 @@ func (s *Service) method(t *token, method string, body *loginRequest) bool {
 		if old.restricted() {
 			t.project, t.role = old.project, old.role
 		}
-		return t.is(old.user)
+		return t.is(old.user), nil
 	case method == "application_credential" && id.ApplicationCredential != nil:
 		given := id.ApplicationCredential
-		for i := range s.appCreds {
-			c := &s.appCreds[i]
-			byName := given.ID == "" && given.Name == c.name && given.User != nil && s.namedUser(*given.User) == c.user
-			if c.id != given.ID && !byName {
-				continue
-			}
-			if !s.matches(c.secret, given.Secret) {
-				return false
-			}
-			t.project, t.role = c.project, c.role
-			return t.is(c.user)
+		name := given.ID + given.Name
+		c := s.namedCredential(given.ID, given.Name, given.User)
+		secret := s.standIn(name)
+		if c != nil {
+			name, secret = c.id, c.secret
+		}
+		right, err := s.matches(r, "application credential "+name, secret, given.Secret)
+		if !right || c == nil {
+			return false, err
+		}
+		t.project, t.role = c.project, c.role
+		return t.is(c.user), nil
+	}
+	return false, nil
+}
+
+// namedCredential finds an application credential by its id, or by its name and user.
+func (s *Service) namedCredential(id, name string, of *userRef) *appCredential {
+	for i := range s.appCreds {
+		c := &s.appCreds[i]
+		byName := id == "" && name == c.name && of != nil && s.namedUser(*of) == c.user
+		if c.id == id || byName {
+			return c
 		}
 	}
-	return false
+	return nil
+}
+
+// standIn is the secret that the password of somebody unknown is compared with, so that
+// it takes as long as somebody known's: always the same one for the same name.
+func (s *Service) standIn(name string) Secret {
+	if len(s.users) == 0 {
+		return Secret{}
+	}
+	sum := sha256.Sum256([]byte(name))
+	return s.users[binary.BigEndian.Uint64(sum[:])%uint64(len(s.users))].secret
 }
 
 func (s *Service) namedUser(given userRef) *user {
@@ -159,11 +207,12 @@ func (s *Service) namedUser(given userRef) *user {
 	return nil
 }
 
-// matches checks a password; few at a time, for they are slow to check.
-func (s *Service) matches(secret Secret, password string) bool {
-	s.hashing <- struct{}{}
-	defer func() { <-s.hashing }()
-	return secret.Matches(password)
+// matches checks a password, when it is the request's turn. name is who it claims to be.
+func (s *Service) matches(r *http.Request, name string, secret Secret, password string) (bool, error) {
+	if !secret.slow {
+		return secret.Matches(password), nil
+	}
+	return s.guard.check(r.Context(), s.client(r), name, func() bool { return secret.Matches(password) })
 }
 
 // scope puts the token into a project. Without a scope, an application credential

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"golang.org/x/crypto/argon2"
@@ -13,7 +14,10 @@ import (
 )
 
 // Secret checks a password against its hash. It prints as [redacted].
-type Secret struct{ check func(password string) bool }
+type Secret struct {
+	check func(password string) bool
+	slow  bool // a check takes long, so that few must run at once
+}
 
 func (Secret) String() string   { return "[redacted]" }
 func (Secret) GoString() string { return "[redacted]" }
@@ -25,22 +29,37 @@ func (s Secret) Matches(password string) bool { return s.check != nil && s.check
 // searched, so that one round of SHA-256 is enough, and login is fast.
 func Generated(password string) Secret {
 	want := sha256.Sum256([]byte(password))
-	return Secret{func(given string) bool {
+	return Secret{check: func(given string) bool {
 		got := sha256.Sum256([]byte(given))
 		return subtle.ConstantTimeCompare(got[:], want[:]) == 1
 	}}
 }
+
+// maxBcrypt is how many bytes of a password bcrypt looks at.
+const maxBcrypt = 72
+
+// maxBcryptCost is the highest cost: a check takes some seconds then.
+const maxBcryptCost = 16
+
+var bcryptHash = regexp.MustCompile(`^\$2[aby]\$[0-9]{2}\$[./0-9A-Za-z]{53}$`)
 
 // ParseHash reads a password hash from the configuration: bcrypt ($2a$, $2b$,
 // $2y$) or argon2id ($argon2id$v=19$m=…,t=…,p=…$salt$hash).
 func ParseHash(hash string) (Secret, error) {
 	switch {
 	case strings.HasPrefix(hash, "$2"):
-		if _, err := bcrypt.Cost([]byte(hash)); err != nil {
+		cost, err := bcrypt.Cost([]byte(hash))
+		switch {
+		case err != nil || !bcryptHash.MatchString(hash):
 			return Secret{}, errors.New("not a bcrypt hash")
+		case cost < bcrypt.MinCost || cost > maxBcryptCost:
+			return Secret{}, fmt.Errorf("the cost of the bcrypt hash is not between %d and %d", bcrypt.MinCost, maxBcryptCost)
 		}
-		return Secret{func(given string) bool {
-			return bcrypt.CompareHashAndPassword([]byte(hash), []byte(given)) == nil
+		return Secret{slow: true, check: func(given string) bool {
+			// bcrypt looks at so many bytes only: more would match whatever follows. The
+			// comparison is made all the same, for its time tells nothing then.
+			compared := given[:min(len(given), maxBcrypt)]
+			return bcrypt.CompareHashAndPassword([]byte(hash), []byte(compared)) == nil && len(given) <= maxBcrypt
 		}}, nil
 	case strings.HasPrefix(hash, "$argon2id$"):
 		return parseArgon2(hash)
@@ -72,7 +91,7 @@ func parseArgon2(hash string) (Secret, error) {
 	case memory == 0 || memory > maxArgonMemory || time == 0 || time > maxArgonTime || threads == 0:
 		return Secret{}, errors.New("argon2id parameters are out of range")
 	}
-	return Secret{func(given string) bool {
+	return Secret{slow: true, check: func(given string) bool {
 		got := argon2.IDKey([]byte(given), salt, time, memory, threads, uint32(len(want))) // #nosec G115 -- a few bytes
 		return subtle.ConstantTimeCompare(got, want) == 1
 	}}, nil

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"container/list"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -10,8 +11,11 @@ import (
 	"cindergate/driver"
 )
 
-// maxTokens bounds memory: beyond it the oldest go.
+// maxTokens bounds memory. Beyond it the oldest token of whoever has most goes.
 const maxTokens = 100_000
+
+// DefaultTokensPerUser is for [Options] without TokensPerUser.
+const DefaultTokensPerUser = 5000
 
 type tokenHash [sha256.Size]byte
 
@@ -24,14 +28,26 @@ type token struct {
 	role              driver.Role
 	audit             string
 	issuedAt, expires time.Time
+
+	at *list.Element // in the list of its user
 }
 
 // tokens are those that live, in memory: a restart ends them, and clients log in
-// again as they do when one expires.
+// again as they do when one expires. Each user has a share of its own, so that nobody
+// pushes out the tokens of others.
 type tokens struct {
+	perUser, most int
+
 	mu     sync.RWMutex
 	byHash map[tokenHash]*token
-	oldest []*token // in order of issue
+	byUser map[string]*list.List // of *token, in order of issue, by the user's id
+}
+
+func newTokens(perUser int) tokens {
+	if perUser == 0 {
+		perUser = DefaultTokensPerUser
+	}
+	return tokens{perUser: perUser, most: maxTokens, byHash: map[tokenHash]*token{}, byUser: map[string]*list.List{}}
 }
 
 // issue makes a token and returns its text.
@@ -41,13 +57,43 @@ func (ts *tokens) issue(t *token) string {
 	t.audit = random()[:22]
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	for len(ts.oldest) > 0 && (len(ts.byHash) >= maxTokens || ts.oldest[0].expires.Before(t.issuedAt)) {
-		delete(ts.byHash, ts.oldest[0].hash)
-		ts.oldest = ts.oldest[1:]
+	own := ts.byUser[t.user.id]
+	for own != nil && own.Len() > 0 && (own.Len() >= ts.perUser || oldest(own).expires.Before(t.issuedAt)) {
+		ts.drop(oldest(own))
+	}
+	for len(ts.byHash) >= ts.most {
+		ts.drop(oldest(ts.longest()))
+	}
+	if own = ts.byUser[t.user.id]; own == nil {
+		own = list.New()
+		ts.byUser[t.user.id] = own
 	}
 	ts.byHash[t.hash] = t
-	ts.oldest = append(ts.oldest, t)
+	t.at = own.PushBack(t)
 	return text
+}
+
+func oldest(of *list.List) *token { return of.Front().Value.(*token) }
+
+// longest is the list of the user with most tokens.
+func (ts *tokens) longest() *list.List {
+	var longest *list.List
+	for _, l := range ts.byUser {
+		if longest == nil || l.Len() > longest.Len() {
+			longest = l
+		}
+	}
+	return longest
+}
+
+// drop forgets a token that is there.
+func (ts *tokens) drop(t *token) {
+	delete(ts.byHash, t.hash)
+	own := ts.byUser[t.user.id]
+	own.Remove(t.at)
+	if own.Len() == 0 {
+		delete(ts.byUser, t.user.id)
+	}
 }
 
 func (ts *tokens) get(text string, now time.Time) *token {
@@ -64,7 +110,9 @@ func (ts *tokens) get(text string, now time.Time) *token {
 func (ts *tokens) revoke(t *token) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	delete(ts.byHash, t.hash)
+	if ts.byHash[t.hash] == t {
+		ts.drop(t)
+	}
 }
 
 func random() string {

@@ -36,7 +36,9 @@ var kinds = map[driver.Kind]struct {
 	driver.NotSupported: {http.StatusNotImplemented, "notImplemented"},
 	driver.Unavailable:  {http.StatusServiceUnavailable, "serviceUnavailable"},
 	driver.Conflict:     {http.StatusConflict, "conflictingRequest"},
-	driver.Internal:     {http.StatusInternalServerError, "computeFault"},
+	// Nobody reads it, except for a client that closed only its sending half.
+	driver.Canceled: {http.StatusBadRequest, "badRequest"},
+	driver.Internal: {http.StatusInternalServerError, "computeFault"},
 }
 
 // internalText is all that a client learns of an unclassified error.

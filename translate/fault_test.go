@@ -27,6 +27,7 @@ var want = map[driver.Kind]Fault{
 	driver.Forbidden:    {Status: 403, Name: "forbidden", Message: "said"},
 	driver.NotFound:     {Status: 404, Name: "itemNotFound", Message: "said"},
 	driver.Conflict:     {Status: 409, Name: "conflictingRequest", Message: "said"},
+	driver.Canceled:     {Status: 400, Name: "badRequest", Message: "said"},
 	driver.OverLimit:    {Status: 413, Name: "overLimit", Message: "said", RetryAfter: "0"},
 	driver.NotSupported: {Status: 501, Name: "notImplemented", Message: "said"},
 	driver.Unavailable:  {Status: 503, Name: "serviceUnavailable", Message: "said"},

@@ -26,7 +26,7 @@ class Gateway:
 
     def __init__(self, data, *prefix):
         self.base = f"http://127.0.0.1:{PORT}"
-        env = dict(os.environ, CINDERGATE_AUTH="noauth")
+        env = dict(os.environ, CINDERGATE_AUTH="noauth", CINDERGATE_HTTP_HEALTH_CACHE="0s")
         self.log = open(os.path.join(WORK, "log"), "a")
         self.process = subprocess.Popen([*prefix, BINARY, "serve", "--data", data, "--listen", f"127.0.0.1:{PORT}"],
                                         env=env, stdout=subprocess.DEVNULL, stderr=self.log)

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"time"
 
@@ -25,8 +27,11 @@ func checkCommand() *cobra.Command {
 	path := configFlag(cmd)
 	online := cmd.Flags().Bool("online", false, "also log in to the identity service and to each remote backend, and say what is there")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		for _, name := range config.UnknownEnv(os.Environ()) {
+			fmt.Fprintf(cmd.OutOrStdout(), "warning: %s: no such setting\n", name)
+		}
 		c, err := config.Load(*path, nil)
-		if err != nil {
+		if err := errors.Join(err, checkIdentity(&c), checkFiles(cmd.Context(), &c)); err != nil {
 			return fmt.Errorf("the configuration is not valid:\n%w", err)
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")
@@ -36,6 +41,31 @@ func checkCommand() *cobra.Command {
 		return checkOnline(cmd.Context(), &c, cmd.OutOrStdout())
 	}
 	return cmd
+}
+
+// checkFiles reads the certificates that the configuration names.
+func checkFiles(ctx context.Context, c *config.Config) error {
+	var problems []error
+	if c.TLS.Certificate != "" && c.TLS.Key != "" {
+		if _, err := tls.LoadX509KeyPair(c.TLS.Certificate, c.TLS.Key); err != nil {
+			problems = append(problems, fmt.Errorf("tls: %w", err))
+		}
+	}
+	if c.Auth == "keystone" && c.Keystone.URL != "" {
+		if _, err := openKeystone(&c.Keystone); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Backends)) {
+		open, known := drivers[c.Backends[name].Driver]
+		if !known || c.Backends[name].Driver == config.DriverEmbedded {
+			continue
+		}
+		if _, err := open(ctx, name, c, zap.NewNop(), gateway.NewMetrics()); err != nil {
+			problems = append(problems, fmt.Errorf("backends.%s: %w", name, err))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // checkOnline asks everything that is not this machine. An embedded backend is left

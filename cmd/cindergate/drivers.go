@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -111,6 +112,16 @@ func cloudOf(name string, o *config.OTC) otc.Options {
 func connection(name string, c *config.Connection) openstack.Options {
 	return openstack.Options{
 		Name: name, CAFile: c.CAFile, Insecure: c.Insecure, ConnectTimeout: c.ConnectTimeout, AnswerTimeout: c.AnswerTimeout,
-		Retries: c.Retries, RetryBudget: c.RetryBudget, BreakAfter: uint32(c.BreakAfter), BreakFor: c.BreakFor,
+		MaxAnswer: c.MaxAnswer, Retries: orNone(c.Retries), RetryBudget: orNone(c.RetryBudget),
+		BreakAfter: orNone(c.BreakAfter), BreakFor: orNone(c.BreakFor),
 	}
+}
+
+// orNone turns the 0 of a setting, which is none, into what options call none: 0 is their
+// default.
+func orNone[T int | float64 | time.Duration](setting T) T {
+	if setting == 0 {
+		return -1
+	}
+	return setting
 }

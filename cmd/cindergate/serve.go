@@ -54,13 +54,20 @@ func load(cmd *cobra.Command, path string) (config.Config, *zap.Logger, error) {
 		return c, nil, fmt.Errorf("the configuration is not valid:\n%w", err)
 	}
 	log, err := newLogger(c.Log)
-	return c, log, err
+	if err != nil {
+		return c, nil, err
+	}
+	for _, name := range config.UnknownEnv(os.Environ()) {
+		log.Warn("the environment has a variable that is no setting", zap.String("name", name))
+	}
+	return c, log, nil
 }
 
 // serve runs until ctx ends: it stops accepting, lets requests end, stops the
 // backend's jobs, and returns.
 func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
-	listener, err := listen(ctx, c, log)
+	connections := gateway.NewConnections(maxConnections(c, log))
+	listener, err := listen(ctx, c, connections, log)
 	if err != nil {
 		return err
 	}
@@ -75,18 +82,26 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 			log.Error("close the backends", zap.Error(err))
 		}
 	}()
-	base := gateway.BaseURL(c.PublicURL)
-	auth, mounts, clouds, err := callers(c, base)
+	networks, err := c.HTTP.Proxies()
+	if err != nil {
+		return err
+	}
+	proxies := gateway.Proxies(networks)
+	base := gateway.BaseURL(c.PublicURL, proxies)
+	auth, mounts, clouds, err := callers(c, base, proxies.Client)
 	if err != nil {
 		return err
 	}
 	server := &http.Server{
-		Handler: gateway.New(gateway.Options{
+		Handler: gateway.WriteTimeout(gateway.New(gateway.Options{
 			Backends: backends, Default: c.DefaultBackend, Projects: c.Projects, Auth: auth, Log: log.Named("gateway"),
 			Metrics: metrics, Base: base, MaxBody: c.HTTP.MaxBody, VBS: c.API.VBS, Mounts: mounts,
-		}),
+			MaxRequests: c.HTTP.MaxRequests, MaxRequestsPerProject: c.HTTP.MaxRequestsPerProject,
+			BodyTimeout: c.HTTP.ReadTimeout, HealthTime: c.HTTP.HealthCache,
+		}), c.HTTP.WriteTimeout),
 		ReadHeaderTimeout: c.HTTP.HeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
-		ErrorLog: zap.NewStdLog(log.Named("http")),
+		ConnState: connections.State,
+		ErrorLog:  zap.NewStdLog(log.Named("http")),
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	jobs, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
@@ -119,10 +134,14 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 	return group.Wait()
 }
 
-func listen(ctx context.Context, c *config.Config, log *zap.Logger) (net.Listener, error) {
+func listen(ctx context.Context, c *config.Config, connections *gateway.Connections, log *zap.Logger) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
-	if err != nil || c.TLS.Certificate == "" {
-		return listener, err
+	if err != nil {
+		return nil, err
+	}
+	listener = connections.Listener(listener)
+	if c.TLS.Certificate == "" {
+		return listener, nil
 	}
 	pair, err := loadCertificate(c.TLS.Certificate, c.TLS.Key, log)
 	if err != nil {
@@ -133,7 +152,7 @@ func listen(ctx context.Context, c *config.Config, log *zap.Logger) (net.Listene
 
 // callers makes what tells callers apart. clouds is nil unless the default users
 // are in force.
-func callers(c *config.Config, base func(*http.Request) string) (gateway.Authenticator, map[string]http.Handler, *demoClouds, error) {
+func callers(c *config.Config, base, client func(*http.Request) string) (gateway.Authenticator, map[string]http.Handler, *demoClouds, error) {
 	switch c.Auth {
 	case "noauth":
 		return gateway.NoAuth{}, nil, nil, nil
@@ -141,32 +160,30 @@ func callers(c *config.Config, base func(*http.Request) string) (gateway.Authent
 		keystone, err := openKeystone(&c.Keystone)
 		return keystone, nil, nil, err
 	}
-	o := identity.Options{
-		Region: c.Identity.Region, TokenLifetime: c.Identity.TokenLifetime, Now: time.Now, Base: base,
+	o, err := identityOptions(&c.Identity)
+	if err != nil {
+		return nil, nil, nil, err
 	}
+	o.Now, o.Base, o.Client = time.Now, base, client
 	var clouds *demoClouds
-	var err error
 	if len(c.Identity.Users) == 0 {
 		if clouds, err = loadClouds(filepath.Join(c.Data, cloudsFile)); err != nil {
 			return nil, nil, nil, err
 		}
 		o.Users = clouds.users()
-	} else if o.Users, err = configuredUsers(c.Identity.Users); err != nil {
-		return nil, nil, nil, err
-	}
-	if o.ApplicationCredentials, err = configuredCredentials(c.Identity.ApplicationCredentials); err != nil {
-		return nil, nil, nil, err
 	}
 	service, err := identity.New(o)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("identity: %w", err)
+		return nil, nil, nil, underKey("identity", err)
 	}
 	mounts := map[string]http.Handler{"/identity": service.Handler(), "/image": service.Images()}
 	return service, mounts, clouds, nil
 }
 
 func openKeystone(c *config.Keystone) (*gateway.Keystone, error) {
-	transport, err := openstack.NewTransport(openstack.Options{Name: "keystone", CAFile: c.CAFile, AnswerTimeout: c.Timeout})
+	transport, err := openstack.NewTransport(openstack.Options{
+		Name: "keystone", CAFile: c.CAFile, AnswerTimeout: c.Timeout, MaxAnswer: c.MaxAnswer,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("keystone: %w", err)
 	}
@@ -174,46 +191,13 @@ func openKeystone(c *config.Keystone) (*gateway.Keystone, error) {
 		URL: c.URL, Username: c.Username, Password: c.Password.Reveal(), Project: c.Project,
 		UserDomain: c.UserDomain, ProjectDomain: c.ProjectDomain,
 		AdminRoles: c.AdminRoles, MemberRoles: c.MemberRoles, ReaderRoles: c.ReaderRoles,
+		ServiceRoles: c.ServiceRoles, AnyServiceToken: !c.ServiceRolesRequired, ServiceTypes: c.ServiceTypes,
 		CacheSize: c.CacheSize, CacheTime: c.CacheTime, RejectTime: c.RejectTime, Timeout: c.Timeout, Transport: transport,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("keystone: %w", err)
 	}
 	return keystone, nil
-}
-
-func configuredUsers(users []config.User) ([]identity.User, error) {
-	var out []identity.User
-	var problems []error
-	for i, u := range users {
-		secret, err := identity.ParseHash(u.PasswordHash.Reveal())
-		if err != nil {
-			problems = append(problems, fmt.Errorf("identity.users[%d].password_hash: %w", i, err))
-			continue
-		}
-		projects := map[string]string{}
-		for _, a := range u.Projects {
-			projects[a.Project] = a.Role
-		}
-		out = append(out, identity.User{Name: u.Name, Secret: secret, Projects: projects})
-	}
-	return out, errors.Join(problems...)
-}
-
-func configuredCredentials(credentials []config.ApplicationCredential) ([]identity.ApplicationCredential, error) {
-	var out []identity.ApplicationCredential
-	var problems []error
-	for i, a := range credentials {
-		secret, err := identity.ParseHash(a.SecretHash.Reveal())
-		if err != nil {
-			problems = append(problems, fmt.Errorf("identity.application_credentials[%d].secret_hash: %w", i, err))
-			continue
-		}
-		out = append(out, identity.ApplicationCredential{
-			ID: a.ID, Name: a.Name, Secret: secret, User: a.User, Project: a.Project, Role: a.Role,
-		})
-	}
-	return out, errors.Join(problems...)
 }
 
 // announce says how to reach the gateway, now that it serves.

@@ -63,17 +63,35 @@ func New(o Options) (*Driver, error) {
 	return &Driver{o: o, http: transport, base: base}, nil
 }
 
+// service is the one service that such a backend has.
+const service = "volume"
+
 // call sends one request and decodes the answer. body and answer may be nil.
 func (d *Driver) call(ctx context.Context, who driver.Caller, method, path string, body, answer any, okCodes ...int) error {
 	v, err := d.version(ctx)
 	if err != nil {
 		return err
 	}
-	service := d.http.Service(who, "volume", d.endpoint(v, who.ProjectID), v.microversion())
-	_, err = service.Request(ctx, method, service.ServiceURL(strings.TrimPrefix(path, "/")), &gophercloud.RequestOpts{
+	client := d.http.Service(who, service, d.endpoint(v, who.ProjectID), v.microversion())
+	_, err = client.Request(ctx, method, client.ServiceURL(strings.TrimPrefix(path, "/")), &gophercloud.RequestOpts{
 		JSONBody: body, JSONResponse: answer, OkCodes: okCodes,
 	})
 	return d.classify(err)
+}
+
+// callBackup is call for an answer that is one backup.
+func (d *Driver) callBackup(ctx context.Context, who driver.Caller, method, path string, body any, okCode int) (driver.Backup, error) {
+	var answer struct {
+		Backup backup `json:"backup"`
+	}
+	err := d.call(ctx, who, method, path, body, &answer, okCode)
+	if err == nil && answer.Backup.ID == "" {
+		err = d.unreadable("backup")
+	}
+	if err != nil {
+		return driver.Backup{}, err
+	}
+	return answer.Backup.seenBy(who), nil
 }
 
 func (d *Driver) endpoint(v upstream, projectID string) string {
@@ -108,24 +126,17 @@ func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec drive
 		}
 		body["availability_zone"] = spec.AvailabilityZone
 	}
-	var answer struct {
-		Backup backup `json:"backup"`
-	}
-	if err := d.call(ctx, who, http.MethodPost, "/backups", map[string]any{"backup": body}, &answer, http.StatusAccepted); err != nil {
+	b, err := d.callBackup(ctx, who, http.MethodPost, "/backups", map[string]any{"backup": body}, http.StatusAccepted)
+	if err != nil {
 		return driver.Backup{}, err
 	}
-	b := answer.Backup.seenBy(who)
 	b.VolumeID, b.Status = spec.VolumeID, driver.BackupCreating
 	return b, nil
 }
 
 // GetBackup implements driver.Driver.
 func (d *Driver) GetBackup(ctx context.Context, who driver.Caller, backupID string) (driver.Backup, error) {
-	var answer struct {
-		Backup backup `json:"backup"`
-	}
-	err := d.call(ctx, who, http.MethodGet, "/backups/"+url.PathEscape(backupID), nil, &answer, http.StatusOK)
-	return answer.Backup.seenBy(who), err
+	return d.callBackup(ctx, who, http.MethodGet, "/backups/"+url.PathEscape(backupID), nil, http.StatusOK)
 }
 
 // ListBackups implements driver.Driver: the upstream filters, sorts and pages.
@@ -146,8 +157,14 @@ func (d *Driver) ListBackups(ctx context.Context, who driver.Caller, q driver.Qu
 	if err := d.call(ctx, who, http.MethodGet, "/backups/detail?"+parameters(q, v).Encode(), nil, &answer, http.StatusOK); err != nil {
 		return driver.Page[driver.Backup]{}, err
 	}
+	if answer.Backups == nil {
+		return driver.Page[driver.Backup]{}, d.unreadable("backups")
+	}
 	page := driver.Page[driver.Backup]{Items: make([]driver.Backup, len(answer.Backups))}
 	for i := range answer.Backups {
+		if answer.Backups[i].ID == "" {
+			return driver.Page[driver.Backup]{}, d.unreadable("id of a backup")
+		}
 		page.Items[i] = answer.Backups[i].seenBy(who)
 	}
 	switch {
@@ -203,11 +220,7 @@ func (d *Driver) UpdateBackup(ctx context.Context, who driver.Caller, backupID s
 		}
 		changes["metadata"] = patch.Metadata.Value
 	}
-	var answer struct {
-		Backup backup `json:"backup"`
-	}
-	err = d.call(ctx, who, http.MethodPut, "/backups/"+url.PathEscape(backupID), map[string]any{"backup": changes}, &answer, http.StatusOK)
-	return answer.Backup.seenBy(who), err
+	return d.callBackup(ctx, who, http.MethodPut, "/backups/"+url.PathEscape(backupID), map[string]any{"backup": changes}, http.StatusOK)
 }
 
 // ExportRecord implements driver.RecordPorter.
@@ -216,16 +229,15 @@ func (d *Driver) ExportRecord(ctx context.Context, who driver.Caller, backupID s
 		Record record `json:"backup-record"`
 	}
 	err := d.call(ctx, who, http.MethodGet, "/backups/"+url.PathEscape(backupID)+"/export_record", nil, &answer, http.StatusOK)
+	if err == nil && (answer.Record.Service == "" || answer.Record.URL == "") {
+		err = d.unreadable("backup-record")
+	}
 	return driver.BackupRecord(answer.Record), err
 }
 
 // ImportRecord implements driver.RecordPorter.
 func (d *Driver) ImportRecord(ctx context.Context, who driver.Caller, r driver.BackupRecord) (driver.Backup, error) {
-	var answer struct {
-		Backup backup `json:"backup"`
-	}
-	err := d.call(ctx, who, http.MethodPost, "/backups/import_record", map[string]any{"backup-record": record(r)}, &answer, http.StatusCreated)
-	return answer.Backup.seenBy(who), err
+	return d.callBackup(ctx, who, http.MethodPost, "/backups/import_record", map[string]any{"backup-record": record(r)}, http.StatusCreated)
 }
 
 // ResetBackupStatus implements driver.BackupAdmin.
@@ -249,6 +261,9 @@ func (d *Driver) GetVolume(ctx context.Context, who driver.Caller, volumeID stri
 		Volume openstack.Volume `json:"volume"`
 	}
 	err := d.call(ctx, who, http.MethodGet, "/volumes/"+url.PathEscape(volumeID), nil, &answer, http.StatusOK)
+	if err == nil && answer.Volume.ID == "" {
+		err = d.unreadable("volume")
+	}
 	return answer.Volume.Domain(), err
 }
 
@@ -263,6 +278,9 @@ func (d *Driver) ListVolumes(ctx context.Context, who driver.Caller, q driver.Qu
 		Count   int                `json:"count"`
 	}
 	err = d.call(ctx, who, http.MethodGet, "/volumes/detail?"+parameters(q, v).Encode(), nil, &answer, http.StatusOK)
+	if err == nil && answer.Volumes == nil {
+		err = d.unreadable("volumes")
+	}
 	page := driver.Page[driver.Volume]{Items: make([]driver.Volume, len(answer.Volumes)), Count: answer.Count}
 	for i := range answer.Volumes {
 		page.Items[i] = answer.Volumes[i].Domain()

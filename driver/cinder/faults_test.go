@@ -241,3 +241,93 @@ func TestClientGoingAwayIsNoFaultOfTheUpstream(t *testing.T) {
 		t.Fatal("one client's going away opened the breaker")
 	}
 }
+
+// An answer without what it must have is never taken for an answer that there is nothing.
+func TestUnknownAnswersAreNoBackups(t *testing.T) {
+	for _, body := range []string{`{}`, `{"a": 1}`, `null`, `{"backup": null, "backups": null}`, `{"backup": {}, "backups": [{}]}`, `{"volumes": [], "restore": {}}`} {
+		server := upstreamServer(t, func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "import_record"):
+				w.WriteHeader(http.StatusCreated)
+			case r.Method == http.MethodPost:
+				w.WriteHeader(http.StatusAccepted)
+			}
+			_, _ = io.WriteString(w, body)
+		})
+		d := open(t, server.URL, nil)
+		for name, call := range map[string]func() error{
+			"show": func() error { _, err := d.GetBackup(t.Context(), member, "x"); return err },
+			"list": func() error { _, err := d.ListBackups(t.Context(), member, driver.Query{}); return err },
+			"create": func() error {
+				_, err := d.CreateBackup(t.Context(), member, driver.BackupSpec{VolumeID: "v"})
+				return err
+			},
+			"update":  func() error { _, err := d.UpdateBackup(t.Context(), member, "x", driver.BackupPatch{}); return err },
+			"restore": func() error { _, err := d.RestoreBackup(t.Context(), member, "x", driver.ToNewVolume("n")); return err },
+			"export":  func() error { _, err := d.ExportRecord(t.Context(), member, "x"); return err },
+			"import":  func() error { _, err := d.ImportRecord(t.Context(), member, driver.BackupRecord{}); return err },
+			"volume":  func() error { _, err := d.GetVolume(t.Context(), member, "v"); return err },
+			"quotas":  func() error { _, err := d.BackupQuotas(t.Context(), member); return err },
+		} {
+			if err := call(); driver.KindOf(err) != driver.Unavailable {
+				t.Errorf("%s of %s: %v", name, body, err)
+			}
+		}
+	}
+}
+
+// A large or slow answer ends with an error, at a small cost.
+func TestAnswersOfTheUpstreamAreBounded(t *testing.T) {
+	piece := []byte(strings.Repeat("a", 1<<20))
+	server := upstreamServer(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"backup":{"id":"huge","name":"`)
+		for range 1024 {
+			if _, err := w.Write(piece); err != nil {
+				return
+			}
+		}
+	})
+	d := open(t, server.URL, func(o *Options) { o.MaxAnswer, o.AnswerTimeout = 4<<20, time.Minute })
+	_, err := d.GetBackup(t.Context(), member, "huge")
+	if driver.KindOf(err) != driver.Unavailable || !strings.HasPrefix(err.Error(), "The answer of backend east has more than 4194304 bytes.") {
+		t.Error(err)
+	}
+}
+
+// Discovery goes on for others when the client that began it leaves.
+func TestDiscoveryOutlivesTheFirstClient(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			asked.Add(1)
+			close(entered)
+			<-release
+			_, _ = io.WriteString(w, versionsDocument)
+			return
+		}
+		answer(200, "application/json", `{"backup": {"id": "x", "status": "available"}}`)(w, r)
+	}))
+	defer server.Close()
+	d := open(t, server.URL, func(o *Options) { o.AnswerTimeout = time.Minute })
+	get := func(ctx context.Context) chan error {
+		done := make(chan error, 1)
+		go func() {
+			_, err := d.GetBackup(ctx, member, "x")
+			done <- err
+		}()
+		return done
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	first := get(ctx)
+	<-entered
+	second := get(t.Context())
+	leave()
+	if err := <-first; driver.KindOf(err) != driver.Canceled {
+		t.Errorf("the client that left: %v", err)
+	}
+	close(release)
+	if err := <-second; err != nil || asked.Load() != 1 {
+		t.Errorf("the other: %v after %d requests", err, asked.Load())
+	}
+}

@@ -18,7 +18,7 @@ func (d *Driver) Forward(w http.ResponseWriter, r *http.Request, who driver.Call
 		return err
 	}
 	return d.http.Forward(w, r, openstack.Forwarding{
-		Upstream: d.base, Version: strconv.Itoa(v.major), Base: base, RequestID: who.RequestID,
+		Upstream: d.base, Version: strconv.Itoa(v.major), Service: service, Project: who.ProjectID, Base: base, RequestID: who.RequestID,
 		Check: d.foreign,
 	})
 }

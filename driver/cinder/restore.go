@@ -35,6 +35,9 @@ func (d *Driver) restore(ctx context.Context, who driver.Caller, backupID string
 	}
 	err := d.call(ctx, who, http.MethodPost, "/backups/"+url.PathEscape(backupID)+"/restore",
 		map[string]any{"restore": target}, &answer, http.StatusAccepted)
+	if err == nil && (answer.Restore.BackupID == "" || answer.Restore.VolumeID == "") {
+		err = d.unreadable("restore")
+	}
 	return driver.Restore(answer.Restore), err
 }
 
@@ -63,6 +66,9 @@ func (d *Driver) restoreToOwnVolume(ctx context.Context, who driver.Caller, back
 		return driver.Restore{}, err
 	}
 	id := answer.Volume.ID
+	if id == "" {
+		return driver.Restore{}, d.unreadable("volume")
+	}
 	if err := d.untilAvailable(ctx, who, id); err != nil {
 		return driver.Restore{}, d.undo(ctx, who, id, err)
 	}

@@ -3,16 +3,14 @@ package cinder
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"cindergate/driver"
+	"cindergate/flight"
 )
 
 // Microversions that the driver's own calls depend on.
@@ -50,7 +48,7 @@ type versions struct {
 	mu     sync.Mutex
 	found  upstream
 	until  time.Time
-	flight singleflight.Group
+	flight flight.Group[upstream]
 }
 
 const versionsLifetime = 5 * time.Minute
@@ -65,29 +63,30 @@ func (d *Driver) version(ctx context.Context) (upstream, error) {
 	return d.discover(ctx)
 }
 
-// maxDocument is the largest version document, in bytes.
-const maxDocument = 1 << 20
+// discoveryTime bounds discovery, retries included.
+const discoveryTime = 2 * time.Minute
 
-// discover reads the version document at the root, which needs no token.
+// discover reads the version document at the root, which needs no token. Callers at the
+// same time share one request.
 func (d *Driver) discover(ctx context.Context) (upstream, error) {
-	v, err, _ := d.versions.flight.Do("", func() (any, error) {
+	v, err := d.versions.flight.Do(ctx, "", discoveryTime, func(ctx context.Context) (upstream, error) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.base.String()+"/", nil)
 		if err != nil {
-			return nil, err
+			return upstream{}, err
 		}
-		resp, err := d.http.RoundTrip(r)
+		resp, err := d.http.To(service, "").RoundTrip(r)
 		if err != nil {
-			return nil, d.http.Classify(err)
+			return upstream{}, d.http.Classify(err)
 		}
 		defer resp.Body.Close()
 		var doc struct {
 			Versions []struct{ ID, Version string }
 		}
 		if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusMultipleChoices {
-			return nil, driver.Errorf(driver.Unavailable, "Backend %s does not tell its versions: status %d.", d.o.Name, resp.StatusCode)
+			return upstream{}, driver.Errorf(driver.Unavailable, "Backend %s does not tell its versions: status %d.", d.o.Name, resp.StatusCode)
 		}
-		if err := json.NewDecoder(io.LimitReader(resp.Body, maxDocument)).Decode(&doc); err != nil {
-			return nil, d.http.Classify(err)
+		if err := json.NewDecoder(resp.Body).Decode(&doc); err != nil {
+			return upstream{}, d.http.Classify(err)
 		}
 		found := upstream{}
 		for _, v := range doc.Versions {
@@ -104,17 +103,14 @@ func (d *Driver) discover(ctx context.Context) (upstream, error) {
 			}
 		}
 		if found.major == 0 {
-			return nil, driver.Errorf(driver.Unavailable, "Backend %s speaks neither v3 nor v2 of the Block Storage API.", d.o.Name)
+			return upstream{}, driver.Errorf(driver.Unavailable, "Backend %s speaks neither v3 nor v2 of the Block Storage API.", d.o.Name)
 		}
 		d.versions.mu.Lock()
 		d.versions.found, d.versions.until = found, time.Now().Add(versionsLifetime)
 		d.versions.mu.Unlock()
 		return found, nil
 	})
-	if err != nil {
-		return upstream{}, err
-	}
-	return v.(upstream), nil
+	return v, d.http.Classify(err)
 }
 
 var _ driver.Versioner = (*Driver)(nil)

@@ -240,8 +240,10 @@ func classify(err error) error {
 	switch {
 	case err == nil || errors.As(err, &known):
 		return err
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return driver.Wrap(driver.Unavailable, err, "The request was given up.")
+	case errors.Is(err, context.Canceled):
+		return driver.Left(err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return driver.Wrap(driver.Unavailable, err, "The request took too long.")
 	case meta.Unwritable(err):
 		return driver.Wrap(driver.Unavailable, err, "The disk of the database is full.")
 	}

@@ -33,12 +33,20 @@ func (t *Transport) Classify(err error) error {
 		return t.answer(answer)
 	}
 	var broken *ErrBroken
+	var body *ErrClientBody
+	var large *ErrAnswerTooLarge
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	var network net.Error
 	var syntax *json.SyntaxError
 	var wrongType *json.UnmarshalTypeError
 	switch {
+	case errors.As(err, &body):
+		return driver.UnreadBody(err)
+	case errors.Is(err, context.Canceled):
+		return driver.Left(err)
+	case errors.As(err, &large):
+		return driver.Wrap(driver.Unavailable, err, "The answer of backend %s has more than %d bytes.", t.name, large.Limit)
 	case errors.As(err, &broken):
 		return &driver.Error{
 			Kind: driver.Unavailable, RetryAfter: broken.RetryAfter, Err: err,
@@ -46,7 +54,7 @@ func (t *Transport) Classify(err error) error {
 		}
 	case errors.As(err, &certificate), errors.As(err, &record):
 		return driver.Wrap(driver.Unavailable, err, "Backend %s cannot be reached: its TLS certificate or protocol is not valid.", t.name)
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errAnswerSlow), errors.As(err, &network) && network.Timeout():
 		return driver.Wrap(driver.Unavailable, err, "Backend %s did not answer in time.", t.name)
 	case errors.As(err, &syntax), errors.As(err, &wrongType), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return driver.Wrap(driver.Unavailable, err, "The answer of backend %s broke off or is not JSON.", t.name)

@@ -2,12 +2,15 @@ package openstack
 
 import (
 	"io"
+	"log"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"strconv"
 	"strings"
 	"sync"
+
+	"cindergate/driver"
 )
 
 // gatewayRequestID tells the gateway's id of a request whose answer carries the
@@ -20,6 +23,9 @@ type Forwarding struct {
 	// Upstream is the backend's URL without version; Version, 2 or 3, is spoken to it.
 	Upstream *url.URL
 	Version  string
+	// Service is the backend's service, as [Transport.To] names it, and Project the
+	// caller's.
+	Service, Project string
 	// Base is the gateway's own URL, with which links in the answer begin.
 	Base string
 	// RequestID is the gateway's.
@@ -30,13 +36,15 @@ type Forwarding struct {
 }
 
 // Forward hands on r, whose path begins with /v2/ or /v3/: bytes both ways as they
-// come, except for links to the upstream, which lead to the gateway. An error means
-// that nothing has been written.
+// come, except for links to the upstream, which lead to the gateway, and for headers that
+// are the gateway's business. An error means that nothing has been written. It panics
+// with [http.ErrAbortHandler] if the answer breaks off later.
 func (t *Transport) Forward(w http.ResponseWriter, r *http.Request, f Forwarding) error {
 	asked, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/v"), "/")
 	var failed error
 	proxy := httputil.ReverseProxy{
 		Transport: t,
+		ErrorLog:  log.New(io.Discard, "", 0), // the gateway logs answers that break off
 		// Answers that come bit by bit go on bit by bit.
 		FlushInterval: -1,
 		BufferPool:    &t.buffers,
@@ -46,6 +54,8 @@ func (t *Transport) Forward(w http.ResponseWriter, r *http.Request, f Forwarding
 			u.Path = strings.TrimSuffix(u.Path, "/") + "/v" + f.Version + "/" + strings.TrimPrefix(r.URL.Path, "/v"+asked+"/")
 			u.RawQuery = r.URL.RawQuery
 			p.Out.URL, p.Out.Host = &u, u.Host
+			p.Out = target{f.Service, f.Project, true}.of(p.Out)
+			keepHeaders(p.Out.Header, requestHeaders)
 			p.Out.Header.Set("X-Openstack-Request-Id", f.RequestID)
 			if asked != "3" || f.Version != "3" {
 				p.Out.Header.Del("Openstack-Api-Version") // v2 has none
@@ -56,6 +66,12 @@ func (t *Transport) Forward(w http.ResponseWriter, r *http.Request, f Forwarding
 				if err := f.Check(resp); err != nil {
 					return err
 				}
+			}
+			if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+				return driver.Errorf(driver.Unavailable, "Backend %s answered in an encoding that it was not asked for.", t.name)
+			}
+			for _, name := range hiddenHeaders {
+				resp.Header.Del(name)
 			}
 			// The upstream's ids, if it has any, replace the gateway's, which moves aside.
 			if resp.Header.Get("X-Openstack-Request-Id") != "" || resp.Header.Get("X-Compute-Request-Id") != "" {

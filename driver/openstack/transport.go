@@ -13,10 +13,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
-	"github.com/sony/gobreaker/v2"
 	"golang.org/x/time/rate"
 )
 
@@ -28,24 +29,27 @@ type Options struct {
 	// trusts any.
 	CAFile   string
 	Insecure bool
-	// ConnectTimeout bounds a dial, AnswerTimeout the wait for an answer's headers.
-	// 0: 5 s and 60 s.
+	// ConnectTimeout bounds a dial, AnswerTimeout the wait for an answer's headers, and
+	// again that for its body. 0: 5 s and 60 s.
 	ConnectTimeout, AnswerTimeout time.Duration
+	// MaxAnswer is the largest answer that is read, in bytes; 0: 32 MiB. What is handed
+	// on as it comes is not bounded.
+	MaxAnswer int64
 	// Retries is how often a read is sent again at the most; 0: 2, negative: never.
 	Retries int
 	// RetryWait is the wait before the second try, doubled before each that follows,
 	// up to 20 times as long; 0: 100 ms.
 	RetryWait time.Duration
 	// RetryBudget is how many retries a second all requests together may cause, with
-	// bursts of twice as many; 0: 10.
+	// bursts of twice as many; 0: 10, negative: none.
 	RetryBudget float64
 	// Unprocessed tells of an answer that the backend has not looked at the request:
 	// then a write is sent again as a read is. It leaves the answer's body readable.
 	// nil: writes are sent once.
 	Unprocessed func(*http.Response) bool
-	// BreakAfter failures in a row, the backend is left alone for BreakFor; 0: 10
-	// and 5 s.
-	BreakAfter uint32
+	// After BreakAfter failures in a row, a service of the backend, or a resource of it,
+	// is not asked for BreakFor; 0: 10 and 5 s, negative: it is always asked.
+	BreakAfter int
 	BreakFor   time.Duration
 }
 
@@ -55,6 +59,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.AnswerTimeout == 0 {
 		o.AnswerTimeout = time.Minute
+	}
+	if o.MaxAnswer == 0 {
+		o.MaxAnswer = 32 << 20
 	}
 	if o.Retries == 0 {
 		o.Retries = 2
@@ -71,27 +78,35 @@ func (o Options) withDefaults() Options {
 	if o.BreakFor == 0 {
 		o.BreakFor = 5 * time.Second
 	}
+	if o.BreakFor < 0 {
+		o.BreakAfter = 0
+	}
+	o.RetryBudget, o.BreakAfter = max(0, o.RetryBudget), max(0, o.BreakAfter)
 	return o
 }
 
 // Transport sends requests to one backend. It is safe for concurrent use.
 type Transport struct {
-	name     string
-	base     *http.Transport
-	breaker  *gobreaker.CircuitBreaker[*http.Response]
-	breakFor time.Duration
-	reads    *retryablehttp.Client
-	writes   *retryablehttp.Client // nil: sent once
-	buffers  buffers
+	name       string
+	base       *http.Transport
+	maxAnswer  int64
+	answerTime time.Duration
+	breakAfter int
+	breakFor   time.Duration
+	reads      *retryablehttp.Client
+	writes     *retryablehttp.Client // nil: sent once
+	buffers    buffers
+
+	mu       sync.Mutex
+	breakers map[string]*breaker // by service
 }
 
-// errUnhealthy counts an answer as a failure of the backend for the breaker.
-var errUnhealthy = errors.New("unhealthy answer")
-
-// ErrBroken is the error while the breaker leaves the backend alone.
+// ErrBroken is the error while the circuit breaker lets no request through.
 type ErrBroken struct{ RetryAfter time.Duration }
 
-func (e *ErrBroken) Error() string { return "the backend failed repeatedly and is left alone" }
+func (e *ErrBroken) Error() string {
+	return "the backend failed repeatedly and is not asked for a while"
+}
 
 // NewTransport makes a Transport.
 func NewTransport(o Options) (*Transport, error) {
@@ -100,7 +115,7 @@ func NewTransport(o Options) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Transport{name: o.Name, breakFor: o.BreakFor, base: &http.Transport{
+	t := &Transport{name: o.Name, maxAnswer: o.MaxAnswer, answerTime: o.AnswerTimeout, breakers: map[string]*breaker{}, base: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           dialer(o).DialContext,
 		TLSHandshakeTimeout:   o.ConnectTimeout,
@@ -112,13 +127,12 @@ func NewTransport(o Options) (*Transport, error) {
 		DisableCompression:    true,     // answers pass through as they are
 		ReadBufferSize:        16 << 10, // of each connection, which some clouds close after one answer
 	}}
-	t.breaker = gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{
-		Name: o.Name, Timeout: o.BreakFor, MaxRequests: 1,
-		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= o.BreakAfter },
-		// A client that went away says nothing of the backend.
-		IsExcluded: func(err error) bool { return errors.Is(err, context.Canceled) },
-	})
-	budget := rate.NewLimiter(rate.Limit(o.RetryBudget), max(1, int(2*o.RetryBudget)))
+	t.breakAfter, t.breakFor = o.BreakAfter, o.BreakFor
+	burst := 0
+	if o.RetryBudget > 0 {
+		burst = max(1, int(2*o.RetryBudget))
+	}
+	budget := rate.NewLimiter(rate.Limit(o.RetryBudget), burst)
 	t.reads = t.retrying(o, budget, passing)
 	if o.Unprocessed != nil {
 		t.writes = t.retrying(o, budget, func(resp *http.Response, _ error) bool { return resp != nil && o.Unprocessed(resp) })
@@ -230,28 +244,68 @@ func (t *Transport) further(r *http.Request) (*http.Response, error) {
 	return t.once(r)
 }
 
-// once sends a request through the breaker.
-func (t *Transport) once(r *http.Request) (*http.Response, error) {
-	var answer *http.Response
-	_, err := t.breaker.Execute(func() (*http.Response, error) {
-		resp, err := t.base.RoundTrip(r)
-		if err != nil {
-			return nil, err
-		}
-		answer = resp
-		switch resp.StatusCode {
-		case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-			return nil, errUnhealthy
-		}
-		return resp, nil
-	})
-	switch {
-	case answer != nil:
-		return answer, nil
-	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
-		return nil, &ErrBroken{t.breakFor}
+// breaker is that of a service.
+func (t *Transport) breaker(service string) *breaker {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := t.breakers[service]
+	if b == nil {
+		b = &breaker{after: t.breakAfter, pause: t.breakFor, now: time.Now, resource: map[string]*circuit{}}
+		t.breakers[service] = b
 	}
-	return nil, err
+	return b
+}
+
+// once sends a request through the breaker of its service.
+func (t *Transport) once(r *http.Request) (*http.Response, error) {
+	to := targetOf(r)
+	report, err := t.breaker(to.service).begin(to.resource(r))
+	if err != nil {
+		return nil, err
+	}
+	says := nothing
+	defer func() { report(says) }()
+	var body *clientBody
+	ctx, cancel := context.WithCancel(r.Context())
+	out := r.WithContext(ctx)
+	if r.Body != nil && r.Body != http.NoBody {
+		body = &clientBody{ReadCloser: r.Body}
+		out.Body = body
+	}
+	resp, err := t.base.RoundTrip(out)
+	if err != nil {
+		cancel()
+		if failed, _ := body.outcome(); failed != nil {
+			return nil, &ErrClientBody{failed}
+		}
+		says = blame(r.Context(), body, err)
+		return nil, err
+	}
+	switch says = healthy; resp.StatusCode {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		says = unwell
+	}
+	t.bound(resp, to.streamed, cancel)
+	return resp, nil
+}
+
+// blame tells whose failure it is that a request had no answer.
+func blame(ctx context.Context, body *clientBody, err error) verdict {
+	var network *net.OpError
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return nothing
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nothing // the gateway has no descriptors or ports left
+	case errors.As(err, &network) && network.Op == "dial", errors.As(err, &certificate), errors.As(err, &record):
+		return down
+	}
+	if _, read := body.outcome(); !read {
+		return nothing // servers hang up on bodies that they do not want
+	}
+	return failing
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

@@ -115,7 +115,7 @@ func (c *Cloud) readCatalog(ctx context.Context, who driver.Caller) (map[string]
 // configured URL says nothing of what the caller wants.
 func (c *Cloud) noCatalog(err error) error {
 	switch driver.KindOf(err) {
-	case driver.Unauthorized, driver.Forbidden, driver.OverLimit, driver.Unavailable:
+	case driver.Unauthorized, driver.Forbidden, driver.OverLimit, driver.Unavailable, driver.Canceled:
 		return err
 	}
 	return driver.Wrap(driver.Unavailable, err, "The identity service of backend %s does not tell its endpoints.", c.o.Name)

@@ -57,7 +57,7 @@ func (v *Volumes) forward(w http.ResponseWriter, r *http.Request, who driver.Cal
 		w.Header().Set("Vary", "OpenStack-API-Version")
 	}
 	return v.EVS.cloud.http.Forward(w, r, openstack.Forwarding{
-		Upstream: endpoint, Version: "2", Base: base, RequestID: who.RequestID,
+		Upstream: endpoint, Version: "2", Service: v.EVS.kind.Name, Project: who.ProjectID, Base: base, RequestID: who.RequestID,
 		Check: func(resp *http.Response) error {
 			if resp.StatusCode < http.StatusBadRequest {
 				return nil

@@ -98,7 +98,7 @@ func TestAClientThatLeavesEndsTheWait(t *testing.T) {
 		done <- err
 	}()
 	leave()
-	if err := <-done; !errors.Is(err, context.Canceled) || driver.KindOf(err) != driver.Unavailable {
+	if err := <-done; !errors.Is(err, context.Canceled) || driver.KindOf(err) != driver.Canceled {
 		t.Error(err)
 	}
 }

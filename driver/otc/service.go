@@ -43,10 +43,6 @@ func (s *Service) Exists() bool { return !s.none }
 // Name is what the service is called.
 func (s *Service) Name() string { return s.kind.Name }
 
-// maxAnswer is the largest answer that is read, in bytes: a thousand backups take
-// about two million.
-const maxAnswer = 32 << 20
-
 // success are the statuses of a request that was taken. The services do not agree on
 // one for a kind of request, nor the two clouds for a service.
 var success = []int{http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent}
@@ -73,7 +69,7 @@ func (s *Service) Call(ctx context.Context, who driver.Caller, method, version, 
 		return s.classify(who, err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	text, err := io.ReadAll(resp.Body) // the transport bounds it
 	if err == nil && answer != nil && len(text) > 0 {
 		err = decode(text, answer)
 	}
@@ -102,7 +98,7 @@ func (s *Service) Check(ctx context.Context) error {
 	if err != nil {
 		return driver.Wrap(driver.Unavailable, err, "Backend %s has no valid URL.", s.cloud.o.Name)
 	}
-	resp, err := s.cloud.http.RoundTrip(r)
+	resp, err := s.cloud.http.To(s.kind.Name, "").RoundTrip(r)
 	if err != nil {
 		return s.cloud.http.Classify(err)
 	}

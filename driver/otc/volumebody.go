@@ -44,7 +44,7 @@ func (v *Volumes) fromBackup(r *http.Request, who driver.Caller) (id string, err
 	}
 	text, err := io.ReadAll(io.LimitReader(r.Body, maxVolumeBody))
 	if err != nil {
-		return "", driver.Wrap(driver.InvalidInput, err, "The request body could not be read.")
+		return "", driver.UnreadBody(err)
 	}
 	r.Body = rest{io.MultiReader(bytes.NewReader(text), r.Body), r.Body}
 	var body struct {

@@ -31,6 +31,8 @@ func (s *Service) Wait(ctx context.Context, what string, look func(context.Conte
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(ctx.Err(), context.Canceled):
+		return driver.Wrap(driver.Canceled, ctx.Err(), "The client left before %s of %s told what it makes.", what, s.kind.Name)
 	case ctx.Err() != nil:
 		return driver.Wrap(driver.Unavailable, ctx.Err(), "Nobody waited for %s of %s.", what, s.kind.Name)
 	case errors.Is(err, context.DeadlineExceeded):

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"sync"
 	"time"
 
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
@@ -35,7 +34,7 @@ type DB struct {
 	now    func() time.Time
 	writer *sql.DB // one connection
 	reader *sql.DB
-	mu     sync.Mutex // held by the transaction that is running, until Rows show it
+	turn   chan struct{} // has an element while a transaction runs, until the caches show it
 }
 
 // Open opens or creates the database and brings its schema up to date.
@@ -43,7 +42,7 @@ func Open(ctx context.Context, path string, now func() time.Time) (*DB, error) {
 	// synchronous=FULL: with NORMAL, a WAL is not flushed at commit, and a request
 	// that was answered 202 could be forgotten by a power failure.
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
-	db := &DB{now: now}
+	db := &DB{now: now, turn: make(chan struct{}, 1)}
 	if err := protect(path); err != nil {
 		return nil, err
 	}
@@ -147,10 +146,15 @@ func (db *DB) Read(ctx context.Context, look func(*Tx) error) error {
 }
 
 // Write runs change in one transaction. When it returns nil the changes are
-// committed, durable and visible to every read; otherwise nothing has changed.
+// committed, durable and visible to every read; otherwise nothing has changed. It waits
+// for other transactions no longer than ctx lives.
 func (db *DB) Write(ctx context.Context, change func(*Tx) error) error {
-	db.mu.Lock()
-	defer db.mu.Unlock()
+	select {
+	case db.turn <- struct{}{}:
+		defer func() { <-db.turn }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the database: %w", ctx.Err())
+	}
 	sqlTx, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)

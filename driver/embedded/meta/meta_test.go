@@ -281,3 +281,26 @@ func TestRead(t *testing.T) {
 		t.Errorf("a read has written: %v", err)
 	}
 }
+
+// A request whose client has left does not wait for the transactions of others.
+func TestWriteWaitsNoLongerThanItsCaller(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "db"))
+	began, release, done := make(chan struct{}), make(chan struct{}), make(chan error)
+	go func() {
+		done <- db.Write(context.Background(), func(*Tx) error { close(began); <-release; return nil })
+	}()
+	<-began
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	err := db.Write(ctx, func(*Tx) error { t.Error("it runs"); return nil })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := db.Write(t.Context(), func(*Tx) error { return nil }); err != nil {
+		t.Error(err)
+	}
+}

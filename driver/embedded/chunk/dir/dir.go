@@ -38,6 +38,7 @@ type Store struct {
 	path string
 	id   string // of the installation that the directory's marker names; "": unmarked
 	root atomic.Pointer[os.Root]
+	puts chan struct{} // has an element for each object that is being written
 
 	mu     sync.Mutex
 	opened []*os.Root // all that were opened, for Close
@@ -76,7 +77,7 @@ func OpenMarked(path, id string) (*Store, error) {
 }
 
 func open(path, id string) (*Store, error) {
-	s := &Store{path: path, id: id}
+	s := &Store{path: path, id: id, puts: newPuts()}
 	if err := s.openRoot(); err != nil {
 		return nil, err
 	}

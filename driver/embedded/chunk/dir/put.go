@@ -24,6 +24,12 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) (e
 	if err := errors.Join(ctx.Err(), check(key)); err != nil {
 		return err
 	}
+	select {
+	case s.puts <- struct{}{}:
+		defer func() { <-s.puts }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	d := path.Dir(key)
 	f, temp, err := s.createTemp(d)
 	if err != nil {

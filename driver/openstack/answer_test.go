@@ -1,0 +1,109 @@
+package openstack
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"cindergate/driver"
+)
+
+// endless writes until the other end has enough.
+func endless(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	piece := []byte(`"` + strings.Repeat("a", 64<<10) + `"`)
+	for {
+		if _, err := w.Write(piece); err != nil {
+			return
+		}
+	}
+}
+
+// drip writes a byte again and again, which never is an answer.
+func drip(w http.ResponseWriter, r *http.Request) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			_, _ = w.Write([]byte(" "))
+			_ = http.NewResponseController(w).Flush()
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+func TestAnswersAreBounded(t *testing.T) {
+	const limit = 1 << 20
+	for name, test := range map[string]struct {
+		answer  http.HandlerFunc
+		read    int64 // bytes, -1: any number
+		message string
+	}{
+		"too large": {endless, limit, "The answer of backend east has more than 1048576 bytes."},
+		"too slow":  {drip, -1, "Backend east did not answer in time."},
+		"just enough": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write(make([]byte, limit))
+		}, limit, ""},
+		"one byte more": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write(make([]byte, limit+1))
+		}, limit, "The answer of backend east has more than 1048576 bytes."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(test.answer)
+			defer server.Close()
+			transport, err := NewTransport(Options{Name: "east", MaxAnswer: limit, AnswerTimeout: 500 * time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp := send(t, transport, http.MethodGet, server.URL, nil)
+			n, err := io.Copy(io.Discard, resp.Body)
+			if test.read >= 0 && n != test.read {
+				t.Errorf("read %d bytes", n)
+			}
+			err = transport.Classify(err)
+			var e *driver.Error
+			switch {
+			case test.message == "" && err != nil:
+				t.Error(err)
+			case test.message != "" && (!errors.As(err, &e) || e.Kind != driver.Unavailable || e.Message != test.message):
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// What goes on to a client as it comes may be of any size, and take any time while it
+// gets on.
+func TestStreamsAreNotCutOff(t *testing.T) {
+	const pieces = 40
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for range pieces {
+			_, _ = w.Write(make([]byte, 64<<10))
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(10 * time.Millisecond) // longer together than the bound of each
+		}
+	}))
+	defer server.Close()
+	transport, err := NewTransport(Options{Name: "east", MaxAnswer: 64 << 10, AnswerTimeout: 200 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := transport.RoundTrip(target{streamed: true}.of(r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if n, err := io.Copy(io.Discard, resp.Body); err != nil || n != pieces*64<<10 {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}

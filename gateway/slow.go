@@ -1,0 +1,75 @@
+package gateway
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// pieceSize is how much of an answer a client must take within the write timeout, in
+// bytes.
+const pieceSize = 64 << 10
+
+// WriteTimeout ends connections to clients that do not take an answer: every piece of it
+// must be written within limit. An answer of any length may take any time while it gets
+// on. 0 does not end them.
+func WriteTimeout(next http.Handler, limit time.Duration) http.Handler {
+	if limit == 0 {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(&pieceWriter{w, http.NewResponseController(w), limit}, r)
+	})
+}
+
+// pieceWriter writes in pieces, each with a deadline.
+type pieceWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	limit   time.Duration
+}
+
+// extend moves the deadline. A writer without deadlines, as in tests, has none.
+func (w *pieceWriter) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(w.limit)) }
+
+func (w *pieceWriter) WriteHeader(status int) {
+	w.extend() // what is buffered is written after the handler
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *pieceWriter) Write(p []byte) (n int, err error) {
+	for {
+		piece := p[:min(len(p), pieceSize)]
+		w.extend()
+		m, err := w.ResponseWriter.Write(piece)
+		n += m
+		p = p[m:]
+		if err != nil || len(p) == 0 {
+			return n, err
+		}
+	}
+}
+
+// FlushError lets [http.ResponseController] flush.
+func (w *pieceWriter) FlushError() error {
+	w.extend()
+	return w.control.Flush()
+}
+
+// Flush implements [http.Flusher].
+func (w *pieceWriter) Flush() { _ = w.FlushError() }
+
+// Unwrap is for [http.ResponseController].
+func (w *pieceWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// progressBody reads a request's body whose parts must each arrive within limit.
+type progressBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	limit   time.Duration
+}
+
+func (b *progressBody) Read(p []byte) (int, error) {
+	_ = b.control.SetReadDeadline(time.Now().Add(b.limit)) // a writer without deadlines has none
+	return b.ReadCloser.Read(p)
+}

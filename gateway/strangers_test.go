@@ -1,0 +1,411 @@
+package gateway_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+
+	"cindergate/driver"
+	"cindergate/gateway"
+)
+
+// waiting is a backend that answers when it is told, and as its context ends.
+type waiting struct {
+	backend
+	entered chan struct{}
+	release chan struct{}
+}
+
+func newWaiting() waiting {
+	return waiting{entered: make(chan struct{}, 100), release: make(chan struct{})}
+}
+
+func (w waiting) GetBackup(ctx context.Context, _ driver.Caller, id string) (driver.Backup, error) {
+	w.entered <- struct{}{}
+	select {
+	case <-ctx.Done():
+		// Some drivers say so, and some only that something failed.
+		if id == "classified" {
+			return driver.Backup{}, driver.Left(ctx.Err())
+		}
+		return driver.Backup{}, errors.New("interrupted")
+	case <-w.release:
+		return driver.Backup{ID: id}, nil
+	}
+}
+
+func (w waiting) Forward(rw http.ResponseWriter, r *http.Request, _ driver.Caller, _ string) error {
+	if strings.HasSuffix(r.URL.Path, "/breaks") {
+		_, _ = io.WriteString(rw, "half of an ans")
+		_ = http.NewResponseController(rw).Flush()
+		if strings.Contains(r.URL.Path, "/left/") {
+			<-r.Context().Done()
+		}
+		panic(http.ErrAbortHandler)
+	}
+	_, err := io.Copy(io.Discard, r.Body)
+	if err != nil {
+		return driver.Left(err)
+	}
+	return nil
+}
+
+// outcomes are the counted requests, by status.
+func (g *rig) outcomes() string {
+	_, body := g.call(http.MethodGet, "/metrics", "", "")
+	var out []string
+	for line := range strings.Lines(body) {
+		if strings.HasPrefix(line, "cindergate_request_duration_seconds_count") && strings.Contains(line, `backend="one"`) {
+			_, status, _ := strings.Cut(line, `status="`)
+			out = append(out, strings.TrimSpace(strings.Replace(status, `"}`, "", 1)))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// until waits for something that happens after the client is gone.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for range 1000 {
+		if is() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // between two looks
+	}
+	t.Errorf("not in time: %s", what)
+}
+
+func (g *rig) noErrors() {
+	g.t.Helper()
+	for _, entry := range g.log.All() {
+		if entry.Level >= zapcore.ErrorLevel {
+			g.t.Errorf("logged: %s %v", entry.Message, entry.ContextMap())
+		}
+	}
+}
+
+// A client that leaves is no error, no 503 and no mark against the backend.
+func TestClientsThatLeave(t *testing.T) {
+	for _, path := range []string{"/backups/classified", "/backups/other"} {
+		w := newWaiting()
+		g := newRig(t, func(o *gateway.Options) { o.Backends = map[string]driver.Driver{"one": w} })
+		ctx, leave := context.WithCancel(t.Context())
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url+own+path, nil)
+		must(t, err)
+		r.Header.Set("X-Auth-Token", "member")
+		go func() { <-w.entered; leave() }()
+		if answer, err := http.DefaultClient.Do(r); err == nil {
+			_ = answer.Body.Close()
+			t.Fatal("there is an answer")
+		}
+		until(t, path+" is counted as 499", func() bool { return g.outcomes() == "499 1" })
+		g.noErrors()
+	}
+}
+
+// A body that ends early is the client's doing: 499 for the log, 400 for one that reads on.
+func TestBodiesThatEndEarly(t *testing.T) {
+	g := newRig(t, func(o *gateway.Options) { o.Backends = map[string]driver.Driver{"one": newWaiting()} })
+	for i, path := range []string{own + "/volumes", own + "/backups"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
+		must(t, err)
+		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nX-Auth-Token: member\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{", path)
+		must(t, err)
+		must(t, conn.(*net.TCPConn).CloseWrite())
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		must(t, err)
+		_ = conn.Close()
+		if answer.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %d", path, answer.StatusCode)
+		}
+		until(t, "counted as 499", func() bool { return strings.Count(g.outcomes(), "499 1") == i+1 })
+	}
+	g.noErrors()
+}
+
+// An answer that breaks off is logged and counted, against whoever broke it off.
+func TestAnswersThatBreakOff(t *testing.T) {
+	w := newWaiting()
+	g := newRig(t, func(o *gateway.Options) { o.Backends = map[string]driver.Driver{"one": w} })
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	get := func(path string, begun func()) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url+own+path, nil)
+		must(t, err)
+		r.Header.Set("X-Auth-Token", "member")
+		answer, err := http.DefaultClient.Do(r)
+		must(t, err)
+		begun()
+		if _, err := io.Copy(io.Discard, answer.Body); err == nil {
+			t.Error("the answer is whole")
+		}
+		_ = answer.Body.Close()
+	}
+	get("/volumes/breaks", func() {})
+	until(t, "counted as 502", func() bool { return g.outcomes() == "502 1" })
+	if n := g.log.FilterMessage("answer broke off").Len(); n != 1 || g.log.FilterMessage("request").Len() < 1 {
+		t.Errorf("%d lines", n)
+	}
+	get("/volumes/left/breaks", leave)
+	until(t, "counted as 499", func() bool { return g.outcomes() == "499 1, 502 1" })
+	if n := g.log.FilterMessage("answer broke off").Len(); n != 1 {
+		t.Errorf("a client that leaves makes %d lines", n-1)
+	}
+}
+
+// A token without any of the roles, or without a project, may do nothing.
+func TestCallersWithoutARole(t *testing.T) {
+	nobody := tokens{
+		"none":     {ProjectID: project, UserID: "u"},
+		"unscoped": {UserID: "u", Role: driver.Admin},
+	}
+	for kind, d := range map[string]driver.Driver{"own": backend{}, "forwarded": forwarder{}} {
+		g := newRig(t, func(o *gateway.Options) { o.Backends, o.Auth = map[string]driver.Driver{"one": d}, nobody })
+		for _, x := range []struct {
+			token, path string
+			status      int
+		}{
+			{"none", own + "/backups", 403}, {"none", own + "/backups/detail", 403}, {"none", own + "/backups/b1", 403}, {"none", own + "/volumes", 403},
+			{"none", "/v3/backups", 403}, {"none", "/v3/volumes", 403}, {"none", "/v2/" + project + "/backups", 403}, {"none", own + "/types", 403},
+			{"none", "/v3/", 200},
+			// Cinder compares the project of the URL first.
+			{"unscoped", own + "/backups", 400}, {"unscoped", own + "/volumes", 400},
+			{"unscoped", "/v3/backups", 403}, {"unscoped", "/v3/volumes", 403}, {"unscoped", "/v3/", 200},
+		} {
+			if answer, body := g.call(http.MethodGet, x.path, x.token, ""); answer.StatusCode != x.status {
+				t.Errorf("%s: %s %s: %d %s", kind, x.token, x.path, answer.StatusCode, body)
+			}
+		}
+	}
+}
+
+// Requests under way are bounded, in all and for each project.
+func TestRequestsUnderWay(t *testing.T) {
+	w := newWaiting()
+	g := newRig(t, func(o *gateway.Options) {
+		o.Backends, o.MaxRequests, o.MaxRequestsPerProject = map[string]driver.Driver{"one": w}, 3, 2
+	})
+	done := make(chan int, 3)
+	get := func(token, in string) {
+		go func() {
+			answer, _ := g.call(http.MethodGet, "/v3/"+in+"/backups/x", token, "")
+			done <- answer.StatusCode
+		}()
+		<-w.entered
+	}
+	refused := func(token, in, want string) {
+		t.Helper()
+		answer, body := g.call(http.MethodGet, "/v3/"+in+"/backups/x", token, "")
+		if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") != "1" || !strings.Contains(body, want) {
+			t.Errorf("%d %v %s", answer.StatusCode, answer.Header, body)
+		}
+	}
+	// Requests that have not arrived yet take no room.
+	for range 3 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
+		must(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		_, err = fmt.Fprintf(conn, "POST %s/backups HTTP/1.1\r\nHost: x\r\nX-Auth-Token: member\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{", own)
+		must(t, err)
+	}
+	get("member", project)
+	get("member", project)
+	refused("member", project, "of this project")
+	get("alt", altProject) // another project goes on
+	refused("admin", adminProject, "Too many requests are under way.")
+	close(w.release)
+	for range 3 {
+		if status := <-done; status != http.StatusOK {
+			t.Errorf("%d", status)
+		}
+	}
+	if answer, _ := g.call(http.MethodGet, own+"/backups/x", "member", ""); answer.StatusCode != http.StatusOK {
+		t.Errorf("afterwards: %d", answer.StatusCode)
+	}
+	g.noErrors()
+}
+
+// counted is a backend whose checks are counted, and meet each other.
+type counted struct {
+	backend
+	checks *atomic.Int32
+	meet   chan struct{}
+}
+
+func (c counted) Check(ctx context.Context) error {
+	c.checks.Add(1)
+	select {
+	case c.meet <- struct{}{}:
+	case <-c.meet:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// /healthz asks backends at the same time, and remembers what they said.
+func TestHealthIsCachedAndParallel(t *testing.T) {
+	var checks atomic.Int32
+	meet := make(chan struct{})
+	g := newRig(t, func(o *gateway.Options) {
+		o.Backends = map[string]driver.Driver{"one": counted{backend{}, &checks, meet}, "two": counted{backend{}, &checks, meet}}
+		o.Default, o.HealthTime = "one", time.Hour
+	})
+	for range 50 {
+		if answer, body := g.call(http.MethodGet, "/healthz", "", ""); answer.StatusCode != http.StatusOK || body != `{"backends":{"one":"ok","two":"ok"}}` {
+			t.Fatalf("%d %s", answer.StatusCode, body)
+		}
+	}
+	if n := checks.Load(); n != 2 {
+		t.Errorf("%d checks", n)
+	}
+}
+
+// A client that does not take its answer is cut off; a slow one that does is not.
+func TestWriteTimeout(t *testing.T) {
+	const size = 32 << 20 // more than the system's buffers hold
+	ended := make(chan error, 1)
+	server := httptest.NewServer(gateway.WriteTimeout(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, err := w.Write(make([]byte, size))
+		ended <- err
+	}), 500*time.Millisecond))
+	defer server.Close()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
+	must(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	must(t, err)
+	if err := <-ended; err == nil {
+		t.Error("a client that reads nothing has taken everything")
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+	must(t, err)
+	answer, err := http.DefaultClient.Do(r)
+	must(t, err)
+	defer answer.Body.Close()
+	var n int64
+	for range 20 { // more time than the limit of one piece
+		m, err := io.CopyN(io.Discard, answer.Body, 1<<20)
+		n += m
+		must(t, err)
+		time.Sleep(50 * time.Millisecond)
+	}
+	m, err := io.Copy(io.Discard, answer.Body)
+	if n += m; err != nil || n != size || <-ended != nil {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
+// A body that stands still is given up, one that gets on is not.
+func TestStreamedBodiesMustGetOn(t *testing.T) {
+	g := newRig(t, func(o *gateway.Options) {
+		o.Backends, o.BodyTimeout = map[string]driver.Driver{"one": newWaiting()}, 300*time.Millisecond
+	})
+	send := func(pieces int) string {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
+		must(t, err)
+		defer conn.Close()
+		_, err = fmt.Fprintf(conn, "PUT %s/volumes/x HTTP/1.1\r\nHost: x\r\nX-Auth-Token: member\r\nContent-Length: 10\r\n\r\n", own)
+		must(t, err)
+		for range pieces {
+			_, err = io.WriteString(conn, "x")
+			must(t, err)
+			time.Sleep(60 * time.Millisecond)
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			return "none"
+		}
+		return answer.Status
+	}
+	if got := send(10); got != "200 OK" {
+		t.Errorf("one that gets on: %s", got)
+	}
+	if got := send(1); got == "200 OK" {
+		t.Errorf("one that stands still: %s", got)
+	}
+}
+
+// Idle connections make room for new ones; those that never had a request first.
+func TestConnectionsAreBounded(t *testing.T) {
+	all := gateway.NewConnections(3)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+	server.Listener = all.Listener(server.Listener)
+	server.Config.ConnState = all.State
+	server.Start()
+	defer server.Close()
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		must(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	ask := func(conn net.Conn) error {
+		must(t, conn.SetDeadline(time.Now().Add(time.Minute)))
+		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			return err
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err == nil {
+			_, err = io.Copy(io.Discard, answer.Body)
+		}
+		return err
+	}
+	kept := dial()
+	must(t, ask(kept))
+	var idle []net.Conn
+	for range 50 {
+		idle = append(idle, dial())
+	}
+	for range 10 {
+		must(t, ask(dial())) // a new client is served at once
+	}
+	if _, err := idle[0].Read(make([]byte, 1)); err == nil {
+		t.Error("the oldest idle connection is still there")
+	}
+	others := dial()
+	must(t, ask(others))
+	for range 3 {
+		must(t, ask(dial()))
+	}
+	if err := ask(kept); err == nil {
+		t.Error("more connections than may be")
+	}
+}
+
+func TestClientAddresses(t *testing.T) {
+	proxies := gateway.Proxies{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}
+	for _, x := range []struct {
+		remote    string
+		forwarded []string
+		want      string
+	}{
+		{"192.0.2.1:99", nil, "192.0.2.1"},
+		{"192.0.2.1:99", []string{"6.6.6.6"}, "192.0.2.1"}, // anybody can say so
+		{"10.1.1.1:99", []string{"6.6.6.6, 192.0.2.7"}, "192.0.2.7"},
+		{"10.1.1.1:99", []string{"6.6.6.6", "192.0.2.7, 10.9.9.9"}, "192.0.2.7"},
+		{"10.1.1.1:99", []string{"10.2.2.2"}, "10.2.2.2"},
+		{"10.1.1.1:99", nil, "10.1.1.1"},
+		{"[2001:db8::1]:99", []string{"2001:dead::1"}, "2001:dead::1"},
+		{"[::ffff:10.1.1.1]:99", []string{"192.0.2.7"}, "192.0.2.7"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = x.remote
+		r.Header["X-Forwarded-For"] = x.forwarded
+		if got := proxies.Client(r); got != x.want {
+			t.Errorf("%s %v: %s", x.remote, x.forwarded, got)
+		}
+	}
+}
