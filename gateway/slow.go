@@ -18,7 +18,7 @@ func WriteTimeout(next http.Handler, limit time.Duration) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(&pieceWriter{w, http.NewResponseController(w), limit}, r)
+		next.ServeHTTP(&pieceWriter{ResponseWriter: w, control: http.NewResponseController(w), limit: limit}, r)
 	})
 }
 
@@ -27,10 +27,17 @@ type pieceWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	limit   time.Duration
+	set     time.Time // when the deadline was moved
 }
 
-// extend moves the deadline. A writer without deadlines, as in tests, has none.
-func (w *pieceWriter) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(w.limit)) }
+// extend moves the deadline, unless that was done a moment ago: it costs as much as a
+// small answer. A writer without deadlines, as in tests, has none.
+func (w *pieceWriter) extend() {
+	if now := time.Now(); now.Sub(w.set) > w.limit/16 {
+		w.set = now
+		_ = w.control.SetWriteDeadline(now.Add(w.limit))
+	}
+}
 
 func (w *pieceWriter) WriteHeader(status int) {
 	w.extend() // what is buffered is written after the handler
