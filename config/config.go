@@ -113,6 +113,8 @@ type Identity struct {
 	// Users replace the default ones.
 	Users                  []User                  `mapstructure:"users"`
 	ApplicationCredentials []ApplicationCredential `mapstructure:"application_credentials"`
+	// Catalog names services besides the gateway's own.
+	Catalog []CatalogEntry `mapstructure:"catalog"`
 }
 
 // User is a user of the embedded identity service.
@@ -122,6 +124,16 @@ type User struct {
 	PasswordHash Secret `mapstructure:"password_hash"`
 	// Projects are the projects with the role in each: reader, member or admin.
 	Projects []Assignment `mapstructure:"projects"`
+}
+
+// CatalogEntry is a service of the catalogue.
+type CatalogEntry struct {
+	// Type is such as object-store; compute and image replace the stubs.
+	Type string `mapstructure:"type"`
+	// Name is such as swift.
+	Name string `mapstructure:"name"`
+	// URL is its endpoint; %(project_id)s in it is the id of the caller's project.
+	URL string `mapstructure:"url"`
 }
 
 // Assignment is a role in a project.
@@ -189,6 +201,7 @@ var defaults = map[string]any{
 	"identity.region":                      "RegionOne",
 	"identity.token_lifetime":              "12h",
 	"identity.users":                       []any{},
+	"identity.catalog":                     []any{},
 	"identity.application_credentials":     []any{},
 	"keystone.url":                         "",
 	"keystone.username":                    "",

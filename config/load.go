@@ -142,6 +142,7 @@ func (c *Config) Validate() error {
 			bad(key, "must be more than 0")
 		}
 	}
+	c.Identity.validateCatalog(bad)
 	if c.Identity.Region == "" {
 		bad("identity.region", "must not be empty")
 	}
