@@ -128,7 +128,7 @@ type User struct {
 
 // CatalogEntry is a service of the catalogue.
 type CatalogEntry struct {
-	// Type is such as object-store; compute and image replace the stubs.
+	// Type is such as object-store; compute, network and image replace the stubs.
 	Type string `mapstructure:"type"`
 	// Name is such as swift.
 	Name string `mapstructure:"name"`

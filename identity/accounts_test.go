@@ -362,7 +362,7 @@ func TestFilters(t *testing.T) {
 		"projects?enabled": 3, "projects?enabled=0": 1, "projects?unknown=x": 4, "projects?name__contains=e": 4, "projects?name__icontains=LU": 1,
 		"projects?parent_id=x": 0, "projects?tags=a": 1, "projects?tags=a,c": 0, "projects?tags-any=a,c": 1, "projects?not-tags-any=a": 3,
 		"projects?not-tags=a,b": 3, "projects?is_domain=true": 0, "domains?name=default": 1, "domains?name=x": 0, "roles?domain_id=x": 0, "roles?name=member": 1,
-		"users?name=zoe&enabled=true": 1, "services?type=compute": 1, "endpoints?interface=public": 7,
+		"users?name=zoe&enabled=true": 1, "services?type=compute": 1, "endpoints?interface=public": 8,
 		"role_assignments": 5, "role_assignments?user.id=" + user: 1, "role_assignments?effective&user.id=" + user: 3,
 		"role_assignments?effective=0&user.id=" + user: 1, "role_assignments?scope.project.id=" + project: 1, "role_assignments?group.id=x": 0,
 		"role_assignments?scope.domain.id=default": 0, "role_assignments?role.id=" + ID("role", "reader"): 1,

@@ -23,8 +23,9 @@ var projectMarks = strings.NewReplacer(
 )
 
 // ownServices are what tools look for. volume and volumev2 are the older names of the
-// Block Storage API. image and compute are stubs: `openstack volume create` insists on
-// an image service, and cinder-csi, Horizon and `openstack quota show` on compute.
+// Block Storage API. image, compute and network are stubs: `openstack volume create`
+// insists on an image service, cinder-csi, Horizon and `openstack quota show` on compute,
+// and Horizon on network where there is compute.
 var ownServices = []service{
 	{"volumev3", "cinderv3", "/v3/" + projectMark},
 	{"block-storage", "cinder", "/v3/" + projectMark},
@@ -33,10 +34,11 @@ var ownServices = []service{
 	{"identity", "keystone", "/identity/v3"},
 	{"image", "glance", "/image"},
 	{"compute", "nova", "/compute/v2.1"},
+	{"network", "neutron", "/network"},
 }
 
 // stubs are the own services that another may stand in for.
-var stubs = map[string]bool{"image": true, "compute": true}
+var stubs = map[string]bool{"image": true, "compute": true, "network": true}
 
 // allServices adds the configured services to the own ones.
 func allServices(configured []CatalogEntry) ([]service, error) {

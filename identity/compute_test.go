@@ -75,6 +75,38 @@ func TestCompute(t *testing.T) {
 	}
 }
 
+// The network service likewise.
+func TestNetwork(t *testing.T) {
+	c := newCloud(t)
+	token := c.mustLogin(password("bob", "builder"), in("red"))
+	for _, x := range []struct {
+		method, path string
+		status       int
+		member       string
+	}{
+		{"GET", "", 200, "versions"}, {"GET", "/", 200, "versions"}, {"GET", "/v2.0", 200, "resources"}, {"GET", "/v2.0/", 200, "resources"},
+		{"GET", "/v2.0/extensions", 200, "extensions"}, {"GET", "/v2.0/extensions.json", 200, "extensions"}, {"GET", "/v2.0/networks?shared=True", 200, "networks"},
+		{"GET", "/v2.0/quotas/x", 200, "quota"}, {"GET", "/v2.0/quotas/x/default", 200, "quota"}, {"GET", "/v2.0/quotas/x/details.json", 200, "quota"},
+		{"GET", "/v2.0/networks/x", 404, "NeutronError"}, {"GET", "/v2.0/nonsense", 404, "NeutronError"}, {"GET", "/v1", 404, "NeutronError"},
+		{"POST", "/v2.0/networks", 403, "NeutronError"}, {"PUT", "/v2.0/quotas/x", 403, "NeutronError"}, {"DELETE", "/v2.0/networks/x", 403, "NeutronError"},
+	} {
+		for who, want := range map[string]int{token: x.status, "nonsense": 401} {
+			r := httptest.NewRequest(x.method, "/network"+x.path, nil)
+			r.Header.Set("X-Auth-Token", who)
+			w := httptest.NewRecorder()
+			c.Network().ServeHTTP(w, r)
+			if who == "nonsense" && (!strings.HasPrefix(x.path, "/v2.0/") || x.path == "/v2.0/") {
+				continue // for everybody
+			}
+			var got object
+			must(t, json.Unmarshal(w.Body.Bytes(), &got))
+			if w.Code != want || want != 401 && got[x.member] == nil {
+				t.Errorf("%s %s: got %d %v", x.method, x.path, w.Code, got)
+			}
+		}
+	}
+}
+
 // gophercloud finds the compute service, and reads it.
 func TestGophercloudReadsCompute(t *testing.T) {
 	c := newCloud(t)
@@ -133,7 +165,7 @@ func TestConfiguredCatalogue(t *testing.T) {
 		urls[kind] = s.(object)["endpoints"].([]any)[0].(object)["url"].(string)
 	}
 	if urls["object-store"] != "https://swift.example.com/v1/AUTH_"+ID("project", "red")+"/x" || urls["compute"] != "https://nova.example.com/v2.1" ||
-		urls["image"] != c.url+"/image" || len(urls) != 8 {
+		urls["image"] != c.url+"/image" || len(urls) != 9 {
 		t.Errorf("got %v", urls)
 	}
 	_, err := New(Options{Catalog: []CatalogEntry{{"", "n", "u"}, {"t", "", "u"}, {"x", "n", "u"}, {"x", "n", "u"}, {"volumev3", "n", "u"}, {"identity", "n", "u"}}})

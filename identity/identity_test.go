@@ -398,7 +398,7 @@ func TestCatalogue(t *testing.T) {
 	project := ID("project", "red")
 	want := map[string]string{
 		"volumev3": "/v3/" + project, "block-storage": "/v3/" + project, "volume": "/v3/" + project, "volumev2": "/v2/" + project,
-		"identity": "/identity/v3", "image": "/image", "compute": "/compute/v2.1",
+		"identity": "/identity/v3", "image": "/image", "compute": "/compute/v2.1", "network": "/network",
 	}
 	_, own := c.call(http.MethodGet, "/v3/auth/catalog", token, "", nil)
 	for _, catalog := range []any{said["catalog"], own["catalog"]} {

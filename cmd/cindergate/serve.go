@@ -178,7 +178,7 @@ func callers(
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("identity: %w", err)
 	}
-	mounts := map[string]http.Handler{"/identity": service.Handler(), "/image": service.Images(), "/compute": service.Compute()}
+	mounts := map[string]http.Handler{"/identity": service.Handler(), "/image": service.Images(), "/compute": service.Compute(), "/network": service.Network()}
 	return service, mounts, clouds, nil
 }
 
