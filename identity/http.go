@@ -60,30 +60,39 @@ func notFound(w http.ResponseWriter, _ *http.Request) {
 	fail(w, http.StatusNotFound, "The resource could not be found.")
 }
 
-// fixed are Keystone's collections that cannot be changed here, with the reason.
-var fixed = map[string]string{
-	"roles":             "The roles are reader, member and admin.",
-	"domains":           "There is one domain, default.",
-	"groups":            "There are no groups of users.",
-	"services":          "The setting identity.catalog names other services.",
-	"endpoints":         "The setting identity.catalog names other services.",
-	"regions":           "The setting identity.region names the only region.",
-	"credentials":       "There are no credentials but passwords and the application credentials of the configuration.",
-	"policies":          "There are no policies.",
-	"limits":            "There are no limits.",
-	"role_inferences":   "admin implies member, and member implies reader.",
-	"system":            "There are no roles in the system.",
-	"registered_limits": "There are no limits.",
+// fixedReason says why one of Keystone's collections cannot be changed here; "" if there
+// is no such collection.
+func fixedReason(path, kind string) string {
+	if strings.Contains(path, "/application_credentials") {
+		return "The setting identity.application_credentials has the application credentials."
+	}
+	switch kind {
+	case "roles":
+		return "The roles are reader, member and admin."
+	case "role_inferences":
+		return "admin implies member, and member implies reader."
+	case "domains":
+		return "There is one domain, default."
+	case "groups":
+		return "There are no groups of users."
+	case "services", "endpoints":
+		return "The setting identity.catalog names other services."
+	case "regions":
+		return "The setting identity.region names the only region."
+	case "credentials":
+		return "There are only passwords, and the application credentials of the configuration."
+	case "policies", "limits", "registered_limits":
+		return "There are no " + strings.ReplaceAll(kind, "_", " ") + "."
+	case "system":
+		return "There are no roles in the system."
+	}
+	return ""
 }
 
 // unoffered answers for what Keystone has and this service has not: 501 to changes.
 func (s *Service) unoffered(w http.ResponseWriter, r *http.Request) {
-	kind := r.PathValue("kind")
-	reason, known := fixed[kind]
-	if strings.Contains(r.URL.Path, "/application_credentials") {
-		reason, known = "The setting identity.application_credentials has the application credentials.", true
-	}
-	if !known || r.Method == http.MethodGet || r.Method == http.MethodHead {
+	reason := fixedReason(r.URL.Path, r.PathValue("kind"))
+	if reason == "" || r.Method == http.MethodGet || r.Method == http.MethodHead {
 		notFound(w, r)
 		return
 	}
