@@ -40,6 +40,12 @@ var ownServices = []service{
 // stubs are the own services that another may stand in for.
 var stubs = map[string]bool{"image": true, "compute": true, "network": true}
 
+// CheckCatalog reports every mistake in the services of a configuration.
+func CheckCatalog(configured []CatalogEntry) error {
+	_, err := allServices(configured)
+	return err
+}
+
 // allServices adds the configured services to the own ones.
 func allServices(configured []CatalogEntry) ([]service, error) {
 	services := append([]service(nil), ownServices...)

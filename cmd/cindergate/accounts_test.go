@@ -102,6 +102,11 @@ func TestOwnUsers(t *testing.T) {
 	if _, err := command("config", "check", "--config", path); err == nil || !strings.Contains(err.Error(), "data: a directory is required") {
 		t.Fatal(err)
 	}
+	bad := filepath.Join(t.TempDir(), "bad.yaml")
+	must(t, os.WriteFile(bad, []byte("data: /d\nidentity: {catalog: [{type: volumev3, name: cinder, url: 'http://cinder'}]}\n"), 0o600))
+	if _, err := command("config", "check", "--config", bad); err == nil || !strings.Contains(err.Error(), `catalog[0]: type "volumev3" is the gateway's own`) {
+		t.Fatal(err)
+	}
 	s.start()
 	poll(t, "the banner", func() bool { return strings.Contains(s.out.String(), "openstack volume backup list") })
 	if got := s.out.String(); !strings.Contains(got, "OS_USERNAME='zoe' OS_PROJECT_NAME='research'") || strings.Contains(got, "pass word") {

@@ -15,6 +15,7 @@ import (
 	"cindergate/config"
 	"cindergate/driver"
 	"cindergate/gateway"
+	"cindergate/identity"
 )
 
 // probeTime bounds how long one backend may take to answer.
@@ -31,6 +32,9 @@ func checkCommand() *cobra.Command {
 		c, err := config.Load(*path, settingFlags(cmd))
 		if err != nil {
 			return fmt.Errorf("the configuration is not valid:\n%w", err)
+		}
+		if err := identity.CheckCatalog(configuredCatalog(c.Identity.Catalog)); err != nil {
+			return fmt.Errorf("the configuration is not valid:\nidentity: %w", err)
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")
 		if !*online {

@@ -150,10 +150,7 @@ func callers(
 	}
 	o := identity.Options{
 		Region: c.Identity.Region, TokenLifetime: c.Identity.TokenLifetime, Now: time.Now, Base: base,
-		Log: log.Named("identity"),
-	}
-	for _, entry := range c.Identity.Catalog {
-		o.Catalog = append(o.Catalog, identity.CatalogEntry{Type: entry.Type, Name: entry.Name, URL: entry.URL})
+		Log: log.Named("identity"), Catalog: configuredCatalog(c.Identity.Catalog),
 	}
 	var clouds *demoClouds
 	var err error
@@ -216,6 +213,14 @@ func openKeystone(c *config.Keystone) (*gateway.Keystone, error) {
 		return nil, fmt.Errorf("keystone: %w", err)
 	}
 	return keystone, nil
+}
+
+func configuredCatalog(entries []config.CatalogEntry) []identity.CatalogEntry {
+	var out []identity.CatalogEntry
+	for _, entry := range entries {
+		out = append(out, identity.CatalogEntry{Type: entry.Type, Name: entry.Name, URL: entry.URL})
+	}
+	return out
 }
 
 func configuredUsers(users []config.User) ([]identity.User, error) {
