@@ -40,5 +40,6 @@ fuzz:
 bench: build
 	acceptance/bench/run
 
+# All but the volumes and backups of `make run`.
 clean:
-	rm -rf build
+	[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name state -exec rm -rf {} +

@@ -25,7 +25,7 @@ says() {
 }
 
 # restored COMMAND...: openstackclient 6.0.0 restores, and then fails to print the
-# answer (fixed in 7.2); that one failure is let pass.
+# answer (fixed in 7.3); that one failure is let pass.
 restored() {
     local what=$1; shift
     out=$("$@" 2>&1)

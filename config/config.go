@@ -138,6 +138,8 @@ type Identity struct {
 	// Users replace the default ones.
 	Users                  []User                  `mapstructure:"users"`
 	ApplicationCredentials []ApplicationCredential `mapstructure:"application_credentials"`
+	// Catalog names services besides the gateway's own.
+	Catalog []CatalogEntry `mapstructure:"catalog"`
 }
 
 // Logins bounds what logins with slow hashes may cost.
@@ -160,6 +162,16 @@ type User struct {
 	PasswordHash Secret `mapstructure:"password_hash"`
 	// Projects are the projects with the role in each: reader, member or admin.
 	Projects []Assignment `mapstructure:"projects"`
+}
+
+// CatalogEntry is a service of the catalogue.
+type CatalogEntry struct {
+	// Type is such as object-store; compute, network and image replace the stubs.
+	Type string `mapstructure:"type"`
+	// Name is such as swift.
+	Name string `mapstructure:"name"`
+	// URL is its endpoint; %(project_id)s in it is the id of the caller's project.
+	URL string `mapstructure:"url"`
 }
 
 // Assignment is a role in a project.
@@ -239,6 +251,7 @@ var defaults = map[string]any{
 	"identity.logins.failures_per_address": 120,
 	"identity.logins.failures_per_user":    30,
 	"identity.users":                       []any{},
+	"identity.catalog":                     []any{},
 	"identity.application_credentials":     []any{},
 	"keystone.url":                         "",
 	"keystone.username":                    "",

@@ -44,8 +44,8 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	must(t, err)
 	fromNothing, err := Load(file(t, "data: "+fromExample.Data), nil)
 	must(t, err)
-	fromExample.Identity.Users, fromExample.Identity.ApplicationCredentials = nil, nil
-	fromNothing.Identity.Users, fromNothing.Identity.ApplicationCredentials = nil, nil
+	fromExample.Identity.Users, fromExample.Identity.ApplicationCredentials, fromExample.Identity.Catalog = nil, nil, nil
+	fromNothing.Identity.Users, fromNothing.Identity.ApplicationCredentials, fromNothing.Identity.Catalog = nil, nil, nil
 	if !reflect.DeepEqual(fromExample, fromNothing) {
 		t.Errorf("the example is %+v\nthe defaults are %+v", fromExample, fromNothing)
 	}
@@ -57,10 +57,13 @@ func TestExampleIsTheDefaults(t *testing.T) {
 	}
 	// What is commented out is right as well.
 	full, err := Load(file(t, strings.NewReplacer("users: []", "users:", "application_credentials: []", "application_credentials:",
+		"catalog: []", "catalog:",
 		"  #  ", "    ").Replace(Example)), nil)
 	must(t, err)
 	want := []User{{Name: "alice", PasswordHash: "$2b$12$...", Projects: []Assignment{{"research", "member"}}}}
-	if !reflect.DeepEqual(full.Identity.Users, want) || len(full.Identity.ApplicationCredentials) != 1 {
+	catalog := []CatalogEntry{{"object-store", "swift", "https://swift.example.com/v1/AUTH_%(project_id)s"}}
+	if !reflect.DeepEqual(full.Identity.Users, want) || len(full.Identity.ApplicationCredentials) != 1 ||
+		!reflect.DeepEqual(full.Identity.Catalog, catalog) {
 		t.Errorf("users: %#v", full.Identity)
 	}
 }

@@ -159,6 +159,7 @@ func (c *Config) Validate() error {
 	if _, err := c.HTTP.Proxies(); err != nil {
 		bad("http.trusted_proxies", "%v", err)
 	}
+	c.Identity.validateCatalog(bad)
 	if c.Identity.Region == "" {
 		bad("identity.region", "must not be empty")
 	}

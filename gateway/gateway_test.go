@@ -468,6 +468,28 @@ func TestNoAuth(t *testing.T) {
 	}
 }
 
+// With noauth a project is what somebody made up: one that cannot be in a URL is named.
+func TestNoAuthProjects(t *testing.T) {
+	g := newRig(t, func(o *gateway.Options) { o.Auth = gateway.NoAuth{} })
+	for path, want := range map[string]int{
+		"/v3/abc-1/backups": 200, "/v3/backups": 200, "/v3/proj1/backups": 404, "/v2/proj1/backups": 404, "/v3/proj1/nonsense": 404,
+	} {
+		project := strings.Split(path, "/")[2]
+		if project == "backups" {
+			project = "proj1" // of the token
+		}
+		answer, body := g.call(http.MethodGet, path, "", "", "X-Auth-Token", "bob:"+project)
+		says := strings.Contains(body, `\"proj1\" is neither a resource nor the id of a project, which has only the characters 0-9, a-f and -`)
+		if answer.StatusCode != want || says != (want == 404) {
+			t.Errorf("%s: %d %s", path, answer.StatusCode, body)
+		}
+	}
+	g = newRig(t)
+	if answer, body := g.call(http.MethodGet, "/v3/proj1/backups", "member", ""); answer.StatusCode != 404 || strings.Contains(body, "characters") {
+		t.Errorf("with other authentication: %d %s", answer.StatusCode, body)
+	}
+}
+
 // swallow is a backend that takes any body.
 type swallow struct{ backend }
 

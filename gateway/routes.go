@@ -41,7 +41,7 @@ func (s *Server) backendRoutes(b *backend) {
 		b.api.GET(prefix, s.addSlash)
 		b.api.GET(prefix+"/", s.ownVersion(b))
 		api := b.api.Group(prefix)
-		unknown := func(echo.Context) error { return errNoRoute }
+		unknown := s.unknownProject
 		if forwards && prefix == "/v3" {
 			unknown = s.forward(passthrough) // the first segment is a resource: the project is the token's
 		}
@@ -260,6 +260,17 @@ func speaks(v translate.Version) echo.MiddlewareFunc {
 
 // projectID is what Cinder's routes take for a project (cinder/api/openstack/__init__.py).
 var projectID = regexp.MustCompile(`^[0-9a-f-]+$`)
+
+// unknownProject answers where a path begins with neither a resource nor an id of a
+// project. With noauth the project is what somebody has made up: the answer says what
+// it may look like.
+func (s *Server) unknownProject(c echo.Context) error {
+	if _, open := s.Auth.(NoAuth); !open {
+		return errNoRoute
+	}
+	return driver.Errorf(driver.NotFound, "The resource could not be found: %q is neither a resource nor the id of a project, "+
+		"which has only the characters 0-9, a-f and -.", c.Param("project_id"))
+}
 
 // onlyProjects hands a request whose project is none to otherwise.
 func onlyProjects(otherwise echo.HandlerFunc) echo.MiddlewareFunc {

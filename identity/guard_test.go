@@ -227,8 +227,8 @@ func TestRefusedForBeingTooMany(t *testing.T) {
 func TestUnknownUsersTakeAsLong(t *testing.T) {
 	c := newCloud(t)
 	var compared []string
-	for i := range c.users {
-		c.users[i].secret = Secret{slow: true, check: func(string) bool { compared = append(compared, c.users[i].name); return true }}
+	for _, u := range c.directory.Load().users.all {
+		u.secret = Secret{slow: true, check: func(string) bool { compared = append(compared, u.name); return true }}
 	}
 	for range 3 {
 		if status, _, _ := c.login(password("mallory", "x"), nil); status != http.StatusUnauthorized {

@@ -12,7 +12,7 @@ import (
 	"cindergate/driver"
 )
 
-// maxBody is the largest login request, in bytes.
+// maxBody is the largest request, in bytes.
 const maxBody = 64 << 10
 
 // Handler serves the API below /identity.
@@ -29,18 +29,76 @@ func (s *Service) Handler() http.Handler {
 	mux.HandleFunc("GET /identity/v3/auth/domains", s.with(s.list("domains", s.domainViews)))
 	mux.HandleFunc("GET /identity/v3/auth/system", s.with(s.list("system", none)))
 	mux.HandleFunc("GET /identity/v3/auth/catalog", s.with(s.showCatalog))
-	mux.HandleFunc("GET /identity/v3/users/{id}/projects", s.with(s.userProjects))
 	for name, views := range map[string]viewsOf{
 		"projects": s.projectViews, "users": s.userViews, "roles": s.roleViews, "domains": s.domainViews,
-		"services": s.serviceViews, "endpoints": s.endpointViews, "regions": s.regionViews,
+		"services": s.serviceViews, "endpoints": s.endpointViews, "regions": s.regionViews, "groups": none,
 	} {
 		mux.HandleFunc("GET /identity/v3/"+name, s.with(s.list(name, views)))
 		mux.HandleFunc("GET /identity/v3/"+name+"/{id}", s.with(s.show(strings.TrimSuffix(name, "s"), views)))
 	}
-	mux.HandleFunc("/identity/", func(w http.ResponseWriter, _ *http.Request) {
-		fail(w, http.StatusNotFound, "The resource could not be found.")
-	})
+	mux.HandleFunc("POST /identity/v3/projects", s.admin("create_project", s.createProject))
+	mux.HandleFunc("PATCH /identity/v3/projects/{id}", s.admin("update_project", s.updateProject))
+	mux.HandleFunc("DELETE /identity/v3/projects/{id}", s.admin("delete_project", s.deleteProject))
+	mux.HandleFunc("POST /identity/v3/users", s.admin("create_user", s.createUser))
+	mux.HandleFunc("PATCH /identity/v3/users/{id}", s.admin("update_user", s.updateUser))
+	mux.HandleFunc("DELETE /identity/v3/users/{id}", s.admin("delete_user", s.deleteUser))
+	mux.HandleFunc("POST /identity/v3/users/{id}/password", s.with(s.changePassword))
+	mux.HandleFunc("GET /identity/v3/users/{id}/projects", s.with(s.userProjects))
+	mux.HandleFunc("GET /identity/v3/users/{id}/groups", s.with(s.userGroups))
+	mux.HandleFunc("GET /identity/v3/role_assignments", s.admin("list_role_assignments", s.listAssignments))
+	mux.HandleFunc("GET /identity/v3/projects/{project}/users/{user}/roles", s.admin("list_grants", s.listGrants))
+	mux.HandleFunc("GET /identity/v3/projects/{project}/users/{user}/roles/{role}", s.admin("check_grant", s.checkGrant))
+	mux.HandleFunc("PUT /identity/v3/projects/{project}/users/{user}/roles/{role}", s.admin("create_grant", s.createGrant))
+	mux.HandleFunc("DELETE /identity/v3/projects/{project}/users/{user}/roles/{role}", s.admin("revoke_grant", s.deleteGrant))
+	mux.HandleFunc("/identity/v3/{kind}/", s.unoffered)
+	mux.HandleFunc("/identity/v3/{kind}", s.unoffered)
+	mux.HandleFunc("/identity/", notFound)
 	return withRequestID(mux)
+}
+
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	fail(w, http.StatusNotFound, "The resource could not be found.")
+}
+
+// fixedReason says why one of Keystone's collections cannot be changed here; "" if there
+// is no such collection.
+func fixedReason(path, kind string) string {
+	if strings.Contains(path, "/application_credentials") {
+		return "The setting identity.application_credentials has the application credentials."
+	}
+	switch kind {
+	case "roles":
+		return "The roles are reader, member and admin."
+	case "role_inferences":
+		return "admin implies member, and member implies reader."
+	case "domains":
+		return "There is one domain, default."
+	case "groups":
+		return "There are no groups of users."
+	case "services", "endpoints":
+		return "The setting identity.catalog names other services."
+	case "regions":
+		return "The setting identity.region names the only region."
+	case "credentials":
+		return "There are only passwords, and the application credentials of the configuration."
+	case "policies", "limits", "registered_limits":
+		return "There are no " + strings.ReplaceAll(kind, "_", " ") + "."
+	case "system":
+		return "There are no roles in the system."
+	}
+	return ""
+}
+
+// unoffered answers for what Keystone has and this service has not: 501 to changes.
+func (s *Service) unoffered(w http.ResponseWriter, r *http.Request) {
+	reason := fixedReason(r.URL.Path, r.PathValue("kind"))
+	if reason == "" || r.Method == http.MethodGet || r.Method == http.MethodHead {
+		notFound(w, r)
+		return
+	}
+	s.with(func(w http.ResponseWriter, _ *http.Request, _ *token) {
+		fail(w, http.StatusNotImplemented, "The embedded identity service does not change this. "+reason)
+	})(w, r)
 }
 
 func withRequestID(next http.Handler) http.Handler {
@@ -82,7 +140,7 @@ type authorized func(w http.ResponseWriter, r *http.Request, caller *token)
 
 func (s *Service) with(h authorized) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		caller := s.tokens.get(r.Header.Get("X-Auth-Token"), s.now())
+		caller := s.live(r.Header.Get("X-Auth-Token"))
 		if caller == nil {
 			unauthorized(w)
 			return
@@ -91,10 +149,22 @@ func (s *Service) with(h authorized) http.HandlerFunc {
 	}
 }
 
+// admin is with for those who are admins in their token's project. action is the
+// name of Keystone's rule.
+func (s *Service) admin(action string, h authorized) http.HandlerFunc {
+	return s.with(func(w http.ResponseWriter, r *http.Request, caller *token) {
+		if caller.role != driver.Admin {
+			forbidden(w, action)
+			return
+		}
+		h(w, r, caller)
+	})
+}
+
 // subject is the token that a request is about: one's own, or for admins any.
 func (s *Service) subject(w http.ResponseWriter, r *http.Request, caller *token) *token {
-	t := s.tokens.get(r.Header.Get("X-Subject-Token"), s.now())
-	if t == nil || t.user != caller.user && caller.role != driver.Admin {
+	t := s.live(r.Header.Get("X-Subject-Token"))
+	if t == nil || t.user.id != caller.user.id && caller.role != driver.Admin {
 		fail(w, http.StatusNotFound, "Could not find token.")
 		return nil
 	}
@@ -120,7 +190,7 @@ func (s *Service) revokeToken(w http.ResponseWriter, r *http.Request, caller *to
 
 func (s *Service) showCatalog(w http.ResponseWriter, r *http.Request, caller *token) {
 	write(w, http.StatusOK, map[string]any{
-		"catalog": s.catalog(caller, s.base(r)),
+		"catalog": s.catalog(caller.project.id, s.base(r)),
 		"links":   map[string]any{"self": s.base(r) + "/identity/v3/auth/catalog", "previous": nil, "next": nil},
 	})
 }
@@ -147,14 +217,16 @@ func (s *Service) view(t *token, base string, catalog bool) map[string]any {
 	}
 	v["roles"] = roles
 	if catalog {
-		v["catalog"] = s.catalog(t, base)
+		v["catalog"] = s.catalog(t.project.id, base)
 	}
 	return v
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(timeLayout) }
 
-func domain() map[string]string { return map[string]string{"id": DefaultDomain, "name": "Default"} }
+func domain() map[string]string {
+	return map[string]string{"id": DefaultDomain, "name": defaultDomainName}
+}
 
 func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -162,7 +234,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
 		err = json.Unmarshal(body, into)
 	}
 	if err != nil {
-		fail(w, http.StatusBadRequest, "The request body is not a valid JSON login request.")
+		fail(w, http.StatusBadRequest, "The request body is not valid JSON of at most 65536 bytes, or has a member of the wrong type.")
 		return false
 	}
 	return true
@@ -183,6 +255,10 @@ func fail(w http.ResponseWriter, status int, message string) {
 	write(w, status, map[string]any{"error": map[string]any{
 		"code": status, "title": http.StatusText(status), "message": message,
 	}})
+}
+
+func forbidden(w http.ResponseWriter, action string) {
+	fail(w, http.StatusForbidden, "You are not authorized to perform the requested action: identity:"+action+".")
 }
 
 func unauthorized(w http.ResponseWriter) {

@@ -1,7 +1,8 @@
-// Package identity is the small Keystone v3 of the embedded default: users,
-// projects and roles from the configuration, opaque tokens that expire, and the
-// catalogue. It is enough for openstackclient, cinderclient, gophercloud and
-// Tempest with prepared credentials; nothing can be changed through it.
+// Package identity is the small Keystone v3 of the embedded default: users, projects
+// and roles from the configuration, those that an admin makes through the API, opaque
+// tokens that expire, and the catalogue. It is enough for openstackclient,
+// cinderclient, gophercloud, Terraform and Tempest. There is one domain, and there are
+// three roles.
 package identity
 
 import (
@@ -12,13 +13,19 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"go.uber.org/zap"
 
 	"cindergate/driver"
 )
 
-// DefaultDomain is the only domain.
+// DefaultDomain is the id of the only domain.
 const DefaultDomain = "default"
+
+const defaultDomainName = "Default"
 
 // User is somebody who can log in.
 type User struct {
@@ -54,23 +61,45 @@ type Options struct {
 	Now    func() time.Time
 	// Base tells the gateway's own URL as the client of a request knows it.
 	Base func(*http.Request) string
+	// Catalog names services besides the gateway's own.
+	Catalog []CatalogEntry
+	// Store keeps what is made through the API, and Made is what it has; nil: nothing
+	// can be made.
+	Store Store
+	Made  Accounts
+	// Log gets the errors of the store; nil: nothing does.
+	Log *zap.Logger
 }
 
 // Service is the identity service.
 type Service struct {
-	region   string
-	lifetime time.Duration
-	now      func() time.Time
-	base     func(*http.Request) string
-	users    []user
-	projects []project
-	appCreds []appCredential
-	tokens   tokens
-	guard    *guard
-	client   func(*http.Request) string
+	region     string
+	lifetime   time.Duration
+	now        func() time.Time
+	base       func(*http.Request) string
+	log        *zap.Logger
+	services   []service
+	configured configured
+	appCreds   []appCredential
+	tokens     tokens
+	guard      *guard
+	client     func(*http.Request) string // address
+
+	directory atomic.Pointer[directory]
+
+	changes     sync.Mutex // held by the change that runs; guards the following
+	store       Store
+	made        Accounts
+	generations map[string]int // of users by id, see user.generation
 }
 
-type user struct {
+// configured are the users and projects of the configuration.
+type configured struct {
+	users    []configuredUser
+	projects []project
+}
+
+type configuredUser struct {
 	id, name string
 	secret   Secret
 	roles    map[string]driver.Role // by project id
@@ -81,7 +110,7 @@ type project struct{ id, name string }
 type appCredential struct {
 	id, name string
 	secret   Secret
-	user     *user
+	userID   string
 	project  project
 	role     driver.Role
 }
@@ -93,29 +122,38 @@ var roleNames = []struct {
 
 // New checks the options and makes a Service. All problems are reported at once.
 func New(o Options) (*Service, error) {
-	s := &Service{region: o.Region, lifetime: o.TokenLifetime, now: o.Now, base: o.Base, client: o.Client, tokens: newTokens(o.TokensPerUser)}
+	s := &Service{
+		region: o.Region, lifetime: o.TokenLifetime, now: o.Now, base: o.Base, client: o.Client, log: o.Log,
+		tokens: newTokens(o.TokensPerUser), store: o.Store, made: o.Made, generations: map[string]int{},
+	}
 	if s.now == nil {
 		s.now = time.Now
 	}
 	if s.client == nil {
 		s.client = connection
 	}
+	if s.log == nil {
+		s.log = zap.NewNop()
+	}
 	s.guard = newGuard(o.Logins, s.now)
 	var problems []error
 	for i, u := range o.Users {
-		added, err := s.addUser(u)
-		if err != nil {
+		if err := s.addUser(u); err != nil {
 			problems = append(problems, fmt.Errorf("users[%d]: %w", i, err))
-			continue
 		}
-		s.users = append(s.users, added)
 	}
 	for i, c := range o.ApplicationCredentials {
 		if err := s.addCredential(c); err != nil {
 			problems = append(problems, fmt.Errorf("application_credentials[%d]: %w", i, err))
 		}
 	}
-	return s, errors.Join(problems...)
+	var err error
+	if s.services, err = allServices(o.Catalog); err != nil {
+		problems = append(problems, err)
+	}
+	d, err := s.build(s.made)
+	s.directory.Store(d)
+	return s, errors.Join(append(problems, err)...)
 }
 
 // connection is the address at the other end of a request's connection.
@@ -127,33 +165,38 @@ func connection(r *http.Request) string {
 	return host
 }
 
-func (s *Service) addUser(u User) (user, error) {
-	added := user{id: ID("user", u.Name), name: u.Name, secret: u.Secret, roles: map[string]driver.Role{}}
+func (s *Service) addUser(u User) error {
+	added := configuredUser{id: ID("user", u.Name), name: u.Name, secret: u.Secret, roles: map[string]driver.Role{}}
 	switch {
 	case u.Name == "":
-		return added, errors.New("name is empty")
-	case s.findUser(u.Name) != nil:
-		return added, fmt.Errorf("name %q is there twice", u.Name)
+		return errors.New("name is empty")
+	case s.configured.user(u.Name) != nil:
+		return fmt.Errorf("name %q is there twice", u.Name)
 	case len(u.Projects) == 0:
-		return added, fmt.Errorf("%s has no projects", u.Name)
+		return fmt.Errorf("%s has no projects", u.Name)
+	}
+	for _, a := range s.made.Users {
+		if sameName(a.Name, u.Name) {
+			return fmt.Errorf("name %q is that of user %s, who was made through the API", u.Name, a.ID)
+		}
 	}
 	for name, roleName := range u.Projects {
 		role, ok := parseRole(roleName)
 		if !ok {
-			return added, fmt.Errorf("projects.%s: role %q is none of reader, member, admin", name, roleName)
+			return fmt.Errorf("projects.%s: role %q is none of reader, member, admin", name, roleName)
 		}
-		p := s.ensureProject(name)
-		added.roles[p.id] = role
+		added.roles[s.ensureProject(name).id] = role
 	}
-	return added, nil
+	s.configured.users = append(s.configured.users, added)
+	return nil
 }
 
 func (s *Service) addCredential(c ApplicationCredential) error {
-	u := s.findUser(c.User)
+	u := s.configured.user(c.User)
 	if u == nil {
 		return fmt.Errorf("user %q is not among the users", c.User)
 	}
-	p, ok := s.findProject(c.Project)
+	p, ok := s.configured.project(c.Project)
 	if !ok {
 		return fmt.Errorf("project %q is none of the users' projects", c.Project)
 	}
@@ -165,7 +208,7 @@ func (s *Service) addCredential(c ApplicationCredential) error {
 	if id == "" {
 		id = ID("application credential", c.User+"/"+c.Name)
 	}
-	s.appCreds = append(s.appCreds, appCredential{id, c.Name, c.Secret, u, p, role})
+	s.appCreds = append(s.appCreds, appCredential{id, c.Name, c.Secret, u.id, p, role})
 	return nil
 }
 
@@ -176,18 +219,25 @@ func ID(kind, name string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// ensureProject is the project that the configuration calls name: one that was made
+// through the API keeps its id.
 func (s *Service) ensureProject(name string) project {
-	if p, ok := s.findProject(name); ok {
+	if p, ok := s.configured.project(name); ok {
 		return p
 	}
 	p := project{ID("project", name), name}
-	s.projects = append(s.projects, p)
+	for _, made := range s.made.Projects {
+		if sameName(made.Name, name) {
+			p.id = made.ID
+		}
+	}
+	s.configured.projects = append(s.configured.projects, p)
 	return p
 }
 
-// findProject finds by name or id.
-func (s *Service) findProject(key string) (project, bool) {
-	for _, p := range s.projects {
+// project finds by name or id.
+func (c *configured) project(key string) (project, bool) {
+	for _, p := range c.projects {
 		if p.name == key || p.id == key {
 			return p, true
 		}
@@ -195,11 +245,11 @@ func (s *Service) findProject(key string) (project, bool) {
 	return project{}, false
 }
 
-// findUser finds by name or id.
-func (s *Service) findUser(key string) *user {
-	for i := range s.users {
-		if s.users[i].name == key || s.users[i].id == key {
-			return &s.users[i]
+// user finds by name or id.
+func (c *configured) user(key string) *configuredUser {
+	for i := range c.users {
+		if c.users[i].name == key || c.users[i].id == key {
+			return &c.users[i]
 		}
 	}
 	return nil
@@ -214,9 +264,18 @@ func parseRole(name string) (driver.Role, bool) {
 	return driver.NoRole, false
 }
 
+func roleName(role driver.Role) string {
+	for _, r := range roleNames {
+		if r.role == role {
+			return r.name
+		}
+	}
+	return ""
+}
+
 // Authenticate returns the caller of a project-scoped token.
 func (s *Service) Authenticate(_ context.Context, text string) (driver.Caller, error) {
-	t := s.tokens.get(text, s.now())
+	t := s.live(text)
 	if t == nil || t.project.id == "" {
 		return driver.Caller{}, driver.Errorf(driver.Unauthorized, "The request you have made requires authentication.")
 	}

@@ -64,11 +64,11 @@ func argonOf(t *testing.T, password string) Secret {
 	return secret
 }
 
-func newCloud(t *testing.T) *cloud {
+func newCloud(t *testing.T, change ...func(*Options)) *cloud {
 	t.Helper()
 	c := &cloud{t: t, at: time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC)}
 	var err error
-	c.Service, err = New(Options{
+	o := Options{
 		Users: []User{
 			{Name: "alice", Secret: bcryptOf(t, "wonder"), Projects: map[string]string{"red": "member", "blue": "admin"}},
 			{Name: "bob", Secret: argonOf(t, "builder"), Projects: map[string]string{"red": "reader"}},
@@ -80,7 +80,11 @@ func newCloud(t *testing.T) *cloud {
 		Region: "Here", TokenLifetime: time.Hour,
 		Now:  func() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.at },
 		Base: func(r *http.Request) string { return "http://" + r.Host },
-	})
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	c.Service, err = New(o)
 	must(t, err)
 	server := httptest.NewServer(c.Handler())
 	t.Cleanup(server.Close)
@@ -394,7 +398,7 @@ func TestCatalogue(t *testing.T) {
 	project := ID("project", "red")
 	want := map[string]string{
 		"volumev3": "/v3/" + project, "block-storage": "/v3/" + project, "volume": "/v3/" + project, "volumev2": "/v2/" + project,
-		"identity": "/identity/v3", "image": "/image",
+		"identity": "/identity/v3", "image": "/image", "compute": "/compute/v2.1", "network": "/network",
 	}
 	_, own := c.call(http.MethodGet, "/v3/auth/catalog", token, "", nil)
 	for _, catalog := range []any{said["catalog"], own["catalog"]} {
@@ -430,11 +434,14 @@ func TestResources(t *testing.T) {
 		{"/v3/projects/" + red, 200, 200}, {"/v3/projects/" + green, 403, 200}, {"/v3/projects/none", 403, 404},
 		{"/v3/users/" + bob, 403, 200}, {"/v3/users/" + bob + "/projects", 403, 200}, {"/v3/users/none/projects", 403, 404},
 		{"/v3/users/" + ID("user", "alice"), 200, 200}, {"/v3/users/" + ID("user", "alice") + "/projects", 200, 200},
-		{"/v3/groups", 404, 404},
+		{"/v3/groups", 403, 200}, {"/v3/groups/none", 403, 404}, {"/v3/role_assignments", 403, 200},
+		{"/v3/regions", 200, 200}, {"/v3/regions/Here", 200, 200}, {"/v3/regions/There", 404, 404},
+		{"/v3/users/" + ID("user", "alice") + "/groups", 200, 200}, {"/v3/users/" + bob + "/groups", 403, 200},
+		{"/v3/projects/" + red + "/users/" + bob + "/roles", 403, 200}, {"/v3/nonsense", 404, 404},
 	} {
 		for token, want := range map[string]int{member: x.asMember, admin: x.asAdmin, "": 401} {
-			if x.path == "/v3/groups" {
-				want = 404
+			if x.path == "/v3/nonsense" {
+				want = 404 // for everybody
 			}
 			answer, got := c.call(http.MethodGet, x.path, token, "", nil)
 			if answer.StatusCode != want {

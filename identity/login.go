@@ -46,8 +46,10 @@ type domainRef struct {
 	Name string `json:"name"`
 }
 
+// isDefault tells whether it is the one domain. Case does not matter, as with a
+// Keystone on MariaDB: openrc files have both default and Default.
 func (d domainRef) isDefault() bool {
-	return (d.ID == "" || d.ID == DefaultDomain) && (d.Name == "" || d.Name == "Default")
+	return (d.ID == "" || sameName(d.ID, DefaultDomain)) && (d.Name == "" || sameName(d.Name, defaultDomainName))
 }
 
 // isDefaultDomain is isDefault of a domain as JSON; none is the default one.
@@ -114,7 +116,7 @@ func refuse(w http.ResponseWriter, err error) {
 // is tells that the caller has proved to be u; by another method it must not be
 // somebody else.
 func (t *token) is(u *user) bool {
-	if t.user != nil && t.user != u {
+	if t.user != nil && t.user.id != u.id {
 		return false
 	}
 	t.user = u
@@ -140,7 +142,7 @@ func (s *Service) method(r *http.Request, t *token, method string, body *loginRe
 		right, err := s.matches(r, name, secret, given.Password)
 		return right && u != nil && t.is(u), err
 	case method == "token" && id.Token != nil:
-		old := s.tokens.get(id.Token.ID, s.now())
+		old := s.live(id.Token.ID)
 		if old == nil {
 			return false, nil
 		}
@@ -167,17 +169,20 @@ func (s *Service) method(r *http.Request, t *token, method string, body *loginRe
 			return false, err
 		}
 		t.project, t.role = c.project, c.role
-		return t.is(c.user), nil
+		owner := s.directory.Load().login(c.userID, "")
+		return owner != nil && t.is(owner), nil
 	}
 	return false, nil
 }
 
 // namedCredential finds an application credential by its id, or by its name and user.
+// That of a user who may not log in is none.
 func (s *Service) namedCredential(id, name string, of *userRef) *appCredential {
 	for i := range s.appCreds {
 		c := &s.appCreds[i]
-		byName := id == "" && name == c.name && of != nil && s.namedUser(*of) == c.user
-		if c.id == id || byName {
+		owner := s.directory.Load().login(c.userID, "")
+		byName := id == "" && name == c.name && of != nil && s.namedUser(*of) == owner
+		if owner != nil && (c.id == id || byName) {
 			return c
 		}
 	}
@@ -187,24 +192,20 @@ func (s *Service) namedCredential(id, name string, of *userRef) *appCredential {
 // standIn is the secret that the password of somebody unknown is compared with, so that
 // it takes as long as somebody known's: always the same one for the same name.
 func (s *Service) standIn(name string) Secret {
-	if len(s.users) == 0 {
+	users := s.directory.Load().users.all
+	if len(users) == 0 {
 		return Secret{}
 	}
 	sum := sha256.Sum256([]byte(name))
-	return s.users[binary.BigEndian.Uint64(sum[:])%uint64(len(s.users))].secret
+	return users[binary.BigEndian.Uint64(sum[:])%uint64(len(users))].secret
 }
 
+// namedUser is the enabled user whom a login names; an id needs no domain.
 func (s *Service) namedUser(given userRef) *user {
-	if given.ID != "" {
-		if u := s.findUser(given.ID); u != nil && u.id == given.ID {
-			return u
-		}
+	if given.ID == "" && !given.Domain.isDefault() {
 		return nil
 	}
-	if u := s.findUser(given.Name); u != nil && u.name == given.Name && given.Domain.isDefault() {
-		return u
-	}
-	return nil
+	return s.directory.Load().login(given.ID, given.Name)
 }
 
 // matches checks a password, when it is the request's turn. name is who it claims to be.
@@ -216,27 +217,35 @@ func (s *Service) matches(r *http.Request, name string, secret Secret, password 
 }
 
 // scope puts the token into a project. Without a scope, an application credential
-// has its own and others are unscoped.
+// has its own, a user the default project, and others are unscoped.
 func (s *Service) scope(t *token, scope any) bool {
+	d := s.directory.Load()
 	wanted, ok := scope.(map[string]any)
 	if !ok {
+		if p, found := d.scope(t.user.defaultProject, ""); found && t.user.defaultProject != "" && scope == nil && t.project.id == "" {
+			t.enter(p) // without a role there the token stays unscoped
+		}
 		return true // none, or "unscoped"
 	}
 	ref, ok := wanted["project"].(map[string]any)
 	if !ok || t.project.id != "" {
 		return false // a domain's or the system's; or more than the credential's own
 	}
-	key, _ := ref["id"].(string)
-	if key == "" {
-		key, _ = ref["name"].(string)
-		if !isDefaultDomain(ref["domain"]) {
-			return false
-		}
-	}
-	p, found := s.findProject(key)
-	if !found || t.user.roles[p.id] == driver.NoRole {
+	id, _ := ref["id"].(string)
+	name, _ := ref["name"].(string)
+	if id == "" && !isDefaultDomain(ref["domain"]) {
 		return false
 	}
-	t.project, t.role = p, t.user.roles[p.id]
+	p, found := d.scope(id, name)
+	return found && t.enter(p)
+}
+
+// enter scopes the token to a project that its user has a role in.
+func (t *token) enter(p project) bool {
+	role := t.user.roles[p.id]
+	if role == driver.NoRole {
+		return false
+	}
+	t.project, t.role = p, role
 	return true
 }

@@ -110,8 +110,8 @@ func (ts *tokens) get(text string, now time.Time) *token {
 func (ts *tokens) revoke(t *token) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	if ts.byHash[t.hash] == t {
-		ts.drop(t)
+	if own := ts.byHash[t.hash]; own != nil { // t may be a copy
+		ts.drop(own)
 	}
 }
 

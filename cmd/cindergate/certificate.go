@@ -56,7 +56,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	defer c.mu.Unlock()
 	now, err := c.versions()
 	if err != nil || now == c.version {
-		return c.loaded, nil
+		return c.loaded, nil // the last good pair is the answer
 	}
 	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
 	if err != nil {

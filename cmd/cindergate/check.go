@@ -17,6 +17,7 @@ import (
 	"cindergate/config"
 	"cindergate/driver"
 	"cindergate/gateway"
+	"cindergate/identity"
 )
 
 // probeTime bounds how long one backend may take to answer.
@@ -25,14 +26,20 @@ const probeTime = 30 * time.Second
 func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "check", Short: "Read the configuration and report every mistake", Args: cobra.NoArgs}
 	path := configFlag(cmd)
+	cmd.Flags().String("data", "", "`directory` that everything is kept in, where the file does not say it")
+	cmd.Flags().String("listen", "", "`address` to serve on, where the file does not say it")
+	cmd.Flags().String("auth", "", "`who` callers are, where the file does not say it")
 	online := cmd.Flags().Bool("online", false, "also log in to the identity service and to each remote backend, and say what is there")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		for _, name := range config.UnknownEnv(os.Environ()) {
 			fmt.Fprintf(cmd.OutOrStdout(), "warning: %s: no such setting\n", name)
 		}
-		c, err := config.Load(*path, nil)
+		c, err := config.Load(*path, settingFlags(cmd))
 		if err := errors.Join(err, checkIdentity(&c), checkFiles(cmd.Context(), &c)); err != nil {
 			return fmt.Errorf("the configuration is not valid:\n%w", err)
+		}
+		if err := identity.CheckCatalog(configuredCatalog(c.Identity.Catalog)); err != nil {
+			return fmt.Errorf("the configuration is not valid:\nidentity: %w", err)
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")
 		if !*online {

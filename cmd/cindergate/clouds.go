@@ -13,10 +13,12 @@ import (
 )
 
 // Files in the data directory that tell OpenStack clients how to log in: all clouds,
-// and the environment for clients that do not read clouds.yaml, such as cinder.
+// and the environment for clients that do not read clouds.yaml, such as cinder: that of
+// demo, and that of admin.
 const (
-	cloudsFile = "clouds.yaml"
-	openrcFile = "openrc"
+	cloudsFile  = "clouds.yaml"
+	openrcFile  = "openrc"
+	adminrcFile = "adminrc"
 )
 
 // demoUsers are the users of a fresh installation, one cloud each.
@@ -83,7 +85,7 @@ func (d *demoClouds) users() []identity.User {
 	return users
 }
 
-// write writes clouds.yaml and openrc, readable by their owner only.
+// write writes clouds.yaml, openrc and adminrc, readable by their owner only.
 func (d *demoClouds) write(dir, url, region string) error {
 	doc := cloudsDocument{map[string]cloud{}}
 	for _, u := range demoUsers {
@@ -99,12 +101,19 @@ func (d *demoClouds) write(dir, url, region string) error {
 	if err != nil {
 		return err
 	}
-	demo := doc.Clouds[demoUsers[0].name]
-	openrc := fmt.Sprintf("unset OS_CLOUD OS_CLIENT_CONFIG_FILE\nexport OS_AUTH_URL=%s OS_USERNAME=%s OS_PASSWORD=%s OS_PROJECT_NAME=%s \\\n"+
+	return errors.Join(
+		replace(filepath.Join(dir, cloudsFile), text),
+		replace(filepath.Join(dir, openrcFile), doc.Clouds["demo"].environment()),
+		replace(filepath.Join(dir, adminrcFile), doc.Clouds["admin"].environment()),
+	)
+}
+
+// environment is a shell script that sets the variables of a cloud.
+func (c cloud) environment() []byte {
+	return fmt.Appendf(nil, "unset OS_CLOUD OS_CLIENT_CONFIG_FILE\nexport OS_AUTH_URL=%s OS_USERNAME=%s OS_PASSWORD=%s OS_PROJECT_NAME=%s \\\n"+
 		"    OS_USER_DOMAIN_ID=%s OS_PROJECT_DOMAIN_ID=%s OS_REGION_NAME=%s OS_IDENTITY_API_VERSION=3\n",
-		demo.Auth.AuthURL, demo.Auth.Username, demo.Auth.Password, demo.Auth.ProjectName,
-		demo.Auth.UserDomainID, demo.Auth.ProjectDomainID, demo.RegionName)
-	return errors.Join(replace(filepath.Join(dir, cloudsFile), text), replace(filepath.Join(dir, openrcFile), []byte(openrc)))
+		c.Auth.AuthURL, c.Auth.Username, c.Auth.Password, c.Auth.ProjectName,
+		c.Auth.UserDomainID, c.Auth.ProjectDomainID, c.RegionName)
 }
 
 // replace writes a file in one step, with mode 0600.

@@ -36,7 +36,7 @@ func isTerminal(f *os.File) bool {
 // settingFlags are the flags that are settings, for the configuration to read.
 func settingFlags(cmd *cobra.Command) *pflag.FlagSet {
 	set := pflag.NewFlagSet("settings", pflag.ContinueOnError)
-	for _, name := range []string{"data", "listen"} {
+	for _, name := range []string{"data", "listen", "auth"} {
 		if f := cmd.Flags().Lookup(name); f != nil {
 			set.AddFlag(f)
 		}

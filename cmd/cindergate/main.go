@@ -32,7 +32,7 @@ func root() *cobra.Command {
 
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCommand(), adoptCommand(), configCommand(), fakeCommand(), &cobra.Command{
+	cmd.AddCommand(serveCommand(), adoptCommand(), configCommand(), hashCommand(), fakeCommand(), &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), version) },
 	})

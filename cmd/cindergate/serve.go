@@ -20,6 +20,7 @@ import (
 	"cindergate/driver/openstack"
 	"cindergate/gateway"
 	"cindergate/identity"
+	"cindergate/identity/accounts"
 )
 
 func serveCommand() *cobra.Command {
@@ -30,6 +31,7 @@ func serveCommand() *cobra.Command {
 	path := configFlag(cmd)
 	cmd.Flags().String("data", "", "`directory` that everything is kept in")
 	cmd.Flags().String("listen", "", "`address` to serve on")
+	cmd.Flags().String("auth", "", "`who` callers are: embedded, keystone or noauth")
 	project := cmd.Flags().String("adopt", "", "before serving, give the volumes and backups that the database does not know to the project with this `id`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, log, err := load(cmd, *path)
@@ -88,7 +90,16 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 	}
 	proxies := gateway.Proxies(networks)
 	base := gateway.BaseURL(c.PublicURL, proxies)
-	auth, mounts, clouds, err := callers(c, base, proxies.Client)
+	kept, err := openAccounts(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := kept.Close(); err != nil {
+			log.Error("close the identity service's database", zap.Error(err))
+		}
+	}()
+	auth, mounts, clouds, err := callers(ctx, c, base, proxies.Client, kept, log)
 	if err != nil {
 		return err
 	}
@@ -152,7 +163,9 @@ func listen(ctx context.Context, c *config.Config, connections *gateway.Connecti
 
 // callers makes what tells callers apart. clouds is nil unless the default users
 // are in force.
-func callers(c *config.Config, base, client func(*http.Request) string) (gateway.Authenticator, map[string]http.Handler, *demoClouds, error) {
+func callers(
+	ctx context.Context, c *config.Config, base, client func(*http.Request) string, kept *accounts.DB, log *zap.Logger,
+) (gateway.Authenticator, map[string]http.Handler, *demoClouds, error) {
 	switch c.Auth {
 	case "noauth":
 		return gateway.NoAuth{}, nil, nil, nil
@@ -165,7 +178,14 @@ func callers(c *config.Config, base, client func(*http.Request) string) (gateway
 		return nil, nil, nil, err
 	}
 	o.Now, o.Base, o.Client = time.Now, base, client
+	o.Log, o.Catalog = log.Named("identity"), configuredCatalog(c.Identity.Catalog)
 	var clouds *demoClouds
+	if kept != nil {
+		o.Store = kept
+		if o.Made, err = kept.Load(ctx); err != nil {
+			return nil, nil, nil, fmt.Errorf("identity: %w", err)
+		}
+	}
 	if len(c.Identity.Users) == 0 {
 		if clouds, err = loadClouds(filepath.Join(c.Data, cloudsFile)); err != nil {
 			return nil, nil, nil, err
@@ -176,8 +196,27 @@ func callers(c *config.Config, base, client func(*http.Request) string) (gateway
 	if err != nil {
 		return nil, nil, nil, underKey("identity", err)
 	}
-	mounts := map[string]http.Handler{"/identity": service.Handler(), "/image": service.Images()}
+	mounts := map[string]http.Handler{"/identity": service.Handler(), "/image": service.Images(), "/compute": service.Compute(), "/network": service.Network()}
 	return service, mounts, clouds, nil
+}
+
+// accountsFile has the projects and users that were made through the identity API.
+const accountsFile = "identity.db"
+
+// openAccounts opens the database of the embedded identity service; nil if there is no
+// such service or no data directory.
+func openAccounts(ctx context.Context, c *config.Config) (*accounts.DB, error) {
+	if c.Auth != "embedded" || c.Data == "" {
+		return nil, nil
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, err
+	}
+	kept, err := accounts.Open(ctx, filepath.Join(c.Data, accountsFile))
+	if err != nil {
+		return nil, fmt.Errorf("identity: %w", err)
+	}
+	return kept, nil
 }
 
 func openKeystone(c *config.Keystone) (*gateway.Keystone, error) {
@@ -200,12 +239,20 @@ func openKeystone(c *config.Keystone) (*gateway.Keystone, error) {
 	return keystone, nil
 }
 
+func configuredCatalog(entries []config.CatalogEntry) []identity.CatalogEntry {
+	var out []identity.CatalogEntry
+	for _, entry := range entries {
+		out = append(out, identity.CatalogEntry{Type: entry.Type, Name: entry.Name, URL: entry.URL})
+	}
+	return out
+}
+
 // announce says how to reach the gateway, now that it serves.
 func announce(c *config.Config, listener net.Listener, clouds *demoClouds, log *zap.Logger) error {
 	url := ownURL(c, listener.Addr())
 	log.Info("serving", zap.String("url", url), zap.String("version", version), zap.String("data", c.Data))
 	if clouds == nil {
-		return nil
+		return announceUsers(c, url)
 	}
 	path := filepath.Join(c.Data, cloudsFile)
 	if err := clouds.write(c.Data, url, c.Identity.Region); err != nil {
@@ -223,6 +270,24 @@ Cindergate serves %s. In another terminal:
   openstack volume backup list
 
 `, url, path)
+	return err
+}
+
+// announceUsers says how the first user of the configuration logs in.
+func announceUsers(c *config.Config, url string) error {
+	if c.Auth != "embedded" || len(c.Identity.Users) == 0 || len(c.Identity.Users[0].Projects) == 0 {
+		return nil
+	}
+	user := c.Identity.Users[0]
+	_, err := fmt.Fprintf(os.Stdout, `
+Cindergate serves %s, with the users of the configuration. In another terminal:
+
+  export OS_AUTH_URL=%s/identity/v3 OS_USERNAME='%s' OS_PROJECT_NAME='%s' \
+      OS_USER_DOMAIN_ID=%s OS_PROJECT_DOMAIN_ID=%s OS_REGION_NAME=%s OS_IDENTITY_API_VERSION=3
+  read -rsp 'Password: ' OS_PASSWORD; export OS_PASSWORD
+  openstack volume backup list
+
+`, url, url, user.Name, user.Projects[0].Project, identity.DefaultDomain, identity.DefaultDomain, c.Identity.Region)
 	return err
 }
 

@@ -1,0 +1,149 @@
+"""What a user sees of the gateway in Horizon."""
+
+import os
+import sys
+import time
+import traceback
+
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+BASE = os.environ['DASHBOARD']
+WAIT = 60  # seconds
+passed = failed = 0
+
+
+def check(what, fine):
+    global passed, failed
+    if fine:
+        passed += 1
+        print('ok  ', what)
+    else:
+        failed += 1
+        print('FAIL', what)
+
+
+def chromium():
+    options = webdriver.ChromeOptions()
+    options.binary_location = '/usr/bin/chromium'
+    for argument in '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--window-size=1400,1000':
+        options.add_argument(argument)
+    from selenium.webdriver.chrome.service import Service
+    driver = webdriver.Chrome(service=Service('/usr/bin/chromedriver'), options=options)
+    driver.set_page_load_timeout(WAIT)
+    return driver
+
+
+class Dashboard:
+    def __init__(self, user):
+        self.driver, self.user = chromium(), user
+
+    def until(self, condition):
+        return WebDriverWait(self.driver, WAIT, ignored_exceptions=[StaleElementReferenceException]).until(condition)
+
+    def find(self, selector):
+        return self.until(lambda d: d.find_element(By.CSS_SELECTOR, selector))
+
+    def text(self):
+        return self.find('body').text
+
+    def login(self):
+        self.driver.get(BASE + '/auth/login/')
+        self.find('#id_username').send_keys(self.user)
+        self.find('#id_password').send_keys(os.environ['OS_PASSWORD'])
+        self.find('#loginBtn').click()
+        self.until(lambda d: '/auth/login' not in d.current_url)
+
+    def trouble(self):
+        """Error messages of the page."""
+        return [e.text for e in self.driver.find_elements(By.CSS_SELECTOR, '.alert-danger, .alert-warning, .messages .alert') if e.text.strip()
+                and 'Success' not in e.text and 'Info' not in e.text]
+
+    def page(self, what, path, *words):
+        """Opens a panel: it must show the words, and no error."""
+        self.driver.get(BASE + path)
+        try:
+            self.until(lambda d: all(w in self.text() for w in words))
+        except Exception:
+            pass
+        name = '%s as %s' % (what, self.user)
+        trouble = self.trouble()
+        fine = all(w in self.text() for w in words) and not trouble and BASE + path.split('?')[0] in self.driver.current_url
+        check(name, fine)
+        if not fine:
+            print('      at', self.driver.current_url, trouble, self.text()[:600])
+        if os.environ.get('SCREENSHOTS'):
+            self.driver.save_screenshot(os.path.join(os.environ['SCREENSHOTS'], name.replace(' ', '-') + '.png'))
+
+    def submit(self, what, path, fields):
+        """Fills in a form that has a page of its own, and sends it."""
+        self.driver.get(BASE + path)
+        for name, value in fields.items():
+            field = self.find('[name=%s]' % name)
+            field.clear()
+            field.send_keys(value)
+        self.find('form .btn-primary[type=submit], form input[type=submit]').click()
+        self.until(lambda d: BASE + path not in d.current_url)
+        check('%s as %s' % (what, self.user), not self.trouble())
+
+    def row(self, path, name, status):
+        """The id in the row of that name, once it has the status."""
+        end = time.monotonic() + WAIT
+        while time.monotonic() < end:
+            self.driver.get(BASE + path)
+            for row in self.driver.find_elements(By.CSS_SELECTOR, 'tr[data-object-id]'):
+                if name in row.text and status in row.text:
+                    return row.get_attribute('data-object-id')
+        check('%s %s' % (name, status), False)
+        return ''
+
+
+def member():
+    d = Dashboard('cli')
+    try:
+        d.login()
+        check('login as cli', 'cli' in d.text())
+        d.page('landing page', '/project/', 'Volume')
+        d.page('volumes, none', '/project/volumes/', 'No items to display')
+        d.submit('create a volume', '/project/volumes/create/', {'name': 'hz-v', 'size': '1'})
+        volume = d.row('/project/volumes/', 'hz-v', 'Available')
+        d.page('volumes', '/project/volumes/', 'hz-v', '1GiB')
+        d.page('a volume', '/project/volumes/%s/' % volume, 'hz-v', volume)
+        d.submit('create a snapshot', '/project/volumes/%s/create_snapshot/' % volume, {'name': 'hz-s'})
+        d.row('/project/snapshots/', 'hz-s', 'Available')
+        d.page('snapshots', '/project/snapshots/', 'hz-s', 'hz-v')
+        d.submit('create a backup', '/project/volumes/%s/create_backup/' % volume, {'name': 'hz-b'})
+        backup = d.row('/project/backups/', 'hz-b', 'Available')
+        d.page('backups', '/project/backups/', 'hz-b', 'hz-v')
+        d.page('a backup', '/project/backups/%s/' % backup, 'hz-b', backup)
+        d.page('volume groups', '/project/volume_groups/', 'No items to display')
+        d.page('overview', '/project/', 'Volume', 'Limit Summary')
+    finally:
+        d.driver.quit()
+
+
+def admin():
+    d = Dashboard('admin')
+    try:
+        d.login()
+        d.page('landing page', '/admin/', 'Overview')
+        d.page('volumes of all', '/admin/volumes/', 'hz-v', 'cli')
+        d.page('snapshots of all', '/admin/snapshots/', 'hz-s')
+        d.page('volume types', '/admin/volume_types/', '__DEFAULT__')
+        d.page('projects', '/identity/', 'cli', 'rec')
+        d.page('users', '/identity/users/', 'cli-admin')
+        d.page('system information', '/admin/info/', 'cinder')
+    finally:
+        d.driver.quit()
+
+
+for scenario in member, admin:
+    try:
+        scenario()
+    except Exception:
+        traceback.print_exc()
+        check('the rest of ' + scenario.__name__, False)
+print('%d passed, %d failed' % (passed, failed))
+sys.exit(1 if failed else 0)

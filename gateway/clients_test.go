@@ -1,0 +1,183 @@
+package gateway_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded"
+	"cindergate/gateway"
+	"cindergate/identity"
+)
+
+// spoken is a request of a client and the answer to it.
+type spoken struct {
+	Method, Path, Microversion string
+	Body, Answer               json.RawMessage
+	Status                     int
+}
+
+// Whole conversations of clients that are not at hand: the CSI driver's controller
+// (cloud-provider-openstack), Velero's plugin, and the volume resources of Terraform's
+// provider. They were recorded between the client and a gateway with the embedded
+// backend; where that gateway was wrong, the answer is the right one. All members
+// must be the same but times.
+func TestClientsConversations(t *testing.T) {
+	for _, client := range []string{"csi", "velero", "terraform"} {
+		t.Run(client, func(t *testing.T) {
+			s := newConversation(t)
+			all := readConversation(t, client)
+			for i, x := range all {
+				s.prepare(x, all[i+1:])
+				for _, d := range s.hear(x) {
+					t.Errorf("%s %d: %s %s: %s\n  then: %v\n  now:  %v", client, i+1, x.Method, x.Path, d.path, show(d.want), show(d.got))
+				}
+			}
+		})
+	}
+}
+
+// hear sends what the client said, and compares the answer. A client that polls sees
+// jobs end one after another: as long as its answer is not there, and jobs are, they
+// run. Other requests are sent again only if they were refused, and changed nothing.
+func (s *stage) hear(x spoken) []difference {
+	s.t.Helper()
+	want := s.said(x.Status, x.Answer)
+	for {
+		got := s.send(x)
+		found := differences("", want, got)
+		again := x.Method == http.MethodGet || got["status"].(int) >= http.StatusBadRequest
+		if len(found) == 0 || !again {
+			return found
+		}
+		ran, err := s.driver.RunOne(s.t.Context())
+		must(s.t, err)
+		if !ran {
+			return found
+		}
+	}
+}
+
+func readConversation(t *testing.T, client string) []spoken {
+	t.Helper()
+	text, err := os.ReadFile("../testdata/clients/" + client + ".jsonl")
+	must(t, err)
+	var all []spoken
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var x spoken
+		must(t, json.Unmarshal(lines.Bytes(), &x))
+		all = append(all, x)
+	}
+	must(t, lines.Err())
+	if len(all) == 0 {
+		t.Fatalf("nothing was said by %s", client)
+	}
+	return all
+}
+
+// newConversation is a stage with nothing in it, whose callers are the embedded
+// identity service's: their ids are the recorded ones.
+func newConversation(t *testing.T) *stage {
+	t.Helper()
+	s := &stage{t: t, dir: t.TempDir(), known: map[string]bool{}}
+	s.clock = &clock{t: time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)}
+	s.server = httptest.NewServer(nil)
+	t.Cleanup(s.server.Close)
+	s.client = s.server.Client()
+	callers, err := identity.New(identity.Options{
+		Users: []identity.User{
+			{Name: "demo", Secret: identity.Generated("demo"), Projects: map[string]string{"demo": "member"}},
+			{Name: "admin", Secret: identity.Generated("admin"), Projects: map[string]string{"admin": "admin"}},
+		},
+		Region: "RegionOne", TokenLifetime: time.Hour, Now: time.Now, Base: gateway.BaseURL("", nil),
+	})
+	must(t, err)
+	s.driver, err = embedded.Open(t.Context(), embedded.Options{DataDir: s.dir, Host: "cindergate", Now: s.clock.now, NewID: s.newID})
+	must(t, err)
+	t.Cleanup(func() { must(t, s.driver.Close()) })
+	s.server.Config.Handler = gateway.New(gateway.Options{
+		Backends: map[string]driver.Driver{"embedded": s.driver}, Auth: callers, Log: zap.NewNop(), Metrics: gateway.NewMetrics(),
+		Mounts: map[string]http.Handler{"/identity": callers.Handler(), "/compute": callers.Compute()},
+	})
+	return s
+}
+
+// login is the token of demo or admin in the project of the same name.
+func (s *stage) login(name string) string {
+	s.t.Helper()
+	body := `{"auth": {"identity": {"methods": ["password"], "password": {"user": {"name": "` + name + `", "password": "` + name +
+		`", "domain": {"name": "default"}}}}, "scope": {"project": {"name": "` + name + `", "domain": {"id": "default"}}}}}`
+	answer := s.do(s.request(http.MethodPost, "/identity/v3/auth/tokens", &body))
+	must(s.t, answer.Body.Close())
+	return answer.Header.Get("X-Subject-Token")
+}
+
+var (
+	madeID       = regexp.MustCompile(`"id":"([0-9a-f-]{36})"`)
+	attachmentID = regexp.MustCompile(`"attachment_id":"([0-9a-f-]{36})"`)
+)
+
+// prepare chooses the id that the client was told of what its request makes: the first
+// in the answer, or, of an attachment, in what it reads later.
+func (s *stage) prepare(x spoken, later []spoken) {
+	if x.Method == http.MethodPost {
+		id := madeID.FindSubmatch(x.Answer)
+		for i := 0; bytes.Contains(x.Body, []byte(`"os-attach"`)) && id == nil && i < len(later); i++ {
+			id = attachmentID.FindSubmatch(later[i].Answer)
+		}
+		if id != nil {
+			s.next(string(id[1]))
+		}
+	}
+	for _, id := range anyUUID.FindAllString(string(x.Answer)+x.Path, -1) {
+		s.known[id] = true
+	}
+}
+
+func (s *stage) said(status int, body []byte) map[string]any {
+	s.t.Helper()
+	var content any
+	if len(body) > 0 {
+		must(s.t, json.Unmarshal(bytes.ReplaceAll(body, []byte("http://gateway:8776"), []byte(s.server.URL)), &content))
+	}
+	return map[string]any{"status": status, "body": s.tidy(content)}
+}
+
+func (s *stage) send(x spoken) map[string]any {
+	s.t.Helper()
+	var body *string
+	if x.Body != nil {
+		text := string(x.Body)
+		body = &text
+	}
+	r := s.request(x.Method, x.Path, body)
+	name := "demo"
+	if strings.Contains(x.Path, identity.ID("project", "admin")) {
+		name = "admin"
+	}
+	r.Header.Set("X-Auth-Token", s.login(name))
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if x.Microversion != "" {
+		r.Header.Set("OpenStack-API-Version", x.Microversion)
+	}
+	answer := s.do(r)
+	defer answer.Body.Close()
+	content, err := io.ReadAll(answer.Body)
+	must(s.t, err)
+	return s.said(answer.StatusCode, content)
+}

@@ -1,0 +1,161 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"cindergate/driver"
+)
+
+// Project is a project that was made through the API.
+type Project struct {
+	ID, Name, Description string
+	Enabled               bool
+	Tags                  []string
+	// Extra are members that only clients know, as JSON values.
+	Extra map[string]any
+}
+
+// Account is a user that was made through the API.
+type Account struct {
+	ID, Name       string
+	PasswordHash   string // "": cannot log in by password
+	DefaultProject string // id, or ""
+	Enabled        bool
+	// Extra are members that only clients know, such as email and description.
+	Extra map[string]any
+}
+
+// Grant is a role of a user in a project.
+type Grant struct{ UserID, ProjectID, Role string }
+
+// Accounts are all that was made through the API, in order of creation.
+type Accounts struct {
+	Projects []Project
+	Users    []Account
+	Grants   []Grant
+}
+
+// Store keeps accounts. A call that returns nil has made its change durable; one that
+// fails has changed nothing.
+type Store interface {
+	SaveProject(context.Context, Project) error
+	// DeleteProject and DeleteUser delete the grants as well.
+	DeleteProject(ctx context.Context, id string) error
+	SaveUser(context.Context, Account) error
+	DeleteUser(ctx context.Context, id string) error
+	SaveGrant(context.Context, Grant) error
+	DeleteGrant(context.Context, Grant) error
+}
+
+// Bounds of what can be made through the API.
+const (
+	maxAccounts = 10_000 // projects, and users
+	maxGrants   = 100_000
+)
+
+// storeTime bounds one change in the store.
+const storeTime = 10 * time.Second
+
+// refusal is an answer to a request that cannot be served.
+type refusal struct {
+	status  int
+	message string
+}
+
+func (r *refusal) Error() string { return r.message }
+
+func refused(status int, message string) error { return &refusal{status, message} }
+
+// refuse writes the answer to a change that failed.
+func (s *Service) refuse(w http.ResponseWriter, err error) {
+	var r *refusal
+	if errors.As(err, &r) {
+		fail(w, r.status, r.message)
+		return
+	}
+	s.log.Error("store a change of projects or users", zap.Error(err))
+	fail(w, http.StatusServiceUnavailable, "The change could not be stored.")
+}
+
+// change makes one change of the accounts. do checks it against next, stores it, and
+// makes it in next; requests see next once do has returned nil. Changes run one after
+// another. A client that hangs up does not break off what is being stored.
+func (s *Service) change(ctx context.Context, do func(ctx context.Context, next *Accounts) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	if s.store == nil {
+		return refused(http.StatusNotImplemented, "This gateway has no data directory to keep projects and users in.")
+	}
+	next := Accounts{slices.Clone(s.made.Projects), slices.Clone(s.made.Users), slices.Clone(s.made.Grants)}
+	if err := do(ctx, &next); err != nil {
+		return err
+	}
+	d, err := s.build(next)
+	if err != nil {
+		return err
+	}
+	s.made = next
+	s.directory.Store(d)
+	return nil
+}
+
+// project and user find by id; -1 is none.
+func (a *Accounts) project(id string) int {
+	return slices.IndexFunc(a.Projects, func(p Project) bool { return p.ID == id })
+}
+
+func (a *Accounts) user(id string) int {
+	return slices.IndexFunc(a.Users, func(u Account) bool { return u.ID == id })
+}
+
+// build makes the directory of the configuration and of what was made.
+func (s *Service) build(made Accounts) (*directory, error) {
+	d := newDirectory()
+	for _, p := range s.configured.projects {
+		known := &knownProject{Project{ID: p.id, Name: p.name, Enabled: true}, true}
+		if at := made.project(p.id); at >= 0 { // it was made through the API before
+			known.Project = made.Projects[at]
+		}
+		if d.projects.byID[known.ID] == nil { // two names of one differ in case only
+			d.projects.add(known)
+		}
+	}
+	for _, p := range made.Projects {
+		if d.projects.byID[p.ID] == nil {
+			d.projects.add(&knownProject{p, false})
+		}
+	}
+	for _, u := range s.configured.users {
+		d.users.add(&user{id: u.id, name: u.name, secret: u.secret, enabled: true, configured: true, roles: map[string]driver.Role{}})
+		for id, role := range u.roles {
+			d.grant(u.id, id, role, true)
+		}
+	}
+	for _, a := range made.Users {
+		u := &user{
+			id: a.ID, name: a.Name, enabled: a.Enabled, roles: map[string]driver.Role{},
+			defaultProject: a.DefaultProject, extra: a.Extra, generation: s.generations[a.ID],
+		}
+		if a.PasswordHash != "" {
+			var err error
+			if u.secret, err = ParseHash(a.PasswordHash); err != nil {
+				return nil, err
+			}
+		}
+		d.users.add(u)
+	}
+	for _, g := range made.Grants {
+		if role, ok := parseRole(g.Role); ok {
+			d.grant(g.UserID, g.ProjectID, role, false)
+		}
+	}
+	return d, nil
+}

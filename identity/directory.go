@@ -1,0 +1,158 @@
+package identity
+
+import (
+	"strings"
+
+	"cindergate/driver"
+)
+
+// directory is all projects, users and grants at one moment. It does not change: a
+// change makes a new one, so that requests need no lock.
+type directory struct {
+	projects index[knownProject]
+	users    index[user]
+	grants   []grant
+	granted  map[Grant]bool
+}
+
+// knownProject is a project that exists. One that the configuration names is changed
+// there.
+type knownProject struct {
+	Project
+	configured bool
+}
+
+func (p *knownProject) ref() project { return project{p.ID, p.Name} }
+
+type user struct {
+	id, name       string
+	secret         Secret
+	roles          map[string]driver.Role // by project id: the highest
+	enabled        bool
+	configured     bool
+	defaultProject string
+	extra          map[string]any
+	generation     int // changes when all tokens of the user end
+}
+
+// grant is one role of a user in a project.
+type grant struct {
+	user       *user
+	project    *knownProject
+	role       driver.Role
+	configured bool
+}
+
+// index finds things by id and by name.
+type index[T any] struct {
+	keys   func(*T) (id, name string)
+	all    []*T
+	byID   map[string]*T
+	byName map[string][]*T // by the name's fold
+}
+
+func newIndex[T any](keys func(*T) (id, name string)) index[T] {
+	return index[T]{keys, []*T{}, map[string]*T{}, map[string][]*T{}}
+}
+
+func newDirectory() *directory {
+	return &directory{
+		projects: newIndex(func(p *knownProject) (id, name string) { return p.ID, p.Name }),
+		users:    newIndex(func(u *user) (id, name string) { return u.id, u.name }),
+		granted:  map[Grant]bool{},
+	}
+}
+
+func (x *index[T]) add(thing *T) {
+	id, name := x.keys(thing)
+	x.all = append(x.all, thing)
+	x.byID[id] = thing
+	x.byName[fold(name)] = append(x.byName[fold(name)], thing)
+}
+
+// named finds what has the name; or else the only one whose name differs just in
+// case, as a Keystone on MariaDB does.
+func (x *index[T]) named(name string) *T {
+	same := x.byName[fold(name)]
+	for _, thing := range same {
+		if _, its := x.keys(thing); its == name {
+			return thing
+		}
+	}
+	if len(same) == 1 {
+		return same[0]
+	}
+	return nil
+}
+
+func fold(name string) string { return strings.ToLower(name) }
+
+// sameName tells whether Keystone takes two names for one.
+func sameName(a, b string) bool { return fold(a) == fold(b) }
+
+// grant notes a role. A grant whose user or project is not there, because the
+// configuration names it no longer, is without effect.
+func (d *directory) grant(userID, projectID string, role driver.Role, configured bool) {
+	u, p := d.users.byID[userID], d.projects.byID[projectID]
+	key := Grant{userID, projectID, roleName(role)}
+	if u == nil || p == nil || d.granted[key] {
+		return
+	}
+	d.granted[key] = true
+	d.grants = append(d.grants, grant{u, p, role, configured})
+	u.roles[p.ID] = max(u.roles[p.ID], role)
+}
+
+// login finds an enabled user by id, or else by name.
+func (d *directory) login(id, name string) *user {
+	u := d.users.byID[id]
+	if id == "" {
+		u = d.users.named(name)
+	}
+	if u == nil || !u.enabled {
+		return nil
+	}
+	return u
+}
+
+// scope finds an enabled project by id, or else by name.
+func (d *directory) scope(id, name string) (project, bool) {
+	p := d.projects.byID[id]
+	if id == "" {
+		p = d.projects.named(name)
+	}
+	if p == nil || !p.Enabled {
+		return project{}, false
+	}
+	return p.ref(), true
+}
+
+// live is the token as it is worth now: nil if it has expired, or if its user,
+// its project or the user's role there has gone since.
+func (s *Service) live(text string) *token {
+	t := s.tokens.get(text, s.now())
+	if t == nil {
+		return nil
+	}
+	now := *t
+	d := s.directory.Load()
+	now.user = d.login(t.user.id, "")
+	if now.user == nil || now.user.generation != t.user.generation {
+		return nil
+	}
+	if t.project.id == "" {
+		return &now
+	}
+	var ok bool
+	if now.project, ok = d.scope(t.project.id, ""); !ok {
+		return nil
+	}
+	now.role = now.user.roles[now.project.id]
+	if t.restricted() {
+		now.role = min(now.role, t.role)
+	}
+	if now.role == driver.NoRole {
+		return nil
+	}
+	return &now
+}
