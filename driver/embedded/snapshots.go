@@ -189,6 +189,9 @@ func (d *Driver) ResetSnapshotStatus(ctx context.Context, who driver.Caller, sna
 				return errors.Join(err, driver.InvalidSnapshot(
 					"Snapshot %s cannot be reset to %s while a job makes or deletes it, its status is %s.", s.ID, to, s.Status))
 			}
+			if !isFile(d.files.snapshot(s.ID)) {
+				return driver.InvalidSnapshot("Snapshot %s cannot be reset to %s: it has no data, its status is %s.", s.ID, to, s.Status)
+			}
 		}
 		s.Status = to
 		if progress != "" {

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -286,6 +287,31 @@ func TestBackupOfASnapshotAfterAnExtend(t *testing.T) {
 	}
 	r.settle()
 	r.wantBackup(b.ID, driver.BackupAvailable)
+}
+
+// What has no data is not available, whatever an admin says.
+func TestResetOfWhatHasNoData(t *testing.T) {
+	r := newRig(t)
+	v := r.volume(alpha, 1)
+	s, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
+	check(t, err)
+	check(t, os.Remove(r.files.volume(v.ID)))
+	r.settle()
+	check(t, r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: failed}))
+	for _, status := range []string{available, attaching, reserved, awaitingTransfer} {
+		if err := r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: status}); driver.KindOf(err) != driver.InvalidState {
+			t.Errorf("reset to %s: %v", status, err)
+		}
+	}
+	r.wantVolume(v.ID, failed)
+	if err := r.ResetSnapshotStatus(t.Context(), admin, s.ID, available, ""); driver.KindOf(err) != driver.InvalidState {
+		t.Fatal(err)
+	}
+	got, err := r.GetSnapshot(t.Context(), alpha, s.ID)
+	check(t, err)
+	if got.Status != failed {
+		t.Fatalf("the snapshot is %s", got.Status)
+	}
 }
 
 // A snapshot is not available before its copy is whole, whatever an admin says.

@@ -41,7 +41,7 @@ func (d *Driver) act(tx *meta.Tx, who driver.Caller, v *meta.Volume, action driv
 		}
 		v.AdminMetadata = with(v.AdminMetadata, "readonly", pythonBool(a.Readonly))
 	case driver.ResetVolumeStatus:
-		return resetVolume(tx, v, a)
+		return d.resetVolume(tx, v, a)
 	case driver.ReserveVolume:
 		return reserveVolume(v)
 	case driver.UnreserveVolume:
@@ -141,9 +141,10 @@ func (d *Driver) ownType(tx *meta.Tx, v *meta.Volume) (*meta.VolumeType, error) 
 }
 
 // resetVolume is os-reset_status (cinder/api/contrib/admin_actions.py). Cinder also
-// makes a volume available that is being filled; here it gets no status that lets
-// anybody use it before its job has ended, and that job's end sets the status.
-func resetVolume(tx *meta.Tx, v *meta.Volume, a driver.ResetVolumeStatus) error {
+// makes a volume available that is being filled, or was never made; here it gets no
+// status that lets anybody use it before its job has ended, and that job's end sets the
+// status.
+func (d *Driver) resetVolume(tx *meta.Tx, v *meta.Volume, a driver.ResetVolumeStatus) error {
 	status := strings.ToLower(a.Status)
 	if status != "" && status != v.Status && !strings.HasPrefix(status, failed) && status != maintenance {
 		filled, err := isFilled(tx, v.ID)
@@ -152,6 +153,9 @@ func resetVolume(tx *meta.Tx, v *meta.Volume, a driver.ResetVolumeStatus) error 
 		}
 		if filled {
 			return driver.InvalidVolume("Volume %s cannot be reset to %s while a job fills it, its status is %s.", v.ID, status, v.Status)
+		}
+		if !isFile(d.files.volume(v.ID)) {
+			return driver.InvalidVolume("Volume %s cannot be reset to %s: it has no data, its status is %s.", v.ID, status, v.Status)
 		}
 	}
 	if slices.Contains([]string{deleting, errorDeleting, detaching}, status) {
