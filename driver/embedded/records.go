@@ -59,7 +59,7 @@ func (d *Driver) ExportRecord(ctx context.Context, who driver.Caller, backupID s
 	if b.Status != driver.BackupAvailable {
 		return driver.BackupRecord{}, driver.InvalidBackup("Backup status must be available and not %s.", b.Status)
 	}
-	if err := d.backupServiceUp(ctx); err != nil {
+	if err := d.read(ctx, backupServiceUp); err != nil {
 		return driver.BackupRecord{}, err
 	}
 	metadata := b.Metadata

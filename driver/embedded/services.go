@@ -85,18 +85,6 @@ func backupServiceUp(tx *meta.Tx) error {
 	return err
 }
 
-// backupServiceUp is the function of that name outside of a transaction.
-func (d *Driver) backupServiceUp(ctx context.Context) error {
-	changed, err := d.db.Services(ctx)
-	if err != nil {
-		return classify(err)
-	}
-	if slices.ContainsFunc(changed, func(s *meta.Service) bool { return s.Binary == backupService && s.Disabled }) {
-		return driver.Errorf(driver.NotFound, "Service %s could not be found.", backupService)
-	}
-	return nil
-}
-
 // notFrozen refuses changes while cinder-volume is frozen
 // (cinder/objects/base.py assert_not_frozen).
 func notFrozen(tx *meta.Tx) error {
