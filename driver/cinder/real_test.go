@@ -31,15 +31,15 @@ func TestRealCinder(t *testing.T) {
 	check(t, err)
 	drivertest.Run(t, func(t *testing.T) drivertest.Backend {
 		t.Parallel() // most of the time is waited
-		admin, _ := newProject(t, identity, driver.Admin, "admin")
+		admin, adminStorage := newProject(t, identity, driver.Admin, "admin")
 		caller, storage := newProject(t, identity, driver.Member, "member")
-		other, _ := newProject(t, identity, driver.Member, "member")
+		other, otherStorage := newProject(t, identity, driver.Member, "member")
 		d, err := cinder.New(cinder.Options{URL: os.Getenv("CINDER_URL"), Options: shared.Options{Name: "real"}})
 		check(t, err)
 		return drivertest.Backend{
 			Driver: d, Caller: caller, OtherCaller: other, AdminCaller: admin,
 			Facts:  drivertest.Facts{AdminOrphans: true, TrustsRecords: true},
-			Settle: func(t *testing.T) { settle(t, storage) },
+			Settle: func(t *testing.T) { settle(t, storage, adminStorage, otherStorage) },
 			Volume: func(t *testing.T, size int) string {
 				v, err := volumes.Create(t.Context(), storage, volumes.CreateOpts{Size: size}, nil).Extract()
 				check(t, err)
@@ -107,12 +107,15 @@ func empty(t *testing.T, storage *gophercloud.ServiceClient) {
 	}
 }
 
-// settle waits until nothing of the project is under way.
-func settle(t *testing.T, storage *gophercloud.ServiceClient) {
+// settle waits until Cinder has finished what was asked of it in each of the projects.
+// An import, for one, makes a backup in the project of the admin.
+func settle(t *testing.T, storages ...*gophercloud.ServiceClient) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	check(t, untilSettled(ctx, storage))
+	for _, storage := range storages {
+		check(t, untilSettled(ctx, storage))
+	}
 }
 
 func untilSettled(ctx context.Context, storage *gophercloud.ServiceClient) error {
