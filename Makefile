@@ -16,7 +16,7 @@ build:
 # real Cinder's backups are restored without it. Then the score of the replay.
 test:
 	CGO_ENABLED=1 go test -race -shuffle=on ./...
-	go test -count=1 -run '^(TestGolden|TestRealCindersRecords)$$' ./driver/embedded ./driver/embedded/chunked
+	go test -count=1 -run '^(TestGolden|TestRealCindersRecords)$$' ./driver/embedded ./internal/chunked
 	@go test -count=1 -v -run '^TestGoldenReplay$$' ./gateway | grep -oE 'golden replay: .*'
 
 check:

@@ -5,8 +5,8 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"cindergate/driver/otcfake"
 	"cindergate/gateway"
+	"cindergate/internal/otcfake"
 )
 
 // Through the whole gateway, at a stand-in for IAM: a token of another account is refused

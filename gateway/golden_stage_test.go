@@ -18,8 +18,8 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/embedded"
-	"cindergate/driver/embedded/meta"
 	"cindergate/gateway"
+	"cindergate/internal/meta"
 )
 
 // What the transcripts call things.

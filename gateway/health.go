@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver"
-	"cindergate/flight"
+	"cindergate/internal/flight"
 )
 
 // healthcheck is oslo.middleware's: the process answers.

@@ -14,7 +14,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"cindergate/driver"
-	"cindergate/flight"
+	"cindergate/internal/flight"
 )
 
 // KeystoneOptions configure a Keystone.

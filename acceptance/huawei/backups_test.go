@@ -15,7 +15,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/backups"
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
 
-	"cindergate/driver/openstack"
+	"cindergate/internal/openstack"
 )
 
 func must(t *testing.T, err error) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"cindergate/driver/otcfake"
+	"cindergate/internal/otcfake"
 )
 
 // config check --online logs in to the cloud and says what is there.

@@ -24,7 +24,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"cindergate/driver/embedded/marker"
+	"cindergate/internal/marker"
 )
 
 // How much is done to the server.

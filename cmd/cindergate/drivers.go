@@ -16,10 +16,10 @@ import (
 	"cindergate/driver/cbr"
 	"cindergate/driver/cinder"
 	"cindergate/driver/embedded"
-	"cindergate/driver/openstack"
-	"cindergate/driver/otc"
 	"cindergate/driver/vbs"
 	"cindergate/gateway"
+	"cindergate/internal/openstack"
+	"cindergate/internal/otc"
 )
 
 // opener makes a backend.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cindergate/driver/otcfake"
+	"cindergate/internal/otcfake"
 )
 
 func fakeCommand() *cobra.Command {

@@ -17,10 +17,10 @@ import (
 
 	"cindergate/config"
 	"cindergate/driver"
-	"cindergate/driver/openstack"
 	"cindergate/gateway"
 	"cindergate/identity"
 	"cindergate/identity/accounts"
+	"cindergate/internal/openstack"
 )
 
 func serveCommand() *cobra.Command {

@@ -7,9 +7,9 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/cbr"
-	"cindergate/driver/drivertest"
-	"cindergate/driver/otc"
-	"cindergate/driver/otcfake"
+	"cindergate/internal/drivertest"
+	"cindergate/internal/otc"
+	"cindergate/internal/otcfake"
 )
 
 // lab is a stand-in for the cloud with a vault, a driver for it, and a caller.

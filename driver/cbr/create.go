@@ -6,7 +6,7 @@ import (
 	"net/url"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
+	"cindergate/internal/otc"
 )
 
 // maxDescription is how long a description may be, in characters.

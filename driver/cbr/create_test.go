@@ -11,8 +11,8 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/cbr"
-	"cindergate/driver/otc"
-	"cindergate/driver/otcfake"
+	"cindergate/internal/otc"
+	"cindergate/internal/otcfake"
 )
 
 // bound makes a volume that is in the lab's vault.

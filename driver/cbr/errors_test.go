@@ -8,8 +8,8 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/cbr"
-	"cindergate/driver/otc"
-	"cindergate/driver/otcfake"
+	"cindergate/internal/otc"
+	"cindergate/internal/otcfake"
 	"cindergate/translate"
 )
 

@@ -12,9 +12,9 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/cbr"
-	"cindergate/driver/otc"
-	"cindergate/driver/otcfake"
 	"cindergate/gateway"
+	"cindergate/internal/otc"
+	"cindergate/internal/otcfake"
 )
 
 // anyone is the authentication of a gateway that has one caller.

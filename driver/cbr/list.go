@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
+	"cindergate/internal/otc"
 )
 
 // page is one page of backups (GET /v3/{project_id}/backups). It has no link to a next.

@@ -11,8 +11,8 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/cbr"
-	"cindergate/driver/otc"
-	"cindergate/driver/otcfake"
+	"cindergate/internal/otc"
+	"cindergate/internal/otcfake"
 )
 
 func (l *lab) list(q driver.Query) driver.Page[driver.Backup] {

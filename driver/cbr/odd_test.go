@@ -8,8 +8,8 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/cbr"
-	"cindergate/driver/otc"
-	"cindergate/driver/otcfake"
+	"cindergate/internal/otc"
+	"cindergate/internal/otcfake"
 )
 
 // One odd member costs itself, and neither the backup nor the list that it is in.

@@ -6,7 +6,7 @@ import (
 	"net/url"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
+	"cindergate/internal/otc"
 )
 
 // Quotas are a project's limits and use: of backups what its vaults can take and have,

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/openstack"
-	"cindergate/driver/otc"
+	"cindergate/internal/openstack"
+	"cindergate/internal/otc"
 )
 
 // addReasons sets FailReason from the operation logs, and marks available backups whose

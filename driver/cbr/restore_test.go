@@ -6,8 +6,8 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/cbr"
-	"cindergate/driver/otc"
-	"cindergate/driver/otcfake"
+	"cindergate/internal/otc"
+	"cindergate/internal/otcfake"
 )
 
 func (l *lab) restore(id string, to driver.RestoreTarget) (driver.Restore, error) {

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
+	"cindergate/internal/otc"
 )
 
 // What the service says of a volume and its vault.

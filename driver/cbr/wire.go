@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/openstack"
-	"cindergate/driver/otc"
+	"cindergate/internal/openstack"
+	"cindergate/internal/otc"
 )
 
 // ofVolumes is the type of resources that are volumes.

@@ -9,10 +9,10 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/cinder"
-	"cindergate/driver/drivertest"
 	"cindergate/driver/embedded"
-	"cindergate/driver/openstack"
 	"cindergate/gateway"
+	"cindergate/internal/drivertest"
+	"cindergate/internal/openstack"
 )
 
 // tokens are callers by their token.

@@ -11,7 +11,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 
 	"cindergate/driver"
-	"cindergate/driver/openstack"
+	"cindergate/internal/openstack"
 )
 
 // Options configure a Driver.

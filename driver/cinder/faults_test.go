@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/openstack"
+	"cindergate/internal/openstack"
 )
 
 const secret = "gAAAA-the-token"

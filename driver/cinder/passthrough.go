@@ -8,7 +8,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 
 	"cindergate/driver"
-	"cindergate/driver/openstack"
+	"cindergate/internal/openstack"
 )
 
 // Forward implements driver.Passthrough.

@@ -19,8 +19,8 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/cinder"
-	"cindergate/driver/drivertest"
-	shared "cindergate/driver/openstack"
+	"cindergate/internal/drivertest"
+	shared "cindergate/internal/openstack"
 )
 
 // TestRealCinder runs the suite of all drivers with a real Cinder behind CINDER_URL,

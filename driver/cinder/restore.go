@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/openstack"
+	"cindergate/internal/openstack"
 )
 
 // RestoreBackup implements driver.Driver. It is never sent twice.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/flight"
+	"cindergate/internal/flight"
 )
 
 // Microversions that the driver's own calls depend on.

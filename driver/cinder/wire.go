@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"cindergate/driver"
-	"cindergate/driver/openstack"
+	"cindergate/internal/openstack"
 )
 
 // backup is a backup as Cinder shows it (cinder/api/views/backups.py).

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/chunked"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/chunked"
+	"cindergate/internal/meta"
 )
 
 // Adoption says who gets the volumes and backups that are found without a row.

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // GetAttachment returns one attachment.

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/chunked"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/chunked"
+	"cindergate/internal/meta"
 )
 
 // backupTask writes a volume or snapshot into the store and publishes the backup.

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/chunked"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/chunked"
+	"cindergate/internal/meta"
 )
 
 // posixService is the driver of Cinder whose format and layout the objects have.

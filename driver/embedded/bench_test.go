@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // hundred is a driver with 100 finished backups of alpha, and others of beta.

@@ -6,8 +6,8 @@ import (
 	"io/fs"
 	"path/filepath"
 
-	"cindergate/driver/embedded/meta"
-	"cindergate/driver/embedded/sparse"
+	"cindergate/internal/meta"
+	"cindergate/internal/sparse"
 )
 
 // clone copies a file, in place of what an earlier attempt has left.

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // A backup that is given up, because the service died during every attempt at it,

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // ListDefaultTypes returns the default types of projects that have their own.

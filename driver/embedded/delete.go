@@ -5,8 +5,8 @@ import (
 	"slices"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/chunked"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/chunked"
+	"cindergate/internal/meta"
 )
 
 // deleteTask deletes a backup's objects, then its row.

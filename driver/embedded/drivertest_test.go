@@ -4,9 +4,9 @@ import (
 	"testing"
 
 	"cindergate/driver"
-	"cindergate/driver/drivertest"
 	"cindergate/driver/embedded"
-	"cindergate/driver/embedded/chunk/chunktest"
+	"cindergate/internal/chunk/chunktest"
+	"cindergate/internal/drivertest"
 )
 
 func TestDriver(t *testing.T) {

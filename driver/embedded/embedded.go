@@ -23,8 +23,8 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/chunk"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/chunk"
+	"cindergate/internal/meta"
 )
 
 var (

@@ -16,7 +16,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/chunk/chunktest"
+	"cindergate/internal/chunk/chunktest"
 )
 
 var (

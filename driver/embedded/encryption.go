@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // existingType returns a type by its id.

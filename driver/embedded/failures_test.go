@@ -12,8 +12,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/chunk/chunktest"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/chunk/chunktest"
+	"cindergate/internal/meta"
 )
 
 // A job that panics fails alone: its stack is in the log, its backup in error, and

@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"cindergate/driver/embedded/marker"
-	"cindergate/driver/embedded/sparse"
+	"cindergate/internal/marker"
+	"cindergate/internal/sparse"
 )
 
 // gib is the unit of a volume's size, in bytes.

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/chunk/chunktest"
+	"cindergate/internal/chunk/chunktest"
 )
 
 // FuzzImportRecord: no record makes a panic or an internal error, and one that is

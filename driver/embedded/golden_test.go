@@ -33,7 +33,7 @@ type golden struct {
 func TestRealCindersRecords(t *testing.T) {
 	r := newRig(t, func(o *Options) { o.unit = gib })
 	ctx := t.Context()
-	manifest := r.store.Unpack(t, filepath.Join("chunked", "testdata", "chunked-posix-zstd.tar.zst"), "zstd")
+	manifest := r.store.Unpack(t, filepath.Join("..", "..", "internal", "chunked", "testdata", "chunked-posix-zstd.tar.zst"), "zstd")
 	var g golden
 	check(t, json.Unmarshal(manifest, &g))
 	for i, want := range []string{g.Full, g.First, g.Snapshot} {

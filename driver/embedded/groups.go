@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // GetGroup returns one group.

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // ensureDefaultGroupType makes the group type that Cinder's database has from the

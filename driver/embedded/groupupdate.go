@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // UpdateGroup renames and describes a group, adds volumes and removes some. Checks

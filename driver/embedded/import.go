@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/chunked"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/chunked"
+	"cindergate/internal/meta"
 )
 
 // chunkedServices are Cinder's drivers that write the objects of its

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/chunk/chunktest"
+	"cindergate/internal/chunk/chunktest"
 )
 
 // moved is a chain of a full and an incremental backup whose rows are gone: what is

@@ -12,9 +12,9 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
-	"cindergate/driver/embedded/chunk/dir"
-	"cindergate/driver/embedded/marker"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/chunk/dir"
+	"cindergate/internal/marker"
+	"cindergate/internal/meta"
 )
 
 // backupsDir is the default store's directory below the data directory.

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/chunk/chunktest"
-	"cindergate/driver/embedded/marker"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/chunk/chunktest"
+	"cindergate/internal/marker"
+	"cindergate/internal/meta"
 )
 
 // onDisk uses the default store instead of one in memory.

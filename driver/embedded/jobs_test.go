@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/chunk/chunktest"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/chunk/chunktest"
+	"cindergate/internal/meta"
 )
 
 // keys are those of the objects that are stored.

@@ -2,7 +2,7 @@ package embedded
 
 import (
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // list pages the rows that the caller may see and asked for. In the default order a

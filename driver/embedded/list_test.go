@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // manyBackups makes rows without data.

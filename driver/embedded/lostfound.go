@@ -12,8 +12,8 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/marker"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/marker"
+	"cindergate/internal/meta"
 )
 
 // lostFound is where files without a row go.

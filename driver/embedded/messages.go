@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // guaranteed is how long messages are kept (cinder/message/api.py message_ttl).

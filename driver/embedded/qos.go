@@ -5,7 +5,7 @@ import (
 	"maps"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // GetQoSSpecs returns QoS specs.

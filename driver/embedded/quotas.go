@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // DefaultQuotas returns Cinder's limits (cinder/quota.py quota_opts).

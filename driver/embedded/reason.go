@@ -6,8 +6,8 @@ import (
 	"io/fs"
 	"syscall"
 
-	"cindergate/driver/embedded/chunked"
-	"cindergate/driver/embedded/marker"
+	"cindergate/internal/chunked"
+	"cindergate/internal/marker"
 )
 
 // reason is why a job failed, in words for an operator.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // importVolumeID is the volume of a backup while it is imported

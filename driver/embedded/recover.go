@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // recover repairs the state after a crash: interrupted jobs are requeued, for no

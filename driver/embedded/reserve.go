@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"cindergate/driver/embedded/sparse"
+	"cindergate/internal/sparse"
 )
 
 // reserveSize is the room that is kept for the database, in bytes: enough for the

@@ -10,8 +10,8 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/chunked"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/chunked"
+	"cindergate/internal/meta"
 )
 
 // restoreTask writes a backup into a volume, an existing or a new one.

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // RestoreBackup accepts a restore (cinder/backup/api.py restore).

@@ -2,7 +2,7 @@ package embedded
 
 import (
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // schedulable tells whether a new volume of the type may be placed in the one pool:

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // The binaries that this process stands for.

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // GetSnapshot returns one snapshot. Its maps must not be changed.

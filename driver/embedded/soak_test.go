@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/marker"
+	"cindergate/internal/marker"
 )
 
 // Several users at once, with restarts of the workers and forced deletes in

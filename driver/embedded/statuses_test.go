@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // everyAction is one call of each action of a volume, by name.

@@ -9,7 +9,7 @@ import (
 	"maps"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // The lengths of salt and key, in hexadecimal digits (cinder/transfer/api.py).

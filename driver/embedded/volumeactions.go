@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // ActOnVolume performs one action in one transaction. Checks and texts are those

@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/meta"
 )
 
 // GetVolume returns one volume. Its maps must not be changed.

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cindergate/driver"
-	"cindergate/driver/embedded/chunked"
-	"cindergate/driver/embedded/meta"
+	"cindergate/internal/chunked"
+	"cindergate/internal/meta"
 )
 
 // Kinds of jobs.

@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/drivertest"
-	"cindergate/driver/otc"
-	"cindergate/driver/otcfake"
 	"cindergate/driver/vbs"
+	"cindergate/internal/drivertest"
+	"cindergate/internal/otc"
+	"cindergate/internal/otcfake"
 )
 
 // combinations are the dialects with the native versions that they have.

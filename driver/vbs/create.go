@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
+	"cindergate/internal/otc"
 )
 
 // maxDescription is how long a description may be, in characters.

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
-	"cindergate/driver/otcfake"
 	"cindergate/driver/vbs"
+	"cindergate/internal/otc"
+	"cindergate/internal/otcfake"
 )
 
 func ptr[T any](v T) *T { return &v }

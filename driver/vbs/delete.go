@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
+	"cindergate/internal/otc"
 )
 
 // noDeleteQuery is the code for not having found out about what is to be deleted, which

@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
+	"cindergate/internal/otc"
 )
 
 // Options configure a Driver. FullBackup has an effect only in dialect otc: Huawei's

@@ -11,10 +11,10 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
-	"cindergate/driver/otcfake"
 	"cindergate/driver/vbs"
 	"cindergate/gateway"
+	"cindergate/internal/otc"
+	"cindergate/internal/otcfake"
 )
 
 // anyone is the authentication of a gateway that has one caller.

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
-	"cindergate/driver/otcfake"
 	"cindergate/driver/vbs"
+	"cindergate/internal/otc"
+	"cindergate/internal/otcfake"
 )
 
 // A job that tells the id too late, or never: the backup is found in the list, and no

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
+	"cindergate/internal/otc"
 )
 
 // statuses are those that the service has, and takes as a filter.

@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
-	"cindergate/driver/otcfake"
 	"cindergate/driver/vbs"
+	"cindergate/internal/otc"
+	"cindergate/internal/otcfake"
 )
 
 // 1,500 backups take two of the service's pages; clients page by marker through them.

@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
-	"cindergate/driver/otcfake"
 	"cindergate/driver/vbs"
+	"cindergate/internal/otc"
+	"cindergate/internal/otcfake"
 )
 
 func TestQuotas(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
+	"cindergate/internal/otc"
 )
 
 // Quotas implements driver.QuotaReader: EVS tells of volumes and backups alike; without

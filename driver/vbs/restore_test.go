@@ -5,9 +5,9 @@ import (
 	"testing"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
-	"cindergate/driver/otcfake"
 	"cindergate/driver/vbs"
+	"cindergate/internal/otc"
+	"cindergate/internal/otcfake"
 )
 
 // restorable is a cloud with an available backup of a volume.

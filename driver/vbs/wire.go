@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"cindergate/driver"
-	"cindergate/driver/openstack"
-	"cindergate/driver/otc"
+	"cindergate/internal/openstack"
+	"cindergate/internal/otc"
 )
 
 // backup is a backup as the native APIs show it, v2 and v3.

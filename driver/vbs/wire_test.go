@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/driver/otc"
-	"cindergate/driver/otcfake"
 	"cindergate/driver/vbs"
+	"cindergate/internal/otc"
+	"cindergate/internal/otcfake"
 )
 
 const (

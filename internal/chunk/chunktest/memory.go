@@ -1,0 +1,226 @@
+package chunktest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"cindergate/internal/chunk"
+)
+
+// Op is a method of chunk.Store.
+type Op string
+
+// The operations a [Fault] can hit.
+const (
+	Put    Op = "put"
+	Get    Op = "get"
+	Read   Op = "read" // of an object that Get opened
+	Delete Op = "delete"
+	List   Op = "list"
+	Check  Op = "check"
+)
+
+// Fault is something that goes wrong once, in a [Memory].
+type Fault struct {
+	Op  Op
+	Nth int    // the n-th operation from now on that matches; 0 is 1
+	Key string // only keys that contain this
+
+	// Err is returned, syscall.ENOSPC for instance; the operation has no effect.
+	// Without Err, it goes on after Block.
+	Err error
+	// Hit, if set, is closed when the fault strikes.
+	Hit chan struct{}
+	// Block, if set, holds the operation until it is closed or ctx is done.
+	Block <-chan struct{}
+	// Do, if set, is called when the fault strikes, before Block.
+	Do func()
+}
+
+// Memory is a chunk.Store without a disk, which can be told to fail.
+type Memory struct {
+	mu      sync.Mutex
+	objects map[string][]byte
+	faults  []*Fault
+	puts    []string
+}
+
+var _ chunk.Store = (*Memory)(nil)
+
+// NewMemory makes an empty store.
+func NewMemory() *Memory { return &Memory{objects: map[string][]byte{}} }
+
+// Inject arms a fault.
+func (m *Memory) Inject(f Fault) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f.Nth = max(f.Nth, 1)
+	m.faults = append(m.faults, &f)
+}
+
+// Objects returns the keys and contents. The contents are not to be changed.
+func (m *Memory) Objects() map[string][]byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.objects)
+}
+
+// Set stores an object, whatever faults are armed; nil removes it.
+func (m *Memory) Set(key string, data []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if data == nil {
+		delete(m.objects, key)
+		return
+	}
+	m.objects[key] = data
+}
+
+// Puts returns the keys that were put, in the order in which they became
+// visible.
+func (m *Memory) Puts() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.puts)
+}
+
+// strike applies the first fault that is due.
+func (m *Memory) strike(ctx context.Context, op Op, key string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	due := m.due(op, key)
+	if due == nil {
+		return nil
+	}
+	if due.Hit != nil {
+		close(due.Hit)
+	}
+	if due.Do != nil {
+		due.Do()
+	}
+	if due.Block != nil {
+		select {
+		case <-due.Block:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if due.Err != nil {
+		return fmt.Errorf("chunktest: %s %s: %w", op, key, due.Err)
+	}
+	return ctx.Err()
+}
+
+// due counts the operation and takes the fault whose turn it is.
+func (m *Memory) due(op Op, key string) *Fault {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var hit *Fault
+	m.faults = slices.DeleteFunc(m.faults, func(f *Fault) bool {
+		if hit != nil || f.Op != op || !strings.Contains(key, f.Key) {
+			return false
+		}
+		f.Nth--
+		if f.Nth > 0 {
+			return false
+		}
+		hit = f
+		return true
+	})
+	return hit
+}
+
+// Put stores an object.
+func (m *Memory) Put(ctx context.Context, key string, r io.Reader, size int64) error {
+	if key == "." || !fs.ValidPath(key) || strings.Contains(key, "\x00") || strings.HasPrefix(path.Base(key), ".") {
+		return fmt.Errorf("chunktest: %q is no object key", key)
+	}
+	if err := m.strike(ctx, Put, key); err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	n, err := io.Copy(&b, io.LimitReader(r, size+1))
+	if err != nil {
+		return err
+	}
+	if n != size {
+		return fmt.Errorf("chunktest: object has %d bytes, not %d: %w", n, size, io.ErrUnexpectedEOF)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.objects[key] = b.Bytes()
+	m.puts = append(m.puts, key)
+	return nil
+}
+
+// Get opens an object.
+func (m *Memory) Get(ctx context.Context, key string) (io.ReadCloser, error) {
+	if err := m.strike(ctx, Get, key); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b, ok := m.objects[key]
+	if !ok {
+		return nil, fmt.Errorf("chunktest: object %q: %w", key, fs.ErrNotExist)
+	}
+	return &memoryReader{m, ctx, key, bytes.NewReader(b)}, nil
+}
+
+type memoryReader struct {
+	m   *Memory
+	ctx context.Context
+	key string
+	r   *bytes.Reader
+}
+
+func (r *memoryReader) Read(p []byte) (int, error) {
+	if err := r.m.strike(r.ctx, Read, r.key); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
+
+func (r *memoryReader) Close() error { return nil }
+
+// Delete removes objects.
+func (m *Memory) Delete(ctx context.Context, keys ...string) error {
+	for _, key := range keys {
+		if err := m.strike(ctx, Delete, key); err != nil {
+			return err
+		}
+		m.Set(key, nil)
+	}
+	return nil
+}
+
+// Check succeeds, unless a fault strikes.
+func (m *Memory) Check(ctx context.Context) error { return m.strike(ctx, Check, "") }
+
+// List yields the keys that begin with prefix.
+func (m *Memory) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := m.strike(ctx, List, prefix); err != nil {
+			yield("", err)
+			return
+		}
+		for key := range m.Objects() {
+			if strings.HasPrefix(key, prefix) && !yield(key, nil) {
+				return
+			}
+		}
+	}
+}

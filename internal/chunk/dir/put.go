@@ -1,0 +1,181 @@
+package dir
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"cindergate/internal/direct"
+)
+
+// directFrom is the size in bytes from which going around the page cache pays:
+// below it, opening the file a second time costs more than the copy.
+const directFrom = 256 << 10
+
+// Put stores an object: a temporary file in the same directory, all bytes, to
+// the disk, its name, the name to the disk.
+func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) (err error) {
+	if err := errors.Join(ctx.Err(), check(key)); err != nil {
+		return err
+	}
+	select {
+	case s.puts <- struct{}{}:
+		defer func() { <-s.puts }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	d := path.Dir(key)
+	f, temp, err := s.createTemp(d)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = s.root.Load().Remove(temp)
+			s.prune(d)
+		}
+		err = errors.Join(err, f.Close())
+	}()
+	if err := copyTo(ctx, f, r, size); err != nil {
+		return err
+	}
+	if err := errors.Join(f.Chmod(fileMode), ctx.Err()); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := s.root.Load().Rename(temp, key); err != nil {
+		return err
+	}
+	return s.syncDir(d)
+}
+
+// createTemp makes an empty locked file in d. The lock tells sweep, of this or
+// another process, that somebody is writing.
+func (s *Store) createTemp(d string) (*os.File, string, error) {
+	name := path.Join(d, tempPrefix+rand.Text())
+	var f *os.File
+	var err error
+	// The directory is not there yet, or a Delete of its last object has just
+	// removed it, which may happen again, but not for ever.
+	for range 100 {
+		f, err = s.root.Load().OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode)
+		if !errors.Is(err, fs.ErrNotExist) || d == "." {
+			break
+		}
+		if err := s.mkdirs(d); err != nil {
+			return nil, "", err
+		}
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	// A file system without locks has no sweep either: its lock fails too.
+	_ = lock(f)
+	return f, name, nil
+}
+
+// mkdirs makes directory d and those above it, durably.
+func (s *Store) mkdirs(d string) error {
+	parent := "."
+	for name := range strings.SplitSeq(d, "/") {
+		full := path.Join(parent, name)
+		err := s.root.Load().Mkdir(full, dirMode)
+		switch {
+		case errors.Is(err, fs.ErrExist):
+		case errors.Is(err, fs.ErrNotExist) && parent != ".":
+			return nil // removed meanwhile: the caller tries again
+		case err != nil:
+			return err
+		default:
+			// Mkdir's mode is subject to the umask.
+			if err := s.root.Load().Chmod(full, dirMode); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			if err := s.syncDir(parent); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		parent = full
+	}
+	return nil
+}
+
+func (s *Store) syncDir(d string) error {
+	f, err := s.root.Load().Open(d)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// copyTo writes exactly size bytes of r to f.
+func copyTo(ctx context.Context, f *os.File, r io.Reader, size int64) error {
+	w := &writer{ctx: ctx, left: size}
+	w.to = f
+	if size >= directFrom {
+		d := direct.NewFile(f, true)
+		defer d.Close()
+		w.to = d
+	}
+	var err error
+	if from, ok := r.(io.WriterTo); ok {
+		_, err = from.WriteTo(w)
+	} else {
+		err = w.readFrom(r)
+	}
+	if err == nil && w.left != 0 {
+		err = fmt.Errorf("dir: object ended %d bytes early: %w", w.left, io.ErrUnexpectedEOF)
+	}
+	return err
+}
+
+// writer writes one after the other what it is given.
+type writer struct {
+	ctx  context.Context
+	to   io.WriterAt
+	off  int64
+	left int64
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if int64(len(p)) > w.left {
+		return 0, errors.New("dir: object is longer than announced")
+	}
+	n, err := w.to.WriteAt(p, w.off)
+	w.off += int64(n)
+	w.left -= int64(n)
+	return n, err
+}
+
+// readFrom copies r in pieces, aligned so that they can go directly.
+func (w *writer) readFrom(r io.Reader) error {
+	buf, err := direct.Alloc(int(min(1<<20, w.left+1)))
+	if err != nil {
+		return err
+	}
+	defer direct.Free(buf)
+	for {
+		n, err := io.ReadFull(r, buf)
+		if _, err := w.Write(buf[:n]); err != nil {
+			return err
+		}
+		switch err {
+		case nil:
+		case io.EOF, io.ErrUnexpectedEOF:
+			return nil
+		default:
+			return err
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package chunked
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"cindergate/internal/chunk"
+)
+
+// Limits of what a restore takes, in bytes.
+const (
+	// windowSize is how much of the volume one worker assembles at a time,
+	// about.
+	windowSize = DefaultChunkSize
+	// maxBlockSize bounds the hash block, which must be in memory to be checked
+	// before it is written.
+	maxBlockSize = 64 << 20
+	// minBlockSize bounds the number of blocks.
+	minBlockSize = 512
+)
+
+// plan is a chain that has been read and checked as far as is possible without
+// its data.
+type plan struct {
+	size      int64
+	blockSize int64
+	window    int64 // a multiple of blockSize
+	levels    []planLevel
+	digests   *digestReader // of the last level
+}
+
+type planLevel struct {
+	Location
+	metadata
+}
+
+// loadPlan reads the chain's descriptions. The caller closes its digests.
+func loadPlan(ctx context.Context, store chunk.Store, size int64, chain []Level) (*plan, error) {
+	if len(chain) == 0 || size <= 0 {
+		return nil, errorf("There is nothing to restore.")
+	}
+	p := &plan{size: size}
+	target := chain[len(chain)-1]
+	if err := target.check(); err != nil {
+		return nil, err
+	}
+	digests, info, err := loadDigests(ctx, store, target.Location)
+	if err != nil {
+		return nil, err
+	}
+	p.digests, p.blockSize = digests, info.blockSize
+	if err := p.load(ctx, store, chain, info); err != nil {
+		digests.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *plan) load(ctx context.Context, store chunk.Store, chain []Level, info digestsInfo) error {
+	target := chain[len(chain)-1]
+	if err := info.check(target.Location); err != nil {
+		return err
+	}
+	blocks := (p.size + p.blockSize - 1) / p.blockSize
+	if info.count != blocks {
+		return errorf("Object %s has %d digests where a backup of %d bytes has %d.", target.name(digestsSuffix), info.count, p.size, blocks)
+	}
+	parent := ""
+	for i, level := range chain {
+		if err := level.check(); err != nil {
+			return err
+		}
+		m, err := loadMetadata(ctx, store, level.Location, p.size, blocks)
+		if err != nil {
+			return err
+		}
+		name := level.name(metadataSuffix)
+		switch {
+		case m.backupID != level.BackupID:
+			return errorf("Object %s is of backup %.64q, not %s.", name, m.backupID, level.BackupID)
+		case m.parentID != level.ParentID:
+			return errorf("Object %s names the parent %.64q, not %.64q.", name, m.parentID, level.ParentID)
+		case m.parentID != parent:
+			return errorf("Backup %s is no child of the backup before it in the chain.", level.BackupID)
+		}
+		parent = m.backupID
+		if i == 0 {
+			if err := p.complete(m.objects); err != nil {
+				return err
+			}
+		}
+		if err := checkListing(ctx, store, level.Location, m.objects); err != nil {
+			return err
+		}
+		p.levels = append(p.levels, planLevel{level.Location, m})
+	}
+	p.window = p.chooseWindow()
+	return nil
+}
+
+// complete checks that a full backup leaves nothing out.
+func (p *plan) complete(objects []object) error {
+	end := int64(0)
+	for _, o := range objects {
+		if o.offset != end {
+			break
+		}
+		end = o.end()
+	}
+	if end != p.size {
+		return errorf("The full backup has no object for the bytes from %d on.", end)
+	}
+	return nil
+}
+
+// chooseWindow returns the window for which the fewest objects of the full
+// backup lie in two: whole objects if they are not too large.
+func (p *plan) chooseWindow() int64 {
+	unit := p.blockSize
+	if o := p.levels[0].objects[0]; o.length <= 2*windowSize && o.length%p.blockSize == 0 {
+		unit = o.length
+	}
+	return max(windowSize/unit, 1) * unit
+}
+
+// checkListing checks that the objects that exist are those that are listed, as
+// Cinder does (chunkeddriver.py restore).
+func checkListing(ctx context.Context, store chunk.Store, at Location, objects []object) error {
+	missing := make(map[string]struct{}, len(objects))
+	for _, o := range objects {
+		missing[o.suffix] = struct{}{}
+	}
+	if len(missing) != len(objects) {
+		return errorf("Object %s lists an object twice.", at.name(metadataSuffix))
+	}
+	const aborted = "restore_backup aborted, actual object list does not match object list stored in metadata."
+	prefix := at.key("")
+	for key, err := range store.List(ctx, prefix) {
+		if err != nil {
+			return listError(err, at)
+		}
+		suffix := strings.TrimPrefix(key, prefix)
+		if strings.HasSuffix(suffix, metadataSuffix) || strings.HasSuffix(suffix, digestsSuffix) {
+			continue
+		}
+		if _, ok := missing[suffix]; !ok {
+			return errorf(aborted+" Object %.200s is not listed.", at.name(suffix))
+		}
+		delete(missing, suffix)
+	}
+	for suffix := range missing {
+		return errorf(aborted+" Object %s is missing.", at.name(suffix))
+	}
+	return nil
+}
+
+// part is what a window takes of one object.
+type part struct {
+	level  int
+	object object
+	// straddler is set if the object lies in other windows too, so that it has
+	// to be read piece by piece.
+	straddler *straddler
+	from, to  int64 // within the object
+	turn      <-chan struct{}
+	next      chan<- struct{}
+}
+
+// cutter cuts the levels' objects into windows, from the front.
+type cutter struct {
+	plan   *plan
+	cursor []int        // per level: the first object that ends after the window before
+	open   []*straddler // per level: the object that reaches into the next window
+	turns  []chan struct{}
+	all    []*straddler
+}
+
+func newCutter(p *plan) *cutter {
+	n := len(p.levels)
+	return &cutter{plan: p, cursor: make([]int, n), open: make([]*straddler, n), turns: make([]chan struct{}, n)}
+}
+
+// cut returns what the window [off, end) takes, lowest level first.
+func (c *cutter) cut(off, end int64) []part {
+	var parts []part
+	for i, level := range c.plan.levels {
+		for c.cursor[i] < len(level.objects) {
+			o := level.objects[c.cursor[i]]
+			if o.offset >= end {
+				break
+			}
+			p := part{level: i, object: o, from: max(off-o.offset, 0), to: min(end, o.end()) - o.offset}
+			if p.to-p.from < o.length {
+				c.straddle(&p)
+			}
+			parts = append(parts, p)
+			if o.end() > end {
+				break
+			}
+			c.cursor[i]++
+		}
+	}
+	return visible(parts)
+}
+
+// straddle links a part of an object to the one before and the one after.
+func (c *cutter) straddle(p *part) {
+	i := p.level
+	if p.from == 0 {
+		c.open[i] = &straddler{at: c.plan.levels[i].Location, object: p.object}
+		c.all = append(c.all, c.open[i])
+		c.turns[i] = make(chan struct{})
+		close(c.turns[i])
+	}
+	next := make(chan struct{})
+	p.straddler, p.turn, p.next = c.open[i], c.turns[i], next
+	c.turns[i] = next
+}
+
+// visible drops the whole objects that later levels cover completely.
+func visible(parts []part) []part {
+	if len(parts) == 0 || parts[0].level == parts[len(parts)-1].level {
+		return parts
+	}
+	var covered [][2]int64 // sorted, not touching
+	keep := make([]bool, len(parts))
+	for i := len(parts) - 1; i >= 0; i-- {
+		p := parts[i]
+		from, to := p.object.offset+p.from, p.object.offset+p.to
+		// The first range that ends at or after from.
+		k, _ := slices.BinarySearchFunc(covered, from, func(r [2]int64, at int64) int {
+			if r[1] < at {
+				return -1
+			}
+			return 1
+		})
+		if k < len(covered) && covered[k][0] <= from && to <= covered[k][1] {
+			keep[i] = p.straddler != nil
+			continue
+		}
+		keep[i] = true
+		last := k
+		for last < len(covered) && covered[last][0] <= to {
+			from, to = min(from, covered[last][0]), max(to, covered[last][1])
+			last++
+		}
+		covered = slices.Replace(covered, k, last, [2]int64{from, to})
+	}
+	kept := parts[:0]
+	for i, p := range parts {
+		if keep[i] {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,193 @@
+package chunked
+
+import (
+	"context"
+	"os"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"cindergate/internal/chunk"
+	"cindergate/internal/direct"
+)
+
+// Restore writes the first size bytes of volume as the last backup of chain has
+// them. chain is full first, and size is that of the backup. Bytes of the
+// volume beyond size stay. Each byte is written once, from the merged chain,
+// and only after its object's MD5, if it lies in one window of a few MiB, and
+// its block's digest have been checked. When Restore returns nil, everything
+// has been checked and is durable; otherwise the volume's bytes are undefined.
+// Errors that are the backup's fault, not ctx's, are or wrap [*Error].
+//
+// Listing, metadata and digests are checked before the first write: of a backup
+// that is damaged there, the volume keeps its bytes.
+func Restore(ctx context.Context, store chunk.Store, volume *os.File, size int64, chain []Level, o RestoreOptions) (Restored, error) {
+	t, err := newTarget(volume, size, o.Sparse)
+	if err != nil {
+		return Restored{}, err
+	}
+	defer t.close()
+	if !o.Sparse {
+		// The volume's own data is lost with the first write: what can be known
+		// before is looked at before.
+		if err := checkDigestsOfParents(ctx, store, chain); err != nil {
+			return Restored{}, err
+		}
+	}
+	restored, err := restore(ctx, store, size, chain, t.write, o.Progress)
+	if err != nil {
+		return Restored{}, err
+	}
+	return restored, t.finish()
+}
+
+// Verify checks everything that [Restore] checks, and writes nothing.
+func Verify(ctx context.Context, store chunk.Store, size int64, chain []Level) error {
+	_, err := restore(ctx, store, size, chain, func([]byte, int64) error { return nil }, nil)
+	return err
+}
+
+// reader is one running Restore or Verify.
+type reader struct {
+	plan    *plan
+	objects objectReader
+	hasher  *blockHasher
+	buffers *direct.Pool
+	write   func(p []byte, off int64) error
+
+	mu       sync.Mutex // of progress
+	progress func(int64)
+}
+
+// window is a range of the volume on its way through the workers.
+type window struct {
+	off, end int64
+	parts    []part
+	digests  []digest
+}
+
+// restore assembles and checks the chain's volume and hands it to write in
+// pieces, in no particular order.
+func restore(ctx context.Context, store chunk.Store, size int64, chain []Level, write func([]byte, int64) error, progress func(int64)) (Restored, error) {
+	p, err := loadPlan(ctx, store, size, chain)
+	if err != nil {
+		return Restored{}, err
+	}
+	defer p.digests.close()
+	raw, compressed := workers(p.window)
+	r := &reader{
+		plan: p, hasher: newBlockHasher(int(p.blockSize)), write: write, progress: progress,
+		objects: objectReader{store: store, md5: newMD5Server(), scratch: direct.NewPool(compressed, int(p.window)+encodeSlack)},
+		buffers: direct.NewPool(raw, int(p.window)),
+	}
+	defer r.buffers.Close()
+	defer r.objects.scratch.Close()
+	defer r.objects.decompressor.close()
+	defer r.objects.md5.close()
+	if err := r.run(ctx, raw); err != nil {
+		return Restored{}, err
+	}
+	restored := Restored{Bytes: size}
+	for _, level := range p.levels {
+		restored.VolumeMeta = append(restored.VolumeMeta, level.volumeMeta)
+	}
+	return restored, nil
+}
+
+func (r *reader) run(ctx context.Context, workers int) error {
+	c := newCutter(r.plan)
+	defer func() {
+		for _, s := range c.all {
+			s.close()
+		}
+	}()
+	group, ctx := errgroup.WithContext(ctx)
+	windows := make(chan window)
+	group.Go(safely(func() error {
+		defer close(windows)
+		return r.dispatch(ctx, c, windows)
+	}))
+	for range min(int64(workers), (r.plan.size+r.plan.window-1)/r.plan.window) {
+		group.Go(safely(func() error {
+			for w := range windows {
+				if err := r.window(ctx, w); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+	return group.Wait()
+}
+
+// dispatch hands out windows from the front, so that of those in work the
+// first never waits for a straddler's turn.
+func (r *reader) dispatch(ctx context.Context, c *cutter, windows chan<- window) error {
+	p := r.plan
+	for off := int64(0); off < p.size; off += p.window {
+		w := window{off: off, end: min(off+p.window, p.size)}
+		w.parts = c.cut(w.off, w.end)
+		w.digests = make([]digest, (w.end-w.off+p.blockSize-1)/p.blockSize)
+		if err := p.digests.fill(w.digests); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case windows <- w:
+		}
+	}
+	return nil
+}
+
+// window assembles, checks and writes one window.
+func (r *reader) window(ctx context.Context, w window) error {
+	buf, err := r.buffers.Get(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.buffers.Put(buf)
+	buf = buf[:w.end-w.off]
+	// Lowest level first: what a later one has lies over it.
+	for _, p := range w.parts {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		at := p.object.offset + p.from - w.off
+		dst := buf[at : at+p.to-p.from]
+		if p.straddler != nil {
+			err = p.straddler.part(ctx, r.objects.store, p, dst)
+		} else {
+			err = r.objects.whole(ctx, r.plan.levels[p.level].Location, p.object, dst)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := r.check(w, buf); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := r.write(buf, w.off); err != nil {
+		return err
+	}
+	if r.progress != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.progress(w.end - w.off)
+	}
+	return nil
+}
+
+// check compares each block of a window with its digest.
+func (r *reader) check(w window, buf []byte) error {
+	size := int(r.plan.blockSize)
+	for i, want := range w.digests {
+		if r.hasher.sum(buf[i*size:min((i+1)*size, len(buf))]) != want {
+			return errorf("The block at %d is not what was backed up.", w.off+int64(i*size))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,216 @@
+package chunked
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"cindergate/internal/chunk"
+)
+
+// digestBatch is how many digests are handled at a time.
+const digestBatch = 1024
+
+// digestsText returns the text of a _sha256file object (chunkeddriver.py
+// _write_sha256file) for digests, which are binary.
+func digestsText(spec Spec, digests io.Reader) io.Reader {
+	head, tail, any := true, true, false
+	batch := make([]byte, digestBatch*sha256.Size)
+	return &text{next: func(b []byte) ([]byte, error) {
+		if head {
+			head = false
+			return fmt.Appendf(b, "{\n  \"backup_description\": %s,\n  \"backup_id\": %s,\n  \"backup_name\": %s,\n  \"chunk_size\": %d,\n  \"created_at\": %s,\n  \"sha256s\": [",
+				quote(spec.Description), quote(spec.BackupID), quote(spec.Name), spec.BlockSize, quote(pythonTime(spec.CreatedAt))), nil
+		}
+		n, err := io.ReadFull(digests, batch)
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return b, err
+		}
+		for d := range n / sha256.Size {
+			if any {
+				b = append(b, ',')
+			}
+			any = true
+			b = append(b, "\n    \""...)
+			b = hex.AppendEncode(b, batch[d*sha256.Size:(d+1)*sha256.Size])
+			b = append(b, '"')
+		}
+		if n == 0 && tail {
+			tail = false
+			if any {
+				b = append(b, "\n  "...)
+			}
+			b = fmt.Appendf(b, "],\n  \"version\": %q,\n  \"volume_id\": %s\n}", version, quote(spec.VolumeID))
+		}
+		return b, nil
+	}}
+}
+
+// digestReader reads a _sha256file object's digests in order.
+type digestReader struct {
+	name      string
+	blockSize int64
+	closer    io.Closer
+	s         *scanner
+	first     bool
+	seen      map[string]bool
+}
+
+// openDigests opens a _sha256file object for its digests. Only chunk_size and
+// sha256s mean something to Cinder (chunkeddriver.py backup).
+func openDigests(ctx context.Context, store chunk.Store, at Location) (*digestReader, error) {
+	name := at.name(digestsSuffix)
+	r, err := store.Get(ctx, at.key(digestsSuffix))
+	if err != nil {
+		return nil, getError(err, name)
+	}
+	d := newDigestReader(name, r)
+	d.closer = r
+	return d, nil
+}
+
+func newDigestReader(name string, r io.Reader) *digestReader {
+	return &digestReader{name: name, s: newScanner(r), seen: map[string]bool{}}
+}
+
+func (d *digestReader) close() { _ = d.closer.Close() }
+
+func (d *digestReader) damaged(err error) error {
+	if err == nil {
+		return nil
+	}
+	return wrap(err, "Object %s is damaged.", d.name)
+}
+
+// header reads up to the first digest. A false without an error says that the
+// object is over.
+func (d *digestReader) header() (bool, error) {
+	if len(d.seen) == 0 {
+		if err := d.s.expect('{'); err != nil {
+			return false, d.damaged(err)
+		}
+	}
+	for {
+		more, err := d.s.more(len(d.seen) == 0, '}')
+		if err == nil && !more {
+			err = d.s.end()
+		}
+		if err != nil || !more {
+			return false, d.damaged(err)
+		}
+		key, err := d.s.key()
+		if err == nil && (d.seen[key] || len(d.seen) > 1000) {
+			err = fmt.Errorf("%w: key %q twice or too many keys", errSyntax, key)
+		}
+		if err != nil {
+			return false, d.damaged(err)
+		}
+		d.seen[key] = true
+		switch key {
+		case "sha256s":
+			d.first = true
+			return true, d.damaged(d.s.expect('['))
+		case "chunk_size":
+			err = d.s.decode(&d.blockSize, maxField)
+		default:
+			var any json.RawMessage
+			err = d.s.decode(&any, maxVolumeMeta)
+		}
+		if err != nil {
+			return false, d.damaged(fmt.Errorf("%q: %w", key, err))
+		}
+	}
+}
+
+// read fills to with the next digests and returns how many there were: fewer
+// only at the end.
+func (d *digestReader) read(to []digest) (int, error) {
+	for n := range to {
+		more, err := d.s.more(d.first, ']')
+		d.first = false
+		if err != nil || !more {
+			return n, d.damaged(err)
+		}
+		if err := d.one(&to[n]); err != nil {
+			return n, d.damaged(err)
+		}
+	}
+	return len(to), nil
+}
+
+// fill reads exactly len(to) digests.
+func (d *digestReader) fill(to []digest) error {
+	n, err := d.read(to)
+	if err == nil && n < len(to) {
+		err = d.damaged(io.ErrUnexpectedEOF)
+	}
+	return err
+}
+
+// one reads one digest.
+func (d *digestReader) one(to *digest) error {
+	const quoted = 2*sha256.Size + 2
+	if raw, err := d.s.r.Peek(quoted); err == nil && raw[0] == '"' && raw[quoted-1] == '"' {
+		if _, err := hex.Decode(to[:], raw[1:quoted-1]); err == nil {
+			_, err = d.s.r.Discard(quoted)
+			return err
+		}
+	}
+	return fmt.Errorf("%w: a digest is not %d hexadecimal digits", errSyntax, 2*sha256.Size)
+}
+
+// digestsInfo is what a whole _sha256file says of its digests.
+type digestsInfo struct {
+	blockSize int64
+	count     int64
+}
+
+// checkDigests reads a whole _sha256file object, wherever in it its keys are.
+func checkDigests(d *digestReader) (digestsInfo, error) {
+	var info digestsInfo
+	var batch [digestBatch]digest
+	for {
+		list, err := d.header()
+		if err != nil {
+			return info, err
+		}
+		if !list {
+			break
+		}
+		for n := len(batch); n == len(batch); info.count += int64(n) {
+			if n, err = d.read(batch[:]); err != nil {
+				return info, err
+			}
+		}
+	}
+	if !d.seen["sha256s"] || d.blockSize <= 0 {
+		return info, d.damaged(fmt.Errorf("no %q or no positive %q", "sha256s", "chunk_size"))
+	}
+	info.blockSize = d.blockSize
+	return info, nil
+}
+
+// loadDigests checks at's digests and opens them a second time for reading:
+// they are not kept.
+func loadDigests(ctx context.Context, store chunk.Store, at Location) (*digestReader, digestsInfo, error) {
+	d, err := openDigests(ctx, store, at)
+	if err != nil {
+		return nil, digestsInfo{}, err
+	}
+	info, err := checkDigests(d)
+	d.close()
+	if err != nil {
+		return nil, info, err
+	}
+	if d, err = openDigests(ctx, store, at); err != nil {
+		return nil, info, err
+	}
+	if _, err = d.header(); err != nil {
+		d.close()
+		return nil, info, err
+	}
+	return d, info, nil
+}

@@ -1,0 +1,99 @@
+package chunked
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync/atomic"
+	"syscall"
+
+	"cindergate/internal/direct"
+	"cindergate/internal/sparse"
+)
+
+// granule is the least number of zeroes that is worth a hole, in bytes.
+const granule = 32 << 10
+
+// target is the volume that is restored to.
+type target struct {
+	file    *os.File
+	d       *direct.File
+	sparse  bool // fresh: nothing but zeroes
+	noPunch atomic.Bool
+}
+
+func newTarget(volume *os.File, size int64, sparse bool) (*target, error) {
+	end, err := volume.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, wrap(err, "The volume cannot be written.")
+	}
+	if end < size {
+		return nil, errorf("The volume has %d bytes, fewer than the backup's %d.", end, size)
+	}
+	return &target{file: volume, d: direct.NewFile(volume, true), sparse: sparse}, nil
+}
+
+// write writes p at off: holes for its zeroes, and the rest as it is.
+func (t *target) write(p []byte, off int64) error {
+	for len(p) > 0 {
+		n, zero := stretch(p)
+		var err error
+		if zero {
+			err = t.zero(p[:n], off)
+		} else {
+			_, err = t.d.WriteAt(p[:n], off)
+		}
+		if err != nil {
+			return writeError(err)
+		}
+		p, off = p[n:], off+int64(n)
+	}
+	return nil
+}
+
+// stretch returns how many of p's first bytes are alike: granules of zeroes, or
+// granules that are not.
+func stretch(p []byte) (n int, zero bool) {
+	for n < len(p) {
+		g := min(granule, len(p)-n)
+		z := isZero(p[n : n+g])
+		if n > 0 && z != zero {
+			return n, zero
+		}
+		zero = z
+		n += g
+	}
+	return n, zero
+}
+
+func (t *target) zero(p []byte, off int64) error {
+	if t.sparse {
+		return nil
+	}
+	if !t.noPunch.Load() {
+		err := sparse.Punch(t.file, off, int64(len(p)))
+		if err == nil || errors.Is(err, syscall.ENOSPC) {
+			return err
+		}
+		t.noPunch.Store(true)
+	}
+	_, err := t.d.WriteAt(p, off)
+	return err
+}
+
+// finish makes the volume durable.
+func (t *target) finish() error {
+	if err := t.file.Sync(); err != nil {
+		return writeError(err)
+	}
+	return nil
+}
+
+func (t *target) close() { _ = t.d.Close() }
+
+func writeError(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return wrap(err, "No space left for the volume.")
+	}
+	return wrap(err, "The volume could not be written.")
+}

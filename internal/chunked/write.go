@@ -1,0 +1,251 @@
+package chunked
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"cindergate/internal/chunk"
+	"cindergate/internal/direct"
+)
+
+// Bounds of a running backup or restore. The memory is theirs times a chunk.
+const (
+	maxWorkers  = 16        // as many as MD5 has lanes, see md5Server
+	rawMemory   = 128 << 20 // bytes of volume in memory
+	otherMemory = 32 << 20  // bytes of compressed objects in memory
+)
+
+// workers returns how many chunks of that size may be in work, and how many in
+// their compressed form.
+func workers(chunkSize int64) (raw, compressed int) {
+	return int(min(max(rawMemory/chunkSize, 2), maxWorkers)), int(min(max(otherMemory/chunkSize, 1), maxWorkers))
+}
+
+// Write backs up the first size bytes of volume, which nobody may change
+// meanwhile. An [*os.File] is read without its holes. When Write returns nil
+// the backup is complete and durable; otherwise the caller deletes what there
+// is of it with [Delete]. Errors that are the backup's fault, not ctx's, are or
+// wrap [*Error].
+func Write(ctx context.Context, store chunk.Store, volume io.ReaderAt, size int64, spec Spec) (Result, error) {
+	spec, err := spec.withDefaults(size)
+	if err != nil {
+		return Result{}, err
+	}
+	w := &writer{store: store, spec: spec, size: size}
+	if spec.Parent != nil {
+		w.parent, err = openParent(ctx, store, spec, size)
+		if err != nil {
+			return Result{}, err
+		}
+		defer w.parent.close()
+	}
+	w.source, err = newSource(volume, size)
+	if err != nil {
+		return Result{}, err
+	}
+	defer w.source.close()
+	w.compressor, err = newCompressor(spec.Compression)
+	if err != nil {
+		return Result{}, wrap(err, "Compression failed.")
+	}
+	w.hasher = newBlockHasher(int(spec.BlockSize))
+	w.md5 = newMD5Server()
+	defer w.md5.close()
+	raw, compressed := workers(spec.ChunkSize)
+	w.raw = direct.NewPool(raw, int(spec.ChunkSize))
+	defer w.raw.Close()
+	w.compressed = direct.NewPool(compressed, int(spec.ChunkSize)+encodeSlack)
+	defer w.compressed.Close()
+	w.zero = newZeroObject(w)
+	defer w.zero.close()
+	defer w.digests.close()
+
+	if err := w.data(ctx, raw); err != nil {
+		return Result{}, err
+	}
+	if err := w.source.unchanged(); err != nil {
+		return Result{}, err
+	}
+	if err := w.describe(ctx); err != nil {
+		return Result{}, err
+	}
+	return Result{Objects: len(w.objects), StoredBytes: w.stored.Load(), ReadBytes: w.read.Load()}, nil
+}
+
+// openParent opens the parent's digests, which must fit.
+func openParent(ctx context.Context, store chunk.Store, spec Spec, size int64) (*digestReader, error) {
+	parent, info, err := loadDigests(ctx, store, *spec.Parent)
+	if err != nil {
+		return nil, err
+	}
+	blocks := (size + spec.BlockSize - 1) / spec.BlockSize
+	switch {
+	case info.blockSize != spec.BlockSize:
+		err = &Error{Reason: fmt.Sprintf("Hash block size has changed since the last backup. New hash block size: %d. Old hash block size: %d. Do a full backup.",
+			spec.BlockSize, info.blockSize), Err: ErrBlockSizeChanged}
+	case info.count < blocks:
+		err = &Error{Reason: "Volume size increased since the last backup. Do a full backup.", Err: ErrVolumeGrew}
+	case info.count > blocks:
+		err = errorf("Volume size decreased since the last backup. Do a full backup.")
+	}
+	if err != nil {
+		parent.close()
+		return nil, err
+	}
+	return parent, nil
+}
+
+// writer is one running Write.
+type writer struct {
+	store      chunk.Store
+	spec       Spec
+	size       int64
+	source     *source
+	parent     *digestReader // nil: full
+	compressor *compressor
+	hasher     *blockHasher
+	md5        *md5Server
+	raw        *direct.Pool
+	compressed *direct.Pool
+	zero       *zeroObject
+
+	// Of the collector, in the order of the volume.
+	objects []object
+	digests digestLog
+
+	stored, read atomic.Int64
+}
+
+// job is one chunk on its way through the workers.
+type job struct {
+	off, length int64
+	base        []digest // the parent's; nil: full
+	// Objects are numbered in the order of the volume, but how many an
+	// incremental chunk has is known only when it is hashed. The number of the
+	// first comes from the chunk before and the next one's goes to the one after.
+	number <-chan int
+	next   chan<- int
+	done   chan<- chunkResult
+}
+
+type chunkResult struct {
+	objects []object
+	digests []digest
+}
+
+// data writes all data objects: a dispatcher cuts the volume into chunks,
+// workers do them, a collector puts their results in order.
+func (w *writer) data(ctx context.Context, workers int) error {
+	group, ctx := errgroup.WithContext(ctx)
+	jobs := make(chan job)
+	// Its capacity bounds how far the workers get ahead of the slowest chunk.
+	ordered := make(chan (<-chan chunkResult), 2*workers)
+	group.Go(safely(func() error {
+		defer close(jobs)
+		defer close(ordered)
+		return w.dispatch(ctx, jobs, ordered)
+	}))
+	for range min(int64(workers), (w.size+w.spec.ChunkSize-1)/w.spec.ChunkSize) {
+		group.Go(safely(func() error {
+			for j := range jobs {
+				if err := w.chunk(ctx, j); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+	group.Go(safely(func() error { return w.collect(ctx, ordered) }))
+	return group.Wait()
+}
+
+func (w *writer) dispatch(ctx context.Context, jobs chan<- job, ordered chan<- (<-chan chunkResult)) error {
+	number := make(chan int, 1)
+	number <- 1
+	for off := int64(0); off < w.size; off += w.spec.ChunkSize {
+		next, done := make(chan int, 1), make(chan chunkResult, 1)
+		j := job{off: off, length: min(w.spec.ChunkSize, w.size-off), number: number, next: next, done: done}
+		number = next
+		if w.parent != nil {
+			j.base = make([]digest, (j.length+w.spec.BlockSize-1)/w.spec.BlockSize)
+			if err := w.parent.fill(j.base); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case ordered <- done:
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case jobs <- j:
+		}
+	}
+	return nil
+}
+
+func (w *writer) collect(ctx context.Context, ordered <-chan (<-chan chunkResult)) error {
+	left := w.size
+	for done := range ordered {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case r := <-done:
+			w.objects = append(w.objects, r.objects...)
+			if err := w.digests.append(r.digests); err != nil {
+				return err
+			}
+			n := min(w.spec.ChunkSize, left)
+			left -= n
+			if w.spec.Progress != nil {
+				w.spec.Progress(n)
+			}
+		}
+	}
+	return nil
+}
+
+// describe writes the two objects that say what the others are. The metadata
+// is last: without it there is no backup.
+func (w *writer) describe(ctx context.Context) error {
+	err := w.putText(ctx, digestsSuffix, func() io.Reader { return digestsText(w.spec, w.digests.reader()) })
+	if err != nil {
+		return err
+	}
+	return w.putText(ctx, metadataSuffix, func() io.Reader { return metadataText(w.spec, w.objects) })
+}
+
+// putText puts an object whose length is known only once it has been made, so
+// that it is made twice.
+func (w *writer) putText(ctx context.Context, suffix string, make func() io.Reader) error {
+	size, err := io.Copy(io.Discard, make())
+	if err != nil {
+		return wrap(err, "Temporary data could not be read.")
+	}
+	if err := w.store.Put(ctx, w.spec.key(suffix), make(), size); err != nil {
+		return putError(err, w.spec.name(suffix))
+	}
+	return nil
+}
+
+// putBytes stores one data object.
+func (w *writer) putBytes(ctx context.Context, suffix string, stored []byte) error {
+	if err := w.store.Put(ctx, w.spec.key(suffix), bytes.NewReader(stored), int64(len(stored))); err != nil {
+		return putError(err, w.spec.name(suffix))
+	}
+	w.stored.Add(int64(len(stored)))
+	return nil
+}
+
+// dataSuffix is what follows the prefix in the name of the n-th data object
+// (chunkeddriver.py _backup_chunk).
+func dataSuffix(n int) string {
+	return fmt.Sprintf("-%05d", n)
+}

@@ -1,0 +1,77 @@
+package otc
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"cindergate/driver"
+	"cindergate/internal/openstack"
+)
+
+// Forward implements driver.Passthrough: EVS's own v2 serves all that is not about
+// backups. Its errors, and those of the gateway before it, become driver errors. A
+// volume from a backup, which this API of EVS does not know, is made by the one that
+// does.
+func (v *Volumes) Forward(w http.ResponseWriter, r *http.Request, who driver.Caller, base string) error {
+	if !v.EVS.Exists() {
+		return v.EVS.Missing("anything but backups")
+	}
+	asked, path := v.split(r, who)
+	if r.Method == http.MethodPost && strings.TrimSuffix(path, "/") == "volumes" {
+		id, err := v.fromBackup(r, who)
+		if err != nil {
+			return err
+		}
+		if id != "" {
+			return v.made(w, r, who, base, id)
+		}
+	}
+	return v.forward(w, r, who, base, asked, path)
+}
+
+// split is the version that was asked for and the path below the project, which v3
+// need not name.
+func (*Volumes) split(r *http.Request, who driver.Caller) (asked, path string) {
+	asked, path, _ = strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/v"), "/")
+	return asked, strings.TrimPrefix(path, url.PathEscape(who.ProjectID)+"/")
+}
+
+func (v *Volumes) forward(w http.ResponseWriter, r *http.Request, who driver.Caller, base, asked, path string) error {
+	endpoint, err := v.EVS.Endpoint(r.Context(), who)
+	if err != nil {
+		return err
+	}
+	query, err := v.sorted(path, r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	r = r.Clone(r.Context())
+	r.URL.RawQuery = query
+	r.URL.RawPath = "/v" + asked + "/" + url.PathEscape(who.ProjectID) + "/" + path
+	if r.URL.Path, err = url.PathUnescape(r.URL.RawPath); err != nil {
+		return driver.Wrap(driver.NotFound, err, "The resource could not be found.")
+	}
+	if asked == "3" {
+		w.Header().Set("Openstack-Api-Version", "volume 3.0") // as which v2 can be taken
+		w.Header().Set("Vary", "OpenStack-API-Version")
+	}
+	return v.EVS.cloud.http.Forward(w, r, openstack.Forwarding{
+		Upstream: endpoint, Version: "2", Service: v.EVS.kind.Name, Project: who.ProjectID, Base: base, RequestID: who.RequestID,
+		Check: func(resp *http.Response) error {
+			if resp.StatusCode < http.StatusBadRequest {
+				return nil
+			}
+			body, err := peek(resp)
+			if err != nil {
+				return err
+			}
+			return v.EVS.refused(who, resp.StatusCode, resp.Header, body, statusError(resp.StatusCode))
+		},
+	})
+}
+
+// statusError is the cause of an error that is but an answer.
+type statusError int
+
+func (s statusError) Error() string { return http.StatusText(int(s)) }

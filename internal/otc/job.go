@@ -1,0 +1,113 @@
+package otc
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"cindergate/driver"
+	"cindergate/internal/openstack"
+)
+
+// Job is an asynchronous operation of VBS or EVS (GET /v1/{project_id}/jobs/{id}).
+type Job struct {
+	ID string `json:"job_id"`
+	// Status is SUCCESS or FAIL at the end; before that INIT or RUNNING, of EVS also
+	// WAITING_EXECUTE or LISTENING.
+	Status     string         `json:"status"`
+	BeginTime  openstack.Time `json:"begin_time"`
+	ErrorCode  Text           `json:"error_code"`
+	FailReason Text           `json:"fail_reason"`
+	// Entities are what the job works on. Not all of them are texts.
+	Entities struct {
+		BackupID Text  `json:"backup_id"`
+		VolumeID Text  `json:"volume_id"`
+		SubJobs  []Job `json:"sub_jobs"`
+	} `json:"entities"`
+	SubJobs []Job `json:"sub_jobs"` // or "", where there are none
+}
+
+// The statuses of a job that has ended.
+const (
+	jobSucceeded = "SUCCESS"
+	jobFailed    = "FAIL"
+)
+
+// Failed reports whether the job has ended without doing its work.
+func (j *Job) Failed() bool { return j.Status == jobFailed }
+
+// Entity names what a job makes.
+type Entity func(*Job) Text
+
+// What jobs make.
+var (
+	BackupID Entity = func(j *Job) Text { return j.Entities.BackupID }
+	VolumeID Entity = func(j *Job) Text { return j.Entities.VolumeID }
+)
+
+// find looks for an entity in the job and in those that it consists of.
+func (j *Job) find(what Entity) string {
+	if id := what(j); id != "" {
+		return string(id)
+	}
+	for _, jobs := range [][]Job{j.SubJobs, j.Entities.SubJobs} {
+		for i := range jobs {
+			if id := jobs[i].find(what); id != "" {
+				return id
+			}
+		}
+	}
+	return ""
+}
+
+// cause is the job, or that of which it consists, that tells why it failed.
+func (j *Job) cause() *Job {
+	if j.FailReason != "" || j.ErrorCode != "" {
+		return j
+	}
+	for _, jobs := range [][]Job{j.SubJobs, j.Entities.SubJobs} {
+		for i := range jobs {
+			if jobs[i].Failed() {
+				return jobs[i].cause()
+			}
+		}
+	}
+	return j
+}
+
+// job asks for a job.
+func (s *Service) job(ctx context.Context, who driver.Caller, id string) (job Job, err error) {
+	err = s.Call(ctx, who, http.MethodGet, "v1", "/jobs/"+url.PathEscape(id), nil, nil, &job)
+	return job, err
+}
+
+// Await polls a job until it tells the id of what it makes. A failed poll is retried
+// unless the token has expired. The last answer about the job is returned in any case.
+//
+// A job that failed is an error with the vendor's reason; it may still tell an id. One
+// that has not told within Options.IDTimeout is Unavailable, with its id, so that an
+// operator can look for what it made; so is one that succeeds without an id.
+func (s *Service) Await(ctx context.Context, who driver.Caller, jobID string, what Entity) (id string, last Job, err error) {
+	err = s.Wait(ctx, "job "+jobID, func(ctx context.Context) (bool, error) {
+		job, err := s.job(ctx, who, jobID)
+		if err != nil {
+			return false, err
+		}
+		last, id = job, job.find(what)
+		switch {
+		case job.Failed():
+			cause := job.cause()
+			return true, s.Failed(who, "Job "+jobID, string(cause.ErrorCode), string(cause.FailReason))
+		case id != "":
+			return true, nil
+		case job.Status == jobSucceeded:
+			return true, s.toldNothing(jobID)
+		}
+		return false, nil
+	})
+	return id, last, err
+}
+
+func (s *Service) toldNothing(jobID string) error {
+	return driver.Errorf(driver.Unavailable, "Job %s of %s succeeded without telling what it made.", jobID, s.kind.Name)
+}

@@ -1,0 +1,75 @@
+package otc
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"cindergate/driver"
+	"cindergate/internal/openstack"
+)
+
+// Wait polls look until it reports done, and returns its error. A failed poll is retried
+// unless that is of no use, as with a token that has expired. Past Options.IDTimeout the
+// error is Unavailable and names what was waited for, such as a job and its id, so that
+// an operator can look for what it made.
+func (s *Service) Wait(ctx context.Context, what string, look func(context.Context) (done bool, err error)) error {
+	bounded, cancel := context.WithTimeout(ctx, s.cloud.o.IDTimeout)
+	defer cancel()
+	var last error
+	err := openstack.Until(bounded, s.cloud.o.PollEvery, func(ctx context.Context) (bool, error) {
+		done, err := look(ctx)
+		if done || err == nil || lasting(err) {
+			return done, err
+		}
+		if ctx.Err() == nil {
+			last = err
+		}
+		return false, nil
+	})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(ctx.Err(), context.Canceled):
+		return driver.Wrap(driver.Canceled, ctx.Err(), "The client left before %s of %s told what it makes.", what, s.kind.Name)
+	case ctx.Err() != nil:
+		return driver.Wrap(driver.Unavailable, ctx.Err(), "Nobody waited for %s of %s.", what, s.kind.Name)
+	case errors.Is(err, context.DeadlineExceeded):
+		return driver.Wrap(driver.Unavailable, errors.Join(err, last),
+			"%s took the request, but its %s did not tell in time what it makes.", s.kind.Name, what)
+	}
+	return err
+}
+
+// lasting tells whether asking again is of no use.
+func lasting(err error) bool {
+	switch driver.KindOf(err) {
+	case driver.Unauthorized, driver.Forbidden, driver.NotSupported:
+		return true
+	}
+	return false
+}
+
+// errJob is the cause of what an answer with a good status tells.
+var errJob = errors.New("the work failed")
+
+// Failed is the error for work of the service, such as a job, that failed with a code
+// and a reason of the vendor's. What would be an internal error in an answer is
+// Unavailable here: the reason is known, and the client is to see it.
+func (s *Service) Failed(who driver.Caller, what, code, reason string) error {
+	reason = discreet(reason, who)
+	kind := s.kind.codes.kind(http.StatusInternalServerError, fault{code, reason})
+	if kind == driver.Internal {
+		kind = driver.Unavailable
+	}
+	return driver.Wrap(kind, &Refusal{Service: s.kind.Name, Status: http.StatusOK, Code: code, Err: errJob}, "%s of %s failed: %s", what, s.kind.Name, Reason(code, reason))
+}
+
+// Reason is a code and a reason of the vendor's as one text.
+func Reason(code, reason string) string {
+	if told := strings.Trim(code+": "+reason, ": "); told != "" {
+		return told
+	}
+	return "no reason given"
+}
