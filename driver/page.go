@@ -80,9 +80,15 @@ func Paginate[T any](all []T, columns Columns[T], q Query, noMarker func(id stri
 }
 
 // Take returns the page of items that come in the default order, from the marker on.
-// It looks at no more of them than it needs.
-func Take[T any](items iter.Seq[*T], columns Columns[T], q Query) []T {
+// It looks at no more of them than it needs. atMost bounds how many items there are.
+func Take[T any](items iter.Seq[*T], columns Columns[T], q Query, atMost int) []T {
 	page := []T{}
+	if len(q.Filters) == 0 { // else the page may hold far fewer
+		if q.Limit > 0 {
+			atMost = min(atMost, q.Limit)
+		}
+		page = make([]T, 0, atMost)
+	}
 	skip := q.Offset
 	if q.Limit == 0 {
 		return page

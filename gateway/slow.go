@@ -8,7 +8,7 @@ import (
 
 // pieceSize is how much of an answer a client must take within the write timeout, in
 // bytes.
-const pieceSize = 64 << 10
+const pieceSize = 256 << 10
 
 // WriteTimeout ends connections to clients that do not take an answer: every piece of it
 // must be written within limit. An answer of any length may take any time while it gets

@@ -30,7 +30,7 @@ func list[R, T any](cache *meta.Cache[R, T], who driver.Caller, q driver.Query, 
 		}
 		items = rows.After(marker)
 	}
-	page.Items = driver.Take(items, columns, q)
+	page.Items = driver.Take(items, columns, q, rows.Len())
 	switch {
 	case !q.WithCount:
 	case len(q.Filters) == 0:
