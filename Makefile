@@ -2,7 +2,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export CGO_ENABLED ?= 0
 
-.PHONY: run build test check acceptance mutants bench fuzz clean
+.PHONY: run build man test check acceptance mutants bench fuzz clean
 
 # Build, start the gateway with the embedded backend, say how to use it.
 LISTEN ?= 127.0.0.1:8776
@@ -11,6 +11,12 @@ run: build
 
 build:
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o build/ ./cmd/cindergate
+
+# Man pages in build/man, shell completions in build/completions.
+man: build
+	build/cindergate man build/man
+	mkdir -p build/completions
+	for shell in bash zsh fish; do build/cindergate completion $$shell >build/completions/cindergate.$$shell; done
 
 # Every Go test. The race detector needs cgo, and takes minutes to restore a GiB: a
 # real Cinder's backups are restored without it. Then the score of the replay.

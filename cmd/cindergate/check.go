@@ -24,7 +24,15 @@ import (
 const probeTime = 30 * time.Second
 
 func checkCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "check", Short: "Read the configuration and report every mistake", Args: cobra.NoArgs}
+	cmd := &cobra.Command{
+		Use: "check", Short: "Read the configuration and report every mistake", Args: cobra.NoArgs,
+		Long: `Read the configuration and report every mistake at once, each with its key.
+
+Users, password hashes and certificates are checked, too. A variable CINDERGATE_* that
+is no setting is a warning. With --online the identity service and each remote backend
+are asked what is there.`,
+		Example: "  cindergate config check --config cindergate.yaml\n  cindergate config check --config cindergate.yaml --online",
+	}
 	path := configFlag(cmd)
 	cmd.Flags().String("data", "", "`directory` that everything is kept in, where the file does not say it")
 	cmd.Flags().String("listen", "", "`address` to serve on, where the file does not say it")

@@ -16,20 +16,25 @@ import (
 )
 
 func fakeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "fake", Short: "Serve a stand-in for a cloud, to try drivers and tools on"}
+	cmd := &cobra.Command{
+		Use: "fake", Short: "Serve a stand-in for a cloud, to try drivers and tools on",
+		Example: "  cindergate fake otc >cindergate.yaml",
+	}
 	otc := &cobra.Command{
 		Use: "otc", Short: "Serve a stand-in for Open Telekom Cloud or Huawei Cloud: IAM, VBS, CBR and EVS", Args: cobra.NoArgs,
 		Long: "Serve a stand-in for Open Telekom Cloud or Huawei Cloud: IAM, VBS, CBR and EVS in memory,\n" +
 			"with a project that has a volume in a vault. Every read moves everything one step on.\n" +
 			"It prints a configuration for a gateway in front of it, and in comments a clouds.yaml\n" +
 			"with which openstack logs in at the stand-in and speaks to the gateway.",
+		Example: "  cindergate fake otc >cindergate.yaml\n  cindergate fake otc --dialect huawei --listen 127.0.0.1:8791",
 	}
 	address := otc.Flags().String("listen", "127.0.0.1:8790", "`address` to serve on")
 	gateway := otc.Flags().String("gateway", "http://127.0.0.1:8776", "`URL` of the gateway, for the clouds.yaml that is printed")
 	dialect := otc.Flags().String("dialect", otcfake.OTC, "`cloud` to stand in for: otc or huawei")
+	_ = otc.RegisterFlagCompletionFunc("dialect", cobra.FixedCompletions([]string{otcfake.OTC, otcfake.Huawei}, cobra.ShellCompDirectiveNoFileComp))
 	otc.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *dialect != otcfake.OTC && *dialect != otcfake.Huawei {
-			return fmt.Errorf("--dialect: %q is none of %s, %s", *dialect, otcfake.OTC, otcfake.Huawei)
+			return usage(fmt.Errorf("--dialect: %q is none of %s, %s", *dialect, otcfake.OTC, otcfake.Huawei))
 		}
 		listener, err := (&net.ListenConfig{}).Listen(cmd.Context(), "tcp", *address)
 		if err != nil {

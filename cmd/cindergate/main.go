@@ -13,29 +13,32 @@ import (
 	"cindergate/config"
 )
 
-// version is set at build time.
-var version = "devel"
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := root().ExecuteContext(ctx); err != nil {
+	err := root().ExecuteContext(ctx)
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "cindergate:", err)
-		os.Exit(1) //nolint:gocritic // the process ends
 	}
+	os.Exit(exitCode(err)) //nolint:gocritic // the process ends
 }
 
 func root() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cindergate",
 		Short: "An OpenStack Cinder-compatible backup gateway",
+		Long: `An OpenStack Cinder-compatible backup gateway.
+
+It serves the Block Storage API, v2 and v3, from a backend: its own store of volumes
+and backups, a real Cinder, or the backup services of Huawei Cloud and Open Telekom
+Cloud.`,
+		Example: `  cindergate serve --data DIR
+  cindergate config check --config cindergate.yaml`,
 
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCommand(), adoptCommand(), configCommand(), hashCommand(), fakeCommand(), &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), version) },
-	})
+	cmd.AddCommand(serveCommand(), adoptCommand(), configCommand(), hashCommand(), fakeCommand(), manCommand(), versionCommand())
+	markUsage(cmd)
 	return cmd
 }
 
@@ -45,10 +48,14 @@ func configFlag(cmd *cobra.Command) *string {
 }
 
 func configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check or explain the configuration"}
+	cmd := &cobra.Command{
+		Use: "config", Short: "Check or explain the configuration",
+		Example: "  cindergate config example >cindergate.yaml\n  cindergate config check --config cindergate.yaml",
+	}
 	cmd.AddCommand(checkCommand(), &cobra.Command{
 		Use: "example", Short: "Print every setting with its default and what it is for", Args: cobra.NoArgs,
-		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprint(cmd.OutOrStdout(), config.Example) },
+		Example: "  cindergate config example >cindergate.yaml",
+		Run:     func(cmd *cobra.Command, _ []string) { fmt.Fprint(cmd.OutOrStdout(), config.Example) },
 	})
 	return cmd
 }

@@ -26,7 +26,14 @@ import (
 func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Serve the Block Storage API", Args: cobra.NoArgs,
-		Example: "  cindergate serve --data DIR --listen 127.0.0.1:8776",
+		Long: `Serve the Block Storage API until SIGTERM or SIGINT.
+
+Without a configuration the embedded backend stores volumes and backups in the data
+directory, and users of the built-in Keystone are in its file clouds.yaml. A signal
+lets requests end and stops jobs at the next chunk; they go on after the next start.`,
+		Example: `  cindergate serve --data DIR --listen 127.0.0.1:8776
+  cindergate serve --config cindergate.yaml
+  CINDERGATE_LOG_LEVEL=debug cindergate serve --data DIR --auth noauth`,
 	}
 	path := configFlag(cmd)
 	cmd.Flags().String("data", "", "`directory` that everything is kept in")
