@@ -10,7 +10,7 @@ run: build
 	build/cindergate serve --data build/state --listen $(LISTEN)
 
 build:
-	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o build/ ./cmd/cindergate
+	go build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o build/ ./cmd/cindergate
 
 # Man pages in build/man, shell completions in build/completions.
 man: build
