@@ -180,42 +180,56 @@ func (d *Driver) deleteSnapshotTask(j *meta.Job) task {
 				return 0, nil, err
 			}
 			return 0, func(tx *meta.Tx) error {
-				s, err := tx.Snapshot(j.SnapshotID)
-				if err != nil || s == nil {
-					return err
-				}
-				if err := tx.RemoveSnapshot(s.ID); err != nil {
-					return err
-				}
-				if err := settleGroupSnapshot(tx, s.GroupSnapshotID); err != nil || !a.Cascade {
+				if err := forgetSnapshot(tx, j.SnapshotID); err != nil || !a.Cascade {
 					return err
 				}
 				return d.continueCascade(tx, j)
 			}, d.files.remove(d.files.snapshot(j.SnapshotID))
 		},
 		fail: func(tx *meta.Tx, _ string) error {
-			s, err := tx.Snapshot(j.SnapshotID)
-			if err != nil || s == nil {
-				return err
-			}
-			s.Status = errorDeleting
-			if err := tx.TouchSnapshot(s); err != nil {
-				return err
-			}
-			if err := settleGroupSnapshot(tx, s.GroupSnapshotID); err != nil {
+			if err := failDeleteSnapshot(tx, j.SnapshotID); err != nil {
 				return err
 			}
 			if a, err := argumentsOf(j); err != nil || !a.Cascade {
 				return err
 			}
-			return failDeleteVolume(tx, s.VolumeID)
+			return failDeleteVolume(tx, j.VolumeID)
 		},
 	}
 }
 
-// continueCascade starts the delete of a volume once its snapshots are gone. One that
-// could not be deleted has failed the delete of the volume.
+// forgetSnapshot removes the row of a snapshot that has no file any more. Another
+// delete that was accepted before may have removed it.
+func forgetSnapshot(tx *meta.Tx, id string) error {
+	s, err := tx.Snapshot(id)
+	if err != nil || s == nil {
+		return err
+	}
+	if err := tx.RemoveSnapshot(id); err != nil {
+		return err
+	}
+	return settleGroupSnapshot(tx, s.GroupSnapshotID)
+}
+
+func failDeleteSnapshot(tx *meta.Tx, id string) error {
+	s, err := tx.Snapshot(id)
+	if err != nil || s == nil {
+		return err
+	}
+	s.Status = errorDeleting
+	if err := tx.TouchSnapshot(s); err != nil {
+		return err
+	}
+	return settleGroupSnapshot(tx, s.GroupSnapshotID)
+}
+
+// continueCascade starts the delete of a volume once its snapshots are gone. A snapshot
+// that could not be deleted has failed the delete of the volume, which then stays.
 func (d *Driver) continueCascade(tx *meta.Tx, j *meta.Job) error {
+	v, err := tx.Volume(j.VolumeID)
+	if err != nil || v == nil || v.Status != deleting {
+		return err
+	}
 	snapshots, err := tx.SnapshotsOf(j.VolumeID)
 	if err != nil || len(snapshots) > 0 {
 		return err

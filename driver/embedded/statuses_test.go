@@ -3,7 +3,9 @@ package embedded
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -270,6 +272,58 @@ func TestCascadeAfterRestart(t *testing.T) {
 	if r.db.Volumes.Len()+r.db.Snapshots.Len() > 0 {
 		t.Fatal("something is left")
 	}
+}
+
+// A cascading delete ends although the delete of a snapshot was accepted before, on its
+// own: the second job finds nothing left to do, and goes on with the volume.
+func TestCascadeAfterDeleteOfASnapshot(t *testing.T) {
+	for _, snapshots := range []int{1, 2} {
+		t.Run(strconv.Itoa(snapshots), func(t *testing.T) {
+			r := newRig(t)
+			v := r.volume(alpha, 1)
+			for range snapshots {
+				s, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
+				check(t, err)
+				r.settle()
+				check(t, r.DeleteSnapshot(t.Context(), alpha, s.ID, false))
+			}
+			check(t, r.DeleteVolume(t.Context(), alpha, v.ID, driver.VolumeDelete{Cascade: true}))
+			r.settle()
+			if _, err := r.GetVolume(t.Context(), alpha, v.ID); driver.KindOf(err) != driver.NotFound {
+				t.Fatalf("the volume is not deleted: %v", err)
+			}
+		})
+	}
+}
+
+// The delete of a volume that has failed does not go on when its last snapshot is gone:
+// an admin may have said meanwhile that the volume is to stay.
+func TestFailedCascadeStays(t *testing.T) {
+	r := newRig(t)
+	v := r.volume(alpha, 1)
+	snapshots := map[string]bool{}
+	for range 2 {
+		s, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
+		check(t, err)
+		snapshots[s.ID] = true
+	}
+	r.settle()
+	// One that cannot be removed: a directory is in the place of the file.
+	var stuck string
+	for id := range snapshots {
+		stuck = id
+	}
+	path := r.files.snapshot(stuck)
+	check(t, os.Remove(path))
+	check(t, os.MkdirAll(filepath.Join(path, "full"), 0o755))
+	check(t, r.DeleteVolume(t.Context(), alpha, v.ID, driver.VolumeDelete{Cascade: true}))
+	r.settle()
+	r.wantVolume(v.ID, errorDeleting)
+	check(t, os.RemoveAll(path))
+	check(t, r.DeleteSnapshot(t.Context(), alpha, stuck, true))
+	check(t, r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: available}))
+	r.settle()
+	r.wantVolume(v.ID, available)
 }
 
 // The size of a snapshot's backup is the snapshot's, whatever the volume is by now.
