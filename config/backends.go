@@ -2,7 +2,7 @@ package config
 
 import "net/url"
 
-// problem notes what is wrong with a key.
+// problem makes the error that a key breaks a rule.
 type problem func(key, format string, args ...any)
 
 func (c *Config) validateBackends(bad problem) {

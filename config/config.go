@@ -13,7 +13,7 @@ type Config struct {
 	// PublicURL is what links in answers begin with; "" is the address that the
 	// client used.
 	PublicURL string `mapstructure:"public_url"`
-	// Auth says who callers are: embedded (the identity section), keystone (the
+	// Auth is where callers log in: embedded (the identity section), keystone (the
 	// keystone section) or noauth (everybody is an admin; the token is user:project).
 	Auth     string   `mapstructure:"auth"`
 	TLS      TLS      `mapstructure:"tls"`
@@ -120,9 +120,9 @@ type HTTP struct {
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
 }
 
-// API switches on what is served besides the Block Storage API.
+// API enables further APIs besides Block Storage.
 type API struct {
-	// VBS is the own API of Huawei's Volume Backup Service: cloudbackups and jobs.
+	// VBS enables the native API of Huawei's Volume Backup Service: cloudbackups and jobs.
 	VBS bool `mapstructure:"vbs"`
 }
 
@@ -166,9 +166,10 @@ type User struct {
 
 // CatalogEntry is a service of the catalogue.
 type CatalogEntry struct {
-	// Type is such as object-store; compute, network and image replace the stubs.
+	// Type is the type of the service, such as object-store. compute, network and image
+	// replace the stubs.
 	Type string `mapstructure:"type"`
-	// Name is such as swift.
+	// Name is the name of the service, such as swift.
 	Name string `mapstructure:"name"`
 	// URL is its endpoint; %(project_id)s in it is the id of the caller's project.
 	URL string `mapstructure:"url"`

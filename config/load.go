@@ -70,7 +70,7 @@ func (c *Config) complete() {
 	}
 }
 
-// Embeds tells whether a backend stores its data itself, in the data directory.
+// Embeds reports whether a backend stores its data itself, in the data directory.
 func (c *Config) Embeds() bool {
 	for _, b := range c.Backends {
 		if b.Driver == DriverEmbedded {
@@ -80,9 +80,9 @@ func (c *Config) Embeds() bool {
 	return false
 }
 
-// UnknownEnv is the names of variables in an environment that look like settings but are
-// none: they are misspelt, or come from elsewhere, as Kubernetes' CINDERGATE_PORT does for a
-// service of the name cindergate.
+// UnknownEnv returns the variables of an environment that look like settings and are not.
+// They are misspelt, or come from elsewhere: Kubernetes sets CINDERGATE_PORT for a service
+// of the name cindergate.
 func UnknownEnv(environ []string) []string {
 	var unknown []string
 	for _, entry := range environ {

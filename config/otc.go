@@ -11,16 +11,16 @@ const (
 	DialectHuawei = "huawei"
 )
 
-// None as the URL of a service: it is not to be used.
+// None as the URL of a service disables that service.
 const None = "none"
 
 // OTC is what backends on Open Telekom Cloud and Huawei Cloud have in common.
 type OTC struct {
 	// Dialect is otc or huawei.
 	Dialect string `mapstructure:"dialect"`
-	// URL is the endpoint of the backup service; "" is what the catalogue tells.
+	// URL is the endpoint of the backup service; "" takes it from the catalogue.
 	URL string `mapstructure:"url"`
-	// EVSURL is that of EVS, which has the volumes; none does without.
+	// EVSURL is the endpoint of EVS, which has the volumes; none disables it.
 	EVSURL string `mapstructure:"evs_url"`
 	// IdentityURL is the identity service that has the catalogue, with /v3; "" is the
 	// keystone section's. Region is which endpoints of it, "" the first.

@@ -24,8 +24,8 @@ type Connection struct {
 	// all reads may cause. 0: none.
 	Retries     int     `mapstructure:"retries"`
 	RetryBudget float64 `mapstructure:"retry_budget"`
-	// After BreakAfter failures in a row a service of the cloud, or a resource of it, is
-	// not asked for BreakFor. 0 of either: it is always asked.
+	// After BreakAfter failures in a row the circuit breaker stops requests to a service of
+	// the cloud, or to a resource of it, for BreakFor. 0 of either disables the breaker.
 	BreakAfter int           `mapstructure:"break_after"`
 	BreakFor   time.Duration `mapstructure:"break_for"`
 }
@@ -65,7 +65,7 @@ func fillBackends(v *viper.Viper) {
 	}
 }
 
-// setAbsent sets what is not there, or there without a value.
+// setAbsent sets keys that are missing or have no value.
 func setAbsent(settings map[string]any, key string, value any) {
 	if settings[key] == nil {
 		settings[key] = value

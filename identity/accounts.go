@@ -17,7 +17,7 @@ type Project struct {
 	ID, Name, Description string
 	Enabled               bool
 	Tags                  []string
-	// Extra are members that only clients know, as JSON values.
+	// Extra are members that this service stores for clients and does not use, as JSON values.
 	Extra map[string]any
 }
 
@@ -27,7 +27,8 @@ type Account struct {
 	PasswordHash   string // "": cannot log in by password
 	DefaultProject string // id, or ""
 	Enabled        bool
-	// Extra are members that only clients know, such as email and description.
+	// Extra are members that this service stores for clients and does not use, such as
+	// email and description.
 	Extra map[string]any
 }
 
@@ -62,7 +63,7 @@ const (
 // storeTime bounds one change in the store.
 const storeTime = 10 * time.Second
 
-// refusal is an answer to a request that cannot be served.
+// refusal is an error with the status and text of its answer.
 type refusal struct {
 	status  int
 	message string
@@ -107,7 +108,7 @@ func (s *Service) change(ctx context.Context, do func(ctx context.Context, next 
 	return nil
 }
 
-// project and user find by id; -1 is none.
+// project and user return the index of the item with the id, -1 if there is none.
 func (a *Accounts) project(id string) int {
 	return slices.IndexFunc(a.Projects, func(p Project) bool { return p.ID == id })
 }

@@ -8,12 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxExtra is how much a resource may have of members that only clients know, in
-// bytes of JSON.
+// maxExtra is the largest sum of members that are stored for clients only, for each
+// resource, in bytes of JSON.
 const maxExtra = 8 << 10
 
-// attributes are the members of a new or changed resource. Each call takes one; the
-// first problem is kept, and what is left in the end is extra.
+// attributes are the members of a new or changed resource. Each call removes one and
+// checks it. The first problem is kept. What remains at the end is stored as extra.
 type attributes struct {
 	members map[string]any
 	err     error

@@ -37,7 +37,7 @@ var ownServices = []service{
 	{"network", "neutron", "/network"},
 }
 
-// stubs are the own services that another may stand in for.
+// stubs are the types of our own services that a configured service replaces.
 var stubs = map[string]bool{"image": true, "compute": true, "network": true}
 
 // CheckCatalog reports every mistake in the services of a configuration.
@@ -46,7 +46,7 @@ func CheckCatalog(configured []CatalogEntry) error {
 	return err
 }
 
-// allServices adds the configured services to the own ones.
+// allServices returns our own services and the configured ones.
 func allServices(configured []CatalogEntry) ([]service, error) {
 	services := append([]service(nil), ownServices...)
 	var problems []error
@@ -90,7 +90,7 @@ type serviceView struct {
 	Endpoints []endpointView `json:"endpoints"`
 }
 
-// catalog is what callers of a project see.
+// catalog returns the catalogue for a token of the project.
 func (s *Service) catalog(project, base string) []serviceView {
 	views := make([]serviceView, len(s.services))
 	for i, svc := range s.services {

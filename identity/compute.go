@@ -59,7 +59,7 @@ func (s *Service) Compute() http.Handler {
 	return withRequestID(computeHeaders(mux))
 }
 
-// computeHeaders does with microversions what Nova does.
+// computeHeaders sets the headers about microversions that Nova sets.
 func computeHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("OpenStack-API-Version", "compute "+computeVersion)

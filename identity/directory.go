@@ -70,8 +70,8 @@ func (x *index[T]) add(thing *T) {
 	x.byName[fold(name)] = append(x.byName[fold(name)], thing)
 }
 
-// named finds what has the name; or else the only one whose name differs just in
-// case, as a Keystone on MariaDB does.
+// named finds the item with the name. If there is none, it finds the only one whose name
+// differs in case alone, as a Keystone on MariaDB does.
 func (x *index[T]) named(name string) *T {
 	same := x.byName[fold(name)]
 	for _, thing := range same {
@@ -87,11 +87,11 @@ func (x *index[T]) named(name string) *T {
 
 func fold(name string) string { return strings.ToLower(name) }
 
-// sameName tells whether Keystone takes two names for one.
+// sameName reports whether Keystone regards two names as equal.
 func sameName(a, b string) bool { return fold(a) == fold(b) }
 
-// grant notes a role. A grant whose user or project is not there, because the
-// configuration names it no longer, is without effect.
+// grant adds a role. A grant whose user or project no longer exists, because the
+// configuration dropped it, has no effect.
 func (d *directory) grant(userID, projectID string, role driver.Role, configured bool) {
 	u, p := d.users.byID[userID], d.projects.byID[projectID]
 	key := Grant{userID, projectID, roleName(role)}
@@ -127,8 +127,8 @@ func (d *directory) scope(id, name string) (project, bool) {
 	return p.ref(), true
 }
 
-// live is the token as it is worth now: nil if it has expired, or if its user,
-// its project or the user's role there has gone since.
+// live returns the token with its present role. It returns nil if the token has
+// expired, or if its user, its project or the user's role there no longer exists.
 func (s *Service) live(text string) *token {
 	t := s.tokens.get(text, s.now())
 	if t == nil {

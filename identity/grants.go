@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// granted is what the path of a grant names.
+// granted is the user and the project that the path of a grant names.
 func (s *Service) granted(w http.ResponseWriter, r *http.Request) (u *user, p *knownProject, ok bool) {
 	d := s.directory.Load()
 	u, p = d.users.byID[r.PathValue("user")], d.projects.byID[r.PathValue("project")]
@@ -37,7 +37,7 @@ func (s *Service) grantOf(w http.ResponseWriter, r *http.Request) (grant, bool) 
 	return grant{}, false
 }
 
-// find finds a grant as it is now.
+// find returns the stored grant.
 func (d *directory) find(of grant) (grant, bool) {
 	at := slices.IndexFunc(d.grants, func(g grant) bool {
 		return g.user.id == of.user.id && g.project.ID == of.project.ID && g.role == of.role
@@ -154,11 +154,11 @@ func (s *Service) listAssignments(w http.ResponseWriter, r *http.Request, _ *tok
 	s.writeList(w, r, "role_assignments", views)
 }
 
-// flagged tells whether a query has a switch (query_filter_is_true of
+// flagged reports whether a query sets a switch (query_filter_is_true of
 // keystone/server/flask/common.py).
 func flagged(query url.Values, name string) bool { return query.Has(name) && query.Get(name) != "0" }
 
-// wantsAssignment tells whether a role assignment is one that the query asks for.
+// wantsAssignment reports whether a role assignment matches the query.
 func wantsAssignment(query url.Values, g Grant) bool {
 	for name, value := range map[string]string{
 		"user.id": g.UserID, "scope.project.id": g.ProjectID, "role.id": ID("role", g.Role),

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limits bound what logins may cost. Checking a password is slow on purpose, so that
-// anybody who can send one could keep the processors busy.
+// Limits bound the cost of logins. Checking a password is slow on purpose, so anybody
+// who sends passwords could keep the processors busy.
 type Limits struct {
 	// Queue is how many logins may wait for their password to be checked.
 	Queue int
@@ -42,11 +42,12 @@ func (*ErrBusy) Error() string { return "too many logins" }
 // maxRemembered bounds how many clients' failures are remembered.
 const maxRemembered = 10_000
 
-// from is who a login claims to be, and where it comes from. user "" is all users of the
-// address.
+// from is the claimed user and the address of a login. user "" stands for all users of
+// the address.
 type from struct{ address, user string }
 
-// guard lets logins check passwords, few at a time. It is safe for concurrent use.
+// guard queues logins, and lets a few at a time check a password. It is safe for
+// concurrent use.
 type guard struct {
 	limits Limits
 	now    func() time.Time
@@ -179,7 +180,7 @@ func (g *guard) wait(ctx context.Context, keys []from) error {
 	return ctx.Err()
 }
 
-// serve notes that it is a login's turn.
+// serve gives a login its turn.
 func (g *guard) serve(keys []from) {
 	g.served++
 	for _, k := range keys {
@@ -187,8 +188,8 @@ func (g *guard) serve(keys []from) {
 	}
 }
 
-// next passes a turn on: to the address whose last turn was longest ago, and of its users
-// to the one whose was.
+// next passes the turn on: to the address whose last turn was longest ago, and among its
+// users to the one whose last turn was longest ago.
 func (g *guard) next() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -204,8 +205,8 @@ func (g *guard) next() {
 	close(best.begin)
 }
 
-// failed counts a failure whose check took so long. It returns how much longer it must
-// take.
+// failed counts a failure whose check took the given time. It returns how much longer the
+// answer must wait, so that all failures take the same time.
 func (g *guard) failed(keys []from, took time.Duration) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -224,7 +225,7 @@ func (g *guard) failed(keys []from, took time.Duration) time.Duration {
 	return g.slowest - took
 }
 
-// isBusy tells whether a limit refused a login.
+// isBusy reports whether the error says that a limit refused a login.
 func isBusy(err error) (*ErrBusy, bool) {
 	var busy *ErrBusy
 	return busy, errors.As(err, &busy)

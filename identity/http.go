@@ -60,8 +60,8 @@ func notFound(w http.ResponseWriter, _ *http.Request) {
 	fail(w, http.StatusNotFound, "The resource could not be found.")
 }
 
-// fixedReason says why one of Keystone's collections cannot be changed here; "" if there
-// is no such collection.
+// fixedReason returns why a collection of Keystone's cannot be changed here, "" if
+// Keystone has no such collection.
 func fixedReason(path, kind string) string {
 	if strings.Contains(path, "/application_credentials") {
 		return "The setting identity.application_credentials has the application credentials."
@@ -89,7 +89,8 @@ func fixedReason(path, kind string) string {
 	return ""
 }
 
-// unoffered answers for what Keystone has and this service has not: 501 to changes.
+// unoffered answers requests for what Keystone offers and this service does not:
+// changes are 501.
 func (s *Service) unoffered(w http.ResponseWriter, r *http.Request) {
 	reason := fixedReason(r.URL.Path, r.PathValue("kind"))
 	if reason == "" || r.Method == http.MethodGet || r.Method == http.MethodHead {
@@ -149,7 +150,7 @@ func (s *Service) with(h authorized) http.HandlerFunc {
 	}
 }
 
-// admin is with for those who are admins in their token's project. action is the
+// admin is authorized for callers who are admins of their token's project. action is the
 // name of Keystone's rule.
 func (s *Service) admin(action string, h authorized) http.HandlerFunc {
 	return s.with(func(w http.ResponseWriter, r *http.Request, caller *token) {
@@ -161,7 +162,7 @@ func (s *Service) admin(action string, h authorized) http.HandlerFunc {
 	})
 }
 
-// subject is the token that a request is about: one's own, or for admins any.
+// subject is the token that a request is about: the caller's own or, for admins, any.
 func (s *Service) subject(w http.ResponseWriter, r *http.Request, caller *token) *token {
 	t := s.live(r.Header.Get("X-Subject-Token"))
 	if t == nil || t.user.id != caller.user.id && caller.role != driver.Admin {

@@ -56,10 +56,10 @@ type Options struct {
 	TokensPerUser int
 	// Logins bounds logins; zero: [DefaultLimits].
 	Logins Limits
-	// Client tells the address that a request comes from; nil: that of the connection.
+	// Client returns the client address of a request. nil: the address of the connection.
 	Client func(*http.Request) string
 	Now    func() time.Time
-	// Base tells the gateway's own URL as the client of a request knows it.
+	// Base returns the gateway's own URL as the client of a request knows it.
 	Base func(*http.Request) string
 	// Catalog names services besides the gateway's own.
 	Catalog []CatalogEntry
@@ -212,15 +212,15 @@ func (s *Service) addCredential(c ApplicationCredential) error {
 	return nil
 }
 
-// ID is the id of what is called name: the same at every start, so that what a
-// project owns stays its own.
+// ID derives an id from a kind and a name. It is the same at every start, so that a
+// project keeps what it owns.
 func ID(kind, name string) string {
 	sum := md5.Sum([]byte("cindergate " + kind + " " + name))
 	return hex.EncodeToString(sum[:])
 }
 
-// ensureProject is the project that the configuration calls name: one that was made
-// through the API keeps its id.
+// ensureProject returns the project that the configuration calls name. If the API made
+// a project of that name before, it keeps its id.
 func (s *Service) ensureProject(name string) project {
 	if p, ok := s.configured.project(name); ok {
 		return p

@@ -46,13 +46,13 @@ type domainRef struct {
 	Name string `json:"name"`
 }
 
-// isDefault tells whether it is the one domain. Case does not matter, as with a
+// isDefault reports whether this is the default domain. Case does not matter, as with a
 // Keystone on MariaDB: openrc files have both default and Default.
 func (d domainRef) isDefault() bool {
 	return (d.ID == "" || sameName(d.ID, DefaultDomain)) && (d.Name == "" || sameName(d.Name, defaultDomainName))
 }
 
-// isDefaultDomain is isDefault of a domain as JSON; none is the default one.
+// isDefaultDomain is isDefault for a domain as JSON. No domain is the default one.
 func isDefaultDomain(domain any) bool {
 	ref, _ := domain.(map[string]any)
 	id, _ := ref["id"].(string)
@@ -113,8 +113,8 @@ func refuse(w http.ResponseWriter, err error) {
 	fail(w, status, message)
 }
 
-// is tells that the caller has proved to be u; by another method it must not be
-// somebody else.
+// is records that the caller has proved to be u. A second method must prove the same
+// user.
 func (t *token) is(u *user) bool {
 	if t.user != nil && t.user.id != u.id {
 		return false
@@ -123,11 +123,12 @@ func (t *token) is(u *user) bool {
 	return true
 }
 
-// restricted tells whether the token comes of an application credential: it stays
-// in that one's project and role, whatever it is exchanged for.
+// restricted reports whether the token comes from an application credential. Such a
+// token keeps that credential's project and role when it is exchanged.
 func (t *token) restricted() bool { return slices.Contains(t.methods, "application_credential") }
 
-// method proves who the caller is in one way. An error means that it could not be told.
+// method authenticates the caller in one way. An error means that the check itself
+// could not be made.
 func (s *Service) method(r *http.Request, t *token, method string, body *loginRequest) (bool, error) {
 	id := &body.Auth.Identity
 	switch {
@@ -176,7 +177,7 @@ func (s *Service) method(r *http.Request, t *token, method string, body *loginRe
 }
 
 // namedCredential finds an application credential by its id, or by its name and user.
-// That of a user who may not log in is none.
+// A credential of a disabled user is not found.
 func (s *Service) namedCredential(id, name string, of *userRef) *appCredential {
 	for i := range s.appCreds {
 		c := &s.appCreds[i]
@@ -189,8 +190,8 @@ func (s *Service) namedCredential(id, name string, of *userRef) *appCredential {
 	return nil
 }
 
-// standIn is the secret that the password of somebody unknown is compared with, so that
-// it takes as long as somebody known's: always the same one for the same name.
+// standIn is the secret with which the password of an unknown user is compared, so that
+// the check takes as long as for a known one. The same name always gets the same secret.
 func (s *Service) standIn(name string) Secret {
 	users := s.directory.Load().users.all
 	if len(users) == 0 {
@@ -208,7 +209,7 @@ func (s *Service) namedUser(given userRef) *user {
 	return s.directory.Load().login(given.ID, given.Name)
 }
 
-// matches checks a password, when it is the request's turn. name is who it claims to be.
+// matches waits for the request's turn and checks a password. name is the claimed user.
 func (s *Service) matches(r *http.Request, name string, secret Secret, password string) (bool, error) {
 	if !secret.slow {
 		return secret.Matches(password), nil

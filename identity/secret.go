@@ -22,7 +22,7 @@ type Secret struct {
 func (Secret) String() string   { return "[redacted]" }
 func (Secret) GoString() string { return "[redacted]" }
 
-// Matches tells whether the password is the right one.
+// Matches reports whether the password is the right one.
 func (s Secret) Matches(password string) bool { return s.check != nil && s.check(password) }
 
 // Generated is the secret of a random password: it has more entropy than can be

@@ -11,7 +11,7 @@ import (
 	"cindergate/driver"
 )
 
-// maxTokens bounds memory. Beyond it the oldest token of whoever has most goes.
+// maxTokens bounds memory. Beyond it the user with most tokens loses the oldest one.
 const maxTokens = 100_000
 
 // DefaultTokensPerUser is for [Options] without TokensPerUser.
@@ -32,8 +32,8 @@ type token struct {
 	at *list.Element // in the list of its user
 }
 
-// tokens are those that live, in memory: a restart ends them, and clients log in
-// again as they do when one expires. Each user has a share of its own, so that nobody
+// tokens are the valid tokens, in memory. A restart ends them, and clients log in
+// again as they do when a token expires. Each user has a share of its own, so that nobody
 // pushes out the tokens of others.
 type tokens struct {
 	perUser, most int
@@ -86,7 +86,7 @@ func (ts *tokens) longest() *list.List {
 	return longest
 }
 
-// drop forgets a token that is there.
+// drop removes a token.
 func (ts *tokens) drop(t *token) {
 	delete(ts.byHash, t.hash)
 	own := ts.byUser[t.user.id]

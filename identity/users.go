@@ -34,7 +34,7 @@ func (u *Account) setPassword(password *string) (err error) {
 	return err
 }
 
-// freeUserName tells whether a user may have the name.
+// freeUserName reports whether no other user has the name.
 func (s *Service) freeUserName(made *Accounts, u Account) error {
 	taken := func(id, name string) bool { return id != u.ID && sameName(name, u.Name) }
 	if slices.ContainsFunc(s.configured.users, func(c configuredUser) bool { return taken(c.id, c.name) }) ||
