@@ -4,6 +4,7 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 WORK=${WORK:-$ROOT/build/acceptance}
 export OS_PASSWORD=acceptance
+export PYTHONPATH=$ROOT/acceptance PYTHONDONTWRITEBYTECODE=1 # checks.py
 PORT=${PORT:-19776}
 if [ -z "${STAGE:-}" ]; then
     URL=http://127.0.0.1:$PORT

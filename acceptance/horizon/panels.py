@@ -3,26 +3,16 @@
 import os
 import sys
 import time
-import traceback
 
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from checks import check, done, run
+
 BASE = os.environ['DASHBOARD']
 WAIT = 60  # seconds
-passed = failed = 0
-
-
-def check(what, fine):
-    global passed, failed
-    if fine:
-        passed += 1
-        print('ok  ', what)
-    else:
-        failed += 1
-        print('FAIL', what)
 
 
 def chromium():
@@ -140,10 +130,5 @@ def admin():
 
 
 for scenario in member, admin:
-    try:
-        scenario()
-    except Exception:
-        traceback.print_exc()
-        check('the rest of ' + scenario.__name__, False)
-print('%d passed, %d failed' % (passed, failed))
-sys.exit(1 if failed else 0)
+    run(scenario.__name__, scenario)
+done()

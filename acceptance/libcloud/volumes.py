@@ -2,24 +2,12 @@
 
 import os
 import subprocess
-import sys
 import time
-import traceback
 
 from libcloud.compute.providers import get_driver
 from libcloud.compute.types import Provider, StorageVolumeState, VolumeSnapshotState
 
-passed = failed = 0
-
-
-def check(what, fine):
-    global passed, failed
-    if fine:
-        passed += 1
-        print('ok  ', what)
-    else:
-        failed += 1
-        print('FAIL', what)
+from checks import check, done, run
 
 
 def wait(get, state):
@@ -67,10 +55,5 @@ def scenario():
     check('list_nodes, of the compute stub', cloud.list_nodes() == [])
 
 
-try:
-    scenario()
-except Exception:
-    traceback.print_exc()
-    check('the rest', False)
-print('%d passed, %d failed' % (passed, failed))
-sys.exit(1 if failed else 0)
+run('libcloud', scenario)
+done()

@@ -2,25 +2,13 @@
 
 import os
 import subprocess
-import sys
-import traceback
 
 import openstack
 from openstack import exceptions
 
+from checks import check, done, run
+
 WAIT = 120  # seconds, for a real cinder-backup on a busy machine
-passed = failed = 0
-
-
-def check(what, fine):
-    global passed, failed
-    if fine:
-        passed += 1
-        print('ok  ', what)
-    else:
-        failed += 1
-        print('FAIL', what)
-
 
 def connect(user, project, version):
     return openstack.connect(
@@ -84,10 +72,5 @@ def scenario(version):
 
 for version in '3', '2':
     print('--- v' + version)
-    try:
-        scenario(version)
-    except Exception:
-        traceback.print_exc()
-        check('the rest of v' + version, False)
-print('%d passed, %d failed' % (passed, failed))
-sys.exit(1 if failed else 0)
+    run('v' + version, scenario, version)
+done()

@@ -11,19 +11,10 @@ import sys
 import time
 import urllib.request
 
+from checks import check, done
+
 root, work, address = sys.argv[1:4]
 UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
-passed = failed = 0
-
-
-def report(good, what, detail=''):
-    global passed, failed
-    passed, failed = passed + good, failed + (not good)
-    print('%-4s %s' % ('ok' if good else 'FAIL', what), flush=True)
-    if not good:
-        print(detail)
-
-
 def commands(text):
     """The commands with what the README shows for them."""
     found = []
@@ -61,13 +52,13 @@ try:
             if run.poll() is not None:
                 break
             time.sleep(0.1)
-    report(run.poll() is None, 'make run', open(os.path.join(work, 'make.out')).read())
+    check(run.poll() is None, 'make run', open(os.path.join(work, 'make.out')).read())
     for _ in range(100):  # the hint comes once the address answers
         printed = open(os.path.join(work, 'make.out')).read()
         if 'OS_CLIENT_CONFIG_FILE=' in printed:
             break
         time.sleep(0.1)
-    report('OS_CLIENT_CONFIG_FILE=' in printed, 'it says how to point openstack at it', printed)
+    check('OS_CLIENT_CONFIG_FILE=' in printed, 'it says how to point openstack at it', printed)
 
     shell = subprocess.Popen(['bash'], cwd=work, env=environment, text=True, stdin=subprocess.PIPE,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -117,10 +108,10 @@ try:
         title = command.splitlines()[0]
         should_fail = 'Failed to' in shown
         if (status != 0) != should_fail:
-            report(False, title, 'exit status %d:\n%s' % (status, printed))
+            check(False, title, 'exit status %d:\n%s' % (status, printed))
             continue
         good = shape(shown) in shape(printed)
-        report(good, title, 'the README shows:\n%s\nit prints:\n%s' % (shown, printed))
+        check(good, title, 'the README shows:\n%s\nit prints:\n%s' % (shown, printed))
         if 'openstack' in command or 'cinder ' in command:
             settle()
 finally:
@@ -129,5 +120,4 @@ finally:
         shell.wait()
     os.killpg(run.pid, 15)  # make, and the gateway that it runs
     run.wait()
-print('%d passed, %d failed' % (passed, failed))
-sys.exit(failed > 0)
+done()
