@@ -1,7 +1,6 @@
 """What a user sees of the gateway in Horizon."""
 
 import os
-import sys
 import time
 
 from selenium import webdriver
