@@ -7,6 +7,7 @@ import (
 
 	"cindergate/driver"
 	"cindergate/translate"
+	"cindergate/translate/vbs"
 )
 
 // vbsPaths are those of the own API of Huawei's Volume Backup Service.
@@ -14,7 +15,7 @@ var vbsPaths = []string{"/v1/:project_id/jobs/:id", "/v2/:project_id/cloudbackup
 
 // vbsRoutes are that API in front of one backend.
 func (s *Server) vbsRoutes(b *backend) {
-	v := b.translator.VBS()
+	v := vbs.New(b.driver)
 	do := func(op translate.Operation) echo.HandlerFunc { return s.handle(b, op) }
 
 	b.api.GET("/v1/:project_id/jobs/:id", do(v.ShowJob))
@@ -42,7 +43,7 @@ func (s *Server) writeVBSFault(c echo.Context, err error) error {
 	case driver.KindOf(err) == driver.Unauthorized:
 		s.challenge(c)
 	}
-	f := translate.VBSFaultOf(err)
+	f := vbs.FaultOf(err)
 	if f.RetryAfter != "" {
 		c.Response().Header().Set("Retry-After", f.RetryAfter)
 	}

@@ -41,13 +41,6 @@ func nullRoot(root string) error {
 		"Invalid input for field/attribute %s. Value: None. None is not of type 'object'", root)
 }
 
-// text is a member that is a string, "" if it is null or absent.
-func text(o *schema.Object, name string) string {
-	v, _ := o.Get(name)
-	s, _ := v.(string)
-	return s
-}
-
 // optionalText is a name or description: stripped, null kept apart from absent
 // (validate_name_and_description of cinder/api/openstack/wsgi.py).
 func optionalText(o *schema.Object, name string) driver.Optional[*string] {
@@ -63,28 +56,6 @@ func optionalText(o *schema.Object, name string) driver.Optional[*string] {
 	return driver.Some(&s)
 }
 
-// nullText is a member that is a string, nil if it is null or absent.
-func nullText(o *schema.Object, name string) *string {
-	v, _ := o.Get(name)
-	if s, isText := v.(string); isText {
-		return &s
-	}
-	return nil
-}
-
-// textList is a member that is an array of strings.
-func textList(o *schema.Object, name string) []string {
-	v, _ := o.Get(name)
-	items, _ := v.([]any)
-	list := make([]string, 0, len(items))
-	for _, item := range items {
-		if s, isText := item.(string); isText {
-			list = append(list, s)
-		}
-	}
-	return list
-}
-
 // firstText is the first of the members names that is there.
 func firstText(o *schema.Object, names ...string) driver.Optional[*string] {
 	for _, name := range names {
@@ -93,31 +64,6 @@ func firstText(o *schema.Object, names ...string) driver.Optional[*string] {
 		}
 	}
 	return driver.Optional[*string]{}
-}
-
-func flag(o *schema.Object, name string) bool {
-	v, _ := o.Get(name)
-	return schema.True(v)
-}
-
-// stringMap is a member that is an object of strings, nil if null or absent.
-func stringMap(o *schema.Object, name string) map[string]string {
-	v, _ := o.Get(name)
-	if m, ok := v.(*schema.Object); ok {
-		return m.Strings()
-	}
-	return nil
-}
-
-// integer is a member that is a number or a string of digits, 0 if it is null or
-// absent.
-func integer(o *schema.Object, name string) int {
-	v, _ := o.Get(name)
-	n, ok := schema.Integer(v)
-	if !ok || !n.IsInt64() {
-		return 0
-	}
-	return int(n.Int64())
 }
 
 // action reads a body of POST …/action: exactly one member, its name.

@@ -25,7 +25,7 @@ type metadataOf struct {
 	get    func(ctx context.Context, r Request) (map[string]string, error)
 	change func(ctx context.Context, r Request, c driver.MetadataChange) (map[string]string, error)
 
-	create, update, delete policy
+	create, update, delete Policy
 }
 
 func (t *Translator) volumeMetadata() metadataOf {
@@ -104,14 +104,14 @@ func (m metadataOf) operations() MetadataOperations {
 	}
 }
 
-func (m metadataOf) allow(ctx context.Context, r Request, p policy) error {
+func (m metadataOf) allow(ctx context.Context, r Request, p Policy) error {
 	return r.allowOn(p, func() error {
 		_, err := m.get(ctx, r)
 		return err
 	})
 }
 
-func (m metadataOf) write(ctx context.Context, r Request, p policy, replace bool) (Response, error) {
+func (m metadataOf) write(ctx context.Context, r Request, p Policy, replace bool) (Response, error) {
 	body, err := decode(r, "metadata", metadataBody)
 	if err != nil {
 		return Response{}, err

@@ -41,7 +41,7 @@ func (t *Translator) ActOnBackup(ctx context.Context, r Request) (Response, erro
 	if err != nil {
 		return Response{}, err
 	}
-	admin, err := capability[driver.BackupAdmin](t.driver, "backup actions")
+	admin, err := Capability[driver.BackupAdmin](t.driver, "backup actions")
 	if err != nil {
 		return Response{}, err
 	}
@@ -55,7 +55,7 @@ func (t *Translator) ActOnBackup(ctx context.Context, r Request) (Response, erro
 		if err := r.allowOn(backupResetStatus, exists); err != nil {
 			return Response{}, err
 		}
-		to := driver.BackupStatus(strings.ToLower(text(body, "status")))
+		to := driver.BackupStatus(strings.ToLower(body.Text("status")))
 		return finish(admin.ResetBackupStatus(ctx, r.Caller, r.ID, to))
 	case "os-force_delete":
 		if err := r.allowOn(backupForceDelete, exists); err != nil {
