@@ -45,7 +45,7 @@ func (s *Service) CreateBackup(ctx context.Context, r translate.Request) (transl
 	}
 	b, err := s.driver.CreateBackup(ctx, r.Caller, spec)
 	if err != nil {
-		return translate.Response{}, s.createRefused(ctx, r, spec.VolumeID, err)
+		return translate.Response{}, createRefusals.of(err)
 	}
 	return ok(submitted{job{kind: createJob, backupID: b.ID}.id()})
 }
@@ -74,7 +74,7 @@ func (s *Service) RestoreBackup(ctx context.Context, r translate.Request) (trans
 	}
 	restore, err := s.driver.RestoreBackup(ctx, r.Caller, r.ID, driver.ToVolume(volumeID))
 	if err != nil {
-		return translate.Response{}, s.restoreRefused(ctx, r, volumeID, err)
+		return translate.Response{}, restoreRefusals.of(err)
 	}
 	return ok(submitted{job{kind: restoreJob, backupID: r.ID, volumeID: restore.VolumeID}.id()})
 }
@@ -85,11 +85,7 @@ func (s *Service) DeleteBackup(ctx context.Context, r translate.Request) (transl
 		return translate.Response{}, err
 	}
 	if err := s.driver.DeleteBackup(ctx, r.Caller, r.ID); err != nil {
-		code := codeDeleteFailed
-		if driver.KindOf(err) == driver.NotFound {
-			code = codeDeleteUnknown
-		}
-		return translate.Response{}, withCode(code, err)
+		return translate.Response{}, deleteRefusals.of(err)
 	}
 	return ok(submitted{job{kind: deleteJob, backupID: r.ID}.id()})
 }

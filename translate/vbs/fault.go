@@ -1,7 +1,6 @@
 package vbs
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -106,58 +105,57 @@ func FaultOf(err error) Fault {
 	return v
 }
 
-// createRefused gives a failed create its code.
-func (s *Service) createRefused(ctx context.Context, r translate.Request, volumeID string, err error) error {
-	code := codeCreateFailed
-	switch driver.KindOf(err) {
-	case driver.NotFound:
-		code = codeVolumeUnknown
-	case driver.InvalidInput:
-		code = codeCreateFormat
-	case driver.InvalidState, driver.Conflict:
-		code = codeVolumeState
-		if volume, ok := s.volume(ctx, r, volumeID); ok && volume.Status == "backing-up" {
-			code = codeStillBackingUp
-		}
+// refusals are the codes of one operation: by reason, else by kind, else other.
+type refusals struct {
+	reasons map[driver.Reason]string
+	kinds   map[driver.Kind]string
+	other   string
+}
+
+// of gives a failed operation its code.
+func (r *refusals) of(err error) error {
+	code, known := r.reasons[driver.ReasonOf(err)]
+	if !known {
+		code, known = r.kinds[driver.KindOf(err)]
+	}
+	if !known {
+		code = r.other
 	}
 	return withCode(code, err)
 }
 
-// restoreRefused gives a failed restore its code, by looking at what is in the way.
-func (s *Service) restoreRefused(ctx context.Context, r translate.Request, volumeID string, err error) error {
-	switch driver.KindOf(err) {
-	case driver.NotFound:
-		return withCode(codeRestoreUnknown, err)
-	case driver.InvalidInput:
-		return withCode(codeRestoreFormat, err)
-	case driver.InvalidState, driver.Conflict:
-		return withCode(s.restoreObstacle(ctx, r, volumeID), err)
+var (
+	createRefusals = refusals{
+		reasons: map[driver.Reason]string{
+			driver.VolumeBackedUp: codeStillBackingUp,
+			driver.ServiceUnknown: codeCreateFailed,
+		},
+		kinds: map[driver.Kind]string{
+			driver.NotFound:     codeVolumeUnknown,
+			driver.InvalidInput: codeCreateFormat,
+			driver.InvalidState: codeVolumeState, driver.Conflict: codeVolumeState,
+		},
+		other: codeCreateFailed,
 	}
-	return withCode(codeRestoreFailed, err)
-}
-
-func (s *Service) restoreObstacle(ctx context.Context, r translate.Request, volumeID string) string {
-	b, err := s.driver.GetBackup(ctx, r.Caller, r.ID)
-	volume, known := s.volume(ctx, r, volumeID)
-	switch {
-	case err != nil || b.Status != driver.BackupAvailable || !known:
-		return codeBackupState
-	case volume.Status == "error":
-		return codeVolumeError
-	case volume.Status == "backing-up":
-		return codeBeingBackedUp
-	case volume.Status == "available" && volume.Size < b.Size:
-		return codeVolumeSmall
+	restoreRefusals = refusals{
+		reasons: map[driver.Reason]string{
+			driver.BackupNotAvailable: codeBackupState,
+			driver.BackupUnfit:        codeBackupState,
+			driver.VolumeFailed:       codeVolumeError,
+			driver.VolumeBackedUp:     codeBeingBackedUp,
+			driver.VolumeTooSmall:     codeVolumeSmall,
+			driver.ServiceUnknown:     codeRestoreFailed,
+		},
+		kinds: map[driver.Kind]string{
+			driver.NotFound:     codeRestoreUnknown,
+			driver.InvalidInput: codeRestoreFormat,
+			driver.InvalidState: codeVolumeBusy, driver.Conflict: codeVolumeBusy,
+		},
+		other: codeRestoreFailed,
 	}
-	return codeVolumeBusy
-}
-
-// volume looks at a volume where the backend shows them.
-func (s *Service) volume(ctx context.Context, r translate.Request, id string) (driver.Volume, bool) {
-	reader, can := s.driver.(driver.VolumeReader)
-	if !can {
-		return driver.Volume{}, false
+	deleteRefusals = refusals{
+		reasons: map[driver.Reason]string{driver.ServiceUnknown: codeDeleteFailed},
+		kinds:   map[driver.Kind]string{driver.NotFound: codeDeleteUnknown},
+		other:   codeDeleteFailed,
 	}
-	volume, err := reader.GetVolume(ctx, r.Caller, id)
-	return volume, err == nil
-}
+)

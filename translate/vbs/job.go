@@ -164,3 +164,13 @@ func jobTime(t time.Time) *string {
 	s := t.UTC().Format("2006-01-02T15:04:05.000Z")
 	return &s
 }
+
+// volume returns a volume if the backend shows volumes.
+func (s *Service) volume(ctx context.Context, r translate.Request, id string) (driver.Volume, bool) {
+	reader, can := s.driver.(driver.VolumeReader)
+	if !can {
+		return driver.Volume{}, false
+	}
+	volume, err := reader.GetVolume(ctx, r.Caller, id)
+	return volume, err == nil
+}
