@@ -218,12 +218,12 @@ func (t *Translator) ActOnAttachment(ctx context.Context, r Request) (Response, 
 	if err != nil {
 		return Response{}, err
 	}
-	name, _, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
-	if name != "os-complete" {
-		return Response{}, noSuchAction(name)
+	if do.name != "os-complete" {
+		return Response{}, noSuchAction(do.name)
 	}
 	if !r.Version.AtLeast(mvAttachComplete) {
 		return Response{}, tooOld()

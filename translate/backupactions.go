@@ -37,7 +37,7 @@ func oneOfStatuses(what string, valid ...string) *schema.Format {
 
 // ActOnBackup is POST /backups/{id}/action.
 func (t *Translator) ActOnBackup(ctx context.Context, r Request) (Response, error) {
-	name, _, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
@@ -46,9 +46,9 @@ func (t *Translator) ActOnBackup(ctx context.Context, r Request) (Response, erro
 		return Response{}, err
 	}
 	exists := func() error { return t.backupExists(ctx, r) }
-	switch name {
+	switch do.name {
 	case "os-reset_status":
-		body, err := decode(r, name, resetBackupBody)
+		body, err := do.decode(resetBackupBody)
 		if err != nil {
 			return Response{}, err
 		}
@@ -63,5 +63,5 @@ func (t *Translator) ActOnBackup(ctx context.Context, r Request) (Response, erro
 		}
 		return finish(admin.ForceDeleteBackup(ctx, r.Caller, r.ID))
 	}
-	return Response{}, noSuchAction(name)
+	return Response{}, noSuchAction(do.name)
 }

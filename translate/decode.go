@@ -14,12 +14,15 @@ func decode(r Request, root string, rules *schema.Schema) (*schema.Object, error
 	if err != nil {
 		return nil, err
 	}
+	return content(body, root, rules)
+}
+
+// content checks a parsed body against rules, and returns the object under root.
+func content(body any, root string, rules *schema.Schema) (*schema.Object, error) {
 	if err := rules.Check(body); err != nil {
 		return nil, err
 	}
-	content, _ := body.(*schema.Object).Get(root)
-	o, _ := content.(*schema.Object)
-	return o, nil
+	return body.(*schema.Object).Object(root), nil
 }
 
 // parseBody reads any JSON. A missing body is an error of its own: Cinder fails
@@ -66,22 +69,32 @@ func firstText(o *schema.Object, names ...string) driver.Optional[*string] {
 	return driver.Optional[*string]{}
 }
 
-// action reads a body of POST …/action: exactly one member, its name.
-func action(r Request) (name string, value any, err error) {
+// action is a body of POST …/action: an object with exactly one member, its name.
+type action struct {
+	name string
+	body *schema.Object
+}
+
+// readAction parses the body of POST …/action.
+func readAction(r Request) (action, error) {
 	if len(r.Body) == 0 {
-		return "", nil, noSuchAction("None")
+		return action{}, noSuchAction("None")
 	}
 	v, err := parseBody(r.Body)
 	if err != nil {
-		return "", nil, err
+		return action{}, err
 	}
 	o, isObject := v.(*schema.Object)
 	if !isObject || o.Len() != 1 {
-		return "", nil, driver.Errorf(driver.InvalidInput, "Malformed request body")
+		return action{}, driver.Errorf(driver.InvalidInput, "Malformed request body")
 	}
-	name = o.Keys()[0]
-	value, _ = o.Get(name)
-	return name, value, nil
+	return action{o.Keys()[0], o}, nil
+}
+
+// decode checks the whole body against rules, and returns the object under the action's
+// name. It is nil where the rules allow null.
+func (a action) decode(rules *schema.Schema) (*schema.Object, error) {
+	return content(a.body, a.name, rules)
 }
 
 func noSuchAction(name string) error {

@@ -208,17 +208,17 @@ func (t *Translator) ActOnGroups(ctx context.Context, r Request) (Response, erro
 	if err != nil {
 		return Response{}, err
 	}
-	name, _, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
-	if name != "create-from-src" {
-		return Response{}, noSuchAction(name)
+	if do.name != "create-from-src" {
+		return Response{}, noSuchAction(do.name)
 	}
 	if !r.Version.AtLeast(mvGroupSnapshot) {
 		return Response{}, tooOld()
 	}
-	body, err := decode(r, name, createFromSourceBody)
+	body, err := do.decode(createFromSourceBody)
 	if err != nil {
 		return Response{}, err
 	}
@@ -274,14 +274,14 @@ func (t *Translator) ActOnGroup(ctx context.Context, r Request) (Response, error
 	if err != nil {
 		return Response{}, err
 	}
-	name, _, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
 	exists := func() error { return groupExists(ctx, r, groups) }
-	switch name {
+	switch do.name {
 	case "delete":
-		body, err := decode(r, name, deleteGroupBody)
+		body, err := do.decode(deleteGroupBody)
 		if err != nil {
 			return Response{}, err
 		}
@@ -293,7 +293,7 @@ func (t *Translator) ActOnGroup(ctx context.Context, r Request) (Response, error
 		if !r.Version.AtLeast(mvGroupReset) {
 			return Response{}, tooOld()
 		}
-		body, err := decode(r, name, resetGroupBody)
+		body, err := do.decode(resetGroupBody)
 		if err != nil {
 			return Response{}, err
 		}
@@ -302,5 +302,5 @@ func (t *Translator) ActOnGroup(ctx context.Context, r Request) (Response, error
 		}
 		return finish(groups.ResetGroupStatus(ctx, r.Caller, r.ID, strings.ToLower(body.Text("status"))))
 	}
-	return Response{}, r.refuseAction(name, unofferedGroupActions, exists)
+	return Response{}, r.refuseAction(do.name, unofferedGroupActions, exists)
 }

@@ -158,17 +158,17 @@ func (t *Translator) ActOnGroupSnapshot(ctx context.Context, r Request) (Respons
 	if err != nil {
 		return Response{}, err
 	}
-	name, _, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
-	if name != "reset_status" {
-		return Response{}, noSuchAction(name)
+	if do.name != "reset_status" {
+		return Response{}, noSuchAction(do.name)
 	}
 	if !r.Version.AtLeast(mvGroupSnapshotReset) {
 		return Response{}, tooOld()
 	}
-	body, err := decode(r, name, resetGroupSnapshotBody)
+	body, err := do.decode(resetGroupSnapshotBody)
 	if err != nil {
 		return Response{}, err
 	}

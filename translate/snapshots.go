@@ -214,7 +214,7 @@ func (t *Translator) DeleteSnapshot(ctx context.Context, r Request) (Response, e
 
 // ActOnSnapshot is POST /snapshots/{id}/action.
 func (t *Translator) ActOnSnapshot(ctx context.Context, r Request) (Response, error) {
-	name, _, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
@@ -223,9 +223,9 @@ func (t *Translator) ActOnSnapshot(ctx context.Context, r Request) (Response, er
 		return Response{}, err
 	}
 	exists := func() error { return t.snapshotExists(ctx, r) }
-	switch name {
+	switch do.name {
 	case "os-reset_status":
-		body, err := decode(r, name, resetSnapshotBody)
+		body, err := do.decode(resetSnapshotBody)
 		if err != nil {
 			return Response{}, err
 		}
@@ -239,9 +239,9 @@ func (t *Translator) ActOnSnapshot(ctx context.Context, r Request) (Response, er
 		}
 		return finish(snapshots.DeleteSnapshot(ctx, r.Caller, r.ID, true))
 	case "os-update_snapshot_status":
-		return t.updateSnapshotStatus(ctx, r, snapshots)
+		return t.updateSnapshotStatus(ctx, r, do, snapshots)
 	}
-	return Response{}, r.refuseAction(name, unofferedSnapshotActions, exists)
+	return Response{}, r.refuseAction(do.name, unofferedSnapshotActions, exists)
 }
 
 // snapshotTransitions are what os-update_snapshot_status may do, by the status now.
@@ -250,8 +250,8 @@ var snapshotTransitions = map[string][]string{
 	"deleting": {"deleting", "error_deleting"},
 }
 
-func (t *Translator) updateSnapshotStatus(ctx context.Context, r Request, snapshots driver.SnapshotManager) (Response, error) {
-	body, err := decode(r, "os-update_snapshot_status", updateSnapshotStatusBody)
+func (t *Translator) updateSnapshotStatus(ctx context.Context, r Request, do action, snapshots driver.SnapshotManager) (Response, error) {
+	body, err := do.decode(updateSnapshotStatusBody)
 	if err != nil {
 		return Response{}, err
 	}

@@ -48,8 +48,11 @@ var (
 	specKey             = schema.MustPattern(`^[a-zA-Z0-9-_:.]{1,255}$`)
 	createExtraSpecBody = schema.Body("extra_specs", specs(specKey, schema.NullText))
 	updateExtraSpecBody = oneMember(specs(specKey, schema.NullText))
-	projectBody         = schema.Members(schema.Property{Name: "project", Schema: schema.UUID}).Require("project")
+	addProjectBody      = schema.Body("addProjectAccess", project)
+	removeProjectBody   = schema.Body("removeProjectAccess", project)
 )
+
+var project = schema.Members(schema.Property{Name: "project", Schema: schema.UUID}).Require("project")
 
 func specs(key schema.Pattern, value schema.Schema) schema.Schema {
 	return schema.Schema{Types: []string{"object"}, PatternProperties: &schema.PatternProperties{Pattern: key, Schema: value}}
@@ -311,7 +314,7 @@ func (t *Translator) DeleteType(ctx context.Context, r Request) (Response, error
 
 // ActOnType is POST /types/{id}/action: project access of private types.
 func (t *Translator) ActOnType(ctx context.Context, r Request) (Response, error) {
-	name, _, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
@@ -319,15 +322,15 @@ func (t *Translator) ActOnType(ctx context.Context, r Request) (Response, error)
 	if err != nil {
 		return Response{}, err
 	}
-	needed := typeAddProject
-	switch name {
+	needed, rules := typeAddProject, addProjectBody
+	switch do.name {
 	case "addProjectAccess":
 	case "removeProjectAccess":
-		needed = typeRemoveProject
+		needed, rules = typeRemoveProject, removeProjectBody
 	default:
-		return Response{}, noSuchAction(name)
+		return Response{}, noSuchAction(do.name)
 	}
-	body, err := decode(r, name, schema.Body(name, projectBody))
+	body, err := do.decode(rules)
 	if err != nil {
 		return Response{}, err
 	}
@@ -335,7 +338,7 @@ func (t *Translator) ActOnType(ctx context.Context, r Request) (Response, error)
 		return Response{}, err
 	}
 	patch := driver.VolumeTypePatch{AddProject: body.Text("project")}
-	if name == "removeProjectAccess" {
+	if do.name == "removeProjectAccess" {
 		patch = driver.VolumeTypePatch{RemoveProject: body.Text("project")}
 	}
 	_, err = types.UpdateVolumeType(ctx, r.Caller, r.ID, patch)

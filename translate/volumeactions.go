@@ -181,7 +181,7 @@ func decodeResetVolume(_ Request, body *schema.Object) (driver.VolumeAction, err
 
 // ActOnVolume is POST /volumes/{id}/action.
 func (t *Translator) ActOnVolume(ctx context.Context, r Request) (Response, error) {
-	name, value, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
@@ -189,40 +189,40 @@ func (t *Translator) ActOnVolume(ctx context.Context, r Request) (Response, erro
 	if err != nil {
 		return Response{}, err
 	}
-	switch name {
+	switch do.name {
 	case "os-force_delete":
 		return t.forceDeleteVolume(ctx, r, manager)
 	case "os-show_image_metadata":
 		return t.showImageMetadata(ctx, r, manager)
 	case "os-initialize_connection":
-		return t.initializeConnection(ctx, r)
+		return t.initializeConnection(ctx, r, do)
 	case "os-terminate_connection":
 		return t.terminateConnection(ctx, r)
 	}
-	a, known := volumeActions[name]
+	a, known := volumeActions[do.name]
 	if !known {
-		return Response{}, r.refuseAction(name, unofferedVolumeActions, func() error { return t.volumeExists(ctx, r, r.ID) })
+		return Response{}, r.refuseAction(do.name, unofferedVolumeActions, func() error { return t.volumeExists(ctx, r, r.ID) })
 	}
 	if a.since > 0 && !r.Version.AtLeast(a.since) {
 		return Response{}, tooOld()
 	}
-	body, _ := value.(*schema.Object)
+	body := do.body.Object(do.name)
 	if a.body != nil {
-		if body, err = decode(r, name, a.body); err != nil {
+		if body, err = do.decode(a.body); err != nil {
 			return Response{}, err
 		}
 	}
 	if err := r.allowOn(a.policy, func() error { return t.volumeExists(ctx, r, r.ID) }); err != nil {
 		return Response{}, err
 	}
-	do, err := a.decode(r, body)
+	change, err := a.decode(r, body)
 	if err != nil {
 		return Response{}, err
 	}
-	if err := manager.ActOnVolume(ctx, r.Caller, r.ID, do); err != nil {
+	if err := manager.ActOnVolume(ctx, r.Caller, r.ID, change); err != nil {
 		return Response{}, err
 	}
-	if name == "os-set_image_metadata" {
+	if do.name == "os-set_image_metadata" {
 		return t.showImageMetadata(ctx, r, manager)
 	}
 	return Response{Status: a.status}, nil
@@ -253,8 +253,8 @@ func (t *Translator) connector() (driver.VolumeConnector, error) {
 }
 
 // initializeConnection tells a host how to reach the volume.
-func (t *Translator) initializeConnection(ctx context.Context, r Request) (Response, error) {
-	if _, err := decode(r, "os-initialize_connection", connectorBody); err != nil {
+func (t *Translator) initializeConnection(ctx context.Context, r Request, do action) (Response, error) {
+	if _, err := do.decode(connectorBody); err != nil {
 		return Response{}, err
 	}
 	connector, err := t.connector()
