@@ -16,24 +16,6 @@ var (
 	snapshotsManaged = Policy{"snapshot_extension:list_manageable", driver.Admin}
 )
 
-// EmptyLists maps routes that clients probe but that are always empty here to their
-// operations.
-var EmptyLists = map[string]Operation{
-	"/clusters":                    clusters,
-	"/clusters/detail":             clusters,
-	"/os-volume-manage":            empty("manageable-volumes", 0, &manageableList),
-	"/os-volume-manage/detail":     empty("manageable-volumes", 0, &manageableList),
-	"/os-snapshot-manage":          empty("manageable-snapshots", 0, &snapshotsManaged),
-	"/manageable_volumes":          empty("manageable-volumes", mvManageExisting, &manageableList),
-	"/manageable_volumes/detail":   empty("manageable-volumes", mvManageExisting, &manageableList),
-	"/manageable_snapshots":        empty("manageable-snapshots", mvManageExisting, &snapshotsManaged),
-	"/manageable_snapshots/detail": empty("manageable-snapshots", mvManageExisting, &snapshotsManaged),
-	"/consistencygroups":           empty("consistencygroups", 0, nil),
-	"/consistencygroups/detail":    empty("consistencygroups", 0, nil),
-	"/cgsnapshots":                 empty("cgsnapshots", 0, nil),
-	"/cgsnapshots/detail":          empty("cgsnapshots", 0, nil),
-}
-
 // Filters of the list of clusters: those that there are, and those that tell of
 // replication, from 3.26 on (cinder/api/v3/clusters.py).
 var (

@@ -112,9 +112,10 @@ func TestEveryOperationFails(t *testing.T) {
 			}
 		}
 	}
-	for name := range operations(newTranslator(&backend{})) {
-		if !reached[name] && name != "ShowCapabilities" {
-			t.Errorf("%s did not reach the backend: give it a valid body in bodies", name)
+	for _, r := range Routes() {
+		asks := r.Needs != nil || r.Own != nil
+		if asks && !reached[r.Operation] {
+			t.Errorf("%s did not reach the backend: give it a valid body in bodies", r.Operation)
 		}
 	}
 }

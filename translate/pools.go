@@ -12,8 +12,11 @@ import (
 	"cindergate/translate/schema"
 )
 
-// poolsGet is a policy of cinder/policies/scheduler_stats.py.
-var poolsGet = Policy{"scheduler_extension:scheduler_stats:get_pools", driver.Admin}
+// Policies of pools (cinder/policies/scheduler_stats.py, capabilities.py).
+var (
+	poolsGet         = Policy{"scheduler_extension:scheduler_stats:get_pools", driver.Admin}
+	capabilitiesShow = Policy{"volume_extension:capabilities", driver.Admin}
+)
 
 // ListPools is GET /scheduler-stats/get_pools.
 func (t *Translator) ListPools(ctx context.Context, r Request) (Response, error) {
@@ -110,7 +113,7 @@ func (t *Translator) ShowCapabilities(ctx context.Context, r Request) (Response,
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.Allow(admin("volume_extension:capabilities")); err != nil {
+	if err := r.Allow(capabilitiesShow); err != nil {
 		return Response{}, err
 	}
 	pools, err := cloud.Pools(ctx, r.Caller)

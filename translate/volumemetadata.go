@@ -72,36 +72,34 @@ func (t *Translator) snapshotMetadata() metadataOf {
 	}
 }
 
-// MetadataOperations are the routes below …/metadata of a resource.
-type MetadataOperations struct {
-	List, Add, Replace, Show, Set, Remove Operation
+// volumeMetadata is an operation on the metadata of volumes.
+func volumeMetadata(do func(metadataOf, context.Context, Request) (Response, error)) method {
+	return func(t *Translator, ctx context.Context, r Request) (Response, error) {
+		return do(t.volumeMetadata(), ctx, r)
+	}
 }
 
-// VolumeMetadata serves /volumes/{id}/metadata.
-func (t *Translator) VolumeMetadata() MetadataOperations { return t.volumeMetadata().operations() }
-
-// SnapshotMetadata serves /snapshots/{id}/metadata.
-func (t *Translator) SnapshotMetadata() MetadataOperations { return t.snapshotMetadata().operations() }
-
-func (m metadataOf) operations() MetadataOperations {
-	return MetadataOperations{
-		List: func(ctx context.Context, r Request) (Response, error) {
-			all, err := m.get(ctx, r)
-			if err != nil {
-				return Response{}, err
-			}
-			return ok(envelope("metadata", orEmpty(all)))
-		},
-		Add: func(ctx context.Context, r Request) (Response, error) {
-			return m.write(ctx, r, m.create, false)
-		},
-		Replace: func(ctx context.Context, r Request) (Response, error) {
-			return m.write(ctx, r, m.update, true)
-		},
-		Show:   m.show,
-		Set:    m.set,
-		Remove: m.remove,
+// snapshotMetadata is an operation on the metadata of snapshots.
+func snapshotMetadata(do func(metadataOf, context.Context, Request) (Response, error)) method {
+	return func(t *Translator, ctx context.Context, r Request) (Response, error) {
+		return do(t.snapshotMetadata(), ctx, r)
 	}
+}
+
+func (m metadataOf) list(ctx context.Context, r Request) (Response, error) {
+	all, err := m.get(ctx, r)
+	if err != nil {
+		return Response{}, err
+	}
+	return ok(envelope("metadata", orEmpty(all)))
+}
+
+func (m metadataOf) add(ctx context.Context, r Request) (Response, error) {
+	return m.write(ctx, r, m.create, false)
+}
+
+func (m metadataOf) replace(ctx context.Context, r Request) (Response, error) {
+	return m.write(ctx, r, m.update, true)
 }
 
 func (m metadataOf) allow(ctx context.Context, r Request, p Policy) error {
