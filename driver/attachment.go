@@ -43,6 +43,22 @@ type AttachmentManager interface {
 	DeleteAttachment(ctx context.Context, who Caller, attachmentID string) ([]Attachment, error)
 }
 
+// VolumeConnector tells hosts how to reach volumes (os-initialize_connection and
+// os-terminate_connection).
+type VolumeConnector interface {
+	// ConnectVolume returns how to reach a volume.
+	ConnectVolume(ctx context.Context, who Caller, volumeID string) (Connection, error)
+	// DisconnectVolume ends the connection of a host. One that never began is no error.
+	DisconnectVolume(ctx context.Context, who Caller, volumeID string) error
+}
+
+// Connection says how to reach a volume: Type is driver_volume_type, and Data is what
+// that type needs (connection_info of cinder/volume/manager.py initialize_connection).
+type Connection struct {
+	Type string
+	Data map[string]any
+}
+
 // AttachmentColumns are the columns of an attachment.
 var AttachmentColumns = Columns[Attachment]{
 	"id":            func(a *Attachment) any { return a.ID },

@@ -34,12 +34,3 @@ func (c Caller) IsAdmin() bool { return c.Role == Admin }
 
 // Owns tells whether the caller may see a resource of the project.
 func (c Caller) Owns(projectID string) bool { return c.IsAdmin() || c.ProjectID == projectID }
-
-// Optional is a value that may be absent from a request; absent differs from null.
-type Optional[T any] struct {
-	Value T
-	Set   bool
-}
-
-// Some is a present value.
-func Some[T any](v T) Optional[T] { return Optional[T]{Value: v, Set: true} }

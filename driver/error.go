@@ -28,9 +28,11 @@ const (
 	Canceled          // the caller left before the answer; no fault of the backend
 )
 
-// Error is a classified failure. Message is for the client, Err for the log.
+// Error is a classified failure. Message is for the client, Reason for programs, Err for
+// the log.
 type Error struct {
 	Kind       Kind
+	Reason     Reason // NoReason: Kind says all
 	Message    string
 	RetryAfter time.Duration // for OverLimit and Unavailable
 	Err        error
@@ -80,29 +82,30 @@ func KindOf(err error) Kind {
 // Texts of Cinder's exceptions (cinder/exception.py), which clients show.
 
 // BackupNotFound is BackupNotFound of cinder/exception.py.
-func BackupNotFound(id string) error { return notFound("Backup", id) }
+func BackupNotFound(id string) error {
+	return BackupUnknown.Errorf("Backup %s could not be found.", id)
+}
 
 // VolumeNotFound is VolumeNotFound of cinder/exception.py.
-func VolumeNotFound(id string) error { return notFound("Volume", id) }
+func VolumeNotFound(id string) error {
+	return VolumeUnknown.Errorf("Volume %s could not be found.", id)
+}
 
 // SnapshotNotFound is SnapshotNotFound of cinder/exception.py.
-func SnapshotNotFound(id string) error { return notFound("Snapshot", id) }
+func SnapshotNotFound(id string) error {
+	return SnapshotUnknown.Errorf("Snapshot %s could not be found.", id)
+}
 
 func notFound(what, id string) error {
 	return Errorf(NotFound, "%s %s could not be found.", what, id)
 }
 
-// InvalidBackup is InvalidBackup of cinder/exception.py.
-func InvalidBackup(format string, args ...any) error {
-	return Errorf(InvalidState, "Invalid backup: "+format, args...)
-}
+// InvalidBackup is InvalidBackup of cinder/exception.py. Where the reason is known, use
+// that one's Errorf.
+func InvalidBackup(format string, args ...any) error { return BackupUnfit.Errorf(format, args...) }
 
-// InvalidVolume is InvalidVolume of cinder/exception.py.
-func InvalidVolume(format string, args ...any) error {
-	return Errorf(InvalidState, "Invalid volume: "+format, args...)
-}
+// InvalidVolume is InvalidVolume of cinder/exception.py, as InvalidBackup.
+func InvalidVolume(format string, args ...any) error { return VolumeUnfit.Errorf(format, args...) }
 
-// InvalidSnapshot is InvalidSnapshot of cinder/exception.py.
-func InvalidSnapshot(format string, args ...any) error {
-	return Errorf(InvalidState, "Invalid snapshot: "+format, args...)
-}
+// InvalidSnapshot is InvalidSnapshot of cinder/exception.py, as InvalidBackup.
+func InvalidSnapshot(format string, args ...any) error { return SnapshotUnfit.Errorf(format, args...) }

@@ -1,6 +1,40 @@
 package driver
 
-import "context"
+import (
+	"context"
+	"time"
+)
+
+// Service is one of Cinder's processes as os-services shows it.
+type Service struct {
+	Binary, Host, Zone string // cinder-backup, cinder-scheduler, cinder-volume
+	Disabled           bool
+	DisabledReason     string
+	Frozen             bool // cinder-volume takes no changes
+	Up                 bool
+	UpdatedAt          time.Time
+}
+
+// Pool is a storage pool as scheduler-stats/get_pools shows it.
+type Pool struct {
+	Name string
+	// Capabilities are what extra specs of types may ask for.
+	Capabilities map[string]any
+	// TotalCapacityGB and FreeCapacityGB are the storage's, in GiB.
+	TotalCapacityGB, FreeCapacityGB float64
+	// AllocatedCapacityGB is the size of all volumes, ProvisionedCapacityGB that of all
+	// volumes and snapshots, in GiB. Sparse files take less.
+	AllocatedCapacityGB, ProvisionedCapacityGB int
+	ReportedAt                                 time.Time
+}
+
+// Cloud tells about the backend as a whole.
+type Cloud interface {
+	Services(ctx context.Context, who Caller) ([]Service, error)
+	Pools(ctx context.Context, who Caller) ([]Pool, error)
+	// AvailabilityZones maps a zone's name to whether it is available.
+	AvailabilityZones(ctx context.Context, who Caller) (map[string]bool, error)
+}
 
 // ServicePatch changes a service; what is not set stays.
 type ServicePatch struct {
@@ -22,18 +56,6 @@ type HostUse struct {
 	ProjectID              string
 	Volumes, VolumeGB      int
 	Snapshots, SnapshotsGB int
-}
-
-// DefaultType is the volume type of volumes that a project asks for without one.
-type DefaultType struct{ ProjectID, VolumeTypeID string }
-
-// DefaultTypeManager sets the default volume types of projects.
-type DefaultTypeManager interface {
-	ListDefaultTypes(ctx context.Context, who Caller) ([]DefaultType, error)
-	GetDefaultType(ctx context.Context, who Caller, projectID string) (DefaultType, error)
-	// SetDefaultType takes a type by id or name.
-	SetDefaultType(ctx context.Context, who Caller, projectID, volumeType string) (DefaultType, error)
-	UnsetDefaultType(ctx context.Context, who Caller, projectID string) error
 }
 
 // ServiceNotFound is ServiceNotFound of cinder/exception.py.

@@ -83,6 +83,7 @@ type Volume struct {
 	AttachStatus          string // attached, detached, attaching, detaching
 	MigrationStatus       string
 	Host                  string // service host@backend#pool, shown to admins
+	ServiceUUID           string // of the service that has the volume, "" if the backend has none
 	GroupID               string
 	Metadata              map[string]string
 	AdminMetadata         map[string]string // readonly, attached_mode

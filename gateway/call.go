@@ -22,11 +22,10 @@ type call struct {
 	requestID string
 	api       translate.Version // V2 or V3
 	caller    driver.Caller
-	backend   string
-	route     string
-	rawPath   string // as [url.URL.RawPath], for backends that get the path as it came
-	vbs       bool   // errors are those of the Volume Backup Service
-	outcome   int    // the status that log and metrics show, if not that of the answer
+	backend   *backend // of the caller's project, nil until the caller is known
+	rawPath   string   // as [url.URL.RawPath], for backends that get the path as it came
+	vbs       bool     // errors are those of the Volume Backup Service
+	outcome   int      // the status that log and metrics show, if not that of the answer
 }
 
 type callKey struct{}

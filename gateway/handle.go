@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -14,14 +15,19 @@ import (
 	"cindergate/translate"
 )
 
-// handle is the only way from HTTP to an operation and back.
-func (s *Server) handle(b *backend, op translate.Operation) echo.HandlerFunc {
+// handle is the only way from HTTP to an operation and back. of returns the operation of
+// the caller's backend.
+func (s *Server) handle(of func(*backend) translate.Operation) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if slices.ContainsFunc(c.ParamValues(), func(v string) bool { return strings.Contains(v, "/") }) {
+			return errNoRoute // Echo gives a last parameter all that is left of the path
+		}
+		b := callOf(c).backend
 		r, err := s.request(c, b)
 		if err != nil {
 			return err
 		}
-		answer, err := s.work(c, op, r)
+		answer, err := s.work(c, of(b), r)
 		if err != nil {
 			return err
 		}

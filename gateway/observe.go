@@ -34,12 +34,12 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 // account writes the log line and the metrics of a request. ended is false if its answer
 // broke off.
 func (s *Server) account(c echo.Context, call *call, took time.Duration, ended bool) {
-	route := call.route
-	if route == "" {
-		route = c.Path()
-	}
+	route, backend := c.Path(), ""
 	if route == "" {
 		route = "none"
+	}
+	if call.backend != nil {
+		backend = call.backend.name
 	}
 	r, status := c.Request(), c.Response().Status
 	left := errors.Is(r.Context().Err(), context.Canceled)
@@ -52,11 +52,11 @@ func (s *Server) account(c echo.Context, call *call, took time.Duration, ended b
 		s.Log.Warn("answer broke off", zap.String("request_id", call.requestID))
 		status = http.StatusBadGateway
 	}
-	s.Metrics.request(call.backend, route, r.Method, status, took)
+	s.Metrics.request(backend, route, r.Method, status, took)
 	if ce := s.Log.Check(zap.InfoLevel, "request"); ce != nil {
 		ce.Write(zap.String("request_id", call.requestID), zap.String("project_id", call.caller.ProjectID),
 			zap.String("user_id", call.caller.UserID), zap.String("method", r.Method), zap.String("route", route),
-			zap.String("path", r.URL.Path), zap.Int("status", status), zap.String("backend", call.backend),
+			zap.String("path", r.URL.Path), zap.Int("status", status), zap.String("backend", backend),
 			zap.Float64("duration_ms", float64(took.Microseconds())/1000))
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"cindergate/driver"
 	"cindergate/gateway"
+	"cindergate/translate"
 )
 
 // forwarder has backups of its own, and tells what reached it of the rest.
@@ -91,5 +92,75 @@ func TestEncodedPaths(t *testing.T) {
 	}
 	if answer, _ := g.call("GET", own+"/backups?name=%D0", "", ""); answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without a token: %d", answer.StatusCode)
+	}
+}
+
+// Every route of the table answers, with the project in the path and, from v3 on, without
+// it: the gateway itself, or a backend that gets it as it came.
+func TestEveryRouteOnAForwardingBackend(t *testing.T) {
+	g := newRig(t, func(o *gateway.Options) { o.Backends = map[string]driver.Driver{"one": forwarder{}} })
+	fill := strings.NewReplacer(":id", "k%3A1", ":key", "100%25")
+	for _, r := range translate.Routes() {
+		forwarded := !r.ServedFor(forwarder{})
+		for _, prefix := range []string{"/v2/" + project, own, "/v3"} {
+			path := prefix + fill.Replace(r.Path)
+			answer, body := g.call(r.Method, path, "member", "", "OpenStack-API-Version", "volume 3.70")
+			switch {
+			case (answer.StatusCode == http.StatusTeapot) != forwarded:
+				t.Errorf("%s %s: %d %s, forwarded should be %t", r.Method, path, answer.StatusCode, body, forwarded)
+			case forwarded && answer.Header.Get("X-Path") != path:
+				t.Errorf("%s %s is forwarded as %s", r.Method, path, answer.Header.Get("X-Path"))
+			case !forwarded && body == notFoundDoc:
+				t.Errorf("%s %s is no route", r.Method, path)
+			}
+		}
+	}
+	// What the table does not have is the backend's, too: other methods and paths.
+	for _, request := range [][2]string{
+		{"PATCH", own + "/volumes/x"}, {"HEAD", own + "/volumes"}, {"PATCH", "/v3/volumes/x"}, {"DELETE", own + "/groups/x"},
+		{"GET", own + "/new_resource"}, {"GET", own + "/new_resource/x/y"}, {"GET", "/v3/new_resource"}, {"GET", "/v3/new_resource/x/y"},
+		{"PATCH", own + "/backups/x"},
+	} {
+		if answer, _ := g.call(request[0], request[1], "member", ""); answer.StatusCode != http.StatusTeapot {
+			t.Errorf("%s: %d", request, answer.StatusCode)
+		}
+	}
+	for _, request := range [][2]string{{"GET", "/v2/new_resource"}, {"POST", "/v3/"}, {"POST", "/v3"}, {"GET", "/v2/x/y"}} {
+		if answer, body := g.call(request[0], request[1], "member", ""); answer.StatusCode != http.StatusNotFound || request[0] != "HEAD" && body != notFoundDoc {
+			t.Errorf("%s: %d %s", request, answer.StatusCode, body)
+		}
+	}
+}
+
+// Every route of the table is one of a backend that the gateway speaks for: with the
+// project in the path, and from v3 on without it. Nothing is, without a token.
+func TestEveryRouteOnAnOwnBackend(t *testing.T) {
+	g := newRig(t)
+	fill := strings.NewReplacer(":id", "k%3A1", ":key", "100%25")
+	for _, r := range translate.Routes() {
+		for _, prefix := range []string{"/v2/" + project, own, "/v3"} {
+			if r.V3Only && strings.HasPrefix(prefix, "/v2") {
+				continue
+			}
+			path := prefix + fill.Replace(r.Path)
+			if answer, body := g.call(r.Method, path, "admin-of-"+project, ""); answer.StatusCode != http.StatusUnauthorized {
+				t.Errorf("%s %s without a token: %d %s", r.Method, path, answer.StatusCode, body)
+			}
+			if _, body := g.call(r.Method, path, "padmin", ""); body == notFoundDoc {
+				t.Errorf("%s %s is no route", r.Method, path)
+			}
+		}
+		if _, body := g.call(r.Method, "/v2"+fill.Replace(r.Path), "padmin", ""); !strings.Contains(body, "The resource could not be found.") {
+			t.Errorf("%s /v2%s is a route: %s", r.Method, r.Path, body)
+		}
+	}
+	for _, request := range [][2]string{
+		{"PATCH", own + "/volumes/x"}, {"PATCH", "/v3/volumes/x"}, {"GET", own + "/nothing"}, {"GET", "/v3/nothing"}, {"GET", "/v3/nothing/x/y"},
+		{"GET", "/v3/volumes/x/y"}, {"GET", own + "/volumes/x/metadata/a/b"}, {"GET", own + "/volumes/x/metadata/a%2Fb"}, {"GET", "/v3/messages/a%2Fb"},
+		{"GET", own + "/os-services/a/b"}, {"POST", "/v3/"}, {"POST", "/v3"}, {"GET", "/v4"}, {"GET", "/v3x"},
+	} {
+		if answer, body := g.call(request[0], request[1], "padmin", ""); answer.StatusCode != http.StatusNotFound || body != notFoundDoc {
+			t.Errorf("%s: %d %s", request, answer.StatusCode, body)
+		}
 	}
 }

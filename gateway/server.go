@@ -75,7 +75,7 @@ func New(o Options) *Server {
 		underWay: underWay{most: o.MaxRequests, perProject: o.MaxRequestsPerProject, projects: map[string]int{}},
 	}
 	for name, d := range o.Backends {
-		s.backends[name] = s.newBackend(name, d)
+		s.backends[name] = newBackend(name, d)
 	}
 	s.echo.HTTPErrorHandler = s.fail
 	s.echo.Pre(s.observe, tidyPath)

@@ -7,23 +7,8 @@ import (
 
 	"cindergate/driver"
 	"cindergate/translate"
+	"cindergate/translate/vbs"
 )
-
-// vbsPaths are those of the own API of Huawei's Volume Backup Service.
-var vbsPaths = []string{"/v1/:project_id/jobs/:id", "/v2/:project_id/cloudbackups", "/v2/:project_id/cloudbackups/*"}
-
-// vbsRoutes are that API in front of one backend.
-func (s *Server) vbsRoutes(b *backend) {
-	v := b.translator.VBS()
-	do := func(op translate.Operation) echo.HandlerFunc { return s.handle(b, op) }
-
-	b.api.GET("/v1/:project_id/jobs/:id", do(v.ShowJob))
-	g := b.api.Group("/v2/:project_id/cloudbackups")
-	g.POST("", do(v.CreateBackup))
-	g.GET("/quota", do(v.ShowQuota))
-	g.POST("/:id", do(v.DeleteBackup))
-	g.POST("/:id/restore", do(v.RestoreBackup))
-}
 
 // speaksVBS notes that errors are to be the service's.
 func speaksVBS(next echo.HandlerFunc) echo.HandlerFunc {
@@ -42,7 +27,7 @@ func (s *Server) writeVBSFault(c echo.Context, err error) error {
 	case driver.KindOf(err) == driver.Unauthorized:
 		s.challenge(c)
 	}
-	f := translate.VBSFaultOf(err)
+	f := vbs.FaultOf(err)
 	if f.RetryAfter != "" {
 		c.Response().Header().Set("Retry-After", f.RetryAfter)
 	}

@@ -260,6 +260,13 @@ func TestVBSStates(t *testing.T) {
 	}
 	g.settle()
 	g.wantJob(running, "bksCreateBackup", "SUCCESS")
+	// The backup is available, and its volume is being backed up once more.
+	g.submit("", body)
+	answer, text := g.call(http.MethodPost, "/v2/"+project+"/cloudbackups/"+id+"/restore", "member", `{"restore": {"volume_id": "`+volume+`"}}`)
+	if answer.StatusCode != http.StatusBadRequest || !strings.Contains(text, `"code":"VolumeBackup.0206"`) {
+		t.Errorf("restore to a volume that is being backed up: %d %s", answer.StatusCode, text)
+	}
+	g.settle()
 }
 
 func TestVBSQuota(t *testing.T) {

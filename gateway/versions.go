@@ -61,14 +61,13 @@ func (s *Server) allVersions(c echo.Context) error {
 }
 
 // ownVersion is GET /v2/ or /v3/.
-func (s *Server) ownVersion(b *backend) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		base, highest := s.Base(c.Request()), b.maxMicroversion(c.Request().Context())
-		if callOf(c).api.V2() {
-			return versions(c, http.StatusOK, highest, v2Document(base))
-		}
-		return versions(c, http.StatusOK, highest, v3Document(base, highest))
+func (s *Server) ownVersion(c echo.Context) error {
+	call := callOf(c)
+	base, highest := s.Base(c.Request()), call.backend.maxMicroversion(c.Request().Context())
+	if call.api.V2() {
+		return versions(c, http.StatusOK, highest, v2Document(base))
 	}
+	return versions(c, http.StatusOK, highest, v3Document(base, highest))
 }
 
 func versions(c echo.Context, status, highest int, documents ...apiVersion) error {
@@ -83,8 +82,11 @@ func versions(c echo.Context, status, highest int, documents ...apiVersion) erro
 	return writeJSON(c, status, map[string]any{"versions": documents})
 }
 
-// addSlash redirects /v3 to /v3/.
+// addSlash redirects GET /v3 to /v3/.
 func (s *Server) addSlash(c echo.Context) error {
+	if c.Request().Method != http.MethodGet {
+		return errNoRoute
+	}
 	h := c.Response().Header()
 	h.Set("Location", s.Base(c.Request())+c.Request().URL.Path+"/")
 	h.Set("Content-Type", "text/plain; charset=utf8")

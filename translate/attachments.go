@@ -11,10 +11,10 @@ import (
 
 // Policies of attachments (cinder/policies/attachments.py).
 var (
-	attachmentCreate   = policy{"volume:attachment_create", driver.Member}
-	attachmentUpdate   = policy{"volume:attachment_update", driver.Member}
-	attachmentDelete   = policy{"volume:attachment_delete", driver.Member}
-	attachmentComplete = policy{"volume:attachment_complete", driver.Member}
+	attachmentCreate   = Policy{"volume:attachment_create", driver.Member}
+	attachmentUpdate   = Policy{"volume:attachment_update", driver.Member}
+	attachmentDelete   = Policy{"volume:attachment_delete", driver.Member}
+	attachmentComplete = Policy{"volume:attachment_complete", driver.Member}
 )
 
 // Bodies of attachment requests (cinder/api/schemas/attachments.py).
@@ -50,7 +50,7 @@ func (t *Translator) attachments(r Request) (driver.AttachmentManager, error) {
 	if !r.Version.AtLeast(mvAttachments) {
 		return nil, tooOld()
 	}
-	return capability[driver.AttachmentManager](t.driver, "attachments")
+	return Capability[driver.AttachmentManager](t.driver, "attachments")
 }
 
 // stamp is a time that is "" if there is none, as only attachments show it
@@ -150,12 +150,12 @@ func (t *Translator) CreateAttachment(ctx context.Context, r Request) (Response,
 	if err != nil {
 		return Response{}, err
 	}
-	volumeID := text(body, "volume_uuid")
+	volumeID := body.Text("volume_uuid")
 	if err := r.allowOn(attachmentCreate, func() error { return t.volumeExists(ctx, r, volumeID) }); err != nil {
 		return Response{}, err
 	}
 	a, err := attachments.CreateAttachment(ctx, r.Caller, driver.AttachmentSpec{
-		VolumeID: volumeID, ServerID: text(body, "instance_uuid"), Mode: text(body, "mode"), Connector: connector(body),
+		VolumeID: volumeID, ServerID: body.Text("instance_uuid"), Mode: body.Text("mode"), Connector: connector(body),
 	})
 	if err != nil {
 		return Response{}, err
@@ -218,12 +218,12 @@ func (t *Translator) ActOnAttachment(ctx context.Context, r Request) (Response, 
 	if err != nil {
 		return Response{}, err
 	}
-	name, _, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
-	if name != "os-complete" {
-		return Response{}, noSuchAction(name)
+	if do.name != "os-complete" {
+		return Response{}, noSuchAction(do.name)
 	}
 	if !r.Version.AtLeast(mvAttachComplete) {
 		return Response{}, tooOld()

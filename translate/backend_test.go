@@ -2,7 +2,6 @@ package translate
 
 import (
 	"context"
-	"reflect"
 	"sync/atomic"
 	"testing"
 
@@ -146,73 +145,60 @@ func newTranslator(d driver.Driver) *Translator {
 // operations are all of a Translator, by name.
 func operations(t *Translator) map[string]Operation {
 	all := map[string]Operation{}
-	add := func(prefix string, _ reflect.Value, n int, name func(int) string, at func(int) reflect.Value) {
-		for i := range n {
-			switch f := at(i).Interface().(type) {
-			case func(context.Context, Request) (Response, error):
-				all[prefix+name(i)] = f
-			case Operation:
-				all[prefix+name(i)] = f
-			}
-		}
-	}
-	v := reflect.ValueOf(t)
-	add("", v, v.NumMethod(), func(i int) string { return v.Type().Method(i).Name }, v.Method)
-	for prefix, m := range map[string]MetadataOperations{"VolumeMetadata.": t.VolumeMetadata(), "SnapshotMetadata.": t.SnapshotMetadata()} {
-		v := reflect.ValueOf(m)
-		add(prefix, v, v.NumField(), func(i int) string { return v.Type().Field(i).Name }, v.Field)
+	for _, r := range Routes() {
+		all[r.Operation] = r.Of(t)
 	}
 	return all
 }
 
 // bodies are valid requests by operation.
 var bodies = map[string]string{
-	"CreateBackup":             `{"backup": {"volume_id": "` + someID + `"}}`,
-	"UpdateBackup":             `{"backup": {"name": "n"}}`,
-	"RestoreBackup":            `{"restore": {}}`,
-	"ActOnBackup":              `{"os-reset_status": {"status": "error"}}`,
-	"ImportRecord":             `{"backup-record": {"backup_service": "s", "backup_url": "eA=="}}`,
-	"CreateVolume":             `{"volume": {"size": 1}}`,
-	"UpdateVolume":             `{"volume": {"name": "n"}}`,
-	"ActOnVolume":              `{"os-extend": {"new_size": 2}}`,
-	"CreateSnapshot":           `{"snapshot": {"volume_id": "` + someID + `"}}`,
-	"UpdateSnapshot":           `{"snapshot": {"name": "n"}}`,
-	"ActOnSnapshot":            `{"os-reset_status": {"status": "error"}}`,
-	"CreateType":               `{"volume_type": {"name": "t"}}`,
-	"UpdateType":               `{"volume_type": {"name": "t"}}`,
-	"ActOnType":                `{"addProjectAccess": {"project": "` + someID + `"}}`,
-	"AddExtraSpecs":            `{"extra_specs": {"k": "v"}}`,
-	"SetExtraSpec":             `{"k": "v"}`,
-	"UpdateQuotas":             `{"quota_set": {"volumes": 1}}`,
-	"UpdateQuotaClass":         `{"quota_class_set": {"volumes": 1}}`,
-	"VolumeMetadata.Add":       `{"metadata": {"k": "v"}}`,
-	"VolumeMetadata.Replace":   `{"metadata": {"k": "v"}}`,
-	"VolumeMetadata.Set":       `{"meta": {"k": "v"}}`,
-	"SnapshotMetadata.Add":     `{"metadata": {"k": "v"}}`,
-	"SnapshotMetadata.Replace": `{"metadata": {"k": "v"}}`,
-	"SnapshotMetadata.Set":     `{"meta": {"k": "v"}}`,
-	"CreateQoSSpecs":           `{"qos_specs": {"name": "q"}}`,
-	"UpdateQoSSpecs":           `{"qos_specs": {"k": "v"}}`,
-	"DeleteQoSKeys":            `{"keys": ["k"]}`,
-	"CreateTypeEncryption":     `{"encryption": {"provider": "luks", "control_location": "front-end"}}`,
-	"UpdateTypeEncryption":     `{"encryption": {"key_size": 256}}`,
-	"CreateGroupType":          `{"group_type": {"name": "t"}}`,
-	"UpdateGroupType":          `{"group_type": {"name": "t"}}`,
-	"AddGroupSpecs":            `{"group_specs": {"k": "v"}}`,
-	"SetGroupSpec":             `{"k": "v"}`,
-	"CreateGroup":              `{"group": {"group_type": "t", "volume_types": ["v"]}}`,
-	"UpdateGroup":              `{"group": {"name": "n"}}`,
-	"ActOnGroups":              `{"create-from-src": {"source_group_id": "` + someID + `"}}`,
-	"ActOnGroup":               `{"delete": {}}`,
-	"CreateGroupSnapshot":      `{"group_snapshot": {"group_id": "` + someID + `"}}`,
-	"ActOnGroupSnapshot":       `{"reset_status": {"status": "error"}}`,
-	"CreateTransfer":           `{"transfer": {"volume_id": "` + someID + `"}}`,
-	"AcceptTransfer":           `{"accept": {"auth_key": "k"}}`,
-	"CreateAttachment":         `{"attachment": {"volume_uuid": "` + someID + `"}}`,
-	"UpdateAttachment":         `{"attachment": {"connector": {"host": "h"}}}`,
-	"ActOnAttachment":          `{"os-complete": null}`,
-	"UpdateService":            `{"host": "h", "binary": "cinder-volume"}`,
-	"SetDefaultType":           `{"default_type": {"volume_type": "t"}}`,
+	"CreateBackup":            `{"backup": {"volume_id": "` + someID + `"}}`,
+	"UpdateBackup":            `{"backup": {"name": "n"}}`,
+	"RestoreBackup":           `{"restore": {}}`,
+	"ActOnBackup":             `{"os-reset_status": {"status": "error"}}`,
+	"ImportRecord":            `{"backup-record": {"backup_service": "s", "backup_url": "eA=="}}`,
+	"CreateVolume":            `{"volume": {"size": 1}}`,
+	"UpdateVolume":            `{"volume": {"name": "n"}}`,
+	"ActOnVolume":             `{"os-extend": {"new_size": 2}}`,
+	"CreateSnapshot":          `{"snapshot": {"volume_id": "` + someID + `"}}`,
+	"UpdateSnapshot":          `{"snapshot": {"name": "n"}}`,
+	"ActOnSnapshot":           `{"os-reset_status": {"status": "error"}}`,
+	"CreateType":              `{"volume_type": {"name": "t"}}`,
+	"UpdateType":              `{"volume_type": {"name": "t"}}`,
+	"ActOnType":               `{"addProjectAccess": {"project": "` + someID + `"}}`,
+	"AddExtraSpecs":           `{"extra_specs": {"k": "v"}}`,
+	"SetExtraSpec":            `{"k": "v"}`,
+	"UpdateQuotas":            `{"quota_set": {"volumes": 1}}`,
+	"UpdateQuotaClass":        `{"quota_class_set": {"volumes": 1}}`,
+	"AddVolumeMetadata":       `{"metadata": {"k": "v"}}`,
+	"ReplaceVolumeMetadata":   `{"metadata": {"k": "v"}}`,
+	"SetVolumeMetadata":       `{"meta": {"k": "v"}}`,
+	"AddSnapshotMetadata":     `{"metadata": {"k": "v"}}`,
+	"ReplaceSnapshotMetadata": `{"metadata": {"k": "v"}}`,
+	"SetSnapshotMetadata":     `{"meta": {"k": "v"}}`,
+	"CreateQoSSpecs":          `{"qos_specs": {"name": "q"}}`,
+	"UpdateQoSSpecs":          `{"qos_specs": {"k": "v"}}`,
+	"DeleteQoSKeys":           `{"keys": ["k"]}`,
+	"CreateTypeEncryption":    `{"encryption": {"provider": "luks", "control_location": "front-end"}}`,
+	"UpdateTypeEncryption":    `{"encryption": {"key_size": 256}}`,
+	"CreateGroupType":         `{"group_type": {"name": "t"}}`,
+	"UpdateGroupType":         `{"group_type": {"name": "t"}}`,
+	"AddGroupSpecs":           `{"group_specs": {"k": "v"}}`,
+	"SetGroupSpec":            `{"k": "v"}`,
+	"CreateGroup":             `{"group": {"group_type": "t", "volume_types": ["v"]}}`,
+	"UpdateGroup":             `{"group": {"name": "n"}}`,
+	"ActOnGroups":             `{"create-from-src": {"source_group_id": "` + someID + `"}}`,
+	"ActOnGroup":              `{"delete": {}}`,
+	"CreateGroupSnapshot":     `{"group_snapshot": {"group_id": "` + someID + `"}}`,
+	"ActOnGroupSnapshot":      `{"reset_status": {"status": "error"}}`,
+	"CreateTransfer":          `{"transfer": {"volume_id": "` + someID + `"}}`,
+	"AcceptTransfer":          `{"accept": {"auth_key": "k"}}`,
+	"CreateAttachment":        `{"attachment": {"volume_uuid": "` + someID + `"}}`,
+	"UpdateAttachment":        `{"attachment": {"connector": {"host": "h"}}}`,
+	"ActOnAttachment":         `{"os-complete": null}`,
+	"UpdateService":           `{"host": "h", "binary": "cinder-volume"}`,
+	"SetDefaultType":          `{"default_type": {"volume_type": "t"}}`,
 }
 
 // request is a valid one of an operation.
@@ -224,6 +210,10 @@ func request(operation string, who driver.Caller, v Version) Request {
 	switch operation {
 	case "UpdateService":
 		r.ID = "enable"
+	case "ShowExtension":
+		r.ID = "backups"
+	case "ShowQuotas", "DefaultQuotas":
+		r.ID = who.ProjectID // others' take an admin
 	case "AssociateQoSSpecs", "DisassociateQoSSpecs":
 		r.Query = Query{{"vol_type_id", "t"}}
 	}

@@ -75,20 +75,20 @@ func (t *Translator) CreateBackup(ctx context.Context, r Request) (Response, err
 	if err != nil {
 		return Response{}, err
 	}
-	volumeID := text(body, "volume_id")
-	if err := r.allowOn(backupCreate, func() error { return t.volumeExists(ctx, r, volumeID) }); err != nil {
+	volumeID := body.Text("volume_id")
+	if err := r.allowOn(BackupCreate, func() error { return t.volumeExists(ctx, r, volumeID) }); err != nil {
 		return Response{}, err
 	}
 	b, err := t.driver.CreateBackup(ctx, r.Caller, driver.BackupSpec{
 		VolumeID:         volumeID,
-		SnapshotID:       text(body, "snapshot_id"),
+		SnapshotID:       body.Text("snapshot_id"),
 		Name:             optionalText(body, "name").Value,
 		Description:      optionalText(body, "description").Value,
-		Container:        text(body, "container"),
-		AvailabilityZone: text(body, "availability_zone"),
-		Metadata:         stringMap(body, "metadata"),
-		Incremental:      flag(body, "incremental"),
-		Force:            flag(body, "force"),
+		Container:        body.Text("container"),
+		AvailabilityZone: body.Text("availability_zone"),
+		Metadata:         body.StringMap("metadata"),
+		Incremental:      body.Flag("incremental"),
+		Force:            body.Flag("force"),
 	})
 	if err != nil {
 		return Response{}, err
@@ -149,7 +149,7 @@ func (t *Translator) UpdateBackup(ctx context.Context, r Request) (Response, err
 	if !r.Version.AtLeast(mvBackupUpdate) {
 		return Response{}, tooOld()
 	}
-	updater, err := capability[driver.BackupUpdater](t.driver, "updating backups")
+	updater, err := Capability[driver.BackupUpdater](t.driver, "updating backups")
 	if err != nil {
 		return Response{}, err
 	}
@@ -162,7 +162,7 @@ func (t *Translator) UpdateBackup(ctx context.Context, r Request) (Response, err
 	}
 	patch := driver.BackupPatch{Name: optionalText(body, "name"), Description: optionalText(body, "description")}
 	if _, given := body.Get("metadata"); given {
-		patch.Metadata = driver.Some(stringMap(body, "metadata"))
+		patch.Metadata = driver.Some(body.StringMap("metadata"))
 	}
 	b, err := updater.UpdateBackup(ctx, r.Caller, r.ID, patch)
 	if err != nil {
@@ -173,7 +173,7 @@ func (t *Translator) UpdateBackup(ctx context.Context, r Request) (Response, err
 
 // DeleteBackup is DELETE /backups/{id}.
 func (t *Translator) DeleteBackup(ctx context.Context, r Request) (Response, error) {
-	if err := r.allowOn(backupDelete, func() error { return t.backupExists(ctx, r) }); err != nil {
+	if err := r.allowOn(BackupDelete, func() error { return t.backupExists(ctx, r) }); err != nil {
 		return Response{}, err
 	}
 	return finish(t.driver.DeleteBackup(ctx, r.Caller, r.ID))

@@ -14,12 +14,15 @@ func decode(r Request, root string, rules *schema.Schema) (*schema.Object, error
 	if err != nil {
 		return nil, err
 	}
+	return content(body, root, rules)
+}
+
+// content checks a parsed body against rules, and returns the object under root.
+func content(body any, root string, rules *schema.Schema) (*schema.Object, error) {
 	if err := rules.Check(body); err != nil {
 		return nil, err
 	}
-	content, _ := body.(*schema.Object).Get(root)
-	o, _ := content.(*schema.Object)
-	return o, nil
+	return body.(*schema.Object).Object(root), nil
 }
 
 // parseBody reads any JSON. A missing body is an error of its own: Cinder fails
@@ -41,13 +44,6 @@ func nullRoot(root string) error {
 		"Invalid input for field/attribute %s. Value: None. None is not of type 'object'", root)
 }
 
-// text is a member that is a string, "" if it is null or absent.
-func text(o *schema.Object, name string) string {
-	v, _ := o.Get(name)
-	s, _ := v.(string)
-	return s
-}
-
 // optionalText is a name or description: stripped, null kept apart from absent
 // (validate_name_and_description of cinder/api/openstack/wsgi.py).
 func optionalText(o *schema.Object, name string) driver.Optional[*string] {
@@ -63,28 +59,6 @@ func optionalText(o *schema.Object, name string) driver.Optional[*string] {
 	return driver.Some(&s)
 }
 
-// nullText is a member that is a string, nil if it is null or absent.
-func nullText(o *schema.Object, name string) *string {
-	v, _ := o.Get(name)
-	if s, isText := v.(string); isText {
-		return &s
-	}
-	return nil
-}
-
-// textList is a member that is an array of strings.
-func textList(o *schema.Object, name string) []string {
-	v, _ := o.Get(name)
-	items, _ := v.([]any)
-	list := make([]string, 0, len(items))
-	for _, item := range items {
-		if s, isText := item.(string); isText {
-			list = append(list, s)
-		}
-	}
-	return list
-}
-
 // firstText is the first of the members names that is there.
 func firstText(o *schema.Object, names ...string) driver.Optional[*string] {
 	for _, name := range names {
@@ -95,47 +69,32 @@ func firstText(o *schema.Object, names ...string) driver.Optional[*string] {
 	return driver.Optional[*string]{}
 }
 
-func flag(o *schema.Object, name string) bool {
-	v, _ := o.Get(name)
-	return schema.True(v)
+// action is a body of POST …/action: an object with exactly one member, its name.
+type action struct {
+	name string
+	body *schema.Object
 }
 
-// stringMap is a member that is an object of strings, nil if null or absent.
-func stringMap(o *schema.Object, name string) map[string]string {
-	v, _ := o.Get(name)
-	if m, ok := v.(*schema.Object); ok {
-		return m.Strings()
-	}
-	return nil
-}
-
-// integer is a member that is a number or a string of digits, 0 if it is null or
-// absent.
-func integer(o *schema.Object, name string) int {
-	v, _ := o.Get(name)
-	n, ok := schema.Integer(v)
-	if !ok || !n.IsInt64() {
-		return 0
-	}
-	return int(n.Int64())
-}
-
-// action reads a body of POST …/action: exactly one member, its name.
-func action(r Request) (name string, value any, err error) {
+// readAction parses the body of POST …/action.
+func readAction(r Request) (action, error) {
 	if len(r.Body) == 0 {
-		return "", nil, noSuchAction("None")
+		return action{}, noSuchAction("None")
 	}
 	v, err := parseBody(r.Body)
 	if err != nil {
-		return "", nil, err
+		return action{}, err
 	}
 	o, isObject := v.(*schema.Object)
 	if !isObject || o.Len() != 1 {
-		return "", nil, driver.Errorf(driver.InvalidInput, "Malformed request body")
+		return action{}, driver.Errorf(driver.InvalidInput, "Malformed request body")
 	}
-	name = o.Keys()[0]
-	value, _ = o.Get(name)
-	return name, value, nil
+	return action{o.Keys()[0], o}, nil
+}
+
+// decode checks the whole body against rules, and returns the object under the action's
+// name. It is nil where the rules allow null.
+func (a action) decode(rules *schema.Schema) (*schema.Object, error) {
+	return content(a.body, a.name, rules)
 }
 
 func noSuchAction(name string) error {

@@ -10,25 +10,25 @@ import (
 
 // Policies of default types (cinder/policies/default_types.py).
 var (
-	defaultTypeSet   = policy{"volume_extension:default_set_or_update", driver.Admin}
-	defaultTypeGet   = policy{"volume_extension:default_get", driver.Admin}
-	defaultTypeList  = policy{"volume_extension:default_get_all", driver.Admin}
-	defaultTypeUnset = policy{"volume_extension:default_unset", driver.Admin}
+	defaultTypeSet   = Policy{"volume_extension:default_set_or_update", driver.Admin}
+	defaultTypeGet   = Policy{"volume_extension:default_get", driver.Admin}
+	defaultTypeList  = Policy{"volume_extension:default_get_all", driver.Admin}
+	defaultTypeUnset = Policy{"volume_extension:default_unset", driver.Admin}
 )
 
 var setDefaultTypeBody = schema.Body("default_type", schema.Members(
 	schema.Property{Name: "volume_type", Schema: schema.Name},
 ).Require("volume_type"))
 
-func (t *Translator) defaultTypes(r Request, p policy) (driver.DefaultTypeManager, error) {
+func (t *Translator) defaultTypes(r Request, p Policy) (driver.DefaultTypeManager, error) {
 	if !r.Version.AtLeast(mvDefaultTypes) {
 		return nil, tooOld()
 	}
-	types, err := capability[driver.DefaultTypeManager](t.driver, "default types of projects")
+	types, err := Capability[driver.DefaultTypeManager](t.driver, "default types of projects")
 	if err != nil {
 		return nil, err
 	}
-	return types, r.allow(p)
+	return types, r.Allow(p)
 }
 
 func defaultTypeView(d *driver.DefaultType) map[string]string {
@@ -72,7 +72,7 @@ func (t *Translator) SetDefaultType(ctx context.Context, r Request) (Response, e
 	if err != nil {
 		return Response{}, err
 	}
-	d, err := types.SetDefaultType(ctx, r.Caller, r.ID, text(body, "volume_type"))
+	d, err := types.SetDefaultType(ctx, r.Caller, r.ID, body.Text("volume_type"))
 	if err != nil {
 		return Response{}, err
 	}

@@ -9,10 +9,10 @@ import (
 
 // Policies of type encryption (cinder/policies/volume_type.py).
 var (
-	encryptionCreate = policy{"volume_extension:volume_type_encryption:create", driver.Admin}
-	encryptionGet    = policy{"volume_extension:volume_type_encryption:get", driver.Admin}
-	encryptionUpdate = policy{"volume_extension:volume_type_encryption:update", driver.Admin}
-	encryptionDelete = policy{"volume_extension:volume_type_encryption:delete", driver.Admin}
+	encryptionCreate = Policy{"volume_extension:volume_type_encryption:create", driver.Admin}
+	encryptionGet    = Policy{"volume_extension:volume_type_encryption:get", driver.Admin}
+	encryptionUpdate = Policy{"volume_extension:volume_type_encryption:update", driver.Admin}
+	encryptionDelete = Policy{"volume_extension:volume_type_encryption:delete", driver.Admin}
 )
 
 // Bodies of encryption requests (cinder/api/schemas/volume_type_encryption.py).
@@ -39,12 +39,12 @@ func checkKeySize(v any) string {
 	return ""
 }
 
-func (t *Translator) encrypter(r Request, p policy) (driver.TypeEncrypter, error) {
-	encrypter, err := capability[driver.TypeEncrypter](t.driver, "encryption of volume types")
+func (t *Translator) encrypter(r Request, p Policy) (driver.TypeEncrypter, error) {
+	encrypter, err := Capability[driver.TypeEncrypter](t.driver, "encryption of volume types")
 	if err != nil {
 		return nil, err
 	}
-	return encrypter, r.allow(p)
+	return encrypter, r.Allow(p)
 }
 
 // ShowTypeEncryption is GET /types/{id}/encryption: {} if there is none.
@@ -75,7 +75,7 @@ func (t *Translator) typeEncryption(ctx context.Context, r Request) (map[string]
 	if err != nil {
 		return nil, err
 	}
-	if err := r.allow(encryptionGet); err != nil {
+	if err := r.Allow(encryptionGet); err != nil {
 		return nil, err
 	}
 	vt, err := types.GetVolumeType(ctx, r.Caller, r.ID)
@@ -104,8 +104,8 @@ func (t *Translator) CreateTypeEncryption(ctx context.Context, r Request) (Respo
 		return Response{}, err
 	}
 	e, err := encrypter.CreateTypeEncryption(ctx, r.Caller, r.ID, driver.TypeEncryption{
-		Provider: text(body, "provider"), ControlLocation: text(body, "control_location"),
-		Cipher: nullText(body, "cipher"), KeySize: keySize(body),
+		Provider: body.Text("provider"), ControlLocation: body.Text("control_location"),
+		Cipher: body.NullText("cipher"), KeySize: keySize(body),
 	})
 	if err != nil {
 		return Response{}, err
@@ -127,13 +127,13 @@ func (t *Translator) UpdateTypeEncryption(ctx context.Context, r Request) (Respo
 	}
 	var patch driver.TypeEncryptionPatch
 	if _, given := body.Get("provider"); given {
-		patch.Provider = driver.Some(text(body, "provider"))
+		patch.Provider = driver.Some(body.Text("provider"))
 	}
 	if _, given := body.Get("control_location"); given {
-		patch.ControlLocation = driver.Some(text(body, "control_location"))
+		patch.ControlLocation = driver.Some(body.Text("control_location"))
 	}
 	if _, given := body.Get("cipher"); given {
-		patch.Cipher = driver.Some(nullText(body, "cipher"))
+		patch.Cipher = driver.Some(body.NullText("cipher"))
 	}
 	if _, given := body.Get("key_size"); given {
 		patch.KeySize = driver.Some(keySize(body))
@@ -157,7 +157,7 @@ func keySize(body *schema.Object) *int {
 	if v, _ := body.Get("key_size"); v == nil {
 		return nil
 	}
-	n := integer(body, "key_size")
+	n := body.Integer("key_size")
 	return &n
 }
 

@@ -41,8 +41,8 @@ var kinds = map[driver.Kind]struct {
 	driver.Internal: {http.StatusInternalServerError, "computeFault"},
 }
 
-// internalText is all that a client learns of an unclassified error.
-const internalText = "The server has either erred or is incapable of performing the requested operation."
+// InternalText is all that a client learns of an unclassified error.
+const InternalText = "The server has either erred or is incapable of performing the requested operation."
 
 // FaultOf maps an error to its fault. Only texts meant for clients get through.
 func FaultOf(err error) Fault {
@@ -60,7 +60,7 @@ func FaultOf(err error) Fault {
 	}
 	var e *driver.Error
 	if !errors.As(err, &e) || e.Kind == driver.Internal {
-		return Fault{Status: http.StatusInternalServerError, Name: "computeFault", Message: internalText}
+		return Fault{Status: http.StatusInternalServerError, Name: "computeFault", Message: InternalText}
 	}
 	to := kinds[e.Kind]
 	f := Fault{Status: to.status, Name: to.name, Message: e.Message}

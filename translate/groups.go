@@ -10,10 +10,10 @@ import (
 
 // Policies of groups (cinder/policies/groups.py, group_actions.py).
 var (
-	groupCreate = policy{"group:create", driver.Member}
-	groupUpdate = policy{"group:update", driver.Member}
-	groupDelete = policy{"group:delete", driver.Member}
-	groupReset  = policy{"group:reset_status", driver.Admin}
+	groupCreate = Policy{"group:create", driver.Member}
+	groupUpdate = Policy{"group:update", driver.Member}
+	groupDelete = Policy{"group:delete", driver.Member}
+	groupReset  = Policy{"group:reset_status", driver.Admin}
 )
 
 // Bodies of group requests (cinder/api/schemas/groups.py).
@@ -92,7 +92,7 @@ func (t *Translator) groups(r Request) (driver.GroupManager, error) {
 	if !r.Version.AtLeast(mvGroupVolume) {
 		return nil, tooOld()
 	}
-	return capability[driver.GroupManager](t.driver, "groups")
+	return Capability[driver.GroupManager](t.driver, "groups")
 }
 
 type groupSummary struct {
@@ -188,13 +188,13 @@ func (t *Translator) CreateGroup(ctx context.Context, r Request) (Response, erro
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(groupCreate); err != nil {
+	if err := r.Allow(groupCreate); err != nil {
 		return Response{}, err
 	}
 	g, err := groups.CreateGroup(ctx, r.Caller, driver.GroupSpec{
 		Name: optionalText(body, "name").Value, Description: optionalText(body, "description").Value,
-		GroupType: text(body, "group_type"), VolumeTypes: textList(body, "volume_types"),
-		AvailabilityZone: text(body, "availability_zone"),
+		GroupType: body.Text("group_type"), VolumeTypes: body.TextList("volume_types"),
+		AvailabilityZone: body.Text("availability_zone"),
 	})
 	if err != nil {
 		return Response{}, err
@@ -208,26 +208,26 @@ func (t *Translator) ActOnGroups(ctx context.Context, r Request) (Response, erro
 	if err != nil {
 		return Response{}, err
 	}
-	name, _, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
-	if name != "create-from-src" {
-		return Response{}, noSuchAction(name)
+	if do.name != "create-from-src" {
+		return Response{}, noSuchAction(do.name)
 	}
 	if !r.Version.AtLeast(mvGroupSnapshot) {
 		return Response{}, tooOld()
 	}
-	body, err := decode(r, name, createFromSourceBody)
+	body, err := do.decode(createFromSourceBody)
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(groupCreate); err != nil {
+	if err := r.Allow(groupCreate); err != nil {
 		return Response{}, err
 	}
 	g, err := groups.CreateGroupFromSource(ctx, r.Caller, driver.GroupSource{
 		Name: optionalText(body, "name").Value, Description: optionalText(body, "description").Value,
-		SourceGroupID: text(body, "source_group_id"), GroupSnapshotID: text(body, "group_snapshot_id"),
+		SourceGroupID: body.Text("source_group_id"), GroupSnapshotID: body.Text("group_snapshot_id"),
 	})
 	if err != nil {
 		return Response{}, err
@@ -256,7 +256,7 @@ func (t *Translator) UpdateGroup(ctx context.Context, r Request) (Response, erro
 
 // commaList reads ids that are separated by commas.
 func commaList(body *schema.Object, name string) []string {
-	s := text(body, name)
+	s := body.Text(name)
 	if s == "" {
 		return nil
 	}
@@ -274,33 +274,33 @@ func (t *Translator) ActOnGroup(ctx context.Context, r Request) (Response, error
 	if err != nil {
 		return Response{}, err
 	}
-	name, _, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
 	exists := func() error { return groupExists(ctx, r, groups) }
-	switch name {
+	switch do.name {
 	case "delete":
-		body, err := decode(r, name, deleteGroupBody)
+		body, err := do.decode(deleteGroupBody)
 		if err != nil {
 			return Response{}, err
 		}
 		if err := r.allowOn(groupDelete, exists); err != nil {
 			return Response{}, err
 		}
-		return finish(groups.DeleteGroup(ctx, r.Caller, r.ID, flag(body, "delete-volumes")))
+		return finish(groups.DeleteGroup(ctx, r.Caller, r.ID, body.Flag("delete-volumes")))
 	case "reset_status":
 		if !r.Version.AtLeast(mvGroupReset) {
 			return Response{}, tooOld()
 		}
-		body, err := decode(r, name, resetGroupBody)
+		body, err := do.decode(resetGroupBody)
 		if err != nil {
 			return Response{}, err
 		}
 		if err := r.allowOn(groupReset, exists); err != nil {
 			return Response{}, err
 		}
-		return finish(groups.ResetGroupStatus(ctx, r.Caller, r.ID, strings.ToLower(text(body, "status"))))
+		return finish(groups.ResetGroupStatus(ctx, r.Caller, r.ID, strings.ToLower(body.Text("status"))))
 	}
-	return Response{}, r.refuseAction(name, unofferedGroupActions, exists)
+	return Response{}, r.refuseAction(do.name, unofferedGroupActions, exists)
 }

@@ -11,9 +11,9 @@ import (
 // Policies of group snapshots (cinder/policies/group_snapshots.py,
 // group_snapshot_actions.py).
 var (
-	groupSnapshotCreate = policy{"group:create_group_snapshot", driver.Member}
-	groupSnapshotDelete = policy{"group:delete_group_snapshot", driver.Member}
-	groupSnapshotReset  = policy{"group:reset_group_snapshot_status", driver.Admin}
+	groupSnapshotCreate = Policy{"group:create_group_snapshot", driver.Member}
+	groupSnapshotDelete = Policy{"group:delete_group_snapshot", driver.Member}
+	groupSnapshotReset  = Policy{"group:reset_group_snapshot_status", driver.Admin}
 )
 
 // Bodies of group snapshot requests (cinder/api/schemas/group_snapshots.py).
@@ -40,7 +40,7 @@ func (t *Translator) groupSnapshots(r Request) (driver.GroupSnapshotManager, err
 	if !r.Version.AtLeast(mvGroupSnapshot) {
 		return nil, tooOld()
 	}
-	return capability[driver.GroupSnapshotManager](t.driver, "group snapshots")
+	return Capability[driver.GroupSnapshotManager](t.driver, "group snapshots")
 }
 
 // groupSnapshotView is cinder/api/v3/views/group_snapshots.py.
@@ -120,7 +120,7 @@ func (t *Translator) CreateGroupSnapshot(ctx context.Context, r Request) (Respon
 		return Response{}, err
 	}
 	of := r
-	of.ID = text(body, "group_id")
+	of.ID = body.Text("group_id")
 	if err := r.allowOn(groupSnapshotCreate, func() error { return groupExists(ctx, of, groups) }); err != nil {
 		return Response{}, err
 	}
@@ -158,22 +158,22 @@ func (t *Translator) ActOnGroupSnapshot(ctx context.Context, r Request) (Respons
 	if err != nil {
 		return Response{}, err
 	}
-	name, _, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
-	if name != "reset_status" {
-		return Response{}, noSuchAction(name)
+	if do.name != "reset_status" {
+		return Response{}, noSuchAction(do.name)
 	}
 	if !r.Version.AtLeast(mvGroupSnapshotReset) {
 		return Response{}, tooOld()
 	}
-	body, err := decode(r, name, resetGroupSnapshotBody)
+	body, err := do.decode(resetGroupSnapshotBody)
 	if err != nil {
 		return Response{}, err
 	}
 	if err := r.allowOn(groupSnapshotReset, func() error { return groupSnapshotExists(ctx, r, snapshots) }); err != nil {
 		return Response{}, err
 	}
-	return finish(snapshots.ResetGroupSnapshotStatus(ctx, r.Caller, r.ID, strings.ToLower(text(body, "status"))))
+	return finish(snapshots.ResetGroupSnapshotStatus(ctx, r.Caller, r.ID, strings.ToLower(body.Text("status"))))
 }

@@ -11,14 +11,14 @@ import (
 
 // Policies of group types (cinder/policies/group_types.py).
 var (
-	groupTypeCreate  = policy{"group:group_types:create", driver.Admin}
-	groupTypeUpdate  = policy{"group:group_types:update", driver.Admin}
-	groupTypeDelete  = policy{"group:group_types:delete", driver.Admin}
-	groupSpecsGet    = policy{"group:group_types_specs:get", driver.Admin}
-	groupSpecsList   = policy{"group:group_types_specs:get_all", driver.Admin}
-	groupSpecsCreate = policy{"group:group_types_specs:create", driver.Admin}
-	groupSpecsUpdate = policy{"group:group_types_specs:update", driver.Admin}
-	groupSpecsDelete = policy{"group:group_types_specs:delete", driver.Admin}
+	groupTypeCreate  = Policy{"group:group_types:create", driver.Admin}
+	groupTypeUpdate  = Policy{"group:group_types:update", driver.Admin}
+	groupTypeDelete  = Policy{"group:group_types:delete", driver.Admin}
+	groupSpecsGet    = Policy{"group:group_types_specs:get", driver.Admin}
+	groupSpecsList   = Policy{"group:group_types_specs:get_all", driver.Admin}
+	groupSpecsCreate = Policy{"group:group_types_specs:create", driver.Admin}
+	groupSpecsUpdate = Policy{"group:group_types_specs:update", driver.Admin}
+	groupSpecsDelete = Policy{"group:group_types_specs:delete", driver.Admin}
 )
 
 // Bodies of group type requests (cinder/api/schemas/group_types.py, group_specs.py).
@@ -48,7 +48,7 @@ func (t *Translator) groupTypes(r Request) (driver.GroupTypeManager, error) {
 	if !r.Version.AtLeast(mvGroupType) {
 		return nil, tooOld()
 	}
-	return capability[driver.GroupTypeManager](t.driver, "group types")
+	return Capability[driver.GroupTypeManager](t.driver, "group types")
 }
 
 // groupTypeView is cinder/api/v3/views/group_types.py.
@@ -120,14 +120,14 @@ func (t *Translator) CreateGroupType(ctx context.Context, r Request) (Response, 
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(groupTypeCreate); err != nil {
+	if err := r.Allow(groupTypeCreate); err != nil {
 		return Response{}, err
 	}
 	spec := driver.GroupType{
-		Name: text(body, "name"), Description: nullText(body, "description"), Specs: stringMap(body, "group_specs"), IsPublic: true,
+		Name: body.Text("name"), Description: body.NullText("description"), Specs: body.StringMap("group_specs"), IsPublic: true,
 	}
 	if _, given := body.Get("is_public"); given {
-		spec.IsPublic = flag(body, "is_public")
+		spec.IsPublic = body.Flag("is_public")
 	}
 	gt, err := types.CreateGroupType(ctx, r.Caller, spec)
 	if err != nil {
@@ -146,11 +146,11 @@ func (t *Translator) UpdateGroupType(ctx context.Context, r Request) (Response, 
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(groupTypeUpdate); err != nil {
+	if err := r.Allow(groupTypeUpdate); err != nil {
 		return Response{}, err
 	}
 	var patch driver.GroupTypePatch
-	name, description := nullText(body, "name"), nullText(body, "description")
+	name, description := body.NullText("name"), body.NullText("description")
 	_, publicGiven := body.Get("is_public")
 	switch {
 	case name != nil && *name != "" && strings.TrimSpace(*name) == "":
@@ -165,7 +165,7 @@ func (t *Translator) UpdateGroupType(ctx context.Context, r Request) (Response, 
 		patch.Description = driver.Some(description)
 	}
 	if publicGiven {
-		patch.IsPublic = driver.Some(flag(body, "is_public"))
+		patch.IsPublic = driver.Some(body.Flag("is_public"))
 	}
 	gt, err := types.UpdateGroupType(ctx, r.Caller, r.ID, patch)
 	if err != nil {
@@ -180,7 +180,7 @@ func (t *Translator) DeleteGroupType(ctx context.Context, r Request) (Response, 
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(groupTypeDelete); err != nil {
+	if err := r.Allow(groupTypeDelete); err != nil {
 		return Response{}, err
 	}
 	return finish(types.DeleteGroupType(ctx, r.Caller, r.ID))
@@ -208,12 +208,12 @@ func (t *Translator) ShowGroupSpec(ctx context.Context, r Request) (Response, er
 	return ok(map[string]string{r.Key: v})
 }
 
-func (t *Translator) groupTypeOf(ctx context.Context, r Request, p policy) (driver.GroupType, error) {
+func (t *Translator) groupTypeOf(ctx context.Context, r Request, p Policy) (driver.GroupType, error) {
 	types, err := t.groupTypes(r)
 	if err != nil {
 		return driver.GroupType{}, err
 	}
-	if err := r.allow(p); err != nil {
+	if err := r.Allow(p); err != nil {
 		return driver.GroupType{}, err
 	}
 	return types.GetGroupType(ctx, r.Caller, r.ID)
@@ -255,12 +255,12 @@ func (t *Translator) DeleteGroupSpec(ctx context.Context, r Request) (Response, 
 	return finish(t.changeGroupSpecs(ctx, r, groupSpecsDelete, driver.MetadataChange{Remove: []string{r.Key}}))
 }
 
-func (t *Translator) changeGroupSpecs(ctx context.Context, r Request, p policy, c driver.MetadataChange) error {
+func (t *Translator) changeGroupSpecs(ctx context.Context, r Request, p Policy, c driver.MetadataChange) error {
 	types, err := t.groupTypes(r)
 	if err != nil {
 		return err
 	}
-	if err := r.allow(p); err != nil {
+	if err := r.Allow(p); err != nil {
 		return err
 	}
 	_, err = types.UpdateGroupType(ctx, r.Caller, r.ID, driver.GroupTypePatch{Specs: driver.Some(c)})

@@ -7,7 +7,7 @@ import (
 	"cindergate/driver"
 )
 
-var messageDelete = policy{"message:delete", driver.Member}
+var messageDelete = Policy{"message:delete", driver.Member}
 
 var messageListing = &listing{
 	columns: columnNames(driver.MessageColumns), sortByName: MaxMinor + 1, notFound: driver.MessageNotFound,
@@ -21,7 +21,7 @@ func (t *Translator) messages(r Request) (driver.MessageReader, error) {
 	if !r.Version.AtLeast(mvMessages) {
 		return nil, tooOld()
 	}
-	return capability[driver.MessageReader](t.driver, "user messages")
+	return Capability[driver.MessageReader](t.driver, "user messages")
 }
 
 type messageView struct {

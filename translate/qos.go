@@ -10,11 +10,11 @@ import (
 
 // Policies of QoS specs (cinder/policies/qos_specs.py).
 var (
-	qosCreate = policy{"volume_extension:qos_specs_manage:create", driver.Admin}
-	qosGet    = policy{"volume_extension:qos_specs_manage:get", driver.Admin}
-	qosList   = policy{"volume_extension:qos_specs_manage:get_all", driver.Admin}
-	qosUpdate = policy{"volume_extension:qos_specs_manage:update", driver.Admin}
-	qosDelete = policy{"volume_extension:qos_specs_manage:delete", driver.Admin}
+	qosCreate = Policy{"volume_extension:qos_specs_manage:create", driver.Admin}
+	qosGet    = Policy{"volume_extension:qos_specs_manage:get", driver.Admin}
+	qosList   = Policy{"volume_extension:qos_specs_manage:get_all", driver.Admin}
+	qosUpdate = Policy{"volume_extension:qos_specs_manage:update", driver.Admin}
+	qosDelete = Policy{"volume_extension:qos_specs_manage:delete", driver.Admin}
 )
 
 // Bodies of QoS requests (cinder/api/schemas/qos_specs.py).
@@ -34,12 +34,12 @@ var qosListing = &listing{
 }
 
 // qos finds the backend's QoS specs, for a caller whom the policy allows them.
-func (t *Translator) qos(r Request, p policy) (driver.QoSManager, error) {
-	qos, err := capability[driver.QoSManager](t.driver, "QoS specs")
+func (t *Translator) qos(r Request, p Policy) (driver.QoSManager, error) {
+	qos, err := Capability[driver.QoSManager](t.driver, "QoS specs")
 	if err != nil {
 		return nil, err
 	}
-	return qos, r.allow(p)
+	return qos, r.Allow(p)
 }
 
 type qosView struct {
@@ -94,7 +94,7 @@ func (t *Translator) CreateQoSSpecs(ctx context.Context, r Request) (Response, e
 		consumer = "back-end"
 	}
 	s, err := qos.CreateQoSSpecs(ctx, r.Caller, driver.QoSSpecs{
-		Name: strings.TrimSpace(text(body, "name")), Consumer: consumer, Specs: set,
+		Name: strings.TrimSpace(body.Text("name")), Consumer: consumer, Specs: set,
 	})
 	if err != nil {
 		return Response{}, err
@@ -196,7 +196,7 @@ func (t *Translator) DeleteQoSKeys(ctx context.Context, r Request) (Response, er
 	if err != nil {
 		return Response{}, err
 	}
-	patch := driver.QoSSpecsPatch{Specs: driver.MetadataChange{Remove: textList(body.(*schema.Object), "keys")}}
+	patch := driver.QoSSpecsPatch{Specs: driver.MetadataChange{Remove: body.(*schema.Object).TextList("keys")}}
 	return finish(qos.UpdateQoSSpecs(ctx, r.Caller, r.ID, patch))
 }
 

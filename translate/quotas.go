@@ -12,11 +12,11 @@ import (
 
 // Policies of quotas (cinder/policies/quotas.py, quota_class.py).
 var (
-	quotaShow        = policy{"volume_extension:quotas:show", driver.Reader}
-	quotaUpdate      = policy{"volume_extension:quotas:update", driver.Admin}
-	quotaDelete      = policy{"volume_extension:quotas:delete", driver.Admin}
-	quotaClassGet    = policy{"volume_extension:quota_classes:get", driver.Admin}
-	quotaClassUpdate = policy{"volume_extension:quota_classes:update", driver.Admin}
+	quotaShow        = Policy{"volume_extension:quotas:show", driver.Reader}
+	quotaUpdate      = Policy{"volume_extension:quotas:update", driver.Admin}
+	quotaDelete      = Policy{"volume_extension:quotas:delete", driver.Admin}
+	quotaClassGet    = Policy{"volume_extension:quota_classes:get", driver.Admin}
+	quotaClassUpdate = Policy{"volume_extension:quota_classes:update", driver.Admin}
 )
 
 // Bodies of quota requests (cinder/api/schemas/quotas.py, quota_classes.py).
@@ -26,19 +26,19 @@ var (
 )
 
 func (t *Translator) quotas() (driver.QuotaManager, error) {
-	return capability[driver.QuotaManager](t.driver, "quotas")
+	return Capability[driver.QuotaManager](t.driver, "quotas")
 }
 
 func (t *Translator) quotaReader() (driver.QuotaReader, error) {
-	return capability[driver.QuotaReader](t.driver, "quotas")
+	return Capability[driver.QuotaReader](t.driver, "quotas")
 }
 
 // allowQuota lets a project see its own quotas, and admins all.
 func (r Request) allowQuota() error {
 	if r.Caller.Owns(r.ID) {
-		return r.allow(quotaShow)
+		return r.Allow(quotaShow)
 	}
-	return driver.Errorf(driver.Forbidden, "Policy doesn't allow %s to be performed.", quotaShow.name)
+	return driver.Errorf(driver.Forbidden, "Policy doesn't allow %s to be performed.", quotaShow.Name)
 }
 
 // ShowQuotas is GET /os-quota-sets/{project}.
@@ -87,7 +87,7 @@ func (t *Translator) UpdateQuotas(ctx context.Context, r Request) (Response, err
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(quotaUpdate); err != nil {
+	if err := r.Allow(quotaUpdate); err != nil {
 		return Response{}, err
 	}
 	known, err := quotas.DefaultQuotas(ctx, r.Caller)
@@ -111,7 +111,7 @@ func (t *Translator) ResetQuotas(ctx context.Context, r Request) (Response, erro
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(quotaDelete); err != nil {
+	if err := r.Allow(quotaDelete); err != nil {
 		return Response{}, err
 	}
 	if err := quotas.ResetQuotas(ctx, r.Caller, r.ID); err != nil {
@@ -126,7 +126,7 @@ func (t *Translator) ShowQuotaClass(ctx context.Context, r Request) (Response, e
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(quotaClassGet); err != nil {
+	if err := r.Allow(quotaClassGet); err != nil {
 		return Response{}, err
 	}
 	set, err := quotas.DefaultQuotas(ctx, r.Caller)
@@ -146,7 +146,7 @@ func (t *Translator) UpdateQuotaClass(ctx context.Context, r Request) (Response,
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(quotaClassUpdate); err != nil {
+	if err := r.Allow(quotaClassUpdate); err != nil {
 		return Response{}, err
 	}
 	known, err := quotas.DefaultQuotas(ctx, r.Caller)

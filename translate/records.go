@@ -20,7 +20,7 @@ type recordView struct {
 
 // ExportRecord is GET /backups/{id}/export_record.
 func (t *Translator) ExportRecord(ctx context.Context, r Request) (Response, error) {
-	porter, err := capability[driver.RecordPorter](t.driver, "backup records")
+	porter, err := Capability[driver.RecordPorter](t.driver, "backup records")
 	if err != nil {
 		return Response{}, err
 	}
@@ -37,7 +37,7 @@ func (t *Translator) ExportRecord(ctx context.Context, r Request) (Response, err
 // ImportRecord is POST /backups/import_record, and, as the v2 reference has it,
 // POST /backups/{id}/import_record; the record's own id counts.
 func (t *Translator) ImportRecord(ctx context.Context, r Request) (Response, error) {
-	porter, err := capability[driver.RecordPorter](t.driver, "backup records")
+	porter, err := Capability[driver.RecordPorter](t.driver, "backup records")
 	if err != nil {
 		return Response{}, err
 	}
@@ -45,11 +45,11 @@ func (t *Translator) ImportRecord(ctx context.Context, r Request) (Response, err
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(backupImport); err != nil {
+	if err := r.Allow(backupImport); err != nil {
 		return Response{}, err
 	}
 	b, err := porter.ImportRecord(ctx, r.Caller, driver.BackupRecord{
-		Service: text(body, "backup_service"), URL: text(body, "backup_url"),
+		Service: body.Text("backup_service"), URL: body.Text("backup_url"),
 	})
 	if err != nil {
 		return Response{}, err

@@ -19,7 +19,7 @@ func (t *Translator) RestoreBackup(ctx context.Context, r Request) (Response, er
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allowOn(backupRestore, func() error { return t.restorable(ctx, r, to) }); err != nil {
+	if err := r.allowOn(BackupRestore, func() error { return t.restorable(ctx, r, to) }); err != nil {
 		return Response{}, err
 	}
 	restore, err := t.driver.RestoreBackup(ctx, r.Caller, r.ID, to)
@@ -49,7 +49,7 @@ func restoreTarget(r Request) (driver.RestoreTarget, error) {
 		// Cinder's schema lets null pass, and its controller fails with 500.
 		return driver.RestoreTarget{}, nullRoot("restore")
 	}
-	if id := text(body, "volume_id"); id != "" {
+	if id := body.Text("volume_id"); id != "" {
 		return driver.ToVolume(id), nil
 	}
 	if name, _ := body.Get("name"); name != nil {

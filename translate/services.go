@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"cindergate/driver"
 	"cindergate/translate/schema"
@@ -11,8 +12,9 @@ import (
 
 // Policies of services and hosts (cinder/policies/services.py, hosts.py).
 var (
-	servicesUpdate = policy{"volume_extension:services:update", driver.Admin}
-	hostsManage    = policy{"volume_extension:hosts", driver.Admin}
+	servicesList   = Policy{"volume_extension:services:index", driver.Admin}
+	servicesUpdate = Policy{"volume_extension:services:update", driver.Admin}
+	hostsManage    = Policy{"volume_extension:hosts", driver.Admin}
 )
 
 // Bodies of PUT /os-services/{action} (cinder/api/schemas/services.py).
@@ -34,13 +36,68 @@ var (
 	failoverService = freezeService.With(schema.Property{Name: "backend_id", Schema: schema.NullText})
 )
 
-// UpdateService is PUT /os-services/{action} (cinder/api/contrib/services.py update).
-func (t *Translator) UpdateService(ctx context.Context, r Request) (Response, error) {
-	services, err := capability[driver.ServiceManager](t.driver, "managing services")
+func (t *Translator) cloud() (driver.Cloud, error) {
+	return Capability[driver.Cloud](t.driver, "telling about services")
+}
+
+// ListServices is GET /os-services.
+func (t *Translator) ListServices(ctx context.Context, r Request) (Response, error) {
+	cloud, err := t.cloud()
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(servicesUpdate); err != nil {
+	if err := r.Allow(servicesList); err != nil {
+		return Response{}, err
+	}
+	all, err := cloud.Services(ctx, r.Caller)
+	if err != nil {
+		return Response{}, err
+	}
+	binary, one := r.Query.Get("binary")
+	host, _ := r.Query.Get("host")
+	services := []map[string]any{}
+	for _, s := range all {
+		// A host without a backend is that of all its backends
+		// (cinder/db/sqlalchemy/api.py service_get_all).
+		if one && !strings.EqualFold(s.Binary, binary) || host != "" && s.Host != host && !strings.HasPrefix(s.Host, host+"@") {
+			continue
+		}
+		services = append(services, r.serviceView(s))
+	}
+	return ok(envelope("services", services))
+}
+
+func (r Request) serviceView(s driver.Service) map[string]any {
+	status, state := "enabled", "down"
+	if s.Disabled {
+		status = "disabled"
+	}
+	if s.Up {
+		state = "up"
+	}
+	v := map[string]any{
+		"binary": s.Binary, "host": s.Host, "zone": s.Zone, "status": status, "state": state,
+		"updated_at": timestamp(s.UpdatedAt), "disabled_reason": nullable(s.DisabledReason),
+	}
+	if r.Version.AtLeast(mvClusterSupport) {
+		v["cluster"] = nil
+	}
+	if r.Version.AtLeast(mvBackendState) && s.Binary == "cinder-volume" {
+		v["backend_state"] = state
+	}
+	if s.Binary == "cinder-volume" {
+		v["replication_status"], v["active_backend_id"], v["frozen"] = "disabled", nil, s.Frozen
+	}
+	return v
+}
+
+// UpdateService is PUT /os-services/{action} (cinder/api/contrib/services.py update).
+func (t *Translator) UpdateService(ctx context.Context, r Request) (Response, error) {
+	services, err := Capability[driver.ServiceManager](t.driver, "managing services")
+	if err != nil {
+		return Response{}, err
+	}
+	if err := r.Allow(servicesUpdate); err != nil {
 		return Response{}, err
 	}
 	switch r.ID {
@@ -82,7 +139,7 @@ func (r Request) serviceBody(rules schema.Schema) (*schema.Object, string, error
 		return nil, "", err
 	}
 	body := v.(*schema.Object)
-	host := text(body, "host")
+	host := body.Text("host")
 	if host == "" {
 		return nil, "", driver.Errorf(driver.InvalidInput, "Invalid input received: Host field is missing.")
 	}
@@ -94,20 +151,20 @@ func (r Request) switchService(ctx context.Context, services driver.ServiceManag
 	if err != nil {
 		return Response{}, err
 	}
-	binary := text(body, "binary")
+	binary := body.Text("binary")
 	named := binary
 	if named == "" {
-		named = text(body, "service")
+		named = body.Text("service")
 	}
 	view := map[string]any{
-		"host": host, "service": text(body, "service"), "binary": binary, "status": "enabled", "disabled": patch.Disabled.Value,
+		"host": host, "service": body.Text("service"), "binary": binary, "status": "enabled", "disabled": patch.Disabled.Value,
 	}
 	if patch.Disabled.Value {
 		view["status"] = "disabled"
 	}
 	if r.ID == "disable-log-reason" {
-		reason := nullText(body, "disabled_reason")
-		patch.DisabledReason = driver.Some(text(body, "disabled_reason"))
+		reason := body.NullText("disabled_reason")
+		patch.DisabledReason = driver.Some(body.Text("disabled_reason"))
 		view["disabled_reason"] = reason
 	}
 	if err := services.UpdateService(ctx, r.Caller, host, named, patch); err != nil {
@@ -154,7 +211,7 @@ func (t *Translator) ListHosts(ctx context.Context, r Request) (Response, error)
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(hostsManage); err != nil {
+	if err := r.Allow(hostsManage); err != nil {
 		return Response{}, err
 	}
 	services, err := cloud.Services(ctx, r.Caller)
@@ -182,11 +239,11 @@ func (t *Translator) ListHosts(ctx context.Context, r Request) (Response, error)
 // ShowHost is GET /os-hosts/{host}: what is on a host of cinder-volume, in total and
 // by project.
 func (t *Translator) ShowHost(ctx context.Context, r Request) (Response, error) {
-	services, err := capability[driver.ServiceManager](t.driver, "managing services")
+	services, err := Capability[driver.ServiceManager](t.driver, "managing services")
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(hostsManage); err != nil {
+	if err := r.Allow(hostsManage); err != nil {
 		return Response{}, err
 	}
 	use, err := services.HostUse(ctx, r.Caller, r.ID)

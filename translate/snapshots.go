@@ -14,14 +14,14 @@ import (
 // Policies of snapshots (cinder/policies/snapshots.py, snapshot_metadata.py,
 // snapshot_actions.py).
 var (
-	snapshotCreate         = policy{"volume:create_snapshot", driver.Member}
-	snapshotUpdate         = policy{"volume:update_snapshot", driver.Member}
-	snapshotDelete         = policy{"volume:delete_snapshot", driver.Member}
-	snapshotMetadataUpdate = policy{"volume:update_snapshot_metadata", driver.Member}
-	snapshotMetadataDelete = policy{"volume:delete_snapshot_metadata", driver.Member}
-	snapshotUpdateStatus   = policy{"snapshot_extension:snapshot_actions:update_snapshot_status", driver.Member}
-	snapshotResetStatus    = policy{"volume_extension:snapshot_admin_actions:reset_status", driver.Admin}
-	snapshotForceDelete    = policy{"volume_extension:snapshot_admin_actions:force_delete", driver.Admin}
+	snapshotCreate         = Policy{"volume:create_snapshot", driver.Member}
+	snapshotUpdate         = Policy{"volume:update_snapshot", driver.Member}
+	snapshotDelete         = Policy{"volume:delete_snapshot", driver.Member}
+	snapshotMetadataUpdate = Policy{"volume:update_snapshot_metadata", driver.Member}
+	snapshotMetadataDelete = Policy{"volume:delete_snapshot_metadata", driver.Member}
+	snapshotUpdateStatus   = Policy{"snapshot_extension:snapshot_actions:update_snapshot_status", driver.Member}
+	snapshotResetStatus    = Policy{"volume_extension:snapshot_admin_actions:reset_status", driver.Admin}
+	snapshotForceDelete    = Policy{"volume_extension:snapshot_admin_actions:force_delete", driver.Admin}
 )
 
 // Bodies of snapshot requests (cinder/api/schemas/snapshots.py, snapshot_actions.py).
@@ -86,7 +86,7 @@ var snapshotListing = &listing{
 }
 
 func (t *Translator) snapshots() (driver.SnapshotManager, error) {
-	return capability[driver.SnapshotManager](t.driver, "snapshots")
+	return Capability[driver.SnapshotManager](t.driver, "snapshots")
 }
 
 func (t *Translator) snapshotExists(ctx context.Context, r Request) error {
@@ -148,11 +148,11 @@ func (t *Translator) CreateSnapshot(ctx context.Context, r Request) (Response, e
 	if err != nil {
 		return Response{}, err
 	}
-	volumeID := text(body, "volume_id")
+	volumeID := body.Text("volume_id")
 	if err := r.allowOn(snapshotCreate, func() error { return t.volumeExists(ctx, r, volumeID) }); err != nil {
 		return Response{}, err
 	}
-	force := flag(body, "force")
+	force := body.Flag("force")
 	if r.Version.AtLeast(mvSnapshotInUse) {
 		if _, given := body.Get("force"); given && !force {
 			if err := t.volumeExists(ctx, r, volumeID); err != nil {
@@ -166,7 +166,7 @@ func (t *Translator) CreateSnapshot(ctx context.Context, r Request) (Response, e
 	}
 	s, err := snapshots.CreateSnapshot(ctx, r.Caller, driver.SnapshotSpec{
 		VolumeID: volumeID, Name: firstText(body, "name", "display_name").Value,
-		Description: optionalText(body, "description").Value, Metadata: stringMap(body, "metadata"), Force: force,
+		Description: optionalText(body, "description").Value, Metadata: body.StringMap("metadata"), Force: force,
 	})
 	if err != nil {
 		return Response{}, err
@@ -214,7 +214,7 @@ func (t *Translator) DeleteSnapshot(ctx context.Context, r Request) (Response, e
 
 // ActOnSnapshot is POST /snapshots/{id}/action.
 func (t *Translator) ActOnSnapshot(ctx context.Context, r Request) (Response, error) {
-	name, _, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
@@ -223,25 +223,25 @@ func (t *Translator) ActOnSnapshot(ctx context.Context, r Request) (Response, er
 		return Response{}, err
 	}
 	exists := func() error { return t.snapshotExists(ctx, r) }
-	switch name {
+	switch do.name {
 	case "os-reset_status":
-		body, err := decode(r, name, resetSnapshotBody)
+		body, err := do.decode(resetSnapshotBody)
 		if err != nil {
 			return Response{}, err
 		}
 		if err := r.allowOn(snapshotResetStatus, exists); err != nil {
 			return Response{}, err
 		}
-		return finish(snapshots.ResetSnapshotStatus(ctx, r.Caller, r.ID, strings.ToLower(text(body, "status")), ""))
+		return finish(snapshots.ResetSnapshotStatus(ctx, r.Caller, r.ID, strings.ToLower(body.Text("status")), ""))
 	case "os-force_delete":
 		if err := r.allowOn(snapshotForceDelete, exists); err != nil {
 			return Response{}, err
 		}
 		return finish(snapshots.DeleteSnapshot(ctx, r.Caller, r.ID, true))
 	case "os-update_snapshot_status":
-		return t.updateSnapshotStatus(ctx, r, snapshots)
+		return t.updateSnapshotStatus(ctx, r, do, snapshots)
 	}
-	return Response{}, r.refuseAction(name, unofferedSnapshotActions, exists)
+	return Response{}, r.refuseAction(do.name, unofferedSnapshotActions, exists)
 }
 
 // snapshotTransitions are what os-update_snapshot_status may do, by the status now.
@@ -250,8 +250,8 @@ var snapshotTransitions = map[string][]string{
 	"deleting": {"deleting", "error_deleting"},
 }
 
-func (t *Translator) updateSnapshotStatus(ctx context.Context, r Request, snapshots driver.SnapshotManager) (Response, error) {
-	body, err := decode(r, "os-update_snapshot_status", updateSnapshotStatusBody)
+func (t *Translator) updateSnapshotStatus(ctx context.Context, r Request, do action, snapshots driver.SnapshotManager) (Response, error) {
+	body, err := do.decode(updateSnapshotStatusBody)
 	if err != nil {
 		return Response{}, err
 	}
@@ -259,10 +259,10 @@ func (t *Translator) updateSnapshotStatus(ctx context.Context, r Request, snapsh
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(snapshotUpdateStatus); err != nil {
+	if err := r.Allow(snapshotUpdateStatus); err != nil {
 		return Response{}, err
 	}
-	to := text(body, "status")
+	to := body.Text("status")
 	valid, changeable := snapshotTransitions[s.Status]
 	switch {
 	case !changeable:
@@ -271,7 +271,7 @@ func (t *Translator) updateSnapshotStatus(ctx context.Context, r Request, snapsh
 		return Response{}, driver.Errorf(driver.InvalidState,
 			"Provided snapshot status %s not allowed for snapshot with status %s.", to, s.Status)
 	}
-	if err := snapshots.ResetSnapshotStatus(ctx, r.Caller, r.ID, to, text(body, "progress")); err != nil {
+	if err := snapshots.ResetSnapshotStatus(ctx, r.Caller, r.ID, to, body.Text("progress")); err != nil {
 		return Response{}, err
 	}
 	return Response{Status: http.StatusAccepted}, nil

@@ -9,9 +9,9 @@ import (
 
 // Policies of transfers (cinder/policies/volume_transfer.py).
 var (
-	transferCreate = policy{"volume:create_transfer", driver.Member}
-	transferAccept = policy{"volume:accept_transfer", driver.Member}
-	transferDelete = policy{"volume:delete_transfer", driver.Member}
+	transferCreate = Policy{"volume:create_transfer", driver.Member}
+	transferAccept = Policy{"volume:accept_transfer", driver.Member}
+	transferDelete = Policy{"volume:delete_transfer", driver.Member}
 )
 
 // Bodies of transfer requests (cinder/api/schemas/volume_transfer.py).
@@ -36,7 +36,7 @@ var transferListing = &listing{
 }
 
 func (t *Translator) transfers() (driver.TransferManager, error) {
-	return capability[driver.TransferManager](t.driver, "volume transfers")
+	return Capability[driver.TransferManager](t.driver, "volume transfers")
 }
 
 // transferView is a transfer in Cinder's order of members (cinder/api/views/transfers.py).
@@ -140,12 +140,12 @@ func (t *Translator) CreateTransfer(ctx context.Context, r Request) (Response, e
 	if err != nil {
 		return Response{}, err
 	}
-	volumeID := text(body, "volume_id")
+	volumeID := body.Text("volume_id")
 	if err := r.allowOn(transferCreate, func() error { return t.volumeExists(ctx, r, volumeID) }); err != nil {
 		return Response{}, err
 	}
 	made, key, err := transfers.CreateTransfer(ctx, r.Caller, driver.TransferSpec{
-		VolumeID: volumeID, Name: optionalText(body, "name").Value, NoSnapshots: flag(body, "no_snapshots"),
+		VolumeID: volumeID, Name: optionalText(body, "name").Value, NoSnapshots: body.Flag("no_snapshots"),
 	})
 	if err != nil {
 		return Response{}, err
@@ -165,7 +165,7 @@ func (t *Translator) AcceptTransfer(ctx context.Context, r Request) (Response, e
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(transferAccept); err != nil {
+	if err := r.Allow(transferAccept); err != nil {
 		return Response{}, err
 	}
 	key, _ := body.Get("auth_key")

@@ -47,8 +47,9 @@ type Translator struct {
 // New makes a Translator.
 func New(d driver.Driver) *Translator { return &Translator{d} }
 
-// capability finds an optional interface of the backend, or says that it is missing.
-func capability[T any](d driver.Driver, what string) (T, error) {
+// Capability returns an optional interface of the backend, or NotSupported, which names
+// what is missing.
+func Capability[T any](d driver.Driver, what string) (T, error) {
 	c, ok := d.(T)
 	if !ok {
 		return c, driver.Errorf(driver.NotSupported, "This backend does not support %s.", what)

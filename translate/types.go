@@ -14,15 +14,15 @@ import (
 // Policies of volume types (cinder/policies/volume_type.py, type_extra_specs.py,
 // volume_access.py).
 var (
-	typeCreate        = policy{"volume_extension:type_create", driver.Admin}
-	typeUpdate        = policy{"volume_extension:type_update", driver.Admin}
-	typeDelete        = policy{"volume_extension:type_delete", driver.Admin}
-	extraSpecsCreate  = policy{"volume_extension:types_extra_specs:create", driver.Admin}
-	extraSpecsUpdate  = policy{"volume_extension:types_extra_specs:update", driver.Admin}
-	extraSpecsDelete  = policy{"volume_extension:types_extra_specs:delete", driver.Admin}
-	typeAccessList    = policy{"volume_extension:volume_type_access:get_all_for_type", driver.Admin}
-	typeAddProject    = policy{"volume_extension:volume_type_access:addProjectAccess", driver.Admin}
-	typeRemoveProject = policy{"volume_extension:volume_type_access:removeProjectAccess", driver.Admin}
+	typeCreate        = Policy{"volume_extension:type_create", driver.Admin}
+	typeUpdate        = Policy{"volume_extension:type_update", driver.Admin}
+	typeDelete        = Policy{"volume_extension:type_delete", driver.Admin}
+	extraSpecsCreate  = Policy{"volume_extension:types_extra_specs:create", driver.Admin}
+	extraSpecsUpdate  = Policy{"volume_extension:types_extra_specs:update", driver.Admin}
+	extraSpecsDelete  = Policy{"volume_extension:types_extra_specs:delete", driver.Admin}
+	typeAccessList    = Policy{"volume_extension:volume_type_access:get_all_for_type", driver.Admin}
+	typeAddProject    = Policy{"volume_extension:volume_type_access:addProjectAccess", driver.Admin}
+	typeRemoveProject = Policy{"volume_extension:volume_type_access:removeProjectAccess", driver.Admin}
 )
 
 // userVisibleSpecs are the extra specs that others than admins see
@@ -48,19 +48,22 @@ var (
 	specKey             = schema.MustPattern(`^[a-zA-Z0-9-_:.]{1,255}$`)
 	createExtraSpecBody = schema.Body("extra_specs", specs(specKey, schema.NullText))
 	updateExtraSpecBody = oneMember(specs(specKey, schema.NullText))
-	projectBody         = schema.Members(schema.Property{Name: "project", Schema: schema.UUID}).Require("project")
+	addProjectBody      = schema.Body("addProjectAccess", project)
+	removeProjectBody   = schema.Body("removeProjectAccess", project)
 )
+
+var project = schema.Members(schema.Property{Name: "project", Schema: schema.UUID}).Require("project")
 
 func specs(key schema.Pattern, value schema.Schema) schema.Schema {
 	return schema.Schema{Types: []string{"object"}, PatternProperties: &schema.PatternProperties{Pattern: key, Schema: value}}
 }
 
 func (t *Translator) types() (driver.TypeReader, error) {
-	return capability[driver.TypeReader](t.driver, "volume types")
+	return Capability[driver.TypeReader](t.driver, "volume types")
 }
 
 func (t *Translator) typeManager() (driver.TypeManager, error) {
-	return capability[driver.TypeManager](t.driver, "managing volume types")
+	return Capability[driver.TypeManager](t.driver, "managing volume types")
 }
 
 // ListTypes is GET /types.
@@ -191,6 +194,26 @@ func publicFilter(r Request) (public, filtered bool, err error) {
 	return public, true, nil
 }
 
+// typeByNameOrID is get_by_name_or_id of cinder/volume/volume_types.py.
+func (t *Translator) typeByNameOrID(ctx context.Context, r Request, nameOrID string) (driver.VolumeType, error) {
+	types, err := t.types()
+	if err != nil {
+		return driver.VolumeType{}, err
+	}
+	all, err := types.ListVolumeTypes(ctx, r.Caller)
+	if err != nil {
+		return driver.VolumeType{}, err
+	}
+	byID := func(vt driver.VolumeType) bool { return vt.ID == nameOrID }
+	byName := func(vt driver.VolumeType) bool { return strings.EqualFold(vt.Name, nameOrID) }
+	for _, matches := range []func(driver.VolumeType) bool{byID, byName} {
+		if i := slices.IndexFunc(all, matches); i >= 0 {
+			return all[i], nil
+		}
+	}
+	return driver.VolumeType{}, driver.Errorf(driver.NotFound, "Volume type with name %s could not be found.", nameOrID)
+}
+
 // ShowType is GET /types/{id}, and GET /types/default.
 func (t *Translator) ShowType(ctx context.Context, r Request) (Response, error) {
 	types, err := t.types()
@@ -221,15 +244,15 @@ func (t *Translator) CreateType(ctx context.Context, r Request) (Response, error
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(typeCreate); err != nil {
+	if err := r.Allow(typeCreate); err != nil {
 		return Response{}, err
 	}
 	spec := driver.VolumeType{
-		Name: text(body, "name"), Description: optionalText(body, "description").Value,
-		ExtraSpecs: stringMap(body, "extra_specs"), IsPublic: true,
+		Name: body.Text("name"), Description: optionalText(body, "description").Value,
+		ExtraSpecs: body.StringMap("extra_specs"), IsPublic: true,
 	}
 	if _, given := body.Get("os-volume-type-access:is_public"); given {
-		spec.IsPublic = flag(body, "os-volume-type-access:is_public")
+		spec.IsPublic = body.Flag("os-volume-type-access:is_public")
 	}
 	vt, err := types.CreateVolumeType(ctx, r.Caller, spec)
 	if err != nil {
@@ -248,11 +271,11 @@ func (t *Translator) UpdateType(ctx context.Context, r Request) (Response, error
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(typeUpdate); err != nil {
+	if err := r.Allow(typeUpdate); err != nil {
 		return Response{}, err
 	}
 	patch := driver.VolumeTypePatch{}
-	if name := text(body, "name"); name != "" {
+	if name := body.Text("name"); name != "" {
 		if strings.TrimSpace(name) == "" {
 			return Response{}, driver.Errorf(driver.InvalidInput, "Volume type name can not be empty.")
 		}
@@ -283,7 +306,7 @@ func (t *Translator) DeleteType(ctx context.Context, r Request) (Response, error
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(typeDelete); err != nil {
+	if err := r.Allow(typeDelete); err != nil {
 		return Response{}, err
 	}
 	return finish(types.DeleteVolumeType(ctx, r.Caller, r.ID))
@@ -291,7 +314,7 @@ func (t *Translator) DeleteType(ctx context.Context, r Request) (Response, error
 
 // ActOnType is POST /types/{id}/action: project access of private types.
 func (t *Translator) ActOnType(ctx context.Context, r Request) (Response, error) {
-	name, _, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
@@ -299,24 +322,24 @@ func (t *Translator) ActOnType(ctx context.Context, r Request) (Response, error)
 	if err != nil {
 		return Response{}, err
 	}
-	needed := typeAddProject
-	switch name {
+	needed, rules := typeAddProject, addProjectBody
+	switch do.name {
 	case "addProjectAccess":
 	case "removeProjectAccess":
-		needed = typeRemoveProject
+		needed, rules = typeRemoveProject, removeProjectBody
 	default:
-		return Response{}, noSuchAction(name)
+		return Response{}, noSuchAction(do.name)
 	}
-	body, err := decode(r, name, schema.Body(name, projectBody))
+	body, err := do.decode(rules)
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(needed); err != nil {
+	if err := r.Allow(needed); err != nil {
 		return Response{}, err
 	}
-	patch := driver.VolumeTypePatch{AddProject: text(body, "project")}
-	if name == "removeProjectAccess" {
-		patch = driver.VolumeTypePatch{RemoveProject: text(body, "project")}
+	patch := driver.VolumeTypePatch{AddProject: body.Text("project")}
+	if do.name == "removeProjectAccess" {
+		patch = driver.VolumeTypePatch{RemoveProject: body.Text("project")}
 	}
 	_, err = types.UpdateVolumeType(ctx, r.Caller, r.ID, patch)
 	return finish(err)
@@ -328,7 +351,7 @@ func (t *Translator) ListTypeAccess(ctx context.Context, r Request) (Response, e
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(typeAccessList); err != nil {
+	if err := r.Allow(typeAccessList); err != nil {
 		return Response{}, err
 	}
 	vt, err := types.GetVolumeType(ctx, r.Caller, r.ID)
@@ -417,7 +440,7 @@ func (t *Translator) DeleteExtraSpec(ctx context.Context, r Request) (Response, 
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(extraSpecsDelete); err != nil {
+	if err := r.Allow(extraSpecsDelete); err != nil {
 		return Response{}, err
 	}
 	if _, exists := vt.ExtraSpecs[r.Key]; !exists {
@@ -426,12 +449,12 @@ func (t *Translator) DeleteExtraSpec(ctx context.Context, r Request) (Response, 
 	return finish(t.changeSpecs(ctx, r, extraSpecsDelete, driver.MetadataChange{Remove: []string{r.Key}}))
 }
 
-func (t *Translator) changeSpecs(ctx context.Context, r Request, p policy, c driver.MetadataChange) error {
+func (t *Translator) changeSpecs(ctx context.Context, r Request, p Policy, c driver.MetadataChange) error {
 	types, err := t.typeManager()
 	if err != nil {
 		return err
 	}
-	if err := r.allow(p); err != nil {
+	if err := r.Allow(p); err != nil {
 		return err
 	}
 	_, err = types.UpdateVolumeType(ctx, r.Caller, r.ID, driver.VolumeTypePatch{ExtraSpecs: driver.Some(c)})

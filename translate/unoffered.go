@@ -4,7 +4,7 @@ import "cindergate/driver"
 
 // unoffered is an action of Cinder's that no backend here performs.
 type unoffered struct {
-	policy policy
+	policy Policy
 	since  int // the microversion that introduced it
 }
 

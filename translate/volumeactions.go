@@ -11,15 +11,15 @@ import (
 
 // volumeAction decodes one action of POST /volumes/{id}/action.
 type volumeAction struct {
-	policy policy
+	policy Policy
 	body   *schema.Schema // nil: any value
 	status int
 	since  int // microversion
 	decode func(r Request, body *schema.Object) (driver.VolumeAction, error)
 }
 
-func member(name string) policy { return policy{name, driver.Member} }
-func admin(name string) policy  { return policy{name, driver.Admin} }
+func member(name string) Policy { return Policy{name, driver.Member} }
+func admin(name string) Policy  { return Policy{name, driver.Admin} }
 
 // volumeActions are cinder/api/contrib/volume_actions.py, admin_actions.py,
 // volume_image_metadata.py and v3/volumes.py.
@@ -28,21 +28,21 @@ var volumeActions = map[string]volumeAction{
 		policy: member("volume:extend"), status: http.StatusAccepted,
 		body: schema.Body("os-extend", schema.Members(schema.Property{Name: "new_size", Schema: schema.VolumeSize}).Require("new_size")),
 		decode: func(r Request, body *schema.Object) (driver.VolumeAction, error) {
-			return driver.ExtendVolume{Size: integer(body, "new_size"), Attached: r.Version.AtLeast(mvExtendInUse)}, nil
+			return driver.ExtendVolume{Size: body.Integer("new_size"), Attached: r.Version.AtLeast(mvExtendInUse)}, nil
 		},
 	},
 	"os-set_bootable": {
 		policy: member("volume:update"), status: http.StatusOK,
 		body: schema.Body("os-set_bootable", schema.Members(schema.Property{Name: "bootable", Schema: schema.Boolean}).Require("bootable")),
 		decode: func(_ Request, body *schema.Object) (driver.VolumeAction, error) {
-			return driver.SetVolumeBootable{Bootable: flag(body, "bootable")}, nil
+			return driver.SetVolumeBootable{Bootable: body.Flag("bootable")}, nil
 		},
 	},
 	"os-update_readonly_flag": {
 		policy: member("volume:update_readonly_flag"), status: http.StatusAccepted,
 		body: schema.Body("os-update_readonly_flag", schema.Members(schema.Property{Name: "readonly", Schema: schema.Boolean}).Require("readonly")),
 		decode: func(_ Request, body *schema.Object) (driver.VolumeAction, error) {
-			return driver.SetVolumeReadonly{Readonly: flag(body, "readonly")}, nil
+			return driver.SetVolumeReadonly{Readonly: body.Flag("readonly")}, nil
 		},
 	},
 	"os-reset_status": {
@@ -53,13 +53,13 @@ var volumeActions = map[string]volumeAction{
 		policy: member("volume_extension:volume_actions:attach"), status: http.StatusAccepted,
 		body: attachBody,
 		decode: func(_ Request, body *schema.Object) (driver.VolumeAction, error) {
-			mode := text(body, "mode")
+			mode := body.Text("mode")
 			if mode == "" {
 				mode = "rw"
 			}
 			return driver.AttachVolume{
-				ServerID: text(body, "instance_uuid"), HostName: text(body, "host_name"),
-				Device: text(body, "mountpoint"), Mode: mode,
+				ServerID: body.Text("instance_uuid"), HostName: body.Text("host_name"),
+				Device: body.Text("mountpoint"), Mode: mode,
 			}, nil
 		},
 	},
@@ -70,7 +70,7 @@ var volumeActions = map[string]volumeAction{
 			if body == nil {
 				return driver.DetachVolume{}, nil
 			}
-			return driver.DetachVolume{AttachmentID: text(body, "attachment_id")}, nil
+			return driver.DetachVolume{AttachmentID: body.Text("attachment_id")}, nil
 		},
 	},
 	"os-force_detach": {
@@ -80,7 +80,7 @@ var volumeActions = map[string]volumeAction{
 			schema.Property{Name: "attachment_id", Schema: schema.Schema{Types: []string{"string", "null"}}},
 		)),
 		decode: func(_ Request, body *schema.Object) (driver.VolumeAction, error) {
-			return driver.DetachVolume{AttachmentID: text(body, "attachment_id")}, nil
+			return driver.DetachVolume{AttachmentID: body.Text("attachment_id")}, nil
 		},
 	},
 	"os-reserve":         simpleAction("reserve", driver.ReserveVolume{}),
@@ -96,7 +96,7 @@ var volumeActions = map[string]volumeAction{
 			}},
 		).Require("new_type")),
 		decode: func(_ Request, body *schema.Object) (driver.VolumeAction, error) {
-			return driver.RetypeVolume{VolumeType: text(body, "new_type"), Policy: text(body, "migration_policy")}, nil
+			return driver.RetypeVolume{VolumeType: body.Text("new_type"), Policy: body.Text("migration_policy")}, nil
 		},
 	},
 	"revert": {
@@ -105,21 +105,21 @@ var volumeActions = map[string]volumeAction{
 			if body == nil {
 				return nil, driver.Errorf(driver.InvalidInput, "Missing required element 'revert' in request body.")
 			}
-			return driver.RevertVolume{SnapshotID: text(body, "snapshot_id")}, nil
+			return driver.RevertVolume{SnapshotID: body.Text("snapshot_id")}, nil
 		},
 	},
 	"os-set_image_metadata": {
 		policy: member("volume_extension:volume_image_metadata:set"), status: http.StatusOK,
 		body: schema.Body("os-set_image_metadata", schema.Members(schema.Property{Name: "metadata", Schema: schema.Metadata}).Require("metadata")),
 		decode: func(_ Request, body *schema.Object) (driver.VolumeAction, error) {
-			return driver.SetImageMetadata{Metadata: stringMap(body, "metadata")}, nil
+			return driver.SetImageMetadata{Metadata: body.StringMap("metadata")}, nil
 		},
 	},
 	"os-unset_image_metadata": {
 		policy: member("volume_extension:volume_image_metadata:remove"), status: http.StatusOK,
 		body: schema.Body("os-unset_image_metadata", schema.Members(schema.Property{Name: "key", Schema: schema.TextSet255}).Require("key")),
 		decode: func(_ Request, body *schema.Object) (driver.VolumeAction, error) {
-			return driver.UnsetImageMetadata{Key: text(body, "key")}, nil
+			return driver.UnsetImageMetadata{Key: body.Text("key")}, nil
 		},
 	},
 }
@@ -165,9 +165,9 @@ func nullStatus(what string, valid ...string) schema.Schema {
 
 func decodeResetVolume(_ Request, body *schema.Object) (driver.VolumeAction, error) {
 	a := driver.ResetVolumeStatus{
-		Status:          strings.ToLower(text(body, "status")),
-		AttachStatus:    strings.ToLower(text(body, "attach_status")),
-		MigrationStatus: strings.ToLower(text(body, "migration_status")),
+		Status:          strings.ToLower(body.Text("status")),
+		AttachStatus:    strings.ToLower(body.Text("attach_status")),
+		MigrationStatus: strings.ToLower(body.Text("migration_status")),
 	}
 	switch {
 	case a == driver.ResetVolumeStatus{}:
@@ -181,7 +181,7 @@ func decodeResetVolume(_ Request, body *schema.Object) (driver.VolumeAction, err
 
 // ActOnVolume is POST /volumes/{id}/action.
 func (t *Translator) ActOnVolume(ctx context.Context, r Request) (Response, error) {
-	name, value, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
@@ -189,40 +189,40 @@ func (t *Translator) ActOnVolume(ctx context.Context, r Request) (Response, erro
 	if err != nil {
 		return Response{}, err
 	}
-	switch name {
+	switch do.name {
 	case "os-force_delete":
 		return t.forceDeleteVolume(ctx, r, manager)
 	case "os-show_image_metadata":
 		return t.showImageMetadata(ctx, r, manager)
 	case "os-initialize_connection":
-		return t.initializeConnection(ctx, r, manager)
+		return t.initializeConnection(ctx, r, do)
 	case "os-terminate_connection":
 		return t.terminateConnection(ctx, r)
 	}
-	a, known := volumeActions[name]
+	a, known := volumeActions[do.name]
 	if !known {
-		return Response{}, r.refuseAction(name, unofferedVolumeActions, func() error { return t.volumeExists(ctx, r, r.ID) })
+		return Response{}, r.refuseAction(do.name, unofferedVolumeActions, func() error { return t.volumeExists(ctx, r, r.ID) })
 	}
 	if a.since > 0 && !r.Version.AtLeast(a.since) {
 		return Response{}, tooOld()
 	}
-	body, _ := value.(*schema.Object)
+	body := do.body.Object(do.name)
 	if a.body != nil {
-		if body, err = decode(r, name, a.body); err != nil {
+		if body, err = do.decode(a.body); err != nil {
 			return Response{}, err
 		}
 	}
 	if err := r.allowOn(a.policy, func() error { return t.volumeExists(ctx, r, r.ID) }); err != nil {
 		return Response{}, err
 	}
-	do, err := a.decode(r, body)
+	change, err := a.decode(r, body)
 	if err != nil {
 		return Response{}, err
 	}
-	if err := manager.ActOnVolume(ctx, r.Caller, r.ID, do); err != nil {
+	if err := manager.ActOnVolume(ctx, r.Caller, r.ID, change); err != nil {
 		return Response{}, err
 	}
-	if name == "os-set_image_metadata" {
+	if do.name == "os-set_image_metadata" {
 		return t.showImageMetadata(ctx, r, manager)
 	}
 	return Response{Status: a.status}, nil
@@ -248,33 +248,38 @@ var connectorBody = schema.Body("os-initialize_connection", schema.Members(
 	schema.Property{Name: "connector", Schema: schema.Schema{Types: []string{"object", "string"}}},
 ).Require("connector"))
 
-// initializeConnection tells a host how to reach the volume: it is a local file.
-func (t *Translator) initializeConnection(ctx context.Context, r Request, volumes driver.VolumeReader) (Response, error) {
-	if _, err := decode(r, "os-initialize_connection", connectorBody); err != nil {
+func (t *Translator) connector() (driver.VolumeConnector, error) {
+	return Capability[driver.VolumeConnector](t.driver, "connecting volumes")
+}
+
+// initializeConnection tells a host how to reach the volume.
+func (t *Translator) initializeConnection(ctx context.Context, r Request, do action) (Response, error) {
+	if _, err := do.decode(connectorBody); err != nil {
+		return Response{}, err
+	}
+	connector, err := t.connector()
+	if err != nil {
 		return Response{}, err
 	}
 	p := member("volume_extension:volume_actions:initialize_connection")
 	if err := r.allowOn(p, func() error { return t.volumeExists(ctx, r, r.ID) }); err != nil {
 		return Response{}, err
 	}
-	v, err := volumes.GetVolume(ctx, r.Caller, r.ID)
+	c, err := connector.ConnectVolume(ctx, r.Caller, r.ID)
 	if err != nil {
 		return Response{}, err
 	}
-	mode := "rw"
-	if v.AdminMetadata["readonly"] == "True" {
-		mode = "ro"
-	}
-	return ok(envelope("connection_info", map[string]any{
-		"driver_volume_type": "local",
-		"data":               map[string]any{"volume_id": v.ID, "access_mode": mode},
-	}))
+	return ok(envelope("connection_info", map[string]any{"driver_volume_type": c.Type, "data": c.Data}))
 }
 
 func (t *Translator) terminateConnection(ctx context.Context, r Request) (Response, error) {
+	connector, err := t.connector()
+	if err != nil {
+		return Response{}, err
+	}
 	p := member("volume_extension:volume_actions:terminate_connection")
 	if err := r.allowOn(p, func() error { return t.volumeExists(ctx, r, r.ID) }); err != nil {
 		return Response{}, err
 	}
-	return finish(t.volumeExists(ctx, r, r.ID))
+	return finish(connector.DisconnectVolume(ctx, r.Caller, r.ID))
 }

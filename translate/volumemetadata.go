@@ -25,7 +25,7 @@ type metadataOf struct {
 	get    func(ctx context.Context, r Request) (map[string]string, error)
 	change func(ctx context.Context, r Request, c driver.MetadataChange) (map[string]string, error)
 
-	create, update, delete policy
+	create, update, delete Policy
 }
 
 func (t *Translator) volumeMetadata() metadataOf {
@@ -72,46 +72,44 @@ func (t *Translator) snapshotMetadata() metadataOf {
 	}
 }
 
-// MetadataOperations are the routes below …/metadata of a resource.
-type MetadataOperations struct {
-	List, Add, Replace, Show, Set, Remove Operation
-}
-
-// VolumeMetadata serves /volumes/{id}/metadata.
-func (t *Translator) VolumeMetadata() MetadataOperations { return t.volumeMetadata().operations() }
-
-// SnapshotMetadata serves /snapshots/{id}/metadata.
-func (t *Translator) SnapshotMetadata() MetadataOperations { return t.snapshotMetadata().operations() }
-
-func (m metadataOf) operations() MetadataOperations {
-	return MetadataOperations{
-		List: func(ctx context.Context, r Request) (Response, error) {
-			all, err := m.get(ctx, r)
-			if err != nil {
-				return Response{}, err
-			}
-			return ok(envelope("metadata", orEmpty(all)))
-		},
-		Add: func(ctx context.Context, r Request) (Response, error) {
-			return m.write(ctx, r, m.create, false)
-		},
-		Replace: func(ctx context.Context, r Request) (Response, error) {
-			return m.write(ctx, r, m.update, true)
-		},
-		Show:   m.show,
-		Set:    m.set,
-		Remove: m.remove,
+// volumeMetadata is an operation on the metadata of volumes.
+func volumeMetadata(do func(metadataOf, context.Context, Request) (Response, error)) method {
+	return func(t *Translator, ctx context.Context, r Request) (Response, error) {
+		return do(t.volumeMetadata(), ctx, r)
 	}
 }
 
-func (m metadataOf) allow(ctx context.Context, r Request, p policy) error {
+// snapshotMetadata is an operation on the metadata of snapshots.
+func snapshotMetadata(do func(metadataOf, context.Context, Request) (Response, error)) method {
+	return func(t *Translator, ctx context.Context, r Request) (Response, error) {
+		return do(t.snapshotMetadata(), ctx, r)
+	}
+}
+
+func (m metadataOf) list(ctx context.Context, r Request) (Response, error) {
+	all, err := m.get(ctx, r)
+	if err != nil {
+		return Response{}, err
+	}
+	return ok(envelope("metadata", orEmpty(all)))
+}
+
+func (m metadataOf) add(ctx context.Context, r Request) (Response, error) {
+	return m.write(ctx, r, m.create, false)
+}
+
+func (m metadataOf) replace(ctx context.Context, r Request) (Response, error) {
+	return m.write(ctx, r, m.update, true)
+}
+
+func (m metadataOf) allow(ctx context.Context, r Request, p Policy) error {
 	return r.allowOn(p, func() error {
 		_, err := m.get(ctx, r)
 		return err
 	})
 }
 
-func (m metadataOf) write(ctx context.Context, r Request, p policy, replace bool) (Response, error) {
+func (m metadataOf) write(ctx context.Context, r Request, p Policy, replace bool) (Response, error) {
 	body, err := decode(r, "metadata", metadataBody)
 	if err != nil {
 		return Response{}, err

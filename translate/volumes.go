@@ -14,13 +14,13 @@ import (
 
 // Policies of volumes (cinder/policies/volumes.py, volume_metadata.py).
 var (
-	volumeCreate         = policy{"volume:create", driver.Member}
-	volumeUpdate         = policy{"volume:update", driver.Member}
-	volumeDelete         = policy{"volume:delete", driver.Member}
-	volumeForceDelete    = policy{"volume:force_delete", driver.Admin}
-	volumeMetadataCreate = policy{"volume:create_volume_metadata", driver.Member}
-	volumeMetadataUpdate = policy{"volume:update_volume_metadata", driver.Member}
-	volumeMetadataDelete = policy{"volume:delete_volume_metadata", driver.Member}
+	volumeCreate         = Policy{"volume:create", driver.Member}
+	volumeUpdate         = Policy{"volume:update", driver.Member}
+	volumeDelete         = Policy{"volume:delete", driver.Member}
+	volumeForceDelete    = Policy{"volume:force_delete", driver.Admin}
+	volumeMetadataCreate = Policy{"volume:create_volume_metadata", driver.Member}
+	volumeMetadataUpdate = Policy{"volume:update_volume_metadata", driver.Member}
+	volumeMetadataDelete = Policy{"volume:delete_volume_metadata", driver.Member}
 )
 
 // Bodies of volume requests (cinder/api/schemas/volumes.py).
@@ -120,7 +120,7 @@ var volumeFilters = []string{
 }
 
 func (t *Translator) volumeExists(ctx context.Context, r Request, id string) error {
-	volumes, err := capability[driver.VolumeReader](t.driver, "volumes")
+	volumes, err := Capability[driver.VolumeReader](t.driver, "volumes")
 	if err != nil {
 		return err
 	}
@@ -129,11 +129,11 @@ func (t *Translator) volumeExists(ctx context.Context, r Request, id string) err
 }
 
 func (t *Translator) volumes() (driver.VolumeReader, error) {
-	return capability[driver.VolumeReader](t.driver, "volumes")
+	return Capability[driver.VolumeReader](t.driver, "volumes")
 }
 
 func (t *Translator) volumeManager() (driver.VolumeManager, error) {
-	return capability[driver.VolumeManager](t.driver, "managing volumes")
+	return Capability[driver.VolumeManager](t.driver, "managing volumes")
 }
 
 // ListVolumes is GET /volumes.
@@ -219,7 +219,7 @@ func (t *Translator) CreateVolume(ctx context.Context, r Request) (Response, err
 	if err != nil {
 		return Response{}, err
 	}
-	if err := r.allow(volumeCreate); err != nil {
+	if err := r.Allow(volumeCreate); err != nil {
 		return Response{}, err
 	}
 	body, err := decode(r, "volume", at(createVolumeBodies, r.Version))
@@ -243,12 +243,12 @@ func (t *Translator) CreateVolume(ctx context.Context, r Request) (Response, err
 }
 
 func volumeSpec(r Request, body *schema.Object) (driver.VolumeSpec, error) {
-	if text(body, "imageRef") != "" || text(body, "image_id") != "" {
+	if body.Text("imageRef") != "" || body.Text("image_id") != "" {
 		// There is no image service here to find it in.
 		return driver.VolumeSpec{}, driver.Errorf(driver.InvalidInput,
 			"Invalid image identifier or unable to access requested image.")
 	}
-	if flag(body, "multiattach") {
+	if body.Flag("multiattach") {
 		return driver.VolumeSpec{}, driver.Errorf(driver.InvalidInput,
 			"multiattach parameter has been removed. The default behavior is to use multiattach enabled volume types. "+
 				"Contact your administrator to create a multiattach enabled volume type and use it to create multiattach volumes.")
@@ -256,18 +256,18 @@ func volumeSpec(r Request, body *schema.Object) (driver.VolumeSpec, error) {
 	spec := driver.VolumeSpec{
 		Name:             firstText(body, "name", "display_name").Value,
 		Description:      firstText(body, "description", "display_description").Value,
-		VolumeType:       text(body, "volume_type"),
-		AvailabilityZone: text(body, "availability_zone"),
-		Metadata:         stringMap(body, "metadata"),
-		SnapshotID:       text(body, "snapshot_id"),
-		SourceVolumeID:   text(body, "source_volid"),
-		GroupID:          text(body, "group_id"),
+		VolumeType:       body.Text("volume_type"),
+		AvailabilityZone: body.Text("availability_zone"),
+		Metadata:         body.StringMap("metadata"),
+		SnapshotID:       body.Text("snapshot_id"),
+		SourceVolumeID:   body.Text("source_volid"),
+		GroupID:          body.Text("group_id"),
 	}
 	// Below 3.47 Cinder takes backup_id and makes an empty volume all the same.
 	if r.Version.AtLeast(mvVolumeFromBackup) {
-		spec.BackupID = text(body, "backup_id")
+		spec.BackupID = body.Text("backup_id")
 	}
-	spec.Size = integer(body, "size")
+	spec.Size = body.Integer("size")
 	sources := 0
 	for _, id := range []string{spec.SnapshotID, spec.SourceVolumeID, spec.BackupID} {
 		if id != "" {
@@ -303,7 +303,7 @@ func (t *Translator) UpdateVolume(ctx context.Context, r Request) (Response, err
 		Description: firstText(body, "description", "display_description"),
 	}
 	if _, given := body.Get("metadata"); given {
-		patch.Metadata = driver.Some(driver.MetadataChange{Replace: true, Set: stringMap(body, "metadata")})
+		patch.Metadata = driver.Some(driver.MetadataChange{Replace: true, Set: body.StringMap("metadata")})
 	}
 	v, err := manager.UpdateVolume(ctx, r.Caller, r.ID, patch)
 	if err != nil {
@@ -342,10 +342,19 @@ func (t *Translator) DeleteVolume(ctx context.Context, r Request) (Response, err
 	return Response{Status: http.StatusAccepted}, nil
 }
 
-// ShowVolumeEncryption is GET /volumes/{id}/encryption: nothing is encrypted.
+// ShowVolumeEncryption is GET /volumes/{id}/encryption. An encrypted volume is
+// NotSupported: no driver tells how a volume is encrypted.
 func (t *Translator) ShowVolumeEncryption(ctx context.Context, r Request) (Response, error) {
-	if err := t.volumeExists(ctx, r, r.ID); err != nil {
+	volumes, err := t.volumes()
+	if err != nil {
 		return Response{}, err
+	}
+	v, err := volumes.GetVolume(ctx, r.Caller, r.ID)
+	if err != nil {
+		return Response{}, err
+	}
+	if v.Encrypted {
+		return Response{}, driver.Errorf(driver.NotSupported, "This backend does not show how a volume is encrypted.")
 	}
 	if r.Key != "" {
 		return ok("")
@@ -418,9 +427,6 @@ func (r Request) volumeSummary(v *driver.Volume) summaryView {
 	return summaryView{v.ID, v.Name, r.links("volumes", v.ID)}
 }
 
-// serviceUUID names the volume service: the same for all of this backend.
-const serviceUUID = "6f2a4a2e-9a55-4a4b-8a0e-5b0c3c1d2e4f"
-
 func (r Request) volumeDetail(v *driver.Volume) *volumeView {
 	view := &volumeView{
 		ID: v.ID, Status: v.Status, Size: v.Size, AvailabilityZone: nullable(v.AvailabilityZone),
@@ -446,7 +452,7 @@ func (r Request) volumeDetail(v *driver.Volume) *volumeView {
 	}
 	if r.Version.AtLeast(mvVolumeSharedTargets) {
 		view.gated["shared_targets"] = false
-		view.gated["service_uuid"] = serviceUUID
+		view.gated["service_uuid"] = nullable(v.ServiceUUID)
 	}
 	if admin && r.Version.AtLeast(mvVolumeClusterName) {
 		view.admin["cluster_name"] = nil

@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -18,9 +16,6 @@ import (
 	"cindergate/config"
 	"cindergate/driver"
 	"cindergate/gateway"
-	"cindergate/identity"
-	"cindergate/identity/accounts"
-	"cindergate/internal/openstack"
 )
 
 func serveCommand() *cobra.Command {
@@ -166,150 +161,4 @@ func listen(ctx context.Context, c *config.Config, connections *gateway.Connecti
 		return nil, errors.Join(fmt.Errorf("tls: %w", err), listener.Close())
 	}
 	return tls.NewListener(listener, &tls.Config{GetCertificate: pair.get, MinVersion: tls.VersionTLS12}), nil
-}
-
-// callers makes what tells callers apart. clouds is nil unless the default users
-// are in force.
-func callers(
-	ctx context.Context, c *config.Config, base, client func(*http.Request) string, kept *accounts.DB, log *zap.Logger,
-) (gateway.Authenticator, map[string]http.Handler, *demoClouds, error) {
-	switch c.Auth {
-	case "noauth":
-		return gateway.NoAuth{}, nil, nil, nil
-	case "keystone":
-		keystone, err := openKeystone(&c.Keystone)
-		return keystone, nil, nil, err
-	}
-	o, err := identityOptions(&c.Identity)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	o.Now, o.Base, o.Client = time.Now, base, client
-	o.Log, o.Catalog = log.Named("identity"), configuredCatalog(c.Identity.Catalog)
-	var clouds *demoClouds
-	if kept != nil {
-		o.Store = kept
-		if o.Made, err = kept.Load(ctx); err != nil {
-			return nil, nil, nil, fmt.Errorf("identity: %w", err)
-		}
-	}
-	if len(c.Identity.Users) == 0 {
-		if clouds, err = loadClouds(filepath.Join(c.Data, cloudsFile)); err != nil {
-			return nil, nil, nil, err
-		}
-		o.Users = clouds.users()
-	}
-	service, err := identity.New(o)
-	if err != nil {
-		return nil, nil, nil, underKey("identity", err)
-	}
-	mounts := map[string]http.Handler{"/identity": service.Handler(), "/image": service.Images(), "/compute": service.Compute(), "/network": service.Network()}
-	return service, mounts, clouds, nil
-}
-
-// accountsFile has the projects and users that were made through the identity API.
-const accountsFile = "identity.db"
-
-// openAccounts opens the database of the embedded identity service; nil if there is no
-// such service or no data directory.
-func openAccounts(ctx context.Context, c *config.Config) (*accounts.DB, error) {
-	if c.Auth != "embedded" || c.Data == "" {
-		return nil, nil
-	}
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return nil, err
-	}
-	kept, err := accounts.Open(ctx, filepath.Join(c.Data, accountsFile))
-	if err != nil {
-		return nil, fmt.Errorf("identity: %w", err)
-	}
-	return kept, nil
-}
-
-func openKeystone(c *config.Keystone) (*gateway.Keystone, error) {
-	transport, err := openstack.NewTransport(openstack.Options{
-		Name: "keystone", CAFile: c.CAFile, AnswerTimeout: c.Timeout, MaxAnswer: c.MaxAnswer,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("keystone: %w", err)
-	}
-	keystone, err := gateway.NewKeystone(gateway.KeystoneOptions{
-		URL: c.URL, Username: c.Username, Password: c.Password.Reveal(), Project: c.Project,
-		UserDomain: c.UserDomain, ProjectDomain: c.ProjectDomain,
-		AdminRoles: c.AdminRoles, MemberRoles: c.MemberRoles, ReaderRoles: c.ReaderRoles,
-		ServiceRoles: c.ServiceRoles, AnyServiceToken: !c.ServiceRolesRequired, ServiceTypes: c.ServiceTypes,
-		CacheSize: c.CacheSize, CacheTime: c.CacheTime, RejectTime: c.RejectTime, Timeout: c.Timeout, Transport: transport,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("keystone: %w", err)
-	}
-	return keystone, nil
-}
-
-func configuredCatalog(entries []config.CatalogEntry) []identity.CatalogEntry {
-	var out []identity.CatalogEntry
-	for _, entry := range entries {
-		out = append(out, identity.CatalogEntry{Type: entry.Type, Name: entry.Name, URL: entry.URL})
-	}
-	return out
-}
-
-// announce says how to reach the gateway, now that it serves.
-func announce(c *config.Config, listener net.Listener, clouds *demoClouds, log *zap.Logger) error {
-	url := ownURL(c, listener.Addr())
-	log.Info("serving", zap.String("url", url), zap.String("version", version), zap.String("data", c.Data))
-	if clouds == nil {
-		return announceUsers(c, url)
-	}
-	path := filepath.Join(c.Data, cloudsFile)
-	if err := clouds.write(c.Data, url, c.Identity.Region); err != nil {
-		return err
-	}
-	if shown, err := filepath.Abs(path); err == nil {
-		path = shown
-	}
-	_, err := fmt.Fprintf(os.Stdout, `
-Cindergate serves %s. In another terminal:
-
-  export OS_CLIENT_CONFIG_FILE=%s OS_CLOUD=demo
-  openstack volume create --size 1 first
-  openstack volume backup create --name b1 first
-  openstack volume backup list
-
-`, url, path)
-	return err
-}
-
-// announceUsers says how the first user of the configuration logs in.
-func announceUsers(c *config.Config, url string) error {
-	if c.Auth != "embedded" || len(c.Identity.Users) == 0 || len(c.Identity.Users[0].Projects) == 0 {
-		return nil
-	}
-	user := c.Identity.Users[0]
-	_, err := fmt.Fprintf(os.Stdout, `
-Cindergate serves %s, with the users of the configuration. In another terminal:
-
-  export OS_AUTH_URL=%s/identity/v3 OS_USERNAME='%s' OS_PROJECT_NAME='%s' \
-      OS_USER_DOMAIN_ID=%s OS_PROJECT_DOMAIN_ID=%s OS_REGION_NAME=%s OS_IDENTITY_API_VERSION=3
-  read -rsp 'Password: ' OS_PASSWORD; export OS_PASSWORD
-  openstack volume backup list
-
-`, url, url, user.Name, user.Projects[0].Project, identity.DefaultDomain, identity.DefaultDomain, c.Identity.Region)
-	return err
-}
-
-// ownURL is where clients on this machine reach the gateway.
-func ownURL(c *config.Config, addr net.Addr) string {
-	if c.PublicURL != "" {
-		return c.PublicURL
-	}
-	host, port, _ := net.SplitHostPort(addr.String())
-	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	scheme := "http"
-	if c.TLS.Certificate != "" {
-		scheme = "https"
-	}
-	return scheme + "://" + net.JoinHostPort(host, port)
 }

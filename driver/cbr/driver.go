@@ -92,7 +92,7 @@ func (d *Driver) DeleteBackup(ctx context.Context, who driver.Caller, backupID s
 	case err != nil:
 		return err
 	case b.Status != driver.BackupAvailable && b.Status != driver.BackupError:
-		return driver.InvalidBackup("Backup status must be available or error")
+		return driver.NotDeletable()
 	}
 	return otc.Gone(d.cbr.Call(ctx, who, http.MethodDelete, "v3", "/backups/"+backupID, nil, nil, nil), backupID)
 }

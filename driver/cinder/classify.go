@@ -2,14 +2,45 @@ package cinder
 
 import (
 	"errors"
-	"strings"
+	"regexp"
 
 	"cindergate/driver"
 )
 
-// stateTexts begin what Cinder says of a resource in the wrong state: 400, as for
-// bad input (cinder/exception.py InvalidBackup and the like).
-var stateTexts = []string{"Invalid backup: ", "Invalid volume: ", "Invalid snapshot: "}
+// refusal is a text that Cinder documents, and its reason.
+type refusal struct {
+	text   *regexp.Regexp
+	reason driver.Reason // "": that of the status which the text names
+}
+
+// refuses makes a refusal whose text begins with a pattern, or with the exception's name
+// before it, which Cinder adds at times (cinder/api/middleware/fault.py).
+func refuses(pattern string, reason driver.Reason) refusal {
+	return refusal{regexp.MustCompile(`^(?:[A-Za-z]+: )?(?:` + pattern + `)`), reason}
+}
+
+// refusals are in the order in which they are tried (cinder/backup/api.py,
+// cinder/exception.py).
+var refusals = []refusal{
+	refuses(`Invalid backup: Backup status must be available`, driver.BackupNotAvailable),
+	refuses(`Invalid backup: Incremental backups exist for this backup`, driver.BackupHasDependents),
+	refuses(`Invalid backup: No backups available to do an incremental backup`, driver.BackupHasNoParent),
+	refuses(`Invalid backup: The parent backup must be available for incremental backup`, driver.BackupHasNoParent),
+	refuses(`Invalid backup: Backup already exists in database`, driver.BackupExists),
+	refuses(`Invalid volume: Volume to be backed up must be available or in-use, but the current status is "([^"]*)"`, ""),
+	refuses(`Invalid volume: Volume to be restored to must be available`, driver.VolumeBusy),
+	refuses(`Invalid volume: Backing up an in-use volume must use the force flag`, driver.VolumeBusy),
+	refuses(`Invalid volume: volume size \d+ is too small to restore backup of size \d+`, driver.VolumeTooSmall),
+	refuses(`Invalid volume: Error while creating volume \S+ for restoring`, driver.VolumeFailed),
+	refuses(`Invalid backup: `, driver.BackupUnfit),
+	refuses(`Invalid volume: `, driver.VolumeUnfit),
+	refuses(`Invalid snapshot: `, driver.SnapshotUnfit),
+	refuses(`Backup \S+ could not be found`, driver.BackupUnknown),
+	refuses(`Volume \S+ could not be found`, driver.VolumeUnknown),
+	refuses(`Snapshot \S+ could not be found`, driver.SnapshotUnknown),
+	refuses(`Service \S+ could not be found`, driver.ServiceUnknown),
+	refuses(`Maximum number of \w+ allowed|Requested .* exceeds allowed .* quota|Quota exceeded`, driver.QuotaExceeded),
+}
 
 // unreadable is the error for an answer without what it must have. It is never taken for
 // an answer that there is nothing.
@@ -17,18 +48,29 @@ func (d *Driver) unreadable(lacks string) error {
 	return driver.Errorf(driver.Unavailable, "Backend %s gave an answer that cannot be read: it has no %s.", d.o.Name, lacks)
 }
 
-// classify tells Cinder's two kinds of 400 apart; the rest is the transport's.
+// classify tells Cinder's two kinds of 400 apart, and why Cinder refuses; the rest is the
+// transport's.
 func (d *Driver) classify(err error) error {
 	err = d.http.Classify(err)
 	var e *driver.Error
-	if !errors.As(err, &e) || e.Kind != driver.InvalidInput {
+	if !errors.As(err, &e) || e.Reason != driver.NoReason {
 		return err
 	}
-	for _, text := range stateTexts {
-		if strings.HasPrefix(e.Message, text) {
-			state := *e
-			state.Kind = driver.InvalidState
-			return &state
+	for _, r := range refusals {
+		found := r.text.FindStringSubmatch(e.Message)
+		if found == nil {
+			continue
+		}
+		reason := r.reason
+		if len(found) > 1 {
+			reason = driver.StatusReason(found[1])
+		}
+		// The status of the answer counts, too: a text is of its own kind only. Cinder answers
+		// 400 to bad input and to a state alike.
+		if kind := reason.Kind(); kind == e.Kind || kind == driver.InvalidState && e.Kind == driver.InvalidInput {
+			known := *e
+			known.Kind, known.Reason = kind, reason
+			return &known
 		}
 	}
 	return err

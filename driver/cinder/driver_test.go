@@ -238,6 +238,31 @@ func TestForwardTranslatesV2(t *testing.T) {
 	}
 }
 
+// A path may begin with the resource since 3.67; older upstreams get the project.
+func TestForwardWithoutAProject(t *testing.T) {
+	for _, test := range []struct{ version, path, want string }{
+		{"3.67", "/v3/volumes/a%2Fb", "/v3/volumes/a%2Fb"},
+		{"3.66", "/v3/volumes/a%2Fb", "/v3/abc123/volumes/a%2Fb"},
+		{"3.66", "/v3/abc123/volumes/a%2Fb", "/v3/abc123/volumes/a%2Fb"},
+		{"3.66", "/v3/def456/volumes", "/v3/def456/volumes"}, // another's: Cinder says what it thinks of it
+		{"", "/v3/types", "/v2/abc123/types"},
+	} {
+		document := `{"versions":[{"id":"v3.0","version":"` + test.version + `"}]}`
+		if test.version == "" {
+			document = `{"versions":[{"id":"v2.0","version":""}]}`
+		}
+		var got string
+		server := versionOnly(t, document, func(w http.ResponseWriter, r *http.Request) {
+			got = r.URL.EscapedPath()
+			answer(200, "application/json", `{}`)(w, r)
+		})
+		r := httptest.NewRequest(http.MethodGet, test.path, nil)
+		if err := open(t, server.URL, nil).Forward(httptest.NewRecorder(), r, member, "http://gw"); err != nil || got != test.want {
+			t.Errorf("%s at %s: %v, the upstream got %s, want %s", test.path, test.version, err, got, test.want)
+		}
+	}
+}
+
 func TestForwardOfADeadUpstreamWritesNothing(t *testing.T) {
 	server := upstreamServer(t, reset)
 	w := httptest.NewRecorder()

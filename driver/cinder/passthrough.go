@@ -2,6 +2,8 @@ package cinder
 
 import (
 	"net/http"
+	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -17,10 +19,34 @@ func (d *Driver) Forward(w http.ResponseWriter, r *http.Request, who driver.Call
 	if err != nil {
 		return err
 	}
+	if !v.atLeast(mvProjectOptional) {
+		r = withProject(r, who.ProjectID)
+	}
 	return d.http.Forward(w, r, openstack.Forwarding{
 		Upstream: d.base, Version: strconv.Itoa(v.major), Service: service, Project: who.ProjectID, Base: base, RequestID: who.RequestID,
 		Check: d.foreign,
 	})
+}
+
+// projectID is what Cinder's routes take for a project (cinder/api/openstack/__init__.py).
+var projectID = regexp.MustCompile(`^[0-9a-f-]+$`)
+
+// withProject puts the caller's project into a path that begins with the resource, for
+// upstreams that want it there.
+func withProject(r *http.Request, project string) *http.Request {
+	version, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+	first, _, _ := strings.Cut(rest, "/")
+	if projectID.MatchString(first) {
+		return r
+	}
+	path := "/" + version + "/" + url.PathEscape(project) + "/" + rest
+	decoded, err := url.PathUnescape(path)
+	if err != nil {
+		return r // no path that the gateway has let through
+	}
+	r = r.Clone(r.Context())
+	r.URL.RawPath, r.URL.Path = path, decoded
+	return r
 }
 
 // foreign is the error for a page of whatever stands before Cinder, such as a load

@@ -48,8 +48,8 @@ func (d *Driver) restoreToOwnVolume(ctx context.Context, who driver.Caller, back
 	if err != nil {
 		return driver.Restore{}, err
 	}
-	if b.Status != driver.BackupAvailable {
-		return driver.Restore{}, driver.InvalidBackup("Backup status must be available")
+	if err := driver.CheckRestorable(b.Status); err != nil {
+		return driver.Restore{}, err
 	}
 	name, named := to.NewName()
 	if !named {

@@ -19,6 +19,7 @@ const (
 	mvMetadata         = 43
 	mvWithCount        = 45
 	mvAvailabilityZone = 51
+	mvProjectOptional  = 67 // a path may begin with the resource
 	mvHighest          = 70 // of the gateway
 )
 

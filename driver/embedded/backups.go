@@ -118,15 +118,11 @@ func checkBackupSource(v *meta.Volume, s *meta.Snapshot, force bool) error {
 	case s != nil && s.VolumeID != v.ID:
 		return driver.InvalidVolume("Volume %s does not match with snapshot.volume_id %s.", v.ID, s.VolumeID)
 	case s != nil && s.Status != available:
-		return driver.InvalidSnapshot("Snapshot to be backed up must be available, but the current status is \"%s\".", s.Status)
+		return driver.SnapshotUnfit.Errorf("Snapshot to be backed up must be available, but the current status is \"%s\".", s.Status)
 	case s != nil:
 		return nil
-	case v.Status != available && v.Status != inUse:
-		return driver.InvalidVolume("Volume to be backed up must be available or in-use, but the current status is \"%s\".", v.Status)
-	case v.Status == inUse && !force:
-		return driver.InvalidVolume("Backing up an in-use volume must use the force flag.")
 	}
-	return nil
+	return driver.CheckSource(v.Status, force, false)
 }
 
 // checkContainer refuses what is no directory below the store. Cinder's posix
@@ -190,9 +186,9 @@ func chooseParent(tx *meta.Tx, projectID, volumeID string, s *meta.Snapshot) (*m
 	case best != nil:
 		return best, nil
 	case unavailable || (s != nil && hasUnavailable(all)):
-		return nil, driver.InvalidBackup("The parent backup must be available for incremental backup.")
+		return nil, driver.BackupHasNoParent.Errorf("The parent backup must be available for incremental backup.")
 	}
-	return nil, driver.InvalidBackup("No backups available to do an incremental backup.")
+	return nil, driver.BackupHasNoParent.Errorf("No backups available to do an incremental backup.")
 }
 
 func newer(a, b *meta.Backup, isParent map[string]bool) bool {
@@ -249,14 +245,14 @@ func (d *Driver) DeleteBackup(ctx context.Context, who driver.Caller, backupID s
 			return err
 		}
 		if b.Status != driver.BackupAvailable && b.Status != driver.BackupError {
-			return driver.InvalidBackup("Backup status must be available or error")
+			return driver.NotDeletable()
 		}
 		// A volume is being made from it: Cinder's status would be restoring.
 		if jobs, err := tx.JobsOfBackup(b.ID); err != nil || len(jobs) > 0 {
 			if err != nil {
 				return err
 			}
-			return driver.InvalidBackup("Backup status must be available or error")
+			return driver.NotDeletable()
 		}
 		return d.startDelete(tx, who, b)
 	})
@@ -302,7 +298,7 @@ func checkNoChildren(tx *meta.Tx, b *meta.Backup) error {
 		return err
 	}
 	if len(children) > 0 {
-		return driver.InvalidBackup("Incremental backups exist for this backup.")
+		return driver.BackupHasDependents.Errorf("Incremental backups exist for this backup.")
 	}
 	return backupServiceUp(tx)
 }

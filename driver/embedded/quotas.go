@@ -34,7 +34,7 @@ func (q quotaText) overLimit(exception, format string, args ...any) error {
 	if q == prefixed {
 		message = exception + ": " + message
 	}
-	return driver.Errorf(driver.OverLimit, "%s", message)
+	return driver.QuotaExceeded.Errorf("%s", message)
 }
 
 // limits are the limits that hold in one project.

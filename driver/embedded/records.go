@@ -57,7 +57,7 @@ func (d *Driver) ExportRecord(ctx context.Context, who driver.Caller, backupID s
 		return driver.BackupRecord{}, driver.BackupNotFound(backupID)
 	}
 	if b.Status != driver.BackupAvailable {
-		return driver.BackupRecord{}, driver.InvalidBackup("Backup status must be available and not %s.", b.Status)
+		return driver.BackupRecord{}, driver.BackupNotAvailable.Errorf("Backup status must be available and not %s.", b.Status)
 	}
 	if err := d.read(ctx, backupServiceUp); err != nil {
 		return driver.BackupRecord{}, err
@@ -103,7 +103,7 @@ func (d *Driver) ImportRecord(ctx context.Context, who driver.Caller, r driver.B
 		}
 		live := b != nil && b.DeletedAt.IsZero()
 		if live && (b.Pending == nil || b.Status != driver.BackupError || b.ProjectID != who.ProjectID) {
-			return driver.InvalidBackup("Backup already exists in database.")
+			return driver.BackupExists.Errorf("Backup already exists in database.")
 		}
 		if off, err := disabled(tx, backupService); err != nil || off {
 			// cinder/api/contrib/backups.py import_record: here it is no 404.

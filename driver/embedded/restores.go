@@ -15,8 +15,8 @@ func (d *Driver) RestoreBackup(ctx context.Context, who driver.Caller, backupID 
 		if err != nil {
 			return err
 		}
-		if b.Status != driver.BackupAvailable {
-			return driver.InvalidBackup("Backup status must be available")
+		if err := driver.CheckRestorable(b.Status); err != nil {
+			return err
 		}
 		if b.Size <= 0 {
 			return driver.InvalidBackup("Backup to be restored has invalid size")
@@ -60,11 +60,8 @@ func (d *Driver) targetVolume(tx *meta.Tx, who driver.Caller, id string, size in
 	if err != nil {
 		return nil, err
 	}
-	if v.Status != available {
-		return nil, driver.InvalidVolume("Volume to be restored to must be available")
-	}
-	if size > v.Size {
-		return nil, driver.InvalidVolume("volume size %d is too small to restore backup of size %d.", v.Size, size)
+	if err := driver.CheckTarget(v.Status, v.Size, size); err != nil {
+		return nil, err
 	}
 	v.Status, v.PreviousStatus = restoringBack, available
 	return v, tx.TouchVolume(v)

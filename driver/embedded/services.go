@@ -80,7 +80,7 @@ func disabled(tx *meta.Tx, binary string) (bool, error) {
 func backupServiceUp(tx *meta.Tx) error {
 	off, err := disabled(tx, backupService)
 	if err == nil && off {
-		err = driver.Errorf(driver.NotFound, "Service %s could not be found.", backupService)
+		err = driver.ServiceUnknown.Errorf("Service %s could not be found.", backupService)
 	}
 	return err
 }

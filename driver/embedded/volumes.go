@@ -26,15 +26,16 @@ func (d *Driver) GetVolume(_ context.Context, who driver.Caller, volumeID string
 func (d *Driver) ListVolumes(_ context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Volume], error) {
 	page, err := list(d.db.Volumes, who, q, driver.VolumeColumns, driver.VolumeNotFound)
 	for i := range page.Items {
-		page.Items[i].VolumeType = d.typeName(page.Items[i].VolumeTypeID)
+		page.Items[i] = d.viewVolume(&meta.Volume{Volume: page.Items[i]})
 	}
 	return page, err
 }
 
-// viewVolume adds the name of the volume's type, which may have changed since.
+// viewVolume adds the volume's service and the name of its type, which may have changed
+// since.
 func (d *Driver) viewVolume(v *meta.Volume) driver.Volume {
 	view := v.Volume
-	view.VolumeType = d.typeName(v.VolumeTypeID)
+	view.VolumeType, view.ServiceUUID = d.typeName(v.VolumeTypeID), volumeServiceUUID
 	return view
 }
 

@@ -23,7 +23,7 @@ func (d *Driver) DeleteBackup(ctx context.Context, who driver.Caller, backupID s
 	switch b.Status {
 	case driver.BackupAvailable, driver.BackupError, driver.BackupErrorRestore:
 	default:
-		return driver.InvalidBackup("Backup status must be available or error")
+		return driver.NotDeletable()
 	}
 	err = d.vbs.Call(ctx, who, http.MethodDelete, d.o.Native, "/backups/"+backupID, nil, nil, nil)
 	if strings.EqualFold(otc.CodeOf(err), noDeleteQuery) {

@@ -30,14 +30,14 @@ func createAndGet(s *suite) {
 
 func createUnknownVolume(s *suite) {
 	_, err := s.Driver.CreateBackup(s.Context(), s.Caller, driver.BackupSpec{VolumeID: unknown})
-	s.want(driver.NotFound, err)
+	s.refused(err, driver.VolumeUnknown)
 }
 
 func createWhileBackingUp(s *suite) {
 	volume := s.Volume(s.T, 1)
 	b := s.create(driver.BackupSpec{VolumeID: volume})
 	_, err := s.Driver.CreateBackup(s.Context(), s.Caller, driver.BackupSpec{VolumeID: volume})
-	s.want(driver.InvalidState, err)
+	s.refused(err, driver.VolumeBackedUp)
 	s.Settle(s.T)
 	s.available(b.ID)
 	s.made(driver.BackupSpec{VolumeID: volume})
@@ -59,14 +59,14 @@ func createIncrementalWithoutParent(s *suite) {
 		return
 	}
 	_, err := s.Driver.CreateBackup(s.Context(), s.Caller, driver.BackupSpec{VolumeID: s.Volume(s.T, 1), Incremental: true})
-	s.want(driver.InvalidState, err)
+	s.refused(err, driver.BackupHasNoParent)
 }
 
 func getUnknown(s *suite) {
 	for _, id := range []string{unknown, "abc"} {
 		_, err := s.Driver.GetBackup(s.Context(), s.Caller, id)
-		s.want(driver.NotFound, err)
-		s.want(driver.NotFound, s.Driver.DeleteBackup(s.Context(), s.Caller, id))
+		s.refused(err, driver.BackupUnknown)
+		s.refused(s.Driver.DeleteBackup(s.Context(), s.Caller, id), driver.BackupUnknown)
 	}
 }
 
@@ -103,7 +103,7 @@ func deleteIsGone(s *suite) {
 
 func deleteWhileCreating(s *suite) {
 	b := s.create(driver.BackupSpec{VolumeID: s.Volume(s.T, 1)})
-	s.want(driver.InvalidState, s.Driver.DeleteBackup(s.Context(), s.Caller, b.ID))
+	s.refused(s.Driver.DeleteBackup(s.Context(), s.Caller, b.ID), driver.BackupNotAvailable)
 	s.Settle(s.T)
 	s.available(b.ID)
 }
@@ -118,7 +118,7 @@ func deleteWithDependents(s *suite) {
 		s.restore(child.ID, driver.ToVolume(volume))
 		return
 	}
-	s.want(driver.InvalidState, s.Driver.DeleteBackup(s.Context(), s.Caller, full.ID))
+	s.refused(s.Driver.DeleteBackup(s.Context(), s.Caller, full.ID), driver.BackupHasDependents)
 	if !s.AdminOrphans {
 		s.want(driver.InvalidState, s.Driver.DeleteBackup(s.Context(), s.AdminCaller, full.ID))
 	}
@@ -180,7 +180,7 @@ func resetStatus(s *suite) {
 	s.ok(d.ResetBackupStatus(s.Context(), s.AdminCaller, b.ID, driver.BackupError))
 	s.becomes(b.ID, driver.BackupError)
 	_, err := s.Driver.RestoreBackup(s.Context(), s.Caller, b.ID, driver.RestoreTarget{})
-	s.want(driver.InvalidState, err)
+	s.refused(err, driver.BackupNotAvailable)
 	s.ok(d.ResetBackupStatus(s.Context(), s.AdminCaller, b.ID, driver.BackupAvailable))
 	s.becomes(b.ID, driver.BackupAvailable)
 	s.want(driver.NotFound, d.ResetBackupStatus(s.Context(), s.AdminCaller, unknown, driver.BackupError))
@@ -207,7 +207,7 @@ func exportImport(s *suite) {
 		s.Fatalf("empty record: %+v", record)
 	}
 	_, err = d.ImportRecord(s.Context(), s.AdminCaller, record)
-	s.want(driver.InvalidState, err) // it exists
+	s.refused(err, driver.BackupExists)
 	s.ok(s.Driver.DeleteBackup(s.Context(), s.Caller, b.ID))
 	s.Settle(s.T)
 	again, err := d.ImportRecord(s.Context(), s.AdminCaller, record)

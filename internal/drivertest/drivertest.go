@@ -5,6 +5,7 @@ package drivertest
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"cindergate/driver"
@@ -130,6 +131,16 @@ func (s *suite) want(kind driver.Kind, err error) {
 	}
 	if e.Message == "" {
 		s.Fatalf("%v has no text for the client", err)
+	}
+}
+
+// refused checks that an error has one of the reasons, and their kind. Codes of other APIs
+// are made of reasons, so a driver must tell them.
+func (s *suite) refused(err error, reasons ...driver.Reason) {
+	s.Helper()
+	s.want(reasons[0].Kind(), err)
+	if got := driver.ReasonOf(err); !slices.Contains(reasons, got) {
+		s.Fatalf("the reason of %q is %q, want one of %q", err, got, reasons)
 	}
 }
 

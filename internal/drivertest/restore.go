@@ -65,14 +65,14 @@ func restoreNeither(s *suite) {
 func restoreTooSmall(s *suite) {
 	b := s.made(driver.BackupSpec{VolumeID: s.Volume(s.T, 2)})
 	_, err := s.Driver.RestoreBackup(s.Context(), s.Caller, b.ID, driver.ToVolume(s.Volume(s.T, 1)))
-	s.want(driver.InvalidState, err)
+	s.refused(err, driver.VolumeTooSmall)
 	s.available(b.ID)
 }
 
 func restoreUnknownVolume(s *suite) {
 	b := s.made(driver.BackupSpec{VolumeID: s.Volume(s.T, 1)})
 	_, err := s.Driver.RestoreBackup(s.Context(), s.Caller, b.ID, driver.ToVolume(unknown))
-	s.want(driver.NotFound, err)
+	s.refused(err, driver.VolumeUnknown)
 	s.available(b.ID)
 }
 
@@ -80,7 +80,7 @@ func restoreBusyVolume(s *suite) {
 	b := s.made(driver.BackupSpec{VolumeID: s.Volume(s.T, 1)})
 	busy := s.create(driver.BackupSpec{VolumeID: b.VolumeID})
 	_, err := s.Driver.RestoreBackup(s.Context(), s.Caller, b.ID, driver.ToVolume(b.VolumeID))
-	s.want(driver.InvalidState, err)
+	s.refused(err, driver.VolumeBackedUp, driver.VolumeBusy)
 	s.Settle(s.T)
 	s.available(b.ID)
 	s.available(busy.ID)
@@ -89,14 +89,14 @@ func restoreBusyVolume(s *suite) {
 func restoreCreating(s *suite) {
 	b := s.create(driver.BackupSpec{VolumeID: s.Volume(s.T, 1)})
 	_, err := s.Driver.RestoreBackup(s.Context(), s.Caller, b.ID, driver.RestoreTarget{})
-	s.want(driver.InvalidState, err)
+	s.refused(err, driver.BackupNotAvailable)
 	s.Settle(s.T)
 	s.available(b.ID)
 }
 
 func restoreUnknownBackup(s *suite) {
 	_, err := s.Driver.RestoreBackup(s.Context(), s.Caller, unknown, driver.RestoreTarget{})
-	s.want(driver.NotFound, err)
+	s.refused(err, driver.BackupUnknown)
 	_, err = s.Driver.RestoreBackup(s.Context(), s.Caller, unknown, driver.ToVolume(unknown))
-	s.want(driver.NotFound, err)
+	s.refused(err, driver.BackupUnknown)
 }

@@ -80,6 +80,9 @@ var statuses = map[int]driver.Kind{
 
 func (t *Transport) answer(a gophercloud.ErrUnexpectedResponseCode) error {
 	e := &driver.Error{Kind: statuses[a.Actual], Err: a, RetryAfter: RetryAfter(a.ResponseHeader, time.Now())}
+	if e.Kind == driver.OverLimit && (a.Actual == http.StatusTooManyRequests || e.RetryAfter > 0) {
+		e.Reason = driver.RateLimited // a quota has no Retry-After but 0
+	}
 	e.Message = FaultMessage(a.Body)
 	if e.Message == "" {
 		e.Message = "Backend " + t.name + " answered with status " + strconv.Itoa(a.Actual) + "."

@@ -14,15 +14,10 @@ func (v *Volumes) CheckSource(ctx context.Context, who driver.Caller, spec drive
 		return nil
 	}
 	source, err := v.GetVolume(ctx, who, spec.VolumeID)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case source.Status != "available" && source.Status != "in-use":
-		return driver.InvalidVolume("Volume to be backed up must be available or in-use, but the current status is \"%s\".", source.Status)
-	case source.Status == "in-use" && spec.SnapshotID == "":
-		return driver.InvalidVolume("Backing up an in-use volume must use the force flag.")
 	}
-	return nil
+	return driver.CheckSource(source.Status, false, spec.SnapshotID != "")
 }
 
 // CheckTarget checks a volume that b is to be restored to as Cinder does
@@ -33,15 +28,8 @@ func (v *Volumes) CheckTarget(ctx context.Context, who driver.Caller, b driver.B
 		return "", nil
 	}
 	target, err := v.GetVolume(ctx, who, volumeID)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", err
-	case target.Status != "available":
-		return "", driver.InvalidVolume("Volume to be restored to must be available")
-	case target.Size < b.Size:
-		return "", driver.InvalidVolume("volume size %d is too small to restore backup of size %d.", target.Size, b.Size)
-	case target.Name == nil:
-		return "", nil
 	}
-	return *target.Name, nil
+	return deref(target.Name), driver.CheckTarget(target.Status, target.Size, b.Size)
 }

@@ -103,7 +103,7 @@ func (s *Service) classify(who driver.Caller, err error) error {
 func (s *Service) refused(who driver.Caller, status int, header http.Header, body []byte, cause error) error {
 	found := parseFault(body)
 	e := &driver.Error{
-		Kind: s.kind.codes.kind(status, found), RetryAfter: openstack.RetryAfter(header, time.Now()),
+		Kind: s.kind.codes.kind(status, found), Reason: s.kind.reason(found.code), RetryAfter: openstack.RetryAfter(header, time.Now()),
 		Message: discreet(found.message, who),
 		Err:     &Refusal{Service: s.kind.Name, Status: status, Code: found.code, Err: cause},
 	}
@@ -113,7 +113,7 @@ func (s *Service) refused(who driver.Caller, status int, header http.Header, bod
 	switch {
 	case strings.EqualFold(found.code, "APIGW.0101"):
 		e.Message = "Backend " + s.cloud.o.Name + " has no " + s.kind.Name + ", or not this function of it."
-	case e.Kind == driver.OverLimit && e.RetryAfter == 0 && isThrottle(found.code):
+	case e.Reason == driver.RateLimited && e.RetryAfter == 0:
 		e.RetryAfter = throttleWait
 	}
 	return e
@@ -123,7 +123,7 @@ func (s *Service) refused(who driver.Caller, status int, header http.Header, bod
 // times.
 func Gone(err error, backupID string) error {
 	if driver.KindOf(err) == driver.NotFound {
-		return driver.Wrap(driver.NotFound, err, "Backup %s could not be found.", backupID)
+		return driver.Because(err, driver.BackupNotFound(backupID))
 	}
 	return err
 }

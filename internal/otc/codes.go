@@ -20,19 +20,28 @@ type meaning map[driver.Kind]string
 func (m meaning) of(prefix string) codes {
 	table := codes{}
 	for kind, numbers := range m {
-		for _, span := range strings.Fields(numbers) {
-			first, last, isRange := strings.Cut(span, "-")
-			if !isRange {
-				last = first
-			}
-			from, _ := strconv.Atoi(first)
-			to, _ := strconv.Atoi(last)
-			for n := from; n <= to; n++ {
-				table[strings.ToLower(fmt.Sprintf("%s.%04d", prefix, n))] = kind
-			}
+		for _, code := range expand(prefix, numbers) {
+			table[code] = kind
 		}
 	}
 	return table
+}
+
+// expand returns codes in lower case, of numbers and ranges such as "0002-0007 0010".
+func expand(prefix, numbers string) []string {
+	var all []string
+	for _, span := range strings.Fields(numbers) {
+		first, last, isRange := strings.Cut(span, "-")
+		if !isRange {
+			last = first
+		}
+		from, _ := strconv.Atoi(first)
+		to, _ := strconv.Atoi(last)
+		for n := from; n <= to; n++ {
+			all = append(all, strings.ToLower(fmt.Sprintf("%s.%04d", prefix, n)))
+		}
+	}
+	return all
 }
 
 // and adds other codes to a table.

@@ -45,8 +45,8 @@ const autoNamed = "restore_backup_"
 func (v *Volumes) RestoreBackup(
 	ctx context.Context, who driver.Caller, b driver.Backup, to driver.RestoreTarget, inPlace func(body any) error,
 ) (driver.Restore, error) {
-	if b.Status != driver.BackupAvailable {
-		return driver.Restore{}, driver.InvalidBackup("Backup status must be available")
+	if err := driver.CheckRestorable(b.Status); err != nil {
+		return driver.Restore{}, err
 	}
 	volumeID, existing := to.VolumeID()
 	if !existing {

@@ -51,6 +51,7 @@ var VBS = Kind{
 	}.of("AutoBackup"), meaning{
 		driver.Internal: "0011", // no such job; who asks for a job knows
 	}.of("common")),
+	reasons: vbsReasons,
 }
 
 // cbrMeaning is of BackupService.*.
@@ -69,7 +70,7 @@ var cbrMeaning = meaning{
 var CBR = Kind{
 	Name:  "CBR",
 	types: []catalogType{{name: "cbr"}},
-	codes: cbrMeaning.of("BackupService").and(gatewayCodes),
+	codes: cbrMeaning.of("BackupService").and(gatewayCodes), reasons: cbrReasons,
 }
 
 // evsMeaning is of EVS.*.
@@ -96,4 +97,5 @@ var EVS = Kind{
 		driver.Unauthorized: "0013 0018", // come with 400: the token is not valid, or of another project
 		driver.Internal:     "0011",
 	}.of("Common")),
+	reasons: evsReasons,
 }

@@ -17,7 +17,9 @@ type Kind struct {
 	Name string
 	// types are its names in the catalogue, by preference.
 	types []catalogType
-	codes codes
+	// codes and reasons are by error code, in lower case.
+	codes   codes
+	reasons map[string]driver.Reason
 }
 
 // Service is one service of a cloud.

@@ -46,7 +46,7 @@ func (v *Volumes) GetVolume(ctx context.Context, who driver.Caller, volumeID str
 	}
 	err := v.EVS.Call(ctx, who, http.MethodGet, "v2", "/volumes/"+volumeID, nil, nil, &answer)
 	if driver.KindOf(err) == driver.NotFound {
-		err = driver.Wrap(driver.NotFound, err, "Volume %s could not be found.", volumeID)
+		err = driver.Because(err, driver.VolumeNotFound(volumeID))
 	}
 	if err == nil && answer.Volume.ID == "" && answer.Volume.Status == "" {
 		err = v.EVS.Unreadable("volume")

@@ -1,4 +1,4 @@
-package translate
+package vbs
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cindergate/driver"
+	"cindergate/translate"
 )
 
 // jobKind is what a job does, as it stands in the job's id.
@@ -32,9 +33,7 @@ func (j job) id() string {
 	return string(j.kind) + "-" + j.backupID
 }
 
-// uuidLength is that of a volume's id, in bytes. A backup's may be anything.
-const uuidLength = 36
-
+// parseJob reads the id of a job. A volume's id is a UUID; a backup's may be anything.
 func parseJob(id string) (job, bool) {
 	kind, rest, _ := strings.Cut(id, "-")
 	j := job{kind: jobKind(kind), backupID: rest}
@@ -76,29 +75,29 @@ type jobView struct {
 var jobTypes = map[jobKind]string{createJob: "bksCreateBackup", restoreJob: "bksRestoreBackup", deleteJob: "bksDeleteBackup"}
 
 // ShowJob is GET /v1/{project_id}/jobs/{job_id}.
-func (v VBS) ShowJob(ctx context.Context, r Request) (Response, error) {
+func (s *Service) ShowJob(ctx context.Context, r translate.Request) (translate.Response, error) {
 	j, valid := parseJob(r.ID)
 	if !valid {
-		return Response{}, noSuchJob(r.ID)
+		return translate.Response{}, noSuchJob(r.ID)
 	}
-	b, err := v.t.driver.GetBackup(ctx, r.Caller, j.backupID)
+	b, err := s.driver.GetBackup(ctx, r.Caller, j.backupID)
 	gone := driver.KindOf(err) == driver.NotFound
 	if err != nil && !gone {
-		return Response{}, withCode(vbsJobQuery, err)
+		return translate.Response{}, withCode(jobQuery, err)
 	}
 	view := jobView{JobID: r.ID, JobType: jobTypes[j.kind], Entities: map[string]string{"backup_id": j.backupID}}
 	switch j.kind {
 	case createJob:
 		if gone {
-			return Response{}, noSuchJob(r.ID)
+			return translate.Response{}, noSuchJob(r.ID)
 		}
 		view.created(&b)
 	case deleteJob:
 		view.deleted(&b, gone)
 	case restoreJob:
-		volume, known := v.volume(ctx, r, j.volumeID)
+		volume, known := s.volume(ctx, r, j.volumeID)
 		if gone && !known {
-			return Response{}, noSuchJob(r.ID)
+			return translate.Response{}, noSuchJob(r.ID)
 		}
 		view.Entities["volume_id"] = j.volumeID
 		view.restored(&b, &volume)
@@ -107,7 +106,7 @@ func (v VBS) ShowJob(ctx context.Context, r Request) (Response, error) {
 }
 
 // noSuchJob is 400 with common.0011 (EVS API reference, Error Codes).
-func noSuchJob(id string) error { return vbsErrorf(vbsJobQuery, "Job %s could not be found.", id) }
+func noSuchJob(id string) error { return refusef(jobQuery, "Job %s could not be found.", id) }
 
 func (j *jobView) created(b *driver.Backup) {
 	j.Entities["volume_id"], j.Entities["snapshot_id"] = b.VolumeID, b.SnapshotID
@@ -115,7 +114,7 @@ func (j *jobView) created(b *driver.Backup) {
 	case driver.BackupCreating:
 		j.Status, j.BeginTime = jobRunning, jobTime(b.CreatedAt)
 	case driver.BackupError:
-		j.fail(vbsBackupError, b.FailReason, b.CreatedAt, b.UpdatedAt)
+		j.fail(codeBackupError, b.FailReason, b.CreatedAt, b.UpdatedAt)
 	default: // whatever happened to it afterwards
 		j.succeed(b.CreatedAt, b.UpdatedAt)
 	}
@@ -126,7 +125,7 @@ func (j *jobView) deleted(b *driver.Backup, gone bool) {
 	case gone:
 		j.Status = jobSuccess
 	case b.Status == driver.BackupError, b.Status == driver.BackupErrorDeleting:
-		j.fail(vbsDeleteError, b.FailReason, time.Time{}, b.UpdatedAt)
+		j.fail(codeDeleteError, b.FailReason, time.Time{}, b.UpdatedAt)
 	case b.Status == driver.BackupDeleting:
 		j.Status, j.BeginTime = jobRunning, jobTime(b.UpdatedAt)
 	default:
@@ -143,7 +142,7 @@ func (j *jobView) restored(b *driver.Backup, v *driver.Volume) {
 		if reason == "" {
 			reason = "The volume's status is " + v.Status + "."
 		}
-		j.fail(vbsRestoreFailed, reason, time.Time{}, v.UpdatedAt)
+		j.fail(codeRestoreFailed, reason, time.Time{}, v.UpdatedAt)
 	default:
 		j.succeed(time.Time{}, v.UpdatedAt)
 	}
@@ -164,4 +163,14 @@ func jobTime(t time.Time) *string {
 	}
 	s := t.UTC().Format("2006-01-02T15:04:05.000Z")
 	return &s
+}
+
+// volume returns a volume if the backend shows volumes.
+func (s *Service) volume(ctx context.Context, r translate.Request, id string) (driver.Volume, bool) {
+	reader, can := s.driver.(driver.VolumeReader)
+	if !can {
+		return driver.Volume{}, false
+	}
+	volume, err := reader.GetVolume(ctx, r.Caller, id)
+	return volume, err == nil
 }

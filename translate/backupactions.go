@@ -37,25 +37,25 @@ func oneOfStatuses(what string, valid ...string) *schema.Format {
 
 // ActOnBackup is POST /backups/{id}/action.
 func (t *Translator) ActOnBackup(ctx context.Context, r Request) (Response, error) {
-	name, _, err := action(r)
+	do, err := readAction(r)
 	if err != nil {
 		return Response{}, err
 	}
-	admin, err := capability[driver.BackupAdmin](t.driver, "backup actions")
+	admin, err := Capability[driver.BackupAdmin](t.driver, "backup actions")
 	if err != nil {
 		return Response{}, err
 	}
 	exists := func() error { return t.backupExists(ctx, r) }
-	switch name {
+	switch do.name {
 	case "os-reset_status":
-		body, err := decode(r, name, resetBackupBody)
+		body, err := do.decode(resetBackupBody)
 		if err != nil {
 			return Response{}, err
 		}
 		if err := r.allowOn(backupResetStatus, exists); err != nil {
 			return Response{}, err
 		}
-		to := driver.BackupStatus(strings.ToLower(text(body, "status")))
+		to := driver.BackupStatus(strings.ToLower(body.Text("status")))
 		return finish(admin.ResetBackupStatus(ctx, r.Caller, r.ID, to))
 	case "os-force_delete":
 		if err := r.allowOn(backupForceDelete, exists); err != nil {
@@ -63,5 +63,5 @@ func (t *Translator) ActOnBackup(ctx context.Context, r Request) (Response, erro
 		}
 		return finish(admin.ForceDeleteBackup(ctx, r.Caller, r.ID))
 	}
-	return Response{}, noSuchAction(name)
+	return Response{}, noSuchAction(do.name)
 }

@@ -1,0 +1,15 @@
+package driver
+
+import "context"
+
+// DefaultType is the volume type of volumes that a project asks for without one.
+type DefaultType struct{ ProjectID, VolumeTypeID string }
+
+// DefaultTypeManager sets the default volume types of projects.
+type DefaultTypeManager interface {
+	ListDefaultTypes(ctx context.Context, who Caller) ([]DefaultType, error)
+	GetDefaultType(ctx context.Context, who Caller, projectID string) (DefaultType, error)
+	// SetDefaultType takes a type by id or name.
+	SetDefaultType(ctx context.Context, who Caller, projectID, volumeType string) (DefaultType, error)
+	UnsetDefaultType(ctx context.Context, who Caller, projectID string) error
+}

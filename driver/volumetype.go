@@ -1,0 +1,49 @@
+package driver
+
+import (
+	"context"
+	"time"
+)
+
+// VolumeType is a volume type.
+type VolumeType struct {
+	ID, Name             string
+	Description          *string
+	IsPublic             bool
+	ExtraSpecs           map[string]string
+	QoSSpecsID           string
+	Encryption           *TypeEncryption // nil: none
+	Projects             []string        // with access, if not public
+	CreatedAt, UpdatedAt time.Time
+}
+
+// VolumeTypePatch changes a type; what is not set stays.
+type VolumeTypePatch struct {
+	Name        Optional[string]
+	Description Optional[*string]
+	IsPublic    Optional[bool]
+	ExtraSpecs  Optional[MetadataChange]
+	// AddProject and RemoveProject change who may use a private type.
+	AddProject, RemoveProject string
+}
+
+// TypeReader shows volume types.
+type TypeReader interface {
+	// ListVolumeTypes returns every type that the caller may see, newest first.
+	ListVolumeTypes(ctx context.Context, who Caller) ([]VolumeType, error)
+	GetVolumeType(ctx context.Context, who Caller, typeID string) (VolumeType, error)
+	DefaultVolumeType(ctx context.Context, who Caller) (VolumeType, error)
+}
+
+// TypeManager makes, changes and deletes volume types.
+type TypeManager interface {
+	TypeReader
+	CreateVolumeType(ctx context.Context, who Caller, spec VolumeType) (VolumeType, error)
+	UpdateVolumeType(ctx context.Context, who Caller, typeID string, patch VolumeTypePatch) (VolumeType, error)
+	DeleteVolumeType(ctx context.Context, who Caller, typeID string) error
+}
+
+// VolumeTypeNotFound is VolumeTypeNotFound of cinder/exception.py.
+func VolumeTypeNotFound(id string) error {
+	return Errorf(NotFound, "Volume type %s could not be found.", id)
+}

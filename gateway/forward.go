@@ -1,0 +1,52 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"cindergate/driver"
+)
+
+// forward leaves a request to the backend itself. Its body may take any time while it
+// gets on.
+func (s *Server) forward(c echo.Context) error {
+	call := callOf(c)
+	to, forwards := call.backend.driver.(driver.Passthrough)
+	if !forwards || leavesAPI(c.Request().URL.Path) {
+		return errNoRoute
+	}
+	markCompute(c)
+	project := c.Param("project_id")
+	if !projectID.MatchString(project) {
+		project = "" // a resource, in a path without a project
+	}
+	if err := call.mayRead(project); err != nil {
+		return err
+	}
+	leave, err := s.underWay.enter(call.caller.ProjectID)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	control := http.NewResponseController(c.Response())
+	if err := control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	r := c.Request()
+	if s.BodyTimeout > 0 && r.Body != nil && r.Body != http.NoBody {
+		r.Body = &progressBody{r.Body, control, s.BodyTimeout}
+	}
+	r.URL.RawPath = call.rawPath
+	return to.Forward(c.Response(), r, call.caller, s.Base(r))
+}
+
+// leavesAPI reports whether a path has a segment with which a server on the way could
+// leave the API.
+func leavesAPI(path string) bool {
+	return slices.ContainsFunc(strings.Split(path, "/"), func(s string) bool { return s == "." || s == ".." })
+}

@@ -1,0 +1,99 @@
+package translate
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"cindergate/driver"
+)
+
+// try runs a route as a caller, with a valid body, and returns its fault.
+func try(t *testing.T, r *Route, d driver.Driver, who driver.Caller, v Version) (f Fault, failed bool) {
+	t.Helper()
+	_, err := r.Of(newTranslator(d))(t.Context(), request(r.Operation, who, v))
+	if err == nil {
+		return Fault{}, false
+	}
+	return FaultOf(err), true
+}
+
+// A route is there from its microversion on, and 404 before.
+func TestRoutesHaveTheirMicroversion(t *testing.T) {
+	gated := 0
+	for _, r := range Routes() {
+		if r.Since > 0 {
+			gated++
+			for _, v := range []Version{{3, r.Since - 1}, V2} {
+				f, _ := try(t, &r, &backend{}, root, v)
+				if v.V2() && r.Operation == "UpdateBackup" { // which v2 takes for an action
+					if f.Status != http.StatusBadRequest || !strings.HasPrefix(f.Message, "There is no such action: update.") {
+						t.Errorf("%s %s at %s: %+v", r.Method, r.Path, v, f)
+					}
+					continue
+				}
+				if f.Status != http.StatusNotFound || f.Message != "The resource could not be found." {
+					t.Errorf("%s %s at %s: %+v", r.Method, r.Path, v, f)
+				}
+			}
+		}
+		if f, failed := try(t, &r, furnished{&backend{}}, root, Version{3, r.Since}); failed && f.Message == "The resource could not be found." &&
+			!strings.HasSuffix(r.Path, "/action") {
+			t.Errorf("%s %s at 3.%d: %+v", r.Method, r.Path, r.Since, f)
+		}
+	}
+	if gated < 35 {
+		t.Errorf("only %d routes have a microversion", gated)
+	}
+}
+
+// A route asks for its policy, and for no other. Actions have policies of their own.
+func TestRoutesHaveTheirPolicy(t *testing.T) {
+	for _, r := range Routes() {
+		if strings.HasSuffix(r.Path, "/action") {
+			continue
+		}
+		for _, who := range []driver.Caller{reader, writer, root} {
+			f, _ := try(t, &r, furnished{&backend{}}, who, newest)
+			refused := f.Status == http.StatusForbidden
+			if want := who.Role < r.Policy.Role; refused != want {
+				t.Errorf("%s %s as role %d: %+v, the policy is %+v", r.Method, r.Path, who.Role, f, r.Policy)
+			} else if refused && !strings.Contains(f.Message, " "+r.Policy.Name+" ") {
+				t.Errorf("%s %s: %q names another policy than %s", r.Method, r.Path, f.Message, r.Policy.Name)
+			}
+		}
+	}
+}
+
+// A driver without the interface that a route needs answers 501.
+func TestRoutesNeedTheirInterface(t *testing.T) {
+	for _, r := range Routes() {
+		f, _ := try(t, &r, only{&backend{}}, root, newest)
+		if missing := f.Status == http.StatusNotImplemented; missing != (r.Needs != nil) {
+			t.Errorf("%s %s: %+v, needs %v", r.Method, r.Path, f, r.Needs)
+		}
+	}
+}
+
+func TestRoutesAreListedOnce(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range Routes() {
+		key := r.Method + " " + r.Path
+		if seen[key] {
+			t.Errorf("%s is there twice", key)
+		}
+		seen[key] = true
+		if r.Operation == "" || r.Operation == "func1" || !strings.HasPrefix(r.Path, "/") {
+			t.Errorf("%+v has no name or path", r)
+		}
+	}
+	for _, want := range []string{"GET /backups", "POST /backups/:id/restore", "PUT /volumes/:id/metadata/:key", "GET /clusters/detail"} {
+		if !seen[want] {
+			t.Errorf("%s is not there", want)
+		}
+	}
+	if all := Routes(); len(all) < 140 || !slices.ContainsFunc(all, func(r Route) bool { return r.Operation == "ListBackupsDetail" }) {
+		t.Errorf("%d routes", len(all))
+	}
+}
