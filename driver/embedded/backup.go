@@ -19,8 +19,11 @@ import (
 func (d *Driver) backupTask(j *meta.Job) task {
 	return task{
 		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
-			b, ok := d.db.Backups.Get(j.BackupID)
-			if !ok {
+			b, err := d.db.Backup(ctx, j.BackupID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if b == nil {
 				return 0, nil, reasonf("The backup is gone.")
 			}
 			if err := d.storeReady(ctx); err != nil {
@@ -39,15 +42,21 @@ func (d *Driver) backupTask(j *meta.Job) task {
 		},
 		fail: func(tx *meta.Tx, reason string) error { return d.failBackup(tx, j, reason) },
 		undo: func(ctx context.Context) error {
-			b, ok := d.db.Backups.Get(j.BackupID)
-			if !ok {
+			b, err := d.db.Backup(ctx, j.BackupID)
+			if err != nil {
+				return err
+			}
+			if b == nil {
 				return nil
 			}
 			return chunked.Delete(ctx, d.store, attempt(b, j))
 		},
 		abandon: func(ctx context.Context) error {
-			b, ok := d.db.Backups.Get(j.BackupID)
-			if !ok {
+			b, err := d.db.Backup(ctx, j.BackupID)
+			if err != nil {
+				return err
+			}
+			if b == nil {
 				return nil
 			}
 			return d.sweep(ctx, b)
@@ -65,8 +74,11 @@ func (d *Driver) writeBackup(ctx context.Context, b *meta.Backup, at chunked.Loc
 	var parent *chunked.Location
 	parentID := ""
 	if b.ParentID != "" {
-		p, ok := d.db.Backups.Get(b.ParentID)
-		if !ok || p.ServiceMetadata == "" {
+		p, err := d.db.Backup(ctx, b.ParentID)
+		if err != nil {
+			return chunked.Result{}, err
+		}
+		if p == nil || p.ServiceMetadata == "" {
 			return chunked.Result{}, reasonf("The parent backup %s is gone.", b.ParentID)
 		}
 		parent, parentID = &chunked.Location{Container: container(p), Prefix: p.ServiceMetadata}, dataID(p)
@@ -80,9 +92,13 @@ func (d *Driver) writeBackup(ctx context.Context, b *meta.Backup, at chunked.Loc
 		return chunked.Result{}, err
 	}
 	defer func() { _ = source.Close() }()
+	volumeMeta, err := d.volumeMeta(ctx, b.VolumeID)
+	if err != nil {
+		return chunked.Result{}, err
+	}
 	return chunked.Write(ctx, d.store, source, d.bytes(b.Size), chunked.Spec{
 		Location: at, BackupID: b.ID, VolumeID: b.VolumeID, Name: b.Name, Description: b.Description,
-		CreatedAt: b.CreatedAt, ParentID: parentID, Parent: parent, VolumeMeta: d.volumeMeta(b.VolumeID),
+		CreatedAt: b.CreatedAt, ParentID: parentID, Parent: parent, VolumeMeta: volumeMeta,
 		Compression: chunked.Compression(d.o.Compression), ChunkSize: d.o.ChunkSize, BlockSize: d.o.BlockSize,
 	})
 }
@@ -190,11 +206,15 @@ func (d *Driver) attempts(ctx context.Context, b *meta.Backup) (map[string]bool,
 // volumeMeta is a backup's volume_meta, as JSON: the volume's row in Cinder's
 // column names, its metadata and its image metadata (cinder/backup/driver.py
 // BackupMetadataAPI). A volume that is bootable without image metadata gets an
-// empty object, from which Cinder and we make a bootable volume again.
-func (d *Driver) volumeMeta(volumeID string) *string {
-	v, ok := d.db.Volumes.Get(volumeID)
-	if !ok {
-		return nil
+// empty object, from which Cinder and we make a bootable volume again. It is nil if
+// the volume is gone: the backup of a snapshot may be of one.
+func (d *Driver) volumeMeta(ctx context.Context, volumeID string) (*string, error) {
+	v, err := d.db.Volume(ctx, volumeID)
+	if err != nil {
+		return nil, err
+	}
+	if v == nil {
+		return nil, nil
 	}
 	all := map[string]any{"version": 2, "volume-base-metadata": baseMetadata(v)}
 	if len(v.Metadata) > 0 {
@@ -208,11 +228,8 @@ func (d *Driver) volumeMeta(volumeID string) *string {
 		all["volume-glance-metadata"] = image
 	}
 	raw, err := json.Marshal(all)
-	if err != nil {
-		return nil // cannot be: strings, numbers and booleans only
-	}
 	text := string(raw)
-	return &text
+	return &text, err
 }
 
 // baseMetadata is the volume's row as Cinder has it (cinder/db/sqlalchemy/models.py

@@ -16,17 +16,24 @@ import (
 const posixService = "cinder.backup.drivers.posix.PosixBackupDriver"
 
 // GetBackup returns one backup. Its maps must not be changed.
-func (d *Driver) GetBackup(_ context.Context, who driver.Caller, backupID string) (driver.Backup, error) {
-	b, ok := d.db.Backups.Get(backupID)
-	if !ok || !who.Owns(b.ProjectID) {
+func (d *Driver) GetBackup(ctx context.Context, who driver.Caller, backupID string) (driver.Backup, error) {
+	b, err := d.db.Backup(ctx, backupID)
+	if err != nil {
+		return driver.Backup{}, classify(err)
+	}
+	if b == nil || !who.Owns(b.ProjectID) {
 		return driver.Backup{}, driver.BackupNotFound(backupID)
 	}
 	return b.Backup, nil
 }
 
 // ListBackups returns one page of backups. Their maps must not be changed.
-func (d *Driver) ListBackups(_ context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
-	return list(d.db.Backups, who, q, driver.BackupColumns, driver.BackupNotFound)
+func (d *Driver) ListBackups(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
+	rows, err := visible(ctx, who, q, d.db.Backups, d.db.AllBackups)
+	if err != nil {
+		return driver.Page[driver.Backup]{}, err
+	}
+	return list(rows, q, driver.BackupColumns, driver.BackupNotFound)
 }
 
 // CreateBackup accepts a backup. The checks, their order and texts are those of
@@ -379,7 +386,7 @@ func (d *Driver) checkData(ctx context.Context, b *meta.Backup) error {
 	if err := d.storeReady(ctx); err != nil {
 		return err
 	}
-	chain, err := d.chain(b)
+	chain, err := d.chain(ctx, b)
 	if err != nil {
 		return err
 	}

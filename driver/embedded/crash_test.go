@@ -21,7 +21,7 @@ func TestGivenUpBackupLeavesNothing(t *testing.T) {
 	published := r.keys()
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	j := r.jobs(b.ID)[0]
-	row, _ := r.db.Backups.Get(b.ID)
+	row := r.row(b.ID)
 	for j.Attempts < r.o.MaxAttempts { // each has written an object, and died
 		j.Attempts++
 		at := attempt(row, j)

@@ -13,8 +13,11 @@ import (
 func (d *Driver) deleteTask(j *meta.Job) task {
 	return task{
 		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
-			b, ok := d.db.Backups.Get(j.BackupID)
-			if !ok {
+			b, err := d.db.Backup(ctx, j.BackupID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if b == nil {
 				return 0, func(*meta.Tx) error { return nil }, nil
 			}
 			if err := d.deleteData(ctx, b); err != nil {

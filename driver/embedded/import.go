@@ -38,8 +38,11 @@ func (d *Driver) importTask(j *meta.Job) task {
 	foreign := false // not a record of ours: Cinder forgets its size
 	return task{
 		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
-			b, ok := d.db.Backups.Get(j.BackupID)
-			if !ok {
+			b, err := d.db.Backup(ctx, j.BackupID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if b == nil {
 				return 0, func(*meta.Tx) error { return nil }, nil // deleted meanwhile
 			}
 			if b.Pending == nil { // a job of an earlier version
@@ -118,7 +121,7 @@ func (d *Driver) findData(ctx context.Context, b *meta.Backup) (dataID string, e
 	}
 	row := *b
 	row.DataBackupID = found.BackupID
-	chain, err := d.chain(&row)
+	chain, err := d.chain(ctx, &row)
 	if err != nil {
 		return "", err
 	}
@@ -137,7 +140,9 @@ func isEncrypted(volumeMeta *string) bool {
 
 // takeOver makes an imported backup available, and imports again those that wait for
 // it. What was checked without a transaction is checked again.
-func (d *Driver) takeOver(tx *meta.Tx, j *meta.Job, row *meta.Backup) error {
+func (d *Driver) takeOver(tx *meta.Tx, j *meta.Job, found *meta.Backup) error {
+	copied := *found
+	row := &copied
 	b, err := tx.Backup(j.BackupID)
 	if err != nil || b == nil || b.Status != driver.BackupCreating {
 		return err
@@ -185,7 +190,9 @@ func parentProblem(tx *meta.Tx, b *meta.Backup) (why, err error) {
 // failImport stores an import whose record is right and whose data is not here. The
 // backup shows what is in the record but owns nothing: a delete must not touch
 // objects that may be another's.
-func (d *Driver) failImport(tx *meta.Tx, j *meta.Job, row *meta.Backup, why error) error {
+func (d *Driver) failImport(tx *meta.Tx, j *meta.Job, found *meta.Backup, why error) error {
+	copied := *found
+	row := &copied
 	b, err := tx.Backup(j.BackupID)
 	if err != nil || b == nil || b.Status != driver.BackupCreating {
 		return err

@@ -201,7 +201,7 @@ func TestAdopt(t *testing.T) {
 	r.settle()
 	damaged := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	r.settle()
-	row, _ := r.db.Backups.Get(damaged.ID)
+	row := r.row(damaged.ID)
 	check(t, os.Remove(filepath.Join(r.dir, backupsDir, container(row), row.ServiceMetadata+"-00001")))
 	digest := r.digest(v.ID)
 	check(t, os.Truncate(r.files.volume(v.ID), small-5))

@@ -356,7 +356,7 @@ func TestRestart(t *testing.T) {
 			r.fill(v.ID, 1)
 			b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 			claim(r)
-			row, _ := r.db.Backups.Get(b.ID)
+			row := r.row(b.ID)
 			stray := container(row) + "/volume_" + v.ID + "_" + attemptStamp(b, 1) + "_backup_" + b.ID
 			r.store.Set(stray+"-00001", []byte("half of it"))
 			if lost {

@@ -100,7 +100,7 @@ func BenchmarkListAfterWrite(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			r := newRig(b)
 			manyBackups(b, r, n)
-			row, _ := r.db.Backups.Get("00000001-0000-4000-8000-000000000000")
+			row := r.row("00000001-0000-4000-8000-000000000000")
 			b.ReportAllocs()
 			for b.Loop() {
 				b.StopTimer()

@@ -61,7 +61,8 @@ func TestEveryActionInEveryStatus(t *testing.T) {
 	_, err = r.CreateVolumeType(t.Context(), admin, driver.VolumeType{Name: "other", IsPublic: true})
 	check(t, err)
 	r.settle()
-	before, _ := r.db.Volumes.Get(v.ID)
+	before, err := r.db.Volume(t.Context(), v.ID)
+	check(t, err)
 	for _, status := range everyStatus {
 		for name, action := range everyAction(s.ID) {
 			check(t, r.write(t.Context(), func(tx *meta.Tx) error { // as it was, but for the status
@@ -181,7 +182,7 @@ func TestFailedRestoreAfterAReset(t *testing.T) {
 	r.fill(v.ID, 1)
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	r.settle()
-	row, _ := r.db.Backups.Get(b.ID)
+	row := r.row(b.ID)
 	r.store.Set(container(row)+"/"+row.ServiceMetadata+"-00001", []byte("damaged"))
 	_, err := r.RestoreBackup(t.Context(), alpha, b.ID, driver.ToVolume(v.ID))
 	check(t, err)
@@ -267,7 +268,11 @@ func TestCascadeAfterRestart(t *testing.T) {
 		r.reopen()
 	}
 	r.settle()
-	if r.db.Volumes.Len()+r.db.Snapshots.Len() > 0 {
+	volumes, err := r.db.AllVolumes(t.Context())
+	check(t, err)
+	snapshots, err := r.db.AllSnapshots(t.Context())
+	check(t, err)
+	if volumes.Len()+snapshots.Len() > 0 {
 		t.Fatal("something is left")
 	}
 }
@@ -349,7 +354,7 @@ func TestBackupResetToAvailable(t *testing.T) {
 	r.wantBackup(b.ID, driver.BackupAvailable)
 
 	check(t, r.ResetBackupStatus(ctx, admin, b.ID, driver.BackupError))
-	row, _ := r.db.Backups.Get(b.ID)
+	row := r.row(b.ID)
 	key := container(row) + "/" + row.ServiceMetadata + "-00001"
 	whole := r.store.Objects()[key]
 	r.store.Set(key, nil)
