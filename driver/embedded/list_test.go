@@ -90,6 +90,9 @@ func TestListsWithoutAProject(t *testing.T) {
 	if n := len(backups.Items) + len(volumes.Items) + len(attachments.Items) + len(groups.Items) + len(messages.Items); n > 0 {
 		t.Fatalf("%d items are shown", n)
 	}
+	own := r.backup(admin, driver.BackupSpec{VolumeID: r.volume(admin, 1).ID})
+	_, err = r.ListBackups(ctx, admin, driver.Query{Limit: -1, Marker: own.ID})
+	check(t, err)
 	_, err = r.ListBackups(ctx, admin, driver.Query{Limit: -1, Marker: b.ID})
 	refused(t, err, driver.NotFound, "Backup "+b.ID+" could not be found.")
 }
