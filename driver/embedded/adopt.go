@@ -156,7 +156,7 @@ func (d *Driver) adoptBackups(ctx context.Context, report func(Adopted)) error {
 		if err != nil {
 			return fmt.Errorf("list the backup store: %w", err)
 		}
-		at, ok := chunked.LocationOf(key)
+		at, ok := chunked.LocationOf(d.store.Layout(), key)
 		if !ok {
 			continue
 		}
@@ -237,6 +237,6 @@ func (d *Driver) describe(ctx context.Context, at chunked.Location) (*meta.Backu
 			Size: max(1, int((found.Bytes+d.o.unit-1)/d.o.unit)), ObjectCount: found.Objects, Container: at.Container,
 			AvailabilityZone: d.o.AvailabilityZone, CreatedAt: created, DataTimestamp: created,
 		},
-		Service: posixService, ServiceMetadata: at.Prefix, Host: d.o.Host, Imported: true,
+		Service: d.store.Layout().Service(), ServiceMetadata: at.Prefix, Host: d.o.Host, Imported: true,
 	}, nil
 }

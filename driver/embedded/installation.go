@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/internal/chunk/dir"
+	"cindergate/internal/chunked"
 	"cindergate/internal/marker"
 	"cindergate/internal/meta"
 )
@@ -59,6 +60,9 @@ func (d *Driver) openInstallation(ctx context.Context) error {
 		return d.makeInstallation(ctx, installation)
 	}
 	if err := d.files.check(); err != nil {
+		return err
+	}
+	if err := chunked.RemoveSpills(d.files.dir); err != nil {
 		return err
 	}
 	return d.openStore(func(path string) (*dir.Store, error) { return dir.OpenMarked(path, installation.ID) })

@@ -202,7 +202,7 @@ func TestAdopt(t *testing.T) {
 	damaged := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	r.settle()
 	row := r.row(damaged.ID)
-	check(t, os.Remove(filepath.Join(r.dir, backupsDir, container(row), row.ServiceMetadata+"-00001")))
+	check(t, os.Remove(filepath.Join(r.dir, backupsDir, r.container(row), row.ServiceMetadata+"-00001")))
 	digest := r.digest(v.ID)
 	check(t, os.Truncate(r.files.volume(v.ID), small-5))
 	r.removeDatabase()

@@ -80,7 +80,7 @@ func (d *Driver) chain(ctx context.Context, b *meta.Backup) ([]chunked.Level, er
 			return nil, reasonf("Backup %s is its own ancestor.", b.ID)
 		}
 		seen[b.ID] = true
-		level := chunked.Level{Location: chunked.Location{Container: container(b), Prefix: b.ServiceMetadata}, BackupID: dataID(b)}
+		level := chunked.Level{Location: chunked.Location{Container: d.container(b), Prefix: b.ServiceMetadata}, BackupID: dataID(b)}
 		if b.ParentID == "" {
 			return append([]chunked.Level{level}, chain...), nil
 		}

@@ -183,7 +183,7 @@ func TestFailedRestoreAfterAReset(t *testing.T) {
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	r.settle()
 	row := r.row(b.ID)
-	r.store.Set(container(row)+"/"+row.ServiceMetadata+"-00001", []byte("damaged"))
+	r.store.Set(r.container(row)+"/"+row.ServiceMetadata+"-00001", []byte("damaged"))
 	_, err := r.RestoreBackup(t.Context(), alpha, b.ID, driver.ToVolume(v.ID))
 	check(t, err)
 	check(t, r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: failed}))
@@ -355,7 +355,7 @@ func TestBackupResetToAvailable(t *testing.T) {
 
 	check(t, r.ResetBackupStatus(ctx, admin, b.ID, driver.BackupError))
 	row := r.row(b.ID)
-	key := container(row) + "/" + row.ServiceMetadata + "-00001"
+	key := r.container(row) + "/" + row.ServiceMetadata + "-00001"
 	whole := r.store.Objects()[key]
 	r.store.Set(key, nil)
 	if err := r.ResetBackupStatus(ctx, admin, b.ID, driver.BackupAvailable); driver.KindOf(err) != driver.InvalidState ||
