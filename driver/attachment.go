@@ -16,7 +16,7 @@ type Attachment struct {
 	Status    string // reserved, attaching, attached, detached
 	Connector map[string]any
 	// Connection tells the host of the connector how to reach the volume.
-	Connection map[string]any `json:"-"`
+	Connection map[string]any
 	AttachedAt time.Time
 	DetachedAt time.Time
 }

@@ -40,7 +40,7 @@ func (d *Driver) adopt(ctx context.Context) error {
 	if err := d.adoptVolumes(ctx, report); err != nil {
 		return err
 	}
-	if err := d.reportSnapshots(report); err != nil {
+	if err := d.reportSnapshots(ctx, report); err != nil {
 		return err
 	}
 	return d.adoptBackups(ctx, report)
@@ -55,7 +55,11 @@ func (d *Driver) adoptVolumes(ctx context.Context, report func(Adopted)) error {
 			return err
 		}
 		for _, id := range ids {
-			if _, known := d.db.Volumes.Get(id); known {
+			row, err := d.db.Volume(ctx, id)
+			if err != nil {
+				return err
+			}
+			if row != nil {
 				continue
 			}
 			if sub == lostFound {
@@ -116,22 +120,26 @@ func (d *Driver) adoptVolume(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		v := d.newVolume(tx, who, t, size)
-		v.ID, v.CreatedAt, v.LaunchedAt, v.UpdatedAt = id, st.ModTime().UTC().Truncate(time.Microsecond), tx.Now, tx.Now
+		v := d.newVolume(tx, who, id, t, size)
+		v.CreatedAt, v.LaunchedAt, v.UpdatedAt = st.ModTime().UTC().Truncate(time.Microsecond), tx.Now, tx.Now
 		return tx.PutVolume(v)
 	})
 }
 
 // reportSnapshots names the snapshots that have no row: which volume they are of is
 // lost.
-func (d *Driver) reportSnapshots(report func(Adopted)) error {
+func (d *Driver) reportSnapshots(ctx context.Context, report func(Adopted)) error {
 	for _, sub := range []string{snapshotsDir, lostFound} {
 		ids, err := d.strays(sub, "snapshot-")
 		if err != nil {
 			return err
 		}
 		for _, id := range ids {
-			if _, known := d.db.Snapshots.Get(id); known {
+			row, err := d.db.Snapshot(ctx, id)
+			if err != nil {
+				return err
+			}
+			if row != nil {
 				continue
 			}
 			report(Adopted{Kind: "snapshot", ID: id, Reason: "which volume it is of is lost. It stays in " + lostFound +
@@ -148,7 +156,7 @@ func (d *Driver) adoptBackups(ctx context.Context, report func(Adopted)) error {
 		if err != nil {
 			return fmt.Errorf("list the backup store: %w", err)
 		}
-		at, ok := chunked.LocationOf(key)
+		at, ok := chunked.LocationOf(d.store.Layout(), key)
 		if !ok {
 			continue
 		}
@@ -160,7 +168,11 @@ func (d *Driver) adoptBackups(ctx context.Context, report func(Adopted)) error {
 			report(Adopted{Kind: "backup", ID: at.Prefix, Reason: reasonOf(err)})
 			continue
 		}
-		if _, known := d.db.Backups.Get(b.ID); !known {
+		row, err := d.db.Backup(ctx, b.ID)
+		if err != nil {
+			return err
+		}
+		if row == nil {
 			found[b.ID] = b
 		}
 	}
@@ -225,6 +237,6 @@ func (d *Driver) describe(ctx context.Context, at chunked.Location) (*meta.Backu
 			Size: max(1, int((found.Bytes+d.o.unit-1)/d.o.unit)), ObjectCount: found.Objects, Container: at.Container,
 			AvailabilityZone: d.o.AvailabilityZone, CreatedAt: created, DataTimestamp: created,
 		},
-		Service: posixService, ServiceMetadata: at.Prefix, Host: d.o.Host, Imported: true,
+		Service: d.store.Layout().Service(), ServiceMetadata: at.Prefix, Host: d.o.Host, Imported: true,
 	}, nil
 }

@@ -11,12 +11,12 @@ import (
 )
 
 // GetAttachment returns one attachment.
-func (d *Driver) GetAttachment(_ context.Context, who driver.Caller, attachmentID string) (driver.Attachment, error) {
-	visible := d.db.Volumes.Rows(who.ProjectID)
-	if who.IsAdmin() {
-		visible = d.db.Volumes.AllRows()
+func (d *Driver) GetAttachment(ctx context.Context, who driver.Caller, attachmentID string) (driver.Attachment, error) {
+	volumes, err := visible(ctx, who, driver.Query{AllProjects: true}, d.db.Volumes, d.db.AllVolumes)
+	if err != nil {
+		return driver.Attachment{}, err
 	}
-	for v := range visible.All() {
+	for v := range volumes.All() {
 		if at := attachmentAt(v.Attachments, attachmentID); at >= 0 {
 			return connected(v, v.Attachments[at]), nil
 		}
@@ -46,14 +46,14 @@ func connected(v *driver.Volume, a driver.Attachment) driver.Attachment {
 
 // ListAttachments returns one page of the attachments of the volumes that the
 // caller may see.
-func (d *Driver) ListAttachments(_ context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Attachment], error) {
-	visible := d.db.Volumes.Rows(who.ProjectID)
-	if q.AllProjects && who.IsAdmin() {
-		visible = d.db.Volumes.AllRows()
+func (d *Driver) ListAttachments(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Attachment], error) {
+	volumes, err := visible(ctx, who, q, d.db.Volumes, d.db.AllVolumes)
+	if err != nil {
+		return driver.Page[driver.Attachment]{}, err
 	}
 	var all []driver.Attachment
 	projects := map[string]string{} // of the volumes, by id
-	for v := range visible.All() {
+	for v := range volumes.All() {
 		for _, a := range v.Attachments {
 			all = append(all, connected(v, a))
 			projects[v.ID] = v.ProjectID

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"cindergate/driver"
+	"cindergate/internal/chunk/layout"
 	"cindergate/internal/chunked"
 	"cindergate/internal/meta"
 )
@@ -19,14 +20,17 @@ import (
 func (d *Driver) backupTask(j *meta.Job) task {
 	return task{
 		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
-			b, ok := d.db.Backups.Get(j.BackupID)
-			if !ok {
+			b, err := d.db.Backup(ctx, j.BackupID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if b == nil {
 				return 0, nil, reasonf("The backup is gone.")
 			}
 			if err := d.storeReady(ctx); err != nil {
 				return 0, nil, err
 			}
-			at := attempt(b, j)
+			at := d.attempt(b, j)
 			// An earlier attempt may have got anywhere.
 			if err := d.sweep(ctx, b); err != nil {
 				return 0, nil, because(err, "The objects of an earlier attempt could not be deleted.")
@@ -39,15 +43,21 @@ func (d *Driver) backupTask(j *meta.Job) task {
 		},
 		fail: func(tx *meta.Tx, reason string) error { return d.failBackup(tx, j, reason) },
 		undo: func(ctx context.Context) error {
-			b, ok := d.db.Backups.Get(j.BackupID)
-			if !ok {
+			b, err := d.db.Backup(ctx, j.BackupID)
+			if err != nil {
+				return err
+			}
+			if b == nil {
 				return nil
 			}
-			return chunked.Delete(ctx, d.store, attempt(b, j))
+			return chunked.Delete(ctx, d.store, d.attempt(b, j))
 		},
 		abandon: func(ctx context.Context) error {
-			b, ok := d.db.Backups.Get(j.BackupID)
-			if !ok {
+			b, err := d.db.Backup(ctx, j.BackupID)
+			if err != nil {
+				return err
+			}
+			if b == nil {
 				return nil
 			}
 			return d.sweep(ctx, b)
@@ -55,21 +65,37 @@ func (d *Driver) backupTask(j *meta.Job) task {
 	}
 }
 
-// attempt is where this attempt's objects are.
-func attempt(b *meta.Backup, j *meta.Job) chunked.Location {
-	return chunked.Location{Container: container(b),
-		Prefix: "volume_" + b.VolumeID + "_" + dataStamp(b, j.Attempts) + "_backup_" + b.ID}
+// attempt is where the objects of this attempt are.
+func (d *Driver) attempt(b *meta.Backup, j *meta.Job) chunked.Location {
+	return chunked.Location{Container: d.container(b), Prefix: d.store.Layout().Prefix(d.names(b), j.Attempts)}
+}
+
+// names is what the names of a backup's objects depend on.
+func (d *Driver) names(b *meta.Backup) layout.Backup {
+	return layout.Backup{ID: b.ID, VolumeID: b.VolumeID, AvailabilityZone: d.o.AvailabilityZone, CreatedAt: b.CreatedAt}
+}
+
+// container returns where a backup's objects are: what the user asked for, or what the
+// store's layout chooses.
+func (d *Driver) container(b *meta.Backup) string {
+	if b.Container != "" {
+		return b.Container
+	}
+	return d.store.Layout().Container(d.names(b))
 }
 
 func (d *Driver) writeBackup(ctx context.Context, b *meta.Backup, at chunked.Location) (chunked.Result, error) {
 	var parent *chunked.Location
 	parentID := ""
 	if b.ParentID != "" {
-		p, ok := d.db.Backups.Get(b.ParentID)
-		if !ok || p.ServiceMetadata == "" {
+		p, err := d.db.Backup(ctx, b.ParentID)
+		if err != nil {
+			return chunked.Result{}, err
+		}
+		if p == nil || p.ServiceMetadata == "" {
 			return chunked.Result{}, reasonf("The parent backup %s is gone.", b.ParentID)
 		}
-		parent, parentID = &chunked.Location{Container: container(p), Prefix: p.ServiceMetadata}, dataID(p)
+		parent, parentID = &chunked.Location{Container: d.container(p), Prefix: p.ServiceMetadata}, dataID(p)
 	}
 	path := d.files.volume(b.VolumeID)
 	if b.SnapshotID != "" {
@@ -80,10 +106,15 @@ func (d *Driver) writeBackup(ctx context.Context, b *meta.Backup, at chunked.Loc
 		return chunked.Result{}, err
 	}
 	defer func() { _ = source.Close() }()
+	volumeMeta, err := d.volumeMeta(ctx, b.VolumeID)
+	if err != nil {
+		return chunked.Result{}, err
+	}
 	return chunked.Write(ctx, d.store, source, d.bytes(b.Size), chunked.Spec{
 		Location: at, BackupID: b.ID, VolumeID: b.VolumeID, Name: b.Name, Description: b.Description,
-		CreatedAt: b.CreatedAt, ParentID: parentID, Parent: parent, VolumeMeta: d.volumeMeta(b.VolumeID),
+		CreatedAt: b.CreatedAt, ParentID: parentID, Parent: parent, VolumeMeta: volumeMeta,
 		Compression: chunked.Compression(d.o.Compression), ChunkSize: d.o.ChunkSize, BlockSize: d.o.BlockSize,
+		SpillDir: d.files.dir,
 	})
 }
 
@@ -121,7 +152,7 @@ func (d *Driver) failBackup(tx *meta.Tx, j *meta.Job, reason string) error {
 		return err
 	}
 	if b != nil && b.Status == driver.BackupCreating {
-		b.Status, b.FailReason, b.Container = driver.BackupError, reason, container(b)
+		b.Status, b.FailReason, b.Container = driver.BackupError, reason, d.container(b)
 		if err := tx.TouchBackup(b); err != nil {
 			return err
 		}
@@ -162,26 +193,24 @@ func (d *Driver) sweep(ctx context.Context, b *meta.Backup) error {
 		return err
 	}
 	for prefix := range prefixes {
-		if err := chunked.Delete(ctx, d.store, chunked.Location{Container: container(b), Prefix: prefix}); err != nil {
+		if err := chunked.Delete(ctx, d.store, chunked.Location{Container: d.container(b), Prefix: prefix}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// attempts finds the prefixes of all attempts at a backup. It goes by what is in
-// the store: nothing that was forgotten elsewhere stays.
+// attempts finds the prefixes of all attempts at a backup. It goes by what is in the
+// store, so that it also finds attempts that no row or job mentions.
 func (d *Driver) attempts(ctx context.Context, b *meta.Backup) (map[string]bool, error) {
 	prefixes := map[string]bool{}
-	base := container(b) + "/"
-	head, tail := "volume_"+b.VolumeID+"_", "_backup_"+b.ID
-	for key, err := range d.store.List(ctx, base+head) {
+	base, names, is := d.container(b)+"/", d.store.Layout(), d.names(b)
+	for key, err := range d.store.List(ctx, base+names.Attempts(is)) {
 		if err != nil {
 			return nil, err
 		}
-		name := strings.TrimPrefix(key, base)
-		if at := strings.Index(name, tail); at == len(head)+len("20060102150405") {
-			prefixes[name[:at+len(tail)]] = true
+		if prefix, ok := names.Attempt(is, strings.TrimPrefix(key, base)); ok {
+			prefixes[prefix] = true
 		}
 	}
 	return prefixes, nil
@@ -190,11 +219,15 @@ func (d *Driver) attempts(ctx context.Context, b *meta.Backup) (map[string]bool,
 // volumeMeta is a backup's volume_meta, as JSON: the volume's row in Cinder's
 // column names, its metadata and its image metadata (cinder/backup/driver.py
 // BackupMetadataAPI). A volume that is bootable without image metadata gets an
-// empty object, from which Cinder and we make a bootable volume again.
-func (d *Driver) volumeMeta(volumeID string) *string {
-	v, ok := d.db.Volumes.Get(volumeID)
-	if !ok {
-		return nil
+// empty object, from which Cinder and we make a bootable volume again. It is nil if
+// the volume is gone: the backup of a snapshot may be of one.
+func (d *Driver) volumeMeta(ctx context.Context, volumeID string) (*string, error) {
+	v, err := d.db.Volume(ctx, volumeID)
+	if err != nil {
+		return nil, err
+	}
+	if v == nil {
+		return nil, nil
 	}
 	all := map[string]any{"version": 2, "volume-base-metadata": baseMetadata(v)}
 	if len(v.Metadata) > 0 {
@@ -208,11 +241,8 @@ func (d *Driver) volumeMeta(volumeID string) *string {
 		all["volume-glance-metadata"] = image
 	}
 	raw, err := json.Marshal(all)
-	if err != nil {
-		return nil // cannot be: strings, numbers and booleans only
-	}
 	text := string(raw)
-	return &text
+	return &text, err
 }
 
 // baseMetadata is the volume's row as Cinder has it (cinder/db/sqlalchemy/models.py

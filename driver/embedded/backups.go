@@ -3,37 +3,40 @@ package embedded
 import (
 	"context"
 	"errors"
-	"path"
-	"strings"
-	"time"
 
 	"cindergate/driver"
 	"cindergate/internal/chunked"
 	"cindergate/internal/meta"
 )
 
-// posixService is the driver of Cinder whose format and layout the objects have.
-const posixService = "cinder.backup.drivers.posix.PosixBackupDriver"
-
 // GetBackup returns one backup. Its maps must not be changed.
-func (d *Driver) GetBackup(_ context.Context, who driver.Caller, backupID string) (driver.Backup, error) {
-	b, ok := d.db.Backups.Get(backupID)
-	if !ok || !who.Owns(b.ProjectID) {
+func (d *Driver) GetBackup(ctx context.Context, who driver.Caller, backupID string) (driver.Backup, error) {
+	b, err := d.db.Backup(ctx, backupID)
+	if err != nil {
+		return driver.Backup{}, classify(err)
+	}
+	if b == nil || !who.Owns(b.ProjectID) {
 		return driver.Backup{}, driver.BackupNotFound(backupID)
 	}
 	return b.Backup, nil
 }
 
 // ListBackups returns one page of backups. Their maps must not be changed.
-func (d *Driver) ListBackups(_ context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
-	return list(d.db.Backups, who, q, driver.BackupColumns, driver.BackupNotFound)
+func (d *Driver) ListBackups(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
+	rows, err := visible(ctx, who, q, d.db.Backups, d.db.AllBackups)
+	if err != nil {
+		return driver.Page[driver.Backup]{}, err
+	}
+	return list(rows, q, driver.BackupColumns, driver.BackupNotFound)
 }
 
 // CreateBackup accepts a backup. The checks, their order and texts are those of
 // cinder/backup/api.py create.
 func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec driver.BackupSpec) (driver.Backup, error) {
-	if err := checkContainer(spec.Container); err != nil {
-		return driver.Backup{}, err
+	if spec.Container != "" {
+		if err := d.store.Layout().CheckContainer(spec.Container); err != nil {
+			return driver.Backup{}, driver.Errorf(driver.InvalidInput, "Invalid container: %s.", err)
+		}
 	}
 	var b *meta.Backup
 	err := d.write(ctx, func(tx *meta.Tx) error {
@@ -69,7 +72,7 @@ func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec drive
 			ID: d.o.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, VolumeID: v.ID, ParentID: parentID,
 			Name: spec.Name, Description: spec.Description, Status: driver.BackupCreating, Size: size,
 			Container: spec.Container, Metadata: spec.Metadata, CreatedAt: tx.Now, DataTimestamp: tx.Now,
-		}, Service: posixService, Host: d.o.Host}
+		}, Service: d.store.Layout().Service(), Host: d.o.Host}
 		if s != nil {
 			b.SnapshotID, b.DataTimestamp = s.ID, s.CreatedAt
 		}
@@ -123,37 +126,6 @@ func checkBackupSource(v *meta.Volume, s *meta.Snapshot, force bool) error {
 		return nil
 	}
 	return driver.CheckSource(v.Status, force, false)
-}
-
-// checkContainer refuses what is no directory below the store. Cinder's posix
-// driver would follow "../" out of it.
-func checkContainer(name string) error {
-	if name == "" {
-		return nil
-	}
-	if strings.ContainsAny(name, "\x00\\") || path.IsAbs(name) || path.Clean(name) != name ||
-		name == "." || name == ".." || strings.HasPrefix(name, "../") {
-		return driver.Errorf(driver.InvalidInput,
-			"Invalid container: it must be a relative path without empty, '.' or '..' elements.")
-	}
-	for element := range strings.SplitSeq(name, "/") {
-		if strings.HasPrefix(element, ".") {
-			return driver.Errorf(driver.InvalidInput, "Invalid container: no element may begin with '.'.")
-		}
-	}
-	return nil
-}
-
-// container returns where the objects are: what the user asked for, or the
-// directory that Cinder's posix driver chooses.
-func container(b *meta.Backup) string {
-	if b.Container != "" {
-		return b.Container
-	}
-	if len(b.ID) < 4 {
-		return b.ID
-	}
-	return b.ID[0:2] + "/" + b.ID[2:4] + "/" + b.ID
 }
 
 // chooseParent picks the backup that an incremental builds on: the one whose data
@@ -285,7 +257,7 @@ func (d *Driver) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) err
 	}
 	// Backups that share objects are deleted one after the other, so that the last
 	// of them knows that it is.
-	j := d.job(who, deleteJob, container(b)+"/"+b.ServiceMetadata, arguments{})
+	j := d.job(who, deleteJob, d.container(b)+"/"+b.ServiceMetadata, arguments{})
 	j.BackupID = b.ID
 	return d.enqueue(tx, j)
 }
@@ -375,7 +347,7 @@ func (d *Driver) checkData(ctx context.Context, b *meta.Backup) error {
 	if err := d.storeReady(ctx); err != nil {
 		return err
 	}
-	chain, err := d.chain(b)
+	chain, err := d.chain(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -417,11 +389,4 @@ func (d *Driver) ownBackup(tx *meta.Tx, who driver.Caller, id string) (*meta.Bac
 		return nil, driver.BackupNotFound(id)
 	}
 	return b, nil
-}
-
-// dataStamp is the time in the prefix of an attempt's objects. It differs between
-// the attempts of a backup, so that a worker that lost its lease cannot write what
-// a later one publishes.
-func dataStamp(b *meta.Backup, attempt int) string {
-	return b.CreatedAt.UTC().Add(time.Duration(attempt-1) * time.Second).Format("20060102150405")
 }

@@ -22,18 +22,26 @@ func (d *Driver) capabilities() map[string]any {
 }
 
 // Pools shows the file system of the data directory as the one pool.
-func (d *Driver) Pools(context.Context, driver.Caller) ([]driver.Pool, error) {
+func (d *Driver) Pools(ctx context.Context, _ driver.Caller) ([]driver.Pool, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(d.files.dir, &fs); err != nil {
 		return nil, driver.Wrap(driver.Unavailable, err, "The data directory cannot be read.")
 	}
+	allVolumes, err := d.db.AllVolumes(ctx)
+	if err != nil {
+		return nil, classify(err)
+	}
+	allSnapshots, err := d.db.AllSnapshots(ctx)
+	if err != nil {
+		return nil, classify(err)
+	}
 	volumes, snapshots := 0, 0
-	for v := range d.db.Volumes.AllRows().All() {
+	for v := range allVolumes.All() {
 		if v.Host != "" { // else it never got a place
 			volumes += v.Size
 		}
 	}
-	for s := range d.db.Snapshots.AllRows().All() {
+	for s := range allSnapshots.All() {
 		snapshots += s.Size
 	}
 	block := float64(fs.Bsize) / gib

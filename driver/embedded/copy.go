@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"go.uber.org/zap"
+
 	"cindergate/internal/meta"
 	"cindergate/internal/sparse"
 )
@@ -22,12 +24,23 @@ func (f files) clone(ctx context.Context, dst, src string) error {
 	return err
 }
 
+// removeFile removes a file that nobody names any more. One that stays is moved aside by
+// the next start.
+func (d *Driver) removeFile(path string) {
+	if err := d.files.remove(path); err != nil {
+		d.log.Warn("a file without a row stays", zap.String("file", path), zap.Error(err))
+	}
+}
+
 // copyVolumeTask fills a new volume from a snapshot or volume.
 func (d *Driver) copyVolumeTask(j *meta.Job) task {
 	return task{
 		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
-			v, ok := d.db.Volumes.Get(j.VolumeID)
-			if !ok {
+			v, err := d.db.Volume(ctx, j.VolumeID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if v == nil {
 				return 0, nil, reasonf("The volume is gone.")
 			}
 			a, err := argumentsOf(j)
@@ -44,7 +57,8 @@ func (d *Driver) copyVolumeTask(j *meta.Job) task {
 			return d.bytes(v.Size), func(tx *meta.Tx) error {
 				v, err := tx.Volume(j.VolumeID)
 				if err == nil && v == nil { // deleted by force meanwhile
-					return d.files.remove(path)
+					tx.AfterCommit(func() { d.removeFile(path) })
+					return nil
 				}
 				if err != nil || v.Status == deleting {
 					return err
@@ -82,6 +96,10 @@ func (d *Driver) deleteVolumeTask(j *meta.Job) task {
 			}
 			if len(snapshots) > 0 { // a job of a version that deleted them in one
 				return 0, func(tx *meta.Tx) error {
+					snapshots, err := tx.SnapshotsOf(j.VolumeID)
+					if err != nil {
+						return err
+					}
 					for _, s := range snapshots {
 						if err := d.startDeleteSnapshot(tx, requester(j), s, arguments{Cascade: true}); err != nil {
 							return err
@@ -137,7 +155,8 @@ func (d *Driver) snapshotTask(j *meta.Job) task {
 	end := func(tx *meta.Tx, status, progress string) error {
 		s, err := tx.Snapshot(j.SnapshotID)
 		if err == nil && s == nil { // deleted by force meanwhile
-			return d.files.remove(d.files.snapshot(j.SnapshotID))
+			tx.AfterCommit(func() { d.removeFile(d.files.snapshot(j.SnapshotID)) })
+			return nil
 		}
 		if err != nil || s.Status == deleting {
 			return err
@@ -150,8 +169,11 @@ func (d *Driver) snapshotTask(j *meta.Job) task {
 	}
 	return task{
 		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
-			s, ok := d.db.Snapshots.Get(j.SnapshotID)
-			if !ok {
+			s, err := d.db.Snapshot(ctx, j.SnapshotID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if s == nil {
 				return 0, nil, reasonf("The snapshot is gone.")
 			}
 			a, err := argumentsOf(j)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
+	"cindergate/internal/chunk/layout"
 	"cindergate/internal/meta"
 )
 
@@ -21,10 +22,10 @@ func TestGivenUpBackupLeavesNothing(t *testing.T) {
 	published := r.keys()
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	j := r.jobs(b.ID)[0]
-	row, _ := r.db.Backups.Get(b.ID)
+	row := r.row(b.ID)
 	for j.Attempts < r.o.MaxAttempts { // each has written an object, and died
 		j.Attempts++
-		at := attempt(row, j)
+		at := r.attempt(row, j)
 		r.store.Set(at.Container+"/"+at.Prefix+"-00001", []byte("x"))
 	}
 	check(t, r.write(t.Context(), func(tx *meta.Tx) error { return tx.PutJob(j) }))
@@ -52,7 +53,7 @@ func TestCircularRecords(t *testing.T) {
 		}
 		record := `{"id": "` + x.id + `", "parent_id": "` + x.parent + `", "size": 1, "display_name": "n", "display_description": null,
 			"container": "c", "service_metadata": "p", "object_count": 1}`
-		_, err := r.ImportRecord(t.Context(), admin, driver.BackupRecord{Service: posixService, URL: base64.StdEncoding.EncodeToString([]byte(record))})
+		_, err := r.ImportRecord(t.Context(), admin, driver.BackupRecord{Service: layout.Posix{}.Service(), URL: base64.StdEncoding.EncodeToString([]byte(record))})
 		check(t, err)
 		r.settle()
 		r.wantBackup(x.id, driver.BackupError)

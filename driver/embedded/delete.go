@@ -13,8 +13,11 @@ import (
 func (d *Driver) deleteTask(j *meta.Job) task {
 	return task{
 		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
-			b, ok := d.db.Backups.Get(j.BackupID)
-			if !ok {
+			b, err := d.db.Backup(ctx, j.BackupID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if b == nil {
 				return 0, func(*meta.Tx) error { return nil }, nil
 			}
 			if err := d.deleteData(ctx, b); err != nil {
@@ -63,7 +66,7 @@ func (d *Driver) deleteData(ctx context.Context, b *meta.Backup) error {
 		if shared {
 			continue
 		}
-		if err := chunked.Delete(ctx, d.store, chunked.Location{Container: container(b), Prefix: prefix}); err != nil {
+		if err := chunked.Delete(ctx, d.store, chunked.Location{Container: d.container(b), Prefix: prefix}); err != nil {
 			return because(err, "The backup's objects could not be deleted from the store.")
 		}
 	}
@@ -74,7 +77,7 @@ func (d *Driver) deleteData(ctx context.Context, b *meta.Backup) error {
 func (d *Driver) shared(ctx context.Context, b *meta.Backup, prefix string) (bool, error) {
 	var sharers []*meta.Backup
 	err := d.read(ctx, func(tx *meta.Tx) (err error) {
-		sharers, err = tx.Sharers(container(b), prefix)
+		sharers, err = tx.Sharers(d.container(b), prefix)
 		return err
 	})
 	return slices.ContainsFunc(sharers, func(other *meta.Backup) bool { return other.ID != b.ID }), err

@@ -86,7 +86,8 @@ type Options struct {
 	Quotas   map[string]int // defaults by name, over [DefaultQuotas]; -1: no limit
 	Observer Observer       // may be nil
 
-	unit int64 // of volumes' sizes, in bytes; 0: a GiB. Less makes tests faster.
+	unit     int64 // of volumes' sizes, in bytes; 0: a GiB. Less makes tests faster.
+	rehearse bool  // see [meta.Options]; tests set it
 }
 
 // Observer is told what operators count.
@@ -118,7 +119,7 @@ type Driver struct {
 // every status is true again before the first request.
 func Open(ctx context.Context, o Options) (*Driver, error) {
 	o = o.withDefaults()
-	d := &Driver{o: o, log: o.Log, store: o.Store, files: files{dir: o.DataDir}, flights: map[string]*flight{},
+	d := &Driver{o: o, log: o.Log, store: o.Store, files: files{dir: o.DataDir, growing: new(sync.Mutex)}, flights: map[string]*flight{},
 		spare: reserve{path: filepath.Join(o.DataDir, "reserve")},
 		wake:  map[string]chan struct{}{dataLane: make(chan struct{}, o.Workers), quickLane: make(chan struct{}, 1)}}
 	if err := d.open(ctx); err != nil {

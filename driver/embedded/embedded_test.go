@@ -17,6 +17,7 @@ import (
 
 	"cindergate/driver"
 	"cindergate/internal/chunk/chunktest"
+	"cindergate/internal/meta"
 )
 
 var (
@@ -56,11 +57,12 @@ type rig struct {
 
 func newRig(t testing.TB, change ...func(*Options)) *rig {
 	t.Helper()
+	_, isTest := t.(*testing.T)
 	if t, ok := t.(*testing.T); ok {
 		t.Parallel() // they wait for the disk, mostly
 	}
 	r := &rig{t: t, dir: t.TempDir(), store: chunktest.NewMemory(), clock: newClock()}
-	r.opts = Options{unit: small, DataDir: r.dir, Store: r.store, Now: r.clock.Now, Host: "lab", Log: zaptest.NewLogger(t, zaptest.Level(zap.DPanicLevel))}
+	r.opts = Options{unit: small, rehearse: isTest, DataDir: r.dir, Store: r.store, Now: r.clock.Now, Host: "lab", Log: zaptest.NewLogger(t, zaptest.Level(zap.DPanicLevel))}
 	for _, f := range change {
 		f(&r.opts)
 	}
@@ -159,6 +161,17 @@ func (r *rig) getBackup(id string) driver.Backup {
 	r.t.Helper()
 	b, err := r.GetBackup(r.t.Context(), admin, id)
 	check(r.t, err)
+	return b
+}
+
+// row is a backup's row as it is stored.
+func (r *rig) row(id string) *meta.Backup {
+	r.t.Helper()
+	b, err := r.db.Backup(r.t.Context(), id)
+	check(r.t, err)
+	if b == nil {
+		r.t.Fatalf("no backup %s", id)
+	}
 	return b
 }
 

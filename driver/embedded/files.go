@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -23,8 +24,9 @@ func (d *Driver) bytes(size int) int64 { return int64(size) * d.o.unit }
 // does is on the disk when it returns nil: a row that promises it is committed
 // afterwards.
 type files struct {
-	dir string
-	id  string // of the installation, which markers in the directories name
+	dir     string
+	id      string      // of the installation, which markers in the directories name
+	growing *sync.Mutex // held while a file's length is looked at and changed
 }
 
 // Directories below the data directory.
@@ -97,6 +99,18 @@ func (f files) resize(path string, bytes int64) error {
 		return err
 	}
 	return errors.Join(file.Truncate(bytes), file.Sync(), file.Close())
+}
+
+// grow makes a file at least so long. It never cuts it: of two that want to make a file
+// longer, the one that wants less may come last.
+func (f files) grow(path string, bytes int64) error {
+	f.growing.Lock()
+	defer f.growing.Unlock()
+	st, err := os.Stat(path)
+	if err != nil || st.Size() >= bytes && st.Mode().IsRegular() {
+		return err
+	}
+	return f.resize(path, bytes)
 }
 
 // replace gives a file the name of another, which it takes the place of.

@@ -17,19 +17,32 @@ func (d *Driver) GetGroup(ctx context.Context, who driver.Caller, groupID string
 	if g == nil || !who.Owns(g.ProjectID) {
 		return driver.Group{}, driver.GroupNotFound(groupID)
 	}
-	return d.viewGroup(g), nil
+	views, err := d.viewGroups(ctx, []*meta.Group{g})
+	if err != nil {
+		return driver.Group{}, err
+	}
+	return views[0], nil
 }
 
-// viewGroup adds the volumes in the group, oldest first.
-func (d *Driver) viewGroup(g *meta.Group) driver.Group {
-	view := g.Group
-	for v := range d.db.Volumes.AllRows().All() {
-		if v.GroupID == g.ID {
-			view.VolumeIDs = append(view.VolumeIDs, v.ID)
+// viewGroups adds the volumes in each group, oldest first.
+func (d *Driver) viewGroups(ctx context.Context, groups []*meta.Group) ([]driver.Group, error) {
+	volumes, err := d.db.AllVolumes(ctx)
+	if err != nil {
+		return nil, classify(err)
+	}
+	members := map[string][]string{} // ids of volumes by that of their group, newest first
+	for v := range volumes.All() {
+		if v.GroupID != "" {
+			members[v.GroupID] = append(members[v.GroupID], v.ID)
 		}
 	}
-	slices.Reverse(view.VolumeIDs)
-	return view
+	views := make([]driver.Group, len(groups))
+	for i, g := range groups {
+		views[i] = g.Group
+		views[i].VolumeIDs = members[g.ID]
+		slices.Reverse(views[i].VolumeIDs)
+	}
+	return views, nil
 }
 
 // ListGroups returns one page of groups.
@@ -42,9 +55,9 @@ func (d *Driver) ListGroups(ctx context.Context, who driver.Caller, q driver.Que
 	if err != nil {
 		return driver.Page[driver.Group]{}, classify(err)
 	}
-	all := make([]driver.Group, len(rows))
-	for i, g := range rows {
-		all[i] = d.viewGroup(g)
+	all, err := d.viewGroups(ctx, rows)
+	if err != nil {
+		return driver.Page[driver.Group]{}, err
 	}
 	return driver.Paginate(all, driver.GroupColumns, q, driver.GroupNotFound)
 }
@@ -204,7 +217,7 @@ func (d *Driver) createInGroup(tx *meta.Tx, who driver.Caller, g *meta.Group, sp
 	if err := d.checkVolumeQuota(tx, who.ProjectID, t, size, prefixed); err != nil {
 		return err
 	}
-	v := d.newVolume(tx, who, t, size)
+	v := d.newVolume(tx, who, d.o.NewID(), t, size)
 	v.GroupID = g.ID
 	return d.startVolume(tx, who, v, from)
 }

@@ -4,31 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
-	"strings"
 
 	"cindergate/driver"
+	"cindergate/internal/chunk/layout"
 	"cindergate/internal/chunked"
 	"cindergate/internal/meta"
 )
-
-// chunkedServices are Cinder's drivers that write the objects of its
-// ChunkedBackupDriver (cinder/backup/chunkeddriver.py), whatever they keep them in.
-var chunkedServices = []string{
-	posixService,
-	"cinder.backup.drivers.swift.SwiftBackupDriver",
-	"cinder.backup.drivers.s3.S3BackupDriver",
-	"cinder.backup.drivers.gcs.GoogleBackupDriver",
-	"cinder.backup.drivers.nfs.NFSBackupDriver",
-	"cinder.backup.drivers.glusterfs.GlusterfsBackupDriver",
-}
-
-// readable tells whether a service's objects can be read here once they are in the
-// backup store. As in Cinder the beginning of a driver's name is enough; unlike a
-// Cinder, which has but its own driver, all that write the format are taken.
-func readable(service string) bool {
-	return slices.ContainsFunc(chunkedServices, func(s string) bool { return strings.HasPrefix(s, service) })
-}
 
 // importTask checks a record and takes it over (cinder/backup/manager.py
 // import_record). Unlike Cinder it also looks whether the data is here: a backup that
@@ -38,19 +19,22 @@ func (d *Driver) importTask(j *meta.Job) task {
 	foreign := false // not a record of ours: Cinder forgets its size
 	return task{
 		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
-			b, ok := d.db.Backups.Get(j.BackupID)
-			if !ok {
+			b, err := d.db.Backup(ctx, j.BackupID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if b == nil {
 				return 0, func(*meta.Tx) error { return nil }, nil // deleted meanwhile
 			}
 			if b.Pending == nil { // a job of an earlier version
 				return 0, nil, reasonf("The record was lost. Delete the backup and import it again.")
 			}
-			if !readable(b.Pending.Service) {
+			if !layout.Readable(b.Pending.Service) {
 				foreign = true
 				return 0, nil, reasonf("Import record failed, cannot find backup service to perform the import. "+
 					"Request service %s.", b.Pending.Service)
 			}
-			rec, err := parseRecord(b.Pending.Record)
+			rec, err := parseRecord(b.Pending.Record, d.store.Layout())
 			if err != nil {
 				return 0, nil, err
 			}
@@ -82,7 +66,7 @@ func (d *Driver) importTask(j *meta.Job) task {
 // status are ours.
 func (d *Driver) imported(b *meta.Backup, rec *record) *meta.Backup {
 	row := *b
-	row.Service, row.Host, row.AvailabilityZone = posixService, d.o.Host, d.o.AvailabilityZone
+	row.Service, row.Host, row.AvailabilityZone = d.store.Layout().Service(), d.o.Host, d.o.AvailabilityZone
 	row.Name, row.Description, row.ObjectCount = rec.DisplayName, rec.DisplayDescription, int(rec.ObjectCount)
 	row.Container, row.ServiceMetadata = deref(rec.Container), deref(rec.ServiceMetadata)
 	row.ParentID, row.SnapshotID, row.RestoreVolumeID = deref(rec.ParentID), deref(rec.SnapshotID), deref(rec.RestoreVolumeID)
@@ -108,7 +92,7 @@ func (d *Driver) findData(ctx context.Context, b *meta.Backup) (dataID string, e
 	if err := d.storeReady(ctx); err != nil {
 		return "", err
 	}
-	at := chunked.Location{Container: container(b), Prefix: b.ServiceMetadata}
+	at := chunked.Location{Container: d.container(b), Prefix: b.ServiceMetadata}
 	found, err := chunked.Describe(ctx, d.store, at)
 	if err != nil {
 		return "", err
@@ -118,7 +102,7 @@ func (d *Driver) findData(ctx context.Context, b *meta.Backup) (dataID string, e
 	}
 	row := *b
 	row.DataBackupID = found.BackupID
-	chain, err := d.chain(&row)
+	chain, err := d.chain(ctx, &row)
 	if err != nil {
 		return "", err
 	}
@@ -137,7 +121,9 @@ func isEncrypted(volumeMeta *string) bool {
 
 // takeOver makes an imported backup available, and imports again those that wait for
 // it. What was checked without a transaction is checked again.
-func (d *Driver) takeOver(tx *meta.Tx, j *meta.Job, row *meta.Backup) error {
+func (d *Driver) takeOver(tx *meta.Tx, j *meta.Job, found *meta.Backup) error {
+	copied := *found
+	row := &copied
 	b, err := tx.Backup(j.BackupID)
 	if err != nil || b == nil || b.Status != driver.BackupCreating {
 		return err
@@ -185,7 +171,9 @@ func parentProblem(tx *meta.Tx, b *meta.Backup) (why, err error) {
 // failImport stores an import whose record is right and whose data is not here. The
 // backup shows what is in the record but owns nothing: a delete must not touch
 // objects that may be another's.
-func (d *Driver) failImport(tx *meta.Tx, j *meta.Job, row *meta.Backup, why error) error {
+func (d *Driver) failImport(tx *meta.Tx, j *meta.Job, found *meta.Backup, why error) error {
+	copied := *found
+	row := &copied
 	b, err := tx.Backup(j.BackupID)
 	if err != nil || b == nil || b.Status != driver.BackupCreating {
 		return err

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/internal/chunk/dir"
+	"cindergate/internal/chunked"
 	"cindergate/internal/marker"
 	"cindergate/internal/meta"
 )
@@ -38,7 +39,7 @@ func (d *Driver) openInstallation(ctx context.Context) error {
 			return err
 		}
 	}
-	if d.db, err = meta.Open(ctx, path, d.o.Now); err != nil {
+	if d.db, err = meta.Open(ctx, meta.Options{Path: path, Now: d.o.Now, Rehearse: d.o.rehearse}); err != nil {
 		return err
 	}
 	d.owned = append(d.owned, d.db)
@@ -59,6 +60,9 @@ func (d *Driver) openInstallation(ctx context.Context) error {
 		return d.makeInstallation(ctx, installation)
 	}
 	if err := d.files.check(); err != nil {
+		return err
+	}
+	if err := chunked.RemoveSpills(d.files.dir); err != nil {
 		return err
 	}
 	return d.openStore(func(path string) (*dir.Store, error) { return dir.OpenMarked(path, installation.ID) })
@@ -116,7 +120,7 @@ func (d *Driver) markedID() (string, error) {
 // newInstallation stores the row of a database that has none: it is new, or is of a
 // version that had no markers.
 func (d *Driver) newInstallation(ctx context.Context) (*meta.Installation, error) {
-	if err := d.refuseOtherData(); err != nil {
+	if err := d.refuseOtherData(ctx); err != nil {
 		return nil, err
 	}
 	id, err := d.markedID()
@@ -132,14 +136,32 @@ func (d *Driver) newInstallation(ctx context.Context) (*meta.Installation, error
 
 // refuseOtherData returns an error if a database without an installation knows of
 // data where there is none, or of none where there is.
-func (d *Driver) refuseOtherData() error {
-	if d.db.Volumes.Len()+d.db.Snapshots.Len()+d.db.Backups.Len() == 0 {
+func (d *Driver) refuseOtherData(ctx context.Context) error {
+	volumes, err := d.db.AllVolumes(ctx)
+	if err != nil {
+		return err
+	}
+	snapshots, err := d.db.AllSnapshots(ctx)
+	if err != nil {
+		return err
+	}
+	backups, err := d.db.AllBackups(ctx)
+	if err != nil {
+		return err
+	}
+	if volumes.Len()+snapshots.Len()+backups.Len() == 0 {
 		return d.refuseNewDatabase()
+	}
+	stored := 0 // backups that have objects
+	for b := range backups.All() {
+		if b.ObjectCount > 0 {
+			stored++
+		}
 	}
 	for _, known := range []struct {
 		sub  string
 		rows int
-	}{{volumesDir, d.db.Volumes.Len()}, {backupsDir, d.storedBackups()}} {
+	}{{volumesDir, volumes.Len()}, {backupsDir, stored}} {
 		if known.rows == 0 || known.sub == backupsDir && d.store != nil {
 			continue
 		}
@@ -152,17 +174,6 @@ func (d *Driver) refuseOtherData() error {
 		}
 	}
 	return nil
-}
-
-// storedBackups counts the backups that have objects.
-func (d *Driver) storedBackups() int {
-	n := 0
-	for b := range d.db.Backups.AllRows().All() {
-		if b.ObjectCount > 0 {
-			n++
-		}
-	}
-	return n
 }
 
 // makeInstallation makes and marks what is missing. It may be repeated: the row says

@@ -65,13 +65,14 @@ func TestLostLeaseCannotPublish(t *testing.T) {
 	r.settle()
 	r.wantBackup(b.ID, driver.BackupAvailable)
 	r.wantVolume(v.ID, available)
-	if strings.Contains(r.keys(), attemptStamp(b, 1)) || !strings.Contains(r.keys(), attemptStamp(b, 3)) {
+	if strings.Contains(r.keys(), r.attemptStamp(b, 1)) || !strings.Contains(r.keys(), r.attemptStamp(b, 3)) {
 		t.Fatalf("objects are not those of attempt 3:\n%s", r.keys())
 	}
 }
 
-func attemptStamp(b driver.Backup, attempt int) string {
-	return dataStamp(&meta.Backup{Backup: b}, attempt)
+// attemptStamp is what the names of an attempt's objects have in them.
+func (r *rig) attemptStamp(b driver.Backup, attempt int) string {
+	return r.store.Layout().Prefix(r.names(&meta.Backup{Backup: b}), attempt)
 }
 
 func (r *rig) jobsIn(tx *meta.Tx, backupID string) []*meta.Job {
@@ -96,7 +97,7 @@ func TestTakeOver(t *testing.T) {
 	r.settle()
 	check(t, <-first)
 	r.wantBackup(b.ID, driver.BackupAvailable)
-	if strings.Contains(r.keys(), attemptStamp(b, 1)) {
+	if strings.Contains(r.keys(), r.attemptStamp(b, 1)) {
 		t.Fatalf("the first attempt left\n%s", r.keys())
 	}
 }
@@ -160,7 +161,7 @@ func TestShutdownReleases(t *testing.T) {
 	r.settle()
 	r.wantBackup(b.ID, driver.BackupAvailable)
 	for _, n := range []int{1, 2, 3} {
-		if strings.Contains(r.keys(), attemptStamp(b, n)) {
+		if strings.Contains(r.keys(), r.attemptStamp(b, n)) {
 			t.Fatalf("attempt %d left\n%s", n, r.keys())
 		}
 	}
@@ -356,8 +357,8 @@ func TestRestart(t *testing.T) {
 			r.fill(v.ID, 1)
 			b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 			claim(r)
-			row, _ := r.db.Backups.Get(b.ID)
-			stray := container(row) + "/volume_" + v.ID + "_" + attemptStamp(b, 1) + "_backup_" + b.ID
+			row := r.row(b.ID)
+			stray := r.container(row) + "/" + r.attemptStamp(b, 1)
 			r.store.Set(stray+"-00001", []byte("half of it"))
 			if lost {
 				dropJobs(r, b.ID)

@@ -1,19 +1,29 @@
 package embedded
 
 import (
+	"context"
+
 	"cindergate/driver"
 	"cindergate/internal/meta"
 )
 
-// list pages the rows that the caller may see and asked for. In the default order a
-// page costs what it holds and what its filters leave out, not what there is; any
-// other order sorts all.
-func list[R, T any](cache *meta.Cache[R, T], who driver.Caller, q driver.Query, columns driver.Columns[T],
-	noMarker func(string) error) (driver.Page[T], error) {
-	rows := cache.Rows(who.ProjectID)
+// visible returns the rows that the caller may see and asked for: those of its project,
+// or all.
+func visible[R, T any](ctx context.Context, who driver.Caller, q driver.Query,
+	own func(ctx context.Context, projectID string) (meta.Rows[R, T], error),
+	all func(ctx context.Context) (meta.Rows[R, T], error)) (rows meta.Rows[R, T], err error) {
 	if q.AllProjects && who.IsAdmin() {
-		rows = cache.AllRows()
+		rows, err = all(ctx)
+	} else {
+		rows, err = own(ctx, who.ProjectID)
 	}
+	return rows, classify(err)
+}
+
+// list returns a page of rows. In the default order a page costs what it holds and what
+// its filters leave out, not what there is; any other order sorts all.
+func list[R, T any](rows meta.Rows[R, T], q driver.Query, columns driver.Columns[T],
+	noMarker func(string) error) (driver.Page[T], error) {
 	if len(q.Sort) > 0 {
 		all := make([]*T, 0, rows.Len())
 		for item := range rows.All() {
@@ -24,8 +34,8 @@ func list[R, T any](cache *meta.Cache[R, T], who driver.Caller, q driver.Query, 
 	var page driver.Page[T]
 	items := rows.All()
 	if q.Marker != "" {
-		marker, ok := cache.Get(q.Marker)
-		if !ok || !rows.Has(marker) {
+		marker := rows.Find(q.Marker)
+		if marker == nil {
 			return page, noMarker(q.Marker)
 		}
 		items = rows.After(marker)

@@ -90,6 +90,9 @@ func TestListsWithoutAProject(t *testing.T) {
 	if n := len(backups.Items) + len(volumes.Items) + len(attachments.Items) + len(groups.Items) + len(messages.Items); n > 0 {
 		t.Fatalf("%d items are shown", n)
 	}
+	own := r.backup(admin, driver.BackupSpec{VolumeID: r.volume(admin, 1).ID})
+	_, err = r.ListBackups(ctx, admin, driver.Query{Limit: -1, Marker: own.ID})
+	check(t, err)
 	_, err = r.ListBackups(ctx, admin, driver.Query{Limit: -1, Marker: b.ID})
 	refused(t, err, driver.NotFound, "Backup "+b.ID+" could not be found.")
 }
@@ -100,7 +103,7 @@ func BenchmarkListAfterWrite(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			r := newRig(b)
 			manyBackups(b, r, n)
-			row, _ := r.db.Backups.Get("00000001-0000-4000-8000-000000000000")
+			row := r.row("00000001-0000-4000-8000-000000000000")
 			b.ReportAllocs()
 			for b.Loop() {
 				b.StopTimer()

@@ -25,10 +25,16 @@ const lostFound = "lost+found"
 func (d *Driver) settleFiles(ctx context.Context) error {
 	for _, kind := range []struct {
 		sub, prefix string
-		known       func(id string) bool
+		known       func(id string) (bool, error)
 	}{
-		{volumesDir, "volume-", func(id string) bool { _, ok := d.db.Volumes.Get(strings.TrimSuffix(id, revertSuffix)); return ok }},
-		{snapshotsDir, "snapshot-", func(id string) bool { _, ok := d.db.Snapshots.Get(id); return ok }},
+		{volumesDir, "volume-", func(id string) (bool, error) {
+			v, err := d.db.Volume(ctx, strings.TrimSuffix(id, revertSuffix))
+			return v != nil, err
+		}},
+		{snapshotsDir, "snapshot-", func(id string) (bool, error) {
+			s, err := d.db.Snapshot(ctx, id)
+			return s != nil, err
+		}},
 	} {
 		dir := filepath.Join(d.files.dir, kind.sub)
 		entries, err := os.ReadDir(dir)
@@ -37,7 +43,13 @@ func (d *Driver) settleFiles(ctx context.Context) error {
 		}
 		for _, e := range entries {
 			id, ok := strings.CutPrefix(e.Name(), kind.prefix)
-			if !ok || kind.known(id) {
+			if !ok {
+				continue
+			}
+			if known, err := kind.known(id); err != nil || known {
+				if err != nil {
+					return err
+				}
 				continue
 			}
 			d.setAside(strings.TrimSuffix(kind.prefix, "-"), filepath.Join(dir, e.Name()))
@@ -86,13 +98,21 @@ func (d *Driver) moveAside(path string) (string, error) {
 // failMissing gives volumes and snapshots that say they have data, and have no file,
 // the status error, and tells their owners.
 func (d *Driver) failMissing(ctx context.Context) error {
+	allVolumes, err := d.db.AllVolumes(ctx)
+	if err != nil {
+		return err
+	}
+	allSnapshots, err := d.db.AllSnapshots(ctx)
+	if err != nil {
+		return err
+	}
 	var volumes, snapshots []string
-	for v := range d.db.Volumes.AllRows().All() {
+	for v := range allVolumes.All() {
 		if (v.Status == available || v.Status == inUse) && !isFile(d.files.volume(v.ID)) {
 			volumes = append(volumes, v.ID)
 		}
 	}
-	for s := range d.db.Snapshots.AllRows().All() {
+	for s := range allSnapshots.All() {
 		if s.Status == available && !isFile(d.files.snapshot(s.ID)) {
 			snapshots = append(snapshots, s.ID)
 		}

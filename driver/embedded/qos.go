@@ -60,6 +60,7 @@ func (d *Driver) CreateQoSSpecs(ctx context.Context, _ driver.Caller, spec drive
 func (d *Driver) UpdateQoSSpecs(ctx context.Context, _ driver.Caller, specsID string, patch driver.QoSSpecsPatch) error {
 	var missing error
 	err := d.write(ctx, func(tx *meta.Tx) error {
+		missing = nil
 		s, err := ownQoSSpecs(tx, specsID)
 		if err != nil {
 			return err
@@ -143,8 +144,12 @@ func (d *Driver) QoSAssociations(ctx context.Context, who driver.Caller, specsID
 	if err != nil {
 		return nil, err
 	}
+	types, err := d.db.VolumeTypes(ctx)
+	if err != nil {
+		return nil, classify(err)
+	}
 	var with []driver.VolumeType
-	for t := range d.db.Types.AllRows().All() {
+	for t := range types.All() {
 		if t.QoSSpecsID == s.ID {
 			with = append(with, *t)
 		}

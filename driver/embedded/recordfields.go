@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"cindergate/driver"
+	"cindergate/internal/chunk/layout"
 )
 
 // maxLength is how long texts of a record may be, in characters: the width of
@@ -97,7 +98,7 @@ func isUUID(s string) bool { return uuidForm.MatchString(s) }
 
 // parseRecord decodes a record and checks the value of every field that is used. Its
 // errors are reasons that name the field and the rule.
-func parseRecord(raw json.RawMessage) (*record, error) {
+func parseRecord(raw json.RawMessage, names layout.Layout) (*record, error) {
 	if err := checkFields(raw); err != nil {
 		return nil, err
 	}
@@ -113,7 +114,7 @@ func parseRecord(raw json.RawMessage) (*record, error) {
 		}
 		return nil, because(err, "The record has a field of the wrong type.")
 	}
-	return &rec, rec.check()
+	return &rec, rec.check(names)
 }
 
 // checkFields refuses a record that lacks one of the fields that Cinder asks for
@@ -136,8 +137,8 @@ func checkFields(raw json.RawMessage) error {
 	return nil
 }
 
-// check checks the values.
-func (r *record) check() error {
+// check checks the values. names is the layout of the store that has the objects.
+func (r *record) check(names layout.Layout) error {
 	switch {
 	case !isUUID(r.ID):
 		return reasonf("The record's field id must be a UUID, not %.64q.", r.ID)
@@ -171,7 +172,7 @@ func (r *record) check() error {
 	case deref(r.Container) == "" || deref(r.ServiceMetadata) == "":
 		return reasonf("The record does not say where the data is: container or service_metadata is empty.")
 	}
-	if err := errors.Join(checkContainer(*r.Container), checkContainer(*r.ServiceMetadata)); err != nil {
+	if err := errors.Join(names.CheckContainer(*r.Container), names.CheckPrefix(*r.ServiceMetadata)); err != nil {
 		return because(err, "The record names a place outside of the backup store.")
 	}
 	return nil

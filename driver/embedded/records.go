@@ -52,8 +52,11 @@ type record struct {
 
 // ExportRecord returns a backup's record (cinder/backup/manager.py export_record).
 func (d *Driver) ExportRecord(ctx context.Context, who driver.Caller, backupID string) (driver.BackupRecord, error) {
-	b, ok := d.db.Backups.Get(backupID)
-	if !ok || !who.Owns(b.ProjectID) {
+	b, err := d.db.Backup(ctx, backupID)
+	if err != nil {
+		return driver.BackupRecord{}, classify(err)
+	}
+	if b == nil || !who.Owns(b.ProjectID) {
 		return driver.BackupRecord{}, driver.BackupNotFound(backupID)
 	}
 	if b.Status != driver.BackupAvailable {
@@ -61,6 +64,10 @@ func (d *Driver) ExportRecord(ctx context.Context, who driver.Caller, backupID s
 	}
 	if err := d.read(ctx, backupServiceUp); err != nil {
 		return driver.BackupRecord{}, err
+	}
+	children, err := d.db.CountChildren(ctx, b.ID)
+	if err != nil {
+		return driver.BackupRecord{}, classify(err)
 	}
 	metadata := b.Metadata
 	if metadata == nil {
@@ -71,7 +78,7 @@ func (d *Driver) ExportRecord(ctx context.Context, who driver.Caller, backupID s
 		AvailabilityZone: ptr(b.AvailabilityZone), Container: ptr(b.Container), ParentID: ptr(b.ParentID),
 		Status: string(b.Status), FailReason: ptr(b.FailReason), Size: wholeNumber(b.Size), DisplayName: b.Name,
 		DisplayDescription: b.Description, ServiceMetadata: ptr(b.ServiceMetadata), Service: b.Service,
-		ObjectCount: wholeNumber(b.ObjectCount), NumDependentBackups: d.db.Backups.Children(b.ID), SnapshotID: ptr(b.SnapshotID),
+		ObjectCount: wholeNumber(b.ObjectCount), NumDependentBackups: children, SnapshotID: ptr(b.SnapshotID),
 		DataTimestamp: recordTime{b.DataTimestamp}, RestoreVolumeID: ptr(b.RestoreVolumeID), Metadata: metadata,
 		EncryptionKeyID: ptr(b.EncryptionKeyID), CreatedAt: recordTime{b.CreatedAt}, UpdatedAt: recordTime{b.UpdatedAt},
 	})

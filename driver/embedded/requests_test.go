@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
+	"cindergate/internal/chunk/layout"
 )
 
 // The texts are those that real Cinder 21.3.1 answered.
@@ -416,7 +417,7 @@ func TestImport(t *testing.T) {
 		"e30=":     "Provided backup record is missing an id",
 		base64.StdEncoding.EncodeToString([]byte(`{"id": "` + orphanID + `"}`)): "Provided backup record is missing size attribute",
 	} {
-		_, err := r.ImportRecord(ctx, admin, driver.BackupRecord{Service: posixService, URL: url})
+		_, err := r.ImportRecord(ctx, admin, driver.BackupRecord{Service: layout.Posix{}.Service(), URL: url})
 		refused(t, err, driver.InvalidInput, "Invalid input received: "+text)
 	}
 }
@@ -431,7 +432,7 @@ func TestExportRecord(t *testing.T) {
 	check(t, err)
 	var fields map[string]any
 	check(t, json.Unmarshal(raw, &fields))
-	if record.Service != posixService || fields["created_at"] != b.CreatedAt.Format("2006-01-02T15:04:05Z") ||
+	if record.Service != (layout.Posix{}).Service() || fields["created_at"] != b.CreatedAt.Format("2006-01-02T15:04:05Z") ||
 		fields["service_metadata"] != "volume_"+b.VolumeID+"_"+b.CreatedAt.Format("20060102150405")+"_backup_"+b.ID ||
 		fields["deleted_at"] != nil || fields["num_dependent_backups"] != 0.0 || len(fields) != 29 {
 		t.Fatalf("%s", raw)

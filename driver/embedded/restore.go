@@ -18,12 +18,18 @@ import (
 func (d *Driver) restoreTask(j *meta.Job) task {
 	return task{
 		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
-			b, ok := d.db.Backups.Get(j.BackupID)
-			if !ok {
+			b, err := d.db.Backup(ctx, j.BackupID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if b == nil {
 				return 0, nil, reasonf("The backup is gone.")
 			}
-			v, ok := d.db.Volumes.Get(j.VolumeID)
-			if !ok {
+			v, err := d.db.Volume(ctx, j.VolumeID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if v == nil {
 				return 0, nil, reasonf("The volume is gone.")
 			}
 			if v.Status == creating { // a volume from a backup
@@ -60,7 +66,7 @@ func (d *Driver) beginRestore(ctx context.Context, volumeID string) error {
 }
 
 // chain returns the backups that make up b, the full one first.
-func (d *Driver) chain(b *meta.Backup) ([]chunked.Level, error) {
+func (d *Driver) chain(ctx context.Context, b *meta.Backup) ([]chunked.Level, error) {
 	var chain []chunked.Level
 	seen := map[string]bool{}
 	for {
@@ -74,12 +80,15 @@ func (d *Driver) chain(b *meta.Backup) ([]chunked.Level, error) {
 			return nil, reasonf("Backup %s is its own ancestor.", b.ID)
 		}
 		seen[b.ID] = true
-		level := chunked.Level{Location: chunked.Location{Container: container(b), Prefix: b.ServiceMetadata}, BackupID: dataID(b)}
+		level := chunked.Level{Location: chunked.Location{Container: d.container(b), Prefix: b.ServiceMetadata}, BackupID: dataID(b)}
 		if b.ParentID == "" {
 			return append([]chunked.Level{level}, chain...), nil
 		}
-		parent, ok := d.db.Backups.Get(b.ParentID)
-		if !ok {
+		parent, err := d.db.Backup(ctx, b.ParentID)
+		if err != nil {
+			return nil, err
+		}
+		if parent == nil {
 			return nil, reasonf("Backup %s depends on backup %s, which is not here. Import that as well.", b.ID, b.ParentID)
 		}
 		level.ParentID = dataID(parent)
@@ -100,7 +109,7 @@ func (d *Driver) readBackup(ctx context.Context, b *meta.Backup, v *meta.Volume,
 	if err := d.storeReady(ctx); err != nil {
 		return chunked.Restored{}, err
 	}
-	chain, err := d.chain(b)
+	chain, err := d.chain(ctx, b)
 	if err != nil {
 		return chunked.Restored{}, err
 	}

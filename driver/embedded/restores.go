@@ -10,6 +10,10 @@ import (
 // RestoreBackup accepts a restore (cinder/backup/api.py restore).
 func (d *Driver) RestoreBackup(ctx context.Context, who driver.Caller, backupID string, to driver.RestoreTarget) (driver.Restore, error) {
 	var restore driver.Restore
+	id, existing := to.VolumeID()
+	if !existing {
+		id = d.o.NewID()
+	}
 	err := d.write(ctx, func(tx *meta.Tx) error {
 		b, err := d.ownBackup(tx, who, backupID)
 		if err != nil {
@@ -25,11 +29,10 @@ func (d *Driver) RestoreBackup(ctx context.Context, who driver.Caller, backupID 
 			return driver.InvalidBackup("%s", encrypted)
 		}
 		var v *meta.Volume
-		id, existing := to.VolumeID()
 		if existing {
 			v, err = d.targetVolume(tx, who, id, b.Size)
 		} else {
-			v, err = d.newTarget(tx, who, b, to)
+			v, err = d.newTarget(tx, who, b, id, to)
 		}
 		if err != nil {
 			return err
@@ -67,7 +70,7 @@ func (d *Driver) targetVolume(tx *meta.Tx, who driver.Caller, id string, size in
 	return v, tx.TouchVolume(v)
 }
 
-func (d *Driver) newTarget(tx *meta.Tx, who driver.Caller, b *meta.Backup, to driver.RestoreTarget) (*meta.Volume, error) {
+func (d *Driver) newTarget(tx *meta.Tx, who driver.Caller, b *meta.Backup, id string, to driver.RestoreTarget) (*meta.Volume, error) {
 	name, ok := to.NewName()
 	if !ok {
 		name = "restore_backup_" + b.ID
@@ -83,7 +86,7 @@ func (d *Driver) newTarget(tx *meta.Tx, who driver.Caller, b *meta.Backup, to dr
 	if err := d.checkVolumeQuota(tx, who.ProjectID, typ, b.Size, plain); err != nil {
 		return nil, err
 	}
-	v := d.newVolume(tx, who, typ, b.Size)
+	v := d.newVolume(tx, who, id, typ, b.Size)
 	v.Name, v.Description = &name, &description
 	v.Status, v.PreviousStatus = restoringBack, creating
 	return v, tx.PutVolume(v)

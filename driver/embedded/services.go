@@ -97,18 +97,26 @@ func notFrozen(tx *meta.Tx) error {
 }
 
 // HostUse counts volumes and snapshots by project.
-func (d *Driver) HostUse(_ context.Context, _ driver.Caller, host string) ([]driver.HostUse, error) {
+func (d *Driver) HostUse(ctx context.Context, _ driver.Caller, host string) ([]driver.HostUse, error) {
 	if host != d.serviceHost(volumeService) {
 		return nil, driver.ServiceNotFound(host, volumeService)
 	}
+	volumes, err := d.db.AllVolumes(ctx)
+	if err != nil {
+		return nil, classify(err)
+	}
+	snapshots, err := d.db.AllSnapshots(ctx)
+	if err != nil {
+		return nil, classify(err)
+	}
 	use := map[string]driver.HostUse{}
-	for v := range d.db.Volumes.AllRows().All() {
+	for v := range volumes.All() {
 		u := use[v.ProjectID]
 		u.Volumes++
 		u.VolumeGB += v.Size
 		use[v.ProjectID] = u
 	}
-	for s := range d.db.Snapshots.AllRows().All() {
+	for s := range snapshots.All() {
 		u := use[s.ProjectID]
 		u.Snapshots++
 		u.SnapshotsGB += s.Size

@@ -12,27 +12,38 @@ import (
 )
 
 // GetSnapshot returns one snapshot. Its maps must not be changed.
-func (d *Driver) GetSnapshot(_ context.Context, who driver.Caller, snapshotID string) (driver.Snapshot, error) {
-	s, ok := d.db.Snapshots.Get(snapshotID)
-	if !ok || !who.Owns(s.ProjectID) {
+func (d *Driver) GetSnapshot(ctx context.Context, who driver.Caller, snapshotID string) (driver.Snapshot, error) {
+	s, err := d.db.Snapshot(ctx, snapshotID)
+	if err != nil {
+		return driver.Snapshot{}, classify(err)
+	}
+	if s == nil || !who.Owns(s.ProjectID) {
 		return driver.Snapshot{}, driver.SnapshotNotFound(snapshotID)
 	}
 	return s.Snapshot, nil
 }
 
 // ListSnapshots returns one page of snapshots. Their maps must not be changed.
-func (d *Driver) ListSnapshots(_ context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Snapshot], error) {
-	return list(d.db.Snapshots, who, q, d.snapshotColumns(), driver.SnapshotNotFound)
+func (d *Driver) ListSnapshots(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Snapshot], error) {
+	rows, err := visible(ctx, who, q, d.db.Snapshots, d.db.AllSnapshots)
+	if err != nil {
+		return driver.Page[driver.Snapshot]{}, err
+	}
+	volumes, err := d.db.AllVolumes(ctx)
+	if err != nil {
+		return driver.Page[driver.Snapshot]{}, classify(err)
+	}
+	return list(rows, q, snapshotColumns(volumes), driver.SnapshotNotFound)
 }
 
 // snapshotColumns are a snapshot's columns and those of its volume by which Cinder
 // filters snapshots too.
-func (d *Driver) snapshotColumns() driver.Columns[driver.Snapshot] {
+func snapshotColumns(volumes meta.Rows[meta.Volume, driver.Volume]) driver.Columns[driver.Snapshot] {
 	columns := maps.Clone(driver.SnapshotColumns)
 	for _, name := range []string{"host", "cluster_name", "availability_zone"} {
 		columns[name] = func(s *driver.Snapshot) any {
-			v, ok := d.db.Volumes.Get(s.VolumeID)
-			if !ok {
+			v := volumes.Find(s.VolumeID)
+			if v == nil {
 				return nil
 			}
 			return driver.VolumeColumns[name](&v.Volume)

@@ -63,7 +63,8 @@ func TestEveryActionInEveryStatus(t *testing.T) {
 	_, err = r.CreateVolumeType(t.Context(), admin, driver.VolumeType{Name: "other", IsPublic: true})
 	check(t, err)
 	r.settle()
-	before, _ := r.db.Volumes.Get(v.ID)
+	before, err := r.db.Volume(t.Context(), v.ID)
+	check(t, err)
 	for _, status := range everyStatus {
 		for name, action := range everyAction(s.ID) {
 			check(t, r.write(t.Context(), func(tx *meta.Tx) error { // as it was, but for the status
@@ -183,8 +184,8 @@ func TestFailedRestoreAfterAReset(t *testing.T) {
 	r.fill(v.ID, 1)
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	r.settle()
-	row, _ := r.db.Backups.Get(b.ID)
-	r.store.Set(container(row)+"/"+row.ServiceMetadata+"-00001", []byte("damaged"))
+	row := r.row(b.ID)
+	r.store.Set(r.container(row)+"/"+row.ServiceMetadata+"-00001", []byte("damaged"))
 	_, err := r.RestoreBackup(t.Context(), alpha, b.ID, driver.ToVolume(v.ID))
 	check(t, err)
 	check(t, r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: failed}))
@@ -269,7 +270,11 @@ func TestCascadeAfterRestart(t *testing.T) {
 		r.reopen()
 	}
 	r.settle()
-	if r.db.Volumes.Len()+r.db.Snapshots.Len() > 0 {
+	volumes, err := r.db.AllVolumes(t.Context())
+	check(t, err)
+	snapshots, err := r.db.AllSnapshots(t.Context())
+	check(t, err)
+	if volumes.Len()+snapshots.Len() > 0 {
 		t.Fatal("something is left")
 	}
 }
@@ -403,8 +408,8 @@ func TestBackupResetToAvailable(t *testing.T) {
 	r.wantBackup(b.ID, driver.BackupAvailable)
 
 	check(t, r.ResetBackupStatus(ctx, admin, b.ID, driver.BackupError))
-	row, _ := r.db.Backups.Get(b.ID)
-	key := container(row) + "/" + row.ServiceMetadata + "-00001"
+	row := r.row(b.ID)
+	key := r.container(row) + "/" + row.ServiceMetadata + "-00001"
 	whole := r.store.Objects()[key]
 	r.store.Set(key, nil)
 	if err := r.ResetBackupStatus(ctx, admin, b.ID, driver.BackupAvailable); driver.KindOf(err) != driver.InvalidState ||

@@ -72,9 +72,13 @@ func (d *Driver) namedType(tx *meta.Tx, who driver.Caller, idOrName string) (*me
 func looksLikeID(s string) bool { return len(s) == 36 && strings.Count(s, "-") == 4 }
 
 // ListVolumeTypes returns the types that the caller may use, newest first.
-func (d *Driver) ListVolumeTypes(_ context.Context, who driver.Caller) ([]driver.VolumeType, error) {
+func (d *Driver) ListVolumeTypes(ctx context.Context, who driver.Caller) ([]driver.VolumeType, error) {
+	types, err := d.db.VolumeTypes(ctx)
+	if err != nil {
+		return nil, classify(err)
+	}
 	var seen []driver.VolumeType
-	for t := range d.db.Types.AllRows().All() {
+	for t := range types.All() {
 		if seesType(who, t) {
 			seen = append(seen, *t)
 		}
@@ -83,9 +87,12 @@ func (d *Driver) ListVolumeTypes(_ context.Context, who driver.Caller) ([]driver
 }
 
 // GetVolumeType returns one type.
-func (d *Driver) GetVolumeType(_ context.Context, who driver.Caller, typeID string) (driver.VolumeType, error) {
-	t, ok := d.db.Types.Get(typeID)
-	if !ok || !seesType(who, &t.VolumeType) {
+func (d *Driver) GetVolumeType(ctx context.Context, who driver.Caller, typeID string) (driver.VolumeType, error) {
+	t, err := d.db.VolumeType(ctx, typeID)
+	if err != nil {
+		return driver.VolumeType{}, classify(err)
+	}
+	if t == nil || !seesType(who, &t.VolumeType) {
 		return driver.VolumeType{}, driver.VolumeTypeNotFound(typeID)
 	}
 	return t.VolumeType, nil
@@ -100,7 +107,11 @@ func (d *Driver) DefaultVolumeType(ctx context.Context, who driver.Caller) (driv
 	if own != nil {
 		return d.GetVolumeType(ctx, who, own.VolumeTypeID)
 	}
-	for t := range d.db.Types.AllRows().All() {
+	types, err := d.db.VolumeTypes(ctx)
+	if err != nil {
+		return driver.VolumeType{}, classify(err)
+	}
+	for t := range types.All() {
 		if t.Name == defaultType {
 			return *t, nil
 		}

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -13,9 +12,12 @@ import (
 	"cindergate/internal/meta"
 )
 
-// ActOnVolume performs one action in one transaction. Checks and texts are those
-// of cinder/volume/api.py and cinder/volume/manager.py.
+// ActOnVolume performs one action. Checks and texts are those of cinder/volume/api.py
+// and cinder/volume/manager.py.
 func (d *Driver) ActOnVolume(ctx context.Context, who driver.Caller, volumeID string, action driver.VolumeAction) error {
+	if a, ok := action.(driver.ExtendVolume); ok {
+		return d.extend(ctx, who, volumeID, a)
+	}
 	return d.write(ctx, func(tx *meta.Tx) error {
 		v, err := d.ownVolume(tx, who, volumeID)
 		if err != nil {
@@ -30,8 +32,6 @@ func (d *Driver) ActOnVolume(ctx context.Context, who driver.Caller, volumeID st
 
 func (d *Driver) act(tx *meta.Tx, who driver.Caller, v *meta.Volume, action driver.VolumeAction) error {
 	switch a := action.(type) {
-	case driver.ExtendVolume:
-		return d.extend(tx, who, v, a)
 	case driver.SetVolumeBootable:
 		v.Bootable = a.Bootable
 	case driver.SetVolumeReadonly:
@@ -93,17 +93,67 @@ func pythonBool(b bool) string {
 	return "False"
 }
 
-func (d *Driver) extend(tx *meta.Tx, who driver.Caller, v *meta.Volume, a driver.ExtendVolume) error {
+// extend makes a volume larger. Its file grows between two transactions: the first
+// refuses what is to be refused; the second checks again and stores the size. A file
+// that is larger than its row says does no harm.
+func (d *Driver) extend(ctx context.Context, who driver.Caller, volumeID string, a driver.ExtendVolume) error {
+	placed := false
+	err := d.read(ctx, func(tx *meta.Tx) error {
+		v, err := d.ownVolume(tx, who, volumeID)
+		if err != nil {
+			return err
+		}
+		placed, err = d.checkExtend(tx, v, a)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var refused error // by the file system
+	if placed {
+		if refused = d.files.grow(d.files.volume(volumeID), d.bytes(a.Size)); refused != nil {
+			d.log.Error("the file of a volume cannot be extended", zap.String("volume_id", volumeID), zap.Error(refused))
+		}
+	}
+	return d.write(ctx, func(tx *meta.Tx) error {
+		v, err := d.ownVolume(tx, who, volumeID)
+		if err != nil {
+			return err
+		}
+		still, err := d.checkExtend(tx, v, a)
+		switch {
+		case err != nil:
+			return err
+		case !placed || !still:
+			err = d.tell(tx, who, actionExtend, detailNoBackend, volumeResource, v.ID, "")
+		case refused != nil:
+			// The request was accepted, and the volume says how it ended
+			// (cinder/volume/manager.py extend_volume).
+			v.Status = errorExtending
+			err = d.tell(tx, who, actionExtend, detailExtend, volumeResource, v.ID, reasonOf(refused))
+		default:
+			v.Size = a.Size
+		}
+		if err != nil {
+			return err
+		}
+		return tx.TouchVolume(v)
+	})
+}
+
+// checkExtend refuses an extend that is not allowed. placed is false if no service takes
+// it: then it was accepted and does nothing.
+func (d *Driver) checkExtend(tx *meta.Tx, v *meta.Volume, a driver.ExtendVolume) (placed bool, err error) {
 	if a.Size <= v.Size {
-		return driver.Errorf(driver.InvalidInput, "Invalid input received: New size for extend must be greater than "+
+		return false, driver.Errorf(driver.InvalidInput, "Invalid input received: New size for extend must be greater than "+
 			"current size. (current: %d, extended: %d).", v.Size, a.Size)
 	}
 	t, err := d.ownType(tx, v)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := checkTypeSize(t, a.Size); err != nil {
-		return err
+		return false, err
 	}
 	expected := available
 	if a.Attached && v.Status == inUse {
@@ -111,24 +161,12 @@ func (d *Driver) extend(tx *meta.Tx, who driver.Caller, v *meta.Volume, a driver
 	}
 	if v.Status != expected {
 		// Cinder prints the Python dict that it compares with.
-		return driver.InvalidVolume("Volume %s status must be '{'status': '%s'}' to extend, currently %s.", v.ID, expected, v.Status)
+		return false, driver.InvalidVolume("Volume %s status must be '{'status': '%s'}' to extend, currently %s.", v.ID, expected, v.Status)
 	}
 	if err := d.checkExtendQuota(tx, v.ProjectID, t, a.Size-v.Size, a.Size); err != nil {
-		return err
+		return false, err
 	}
-	if placed, err := serviceTakesWork(tx); err != nil || !placed {
-		return errors.Join(err, d.tell(tx, who, actionExtend, detailNoBackend, volumeResource, v.ID, ""))
-	}
-	// Before the commit: a file that is larger than its row says does no harm.
-	if err := d.files.resize(d.files.volume(v.ID), d.bytes(a.Size)); err != nil {
-		// The request was accepted, and the volume says how it ended
-		// (cinder/volume/manager.py extend_volume).
-		d.log.Error("the file of a volume cannot be extended", zap.String("volume_id", v.ID), zap.Error(err))
-		v.Status = errorExtending
-		return d.tell(tx, who, actionExtend, detailExtend, volumeResource, v.ID, reasonOf(err))
-	}
-	v.Size = a.Size
-	return nil
+	return serviceTakesWork(tx)
 }
 
 // ownType is the type that the volume has.

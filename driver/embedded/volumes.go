@@ -14,36 +14,48 @@ import (
 )
 
 // GetVolume returns one volume. Its maps must not be changed.
-func (d *Driver) GetVolume(_ context.Context, who driver.Caller, volumeID string) (driver.Volume, error) {
-	v, ok := d.db.Volumes.Get(volumeID)
-	if !ok || !who.Owns(v.ProjectID) {
+func (d *Driver) GetVolume(ctx context.Context, who driver.Caller, volumeID string) (driver.Volume, error) {
+	v, err := d.db.Volume(ctx, volumeID)
+	if err != nil {
+		return driver.Volume{}, classify(err)
+	}
+	if v == nil || !who.Owns(v.ProjectID) {
 		return driver.Volume{}, driver.VolumeNotFound(volumeID)
 	}
-	return d.viewVolume(v), nil
+	return d.viewVolume(ctx, v)
 }
 
 // ListVolumes returns one page of volumes. Their maps must not be changed.
-func (d *Driver) ListVolumes(_ context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Volume], error) {
-	page, err := list(d.db.Volumes, who, q, driver.VolumeColumns, driver.VolumeNotFound)
+func (d *Driver) ListVolumes(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Volume], error) {
+	rows, err := visible(ctx, who, q, d.db.Volumes, d.db.AllVolumes)
+	if err != nil {
+		return driver.Page[driver.Volume]{}, err
+	}
+	page, err := list(rows, q, driver.VolumeColumns, driver.VolumeNotFound)
 	for i := range page.Items {
-		page.Items[i] = d.viewVolume(&meta.Volume{Volume: page.Items[i]})
+		if page.Items[i], err = d.viewVolume(ctx, &meta.Volume{Volume: page.Items[i]}); err != nil {
+			return driver.Page[driver.Volume]{}, err
+		}
 	}
 	return page, err
 }
 
 // viewVolume adds the volume's service and the name of its type, which may have changed
 // since.
-func (d *Driver) viewVolume(v *meta.Volume) driver.Volume {
-	view := v.Volume
-	view.VolumeType, view.ServiceUUID = d.typeName(v.VolumeTypeID), volumeServiceUUID
-	return view
+func (d *Driver) viewVolume(ctx context.Context, v *meta.Volume) (view driver.Volume, err error) {
+	view = v.Volume
+	view.ServiceUUID = volumeServiceUUID
+	view.VolumeType, err = d.typeName(ctx, v.VolumeTypeID)
+	return view, err
 }
 
-func (d *Driver) typeName(id string) string {
-	if t, ok := d.db.Types.Get(id); ok {
-		return t.Name
+// typeName returns the name of a volume type, "" if there is none.
+func (d *Driver) typeName(ctx context.Context, id string) (string, error) {
+	t, err := d.db.VolumeType(ctx, id)
+	if err != nil || t == nil {
+		return "", classify(err)
 	}
-	return ""
+	return t.Name, nil
 }
 
 // ownVolume returns a volume that the caller may see.
@@ -59,9 +71,9 @@ func (d *Driver) ownVolume(tx *meta.Tx, who driver.Caller, id string) (*meta.Vol
 }
 
 // newVolume is a blank, available volume of the caller.
-func (d *Driver) newVolume(tx *meta.Tx, who driver.Caller, t *meta.VolumeType, sizeGiB int) *meta.Volume {
+func (d *Driver) newVolume(tx *meta.Tx, who driver.Caller, id string, t *meta.VolumeType, sizeGiB int) *meta.Volume {
 	return &meta.Volume{Volume: driver.Volume{
-		ID: d.o.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, Status: available, Size: sizeGiB,
+		ID: id, ProjectID: who.ProjectID, UserID: who.UserID, Status: available, Size: sizeGiB,
 		AvailabilityZone: d.o.AvailabilityZone, VolumeTypeID: t.ID, AttachStatus: detached, Host: d.pool(),
 		Multiattach: t.ExtraSpecs["multiattach"] == "<is> True",
 		Metadata:    map[string]string{}, CreatedAt: tx.Now,
@@ -76,69 +88,126 @@ type source struct {
 }
 
 // CreateVolume makes a volume. A blank one is available at once, though the answer
-// says creating, as Cinder's does; one with a source is filled by a job. Checks and
-// texts are those of cinder/volume/flows/api/create_volume.py.
+// says creating, as Cinder's does; one with a source is filled by a job.
+//
+// The file of a blank volume is made between two transactions: the first refuses what
+// is to be refused, so that no file is made for it; the second checks again and stores
+// the row.
 func (d *Driver) CreateVolume(ctx context.Context, who driver.Caller, spec driver.VolumeSpec) (driver.Volume, error) {
+	var checked *volumePlan
+	err := d.read(ctx, func(tx *meta.Tx) (err error) {
+		checked, err = d.planVolume(tx, who, spec)
+		return err
+	})
+	if err != nil {
+		return driver.Volume{}, err
+	}
+	id := d.o.NewID()
+	blank := checked.placed && checked.from == source{}
+	var refused error // by the file system
+	if blank {
+		if refused = d.files.blank(d.files.volume(id), d.bytes(checked.size)); refused != nil {
+			d.log.Error("the file of a volume cannot be made", zap.String("volume_id", id), zap.Error(refused))
+		}
+	}
 	var v *meta.Volume
-	err := d.write(ctx, func(tx *meta.Tx) error {
-		from, err := d.source(tx, who, spec)
+	err = d.write(ctx, func(tx *meta.Tx) error {
+		plan, err := d.planVolume(tx, who, spec)
 		if err != nil {
 			return err
 		}
-		size, err := from.size(spec.Size)
-		if err != nil {
-			return err
-		}
-		t, err := d.typeOf(tx, who, spec.VolumeType, from)
-		if err != nil {
-			return err
-		}
-		if err := checkTypeSize(t, size); err != nil {
-			return err
-		}
-		if err := checkGroupOf(tx, who, spec, t); err != nil {
-			return err
-		}
-		if err := refuseEncrypted(t); err != nil {
-			return err
-		}
-		if zone := spec.AvailabilityZone; zone != "" && zone != d.o.AvailabilityZone {
-			return driver.Errorf(driver.InvalidInput, "Availability zone '%s' is invalid.", zone)
-		}
-		if err := d.checkVolumeQuota(tx, who.ProjectID, t, size, prefixed); err != nil {
-			return err
-		}
-		v = d.newVolume(tx, who, t, size)
+		v = d.newVolume(tx, who, id, plan.volumeType, plan.size)
 		v.Name, v.Description, v.GroupID = spec.Name, spec.Description, spec.GroupID
 		v.Multiattach = v.Multiattach || spec.Multiattach
 		if spec.Metadata != nil {
 			v.Metadata = maps.Clone(spec.Metadata)
 		}
-		placed, err := d.schedulable(tx, t)
-		if err != nil {
-			return err
-		}
-		if from.backup != nil { // cinder/volume/flows/manager/create_volume.py
-			off, err := disabled(tx, backupService)
-			if err != nil {
-				return err
-			}
-			placed = placed && !off
-		}
-		if !placed {
+		switch {
+		case !checked.placed || !plan.placed:
 			return d.unscheduled(tx, who, v)
+		case blank:
+			return d.putBlank(tx, who, v, refused)
 		}
-		return d.startVolume(tx, who, v, from)
+		return d.startVolume(tx, who, v, plan.from)
 	})
 	if err != nil {
-		if v != nil {
-			_ = d.files.remove(d.files.volume(v.ID))
+		if blank {
+			d.dropFile(ctx, id)
 		}
 		return driver.Volume{}, err
 	}
-	view := d.viewVolume(v)
+	view, err := d.viewVolume(ctx, v)
 	view.Status = creating
-	return view, nil
+	return view, err
+}
+
+// volumePlan is what becomes of a request for a volume that is not refused.
+type volumePlan struct {
+	from       source
+	size       int // GiB
+	volumeType *meta.VolumeType
+	placed     bool // false: no pool takes the volume, and it ends in error
+}
+
+// planVolume checks a request for a volume. Checks, their order and texts are those of
+// cinder/volume/flows/api/create_volume.py.
+func (d *Driver) planVolume(tx *meta.Tx, who driver.Caller, spec driver.VolumeSpec) (*volumePlan, error) {
+	from, err := d.source(tx, who, spec)
+	if err != nil {
+		return nil, err
+	}
+	size, err := from.size(spec.Size)
+	if err != nil {
+		return nil, err
+	}
+	t, err := d.typeOf(tx, who, spec.VolumeType, from)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkTypeSize(t, size); err != nil {
+		return nil, err
+	}
+	if err := checkGroupOf(tx, who, spec, t); err != nil {
+		return nil, err
+	}
+	if err := refuseEncrypted(t); err != nil {
+		return nil, err
+	}
+	if zone := spec.AvailabilityZone; zone != "" && zone != d.o.AvailabilityZone {
+		return nil, driver.Errorf(driver.InvalidInput, "Availability zone '%s' is invalid.", zone)
+	}
+	if err := d.checkVolumeQuota(tx, who.ProjectID, t, size, prefixed); err != nil {
+		return nil, err
+	}
+	placed, err := d.schedulable(tx, t)
+	if err != nil {
+		return nil, err
+	}
+	if from.backup != nil { // cinder/volume/flows/manager/create_volume.py
+		off, err := disabled(tx, backupService)
+		if err != nil {
+			return nil, err
+		}
+		placed = placed && !off
+	}
+	return &volumePlan{from, size, t, placed}, nil
+}
+
+// dropFile removes the file that was made for a volume whose row was not stored. If the
+// database does not say that there is no row, the file stays: a start moves it aside.
+func (d *Driver) dropFile(ctx context.Context, volumeID string) {
+	ctx = context.WithoutCancel(ctx)
+	var v *meta.Volume
+	err := d.read(ctx, func(tx *meta.Tx) (err error) {
+		v, err = tx.Volume(volumeID)
+		return err
+	})
+	if err == nil && v == nil {
+		err = d.files.remove(d.files.volume(volumeID))
+	}
+	if err != nil {
+		d.log.Warn("the file of a volume that was not made stays", zap.String("volume_id", volumeID), zap.Error(err))
+	}
 }
 
 // checkGroupOf checks the group that a new volume is asked for in
@@ -163,7 +232,23 @@ func checkGroupOf(tx *meta.Tx, who driver.Caller, spec driver.VolumeSpec, t *met
 	return nil
 }
 
-// startVolume stores the new row and makes the file, or inserts the job that does.
+// putBlank stores the row of a volume whose file has been made, or which the file system
+// refused to make: the request was accepted as by Cinder, and the volume says how it
+// ended.
+func (d *Driver) putBlank(tx *meta.Tx, who driver.Caller, v *meta.Volume, refused error) error {
+	row := *v // the answer says creating
+	row.LaunchedAt, row.UpdatedAt = tx.Now, tx.Now
+	if refused != nil {
+		row.Status, row.LaunchedAt = failed, time.Time{}
+		if err := d.tell(tx, who, actionCreateVolume, detailCreateVolume, volumeResource, v.ID, reasonOf(refused)); err != nil {
+			return err
+		}
+	}
+	return tx.PutVolume(&row)
+}
+
+// startVolume stores the new row and inserts the job that fills the volume from its
+// source.
 func (d *Driver) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, from source) error {
 	var j *meta.Job
 	switch {
@@ -189,19 +274,6 @@ func (d *Driver) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, fro
 		j = d.job(who, copyVolumeJob, from.volume.ID, arguments{Source: volumeFile(from.volume.ID)})
 		j.VolumeID = v.ID
 		inheritImage(v, from.volume)
-	default:
-		row := *v
-		row.LaunchedAt, row.UpdatedAt = tx.Now, tx.Now
-		if err := d.files.blank(d.files.volume(v.ID), d.bytes(v.Size)); err != nil {
-			// What the file system refuses is what Cinder's driver refuses: the
-			// request was accepted, and the volume says how it ended.
-			d.log.Error("the file of a volume cannot be made", zap.String("volume_id", v.ID), zap.Error(err))
-			row.Status, row.LaunchedAt = failed, time.Time{}
-			if err := d.tell(tx, who, actionCreateVolume, detailCreateVolume, volumeResource, v.ID, reasonOf(err)); err != nil {
-				return err
-			}
-		}
-		return tx.PutVolume(&row)
 	}
 	v.Status = creating
 	if err := tx.PutVolume(v); err != nil {
@@ -338,7 +410,7 @@ func (d *Driver) UpdateVolume(ctx context.Context, who driver.Caller, volumeID s
 	if err != nil {
 		return driver.Volume{}, err
 	}
-	return d.viewVolume(v), nil
+	return d.viewVolume(ctx, v)
 }
 
 // undeletable is Cinder's text for all that forbids a delete

@@ -7,20 +7,27 @@ import (
 	"context"
 	"io"
 	"iter"
+
+	"cindergate/internal/chunk/layout"
 )
+
+// Body returns the bytes of an object from the first on, each time that it is called: a
+// store that has to send an object again calls it again. The readers are not closed.
+type Body func() (io.Reader, error)
 
 // Store holds objects by key. Keys are slash-separated, relative, and have no
 // empty, "." or ".." element. A Store is safe for concurrent use, and
 // chunktest.Run says in code what follows in words.
 type Store interface {
-	// Put stores size bytes of r under key, replacing what was there. It is
+	// Put stores the size bytes of body under key, replacing what was there. It is
 	// atomic (a reader sees the old object, none, or the whole new one) and
-	// durable once it has returned nil. An r that ends early or late is an
+	// durable once it has returned nil. A body that ends early or late is an
 	// error and stores nothing. A full store's error is syscall.ENOSPC.
 	//
-	// An r with WriteTo is asked to write itself: bytes.Reader then hands over
-	// its whole slice without a copy. The Store does not keep r or its memory.
-	Put(ctx context.Context, key string, r io.Reader, size int64) error
+	// A reader with WriteTo is asked to write itself: bytes.Reader then hands over
+	// its whole slice without a copy. The Store keeps neither the readers nor their
+	// memory.
+	Put(ctx context.Context, key string, body Body, size int64) error
 
 	// Get opens an object. A missing one is an error for which
 	// errors.Is(err, fs.ErrNotExist) holds. The caller closes the reader.
@@ -38,4 +45,8 @@ type Store interface {
 	// Check tells whether the store is there and is the one that was opened: one
 	// that is not mounted looks empty, which must not be taken for the truth.
 	Check(ctx context.Context) error
+
+	// Layout says how containers and objects of the store are named. It is always the
+	// same.
+	Layout() layout.Layout
 }

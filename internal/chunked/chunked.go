@@ -52,9 +52,9 @@ type Spec struct {
 	ChunkSize          int64 // bytes per read chunk, a multiple of BlockSize
 	BlockSize          int64 // bytes per digest
 
-	// Progress, if set, is called with the number of volume bytes done since
-	// the last call. Calls come from several goroutines, one at a time.
-	Progress func(bytes int64)
+	// SpillDir is where digests go that do not fit in memory, 32 bytes a block; "" is
+	// the directory of the system for temporary files. See [RemoveSpills].
+	SpillDir string
 }
 
 // Result is what [Write] wrote.
@@ -75,8 +75,7 @@ type Level struct {
 type RestoreOptions struct {
 	// Sparse says that the target is a fresh file of zeroes: nothing is written
 	// where the backup holds zeroes.
-	Sparse   bool
-	Progress func(bytes int64) // as Spec.Progress
+	Sparse bool
 }
 
 // Restored is what [Restore] restored.

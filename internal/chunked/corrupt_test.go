@@ -252,14 +252,14 @@ func TestParentRefusals(t *testing.T) {
 	store, volume := smallChain(t, chunked.Zstd)
 	bigger := append(bytes.Clone(volume), make([]byte, 1024)...)
 	_, err := chunked.Write(t.Context(), store, bytes.NewReader(bigger), int64(len(bigger)), smallSpec(2))
-	if reason := reasonOf(t, err); !errors.Is(err, chunked.ErrVolumeGrew) || reason != "Volume size increased since the last backup. Do a full backup." {
+	if reason := reasonOf(t, err); reason != "Volume size increased since the last backup. Do a full backup." {
 		t.Error(err)
 	}
 	spec := smallSpec(2)
 	spec.BlockSize = 1024
 	_, err = chunked.Write(t.Context(), store, bytes.NewReader(volume), int64(len(volume)), spec)
 	const want = "Hash block size has changed since the last backup. New hash block size: 1024. Old hash block size: 512. Do a full backup."
-	if reason := reasonOf(t, err); !errors.Is(err, chunked.ErrBlockSizeChanged) || reason != want {
+	if reason := reasonOf(t, err); reason != want {
 		t.Error(err)
 	}
 }

@@ -3,17 +3,45 @@ package chunked
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"regexp"
 )
 
 // digestLogMemory is how many bytes of digests are kept in memory: those of
 // 16 GiB in blocks of 32 KiB. The rest goes to a file.
 const digestLogMemory = 16 << 20
 
+// spillPattern names that file as long as it has a name.
+const spillPattern = "cindergate-digests-*.spill"
+
+var spillName = regexp.MustCompile(`^cindergate-digests-[0-9]+\.spill$`)
+
+// RemoveSpills removes the files that a crash left in a directory that was [Spec]'s
+// SpillDir, and no others. No backup may be running that uses it.
+func RemoveSpills(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() || !spillName.MatchString(e.Name()) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 // digestLog collects the digests of a volume, which for a TiB are a GiB. The
 // sha256file is written last but one, so they have to wait somewhere.
 type digestLog struct {
+	dir    string // of the file; "": the system's for temporary files
 	memory bytes.Buffer
 	file   *os.File // nameless; nil while memory suffices
 	n      int64
@@ -32,7 +60,7 @@ func (l *digestLog) append(digests []digest) error {
 
 func (l *digestLog) spill() error {
 	if l.file == nil {
-		f, err := os.CreateTemp("", "digests")
+		f, err := os.CreateTemp(l.dir, spillPattern)
 		if err != nil {
 			return wrap(err, "No room for temporary data.")
 		}

@@ -5,13 +5,16 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"io"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // The digests of a large volume go through a file and come back in order.
 func TestDigestLogSpills(t *testing.T) {
-	var l digestLog
+	l := digestLog{dir: t.TempDir()}
 	const n = 2*digestLogMemory/sha256.Size + 1234
 	for i := 0; i < n; i += 100 {
 		batch := make([]digest, min(100, n-i))
@@ -23,8 +26,11 @@ func TestDigestLogSpills(t *testing.T) {
 		}
 	}
 	defer l.close()
-	if l.file == nil {
-		t.Fatal("all in memory")
+	if l.file == nil || filepath.Dir(l.file.Name()) != l.dir || !spillName.MatchString(filepath.Base(l.file.Name())) {
+		t.Fatalf("the digests are not in a file of %s: %v", l.dir, l.file)
+	}
+	if left, err := os.ReadDir(l.dir); err != nil || len(left) > 0 {
+		t.Fatalf("the file has a name, which a crash would leave: %v %v", left, err)
 	}
 	for range 2 {
 		b, err := io.ReadAll(l.reader())
@@ -44,5 +50,37 @@ func TestDigestLogSpills(t *testing.T) {
 	info, err := checkDigests(newDigestReader("x", bytes.NewReader(text)))
 	if err != nil || info.count != n || strings.Count(string(text), "\n") < n {
 		t.Errorf("%+v %v", info, err)
+	}
+}
+
+// What a crash left is removed by its name, and nothing else.
+func TestRemoveSpills(t *testing.T) {
+	dir := t.TempDir()
+	keep := []string{"cindergate-digests-.spill", "cindergate-digests-1.spill.bak", "cindergate-digests-x.spill", "digests-1.spill", "volume-1"}
+	for _, name := range append([]string{"cindergate-digests-12345.spill"}, keep...) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "cindergate-digests-7.spill"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := RemoveSpills(dir); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	want := slices.Sorted(slices.Values(append([]string{"cindergate-digests-7.spill"}, keep...)))
+	if !slices.Equal(left, want) {
+		t.Errorf("left: %v, want %v", left, want)
+	}
+	if err := RemoveSpills(filepath.Join(dir, "none")); err == nil {
+		t.Error("a directory that is not there is no error")
 	}
 }

@@ -25,12 +25,6 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Causes of the two refusals that a full backup resolves.
-var (
-	ErrBlockSizeChanged = errors.New("chunked: block size differs from the parent's")
-	ErrVolumeGrew       = errors.New("chunked: volume is larger than the parent")
-)
-
 func errorf(format string, args ...any) error {
 	return &Error{Reason: fmt.Sprintf(format, args...)}
 }

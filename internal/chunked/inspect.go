@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cindergate/internal/chunk"
+	"cindergate/internal/chunk/layout"
 )
 
 // Summary is what the objects of a backup say of it.
@@ -124,14 +125,11 @@ func (i digestsInfo) check(at Location) error {
 
 // LocationOf returns where a backup is whose metadata object has the key, false if
 // the key is not of a metadata object.
-func LocationOf(key string) (Location, bool) {
+func LocationOf(names layout.Layout, key string) (Location, bool) {
 	key, ok := strings.CutSuffix(key, metadataSuffix)
 	if !ok {
 		return Location{}, false
 	}
-	at := strings.LastIndexByte(key, '/')
-	if at < 0 {
-		return Location{Prefix: key}, key != ""
-	}
-	return Location{Container: key[:at], Prefix: key[at+1:]}, at+1 < len(key)
+	container, prefix := names.Split(key)
+	return Location{Container: container, Prefix: prefix}, prefix != ""
 }

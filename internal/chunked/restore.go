@@ -3,7 +3,6 @@ package chunked
 import (
 	"context"
 	"os"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -34,29 +33,20 @@ func Restore(ctx context.Context, store chunk.Store, volume *os.File, size int64
 			return Restored{}, err
 		}
 	}
-	restored, err := restore(ctx, store, size, chain, t.write, o.Progress)
+	restored, err := restore(ctx, store, size, chain, t.write)
 	if err != nil {
 		return Restored{}, err
 	}
 	return restored, t.finish()
 }
 
-// Verify checks everything that [Restore] checks, and writes nothing.
-func Verify(ctx context.Context, store chunk.Store, size int64, chain []Level) error {
-	_, err := restore(ctx, store, size, chain, func([]byte, int64) error { return nil }, nil)
-	return err
-}
-
-// reader is one running Restore or Verify.
+// reader is one running Restore.
 type reader struct {
 	plan    *plan
 	objects objectReader
 	hasher  *blockHasher
 	buffers *direct.Pool
 	write   func(p []byte, off int64) error
-
-	mu       sync.Mutex // of progress
-	progress func(int64)
 }
 
 // window is a range of the volume on its way through the workers.
@@ -68,7 +58,7 @@ type window struct {
 
 // restore assembles and checks the chain's volume and hands it to write in
 // pieces, in no particular order.
-func restore(ctx context.Context, store chunk.Store, size int64, chain []Level, write func([]byte, int64) error, progress func(int64)) (Restored, error) {
+func restore(ctx context.Context, store chunk.Store, size int64, chain []Level, write func([]byte, int64) error) (Restored, error) {
 	p, err := loadPlan(ctx, store, size, chain)
 	if err != nil {
 		return Restored{}, err
@@ -76,7 +66,7 @@ func restore(ctx context.Context, store chunk.Store, size int64, chain []Level, 
 	defer p.digests.close()
 	raw, compressed := workers(p.window)
 	r := &reader{
-		plan: p, hasher: newBlockHasher(int(p.blockSize)), write: write, progress: progress,
+		plan: p, hasher: newBlockHasher(int(p.blockSize)), write: write,
 		objects: objectReader{store: store, md5: newMD5Server(), scratch: direct.NewPool(compressed, int(p.window)+encodeSlack)},
 		buffers: direct.NewPool(raw, int(p.window)),
 	}
@@ -170,15 +160,7 @@ func (r *reader) window(ctx context.Context, w window) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := r.write(buf, w.off); err != nil {
-		return err
-	}
-	if r.progress != nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.progress(w.end - w.off)
-	}
-	return nil
+	return r.write(buf, w.off)
 }
 
 // check compares each block of a window with its digest.

@@ -36,7 +36,7 @@ func Write(ctx context.Context, store chunk.Store, volume io.ReaderAt, size int6
 	if err != nil {
 		return Result{}, err
 	}
-	w := &writer{store: store, spec: spec, size: size}
+	w := &writer{store: store, spec: spec, size: size, digests: digestLog{dir: spec.SpillDir}}
 	if spec.Parent != nil {
 		w.parent, err = openParent(ctx, store, spec, size)
 		if err != nil {
@@ -86,10 +86,10 @@ func openParent(ctx context.Context, store chunk.Store, spec Spec, size int64) (
 	blocks := (size + spec.BlockSize - 1) / spec.BlockSize
 	switch {
 	case info.blockSize != spec.BlockSize:
-		err = &Error{Reason: fmt.Sprintf("Hash block size has changed since the last backup. New hash block size: %d. Old hash block size: %d. Do a full backup.",
-			spec.BlockSize, info.blockSize), Err: ErrBlockSizeChanged}
+		err = errorf("Hash block size has changed since the last backup. New hash block size: %d. Old hash block size: %d. Do a full backup.",
+			spec.BlockSize, info.blockSize)
 	case info.count < blocks:
-		err = &Error{Reason: "Volume size increased since the last backup. Do a full backup.", Err: ErrVolumeGrew}
+		err = errorf("Volume size increased since the last backup. Do a full backup.")
 	case info.count > blocks:
 		err = errorf("Volume size decreased since the last backup. Do a full backup.")
 	}
@@ -192,7 +192,6 @@ func (w *writer) dispatch(ctx context.Context, jobs chan<- job, ordered chan<- (
 }
 
 func (w *writer) collect(ctx context.Context, ordered <-chan (<-chan chunkResult)) error {
-	left := w.size
 	for done := range ordered {
 		select {
 		case <-ctx.Done():
@@ -201,11 +200,6 @@ func (w *writer) collect(ctx context.Context, ordered <-chan (<-chan chunkResult
 			w.objects = append(w.objects, r.objects...)
 			if err := w.digests.append(r.digests); err != nil {
 				return err
-			}
-			n := min(w.spec.ChunkSize, left)
-			left -= n
-			if w.spec.Progress != nil {
-				w.spec.Progress(n)
 			}
 		}
 	}
@@ -223,13 +217,14 @@ func (w *writer) describe(ctx context.Context) error {
 }
 
 // putText puts an object whose length is known only once it has been made, so
-// that it is made twice.
-func (w *writer) putText(ctx context.Context, suffix string, make func() io.Reader) error {
-	size, err := io.Copy(io.Discard, make())
+// that it is made once more than it is sent.
+func (w *writer) putText(ctx context.Context, suffix string, text func() io.Reader) error {
+	size, err := io.Copy(io.Discard, text())
 	if err != nil {
 		return wrap(err, "Temporary data could not be read.")
 	}
-	if err := w.store.Put(ctx, w.spec.key(suffix), make(), size); err != nil {
+	body := func() (io.Reader, error) { return text(), nil }
+	if err := w.store.Put(ctx, w.spec.key(suffix), body, size); err != nil {
 		return putError(err, w.spec.name(suffix))
 	}
 	return nil
@@ -237,7 +232,8 @@ func (w *writer) putText(ctx context.Context, suffix string, make func() io.Read
 
 // putBytes stores one data object.
 func (w *writer) putBytes(ctx context.Context, suffix string, stored []byte) error {
-	if err := w.store.Put(ctx, w.spec.key(suffix), bytes.NewReader(stored), int64(len(stored))); err != nil {
+	body := func() (io.Reader, error) { return bytes.NewReader(stored), nil }
+	if err := w.store.Put(ctx, w.spec.key(suffix), body, int64(len(stored))); err != nil {
 		return putError(err, w.spec.name(suffix))
 	}
 	w.stored.Add(int64(len(stored)))

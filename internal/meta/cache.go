@@ -9,10 +9,10 @@ import (
 	"github.com/google/btree"
 )
 
-// Cache holds the live rows of one table as of the last committed transaction, in
+// cache holds the live rows of one table as of the last committed transaction, in
 // the order in which lists show them. V is what a driver shows of a row. Rows never
 // change: a change puts another row in the place of the old one.
-type Cache[T, V any] struct {
+type cache[T, V any] struct {
 	key   func(*T) string
 	where func(*T) (projectID string, createdAt time.Time)
 	view  func(*T) *V // into the row
@@ -30,14 +30,14 @@ type Cache[T, V any] struct {
 // degree is the width of the trees: a change copies a few nodes of so many rows.
 const degree = 32
 
-func newCache[T, V any](rows []*T, key func(*T) string, where func(*T) (string, time.Time), view func(*T) *V) *Cache[T, V] {
-	c := &Cache[T, V]{key: key, where: where, view: view}
+func newCache[T, V any](rows []*T, key func(*T) string, where func(*T) (string, time.Time), view func(*T) *V) *cache[T, V] {
+	c := &cache[T, V]{key: key, where: where, view: view}
 	c.fill(rows)
 	return c
 }
 
 // trackChildren makes the cache mark the rows that others name as their parent.
-func (c *Cache[T, V]) trackChildren(parent func(*T) string, mark func(*T, bool), marked func(*T) bool) {
+func (c *cache[T, V]) trackChildren(parent func(*T) string, mark func(*T, bool), marked func(*T) bool) {
 	rows := make([]*T, 0, len(c.byID))
 	for _, row := range c.byID {
 		rows = append(rows, row)
@@ -46,7 +46,7 @@ func (c *Cache[T, V]) trackChildren(parent func(*T) string, mark func(*T, bool),
 	c.fill(rows)
 }
 
-func (c *Cache[T, V]) fill(rows []*T) {
+func (c *cache[T, V]) fill(rows []*T) {
 	c.byID = make(map[string]*T, len(rows))
 	c.ordered, c.shown = map[string]*btree.BTreeG[*T]{}, map[string]*btree.BTreeG[*T]{}
 	for _, row := range rows {
@@ -55,7 +55,7 @@ func (c *Cache[T, V]) fill(rows []*T) {
 }
 
 // newer orders rows as lists do: created_at desc, id desc.
-func (c *Cache[T, V]) newer(a, b *T) bool {
+func (c *cache[T, V]) newer(a, b *T) bool {
 	_, at := c.where(a)
 	_, bt := c.where(b)
 	if d := at.Compare(bt); d != 0 {
@@ -64,36 +64,38 @@ func (c *Cache[T, V]) newer(a, b *T) bool {
 	return c.key(a) > c.key(b)
 }
 
-// Get returns the row with the id, in any case; the row must not be changed.
-func (c *Cache[T, V]) Get(id string) (*T, bool) {
+// get returns the row with the id, in any case, nil if there is none. The row must
+// not be changed.
+func (c *cache[T, V]) get(id string) *T {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	row, ok := c.byID[id]
 	if !ok {
-		row, ok = c.byID[strings.ToLower(id)]
+		row = c.byID[strings.ToLower(id)]
 	}
-	return row, ok
+	return row
 }
 
-// Rows are the rows of a project, or of all, as of one moment.
+// Rows are the rows of a project, or of all, as of one moment: later changes do not
+// show in them. To get them costs the same however many they are.
 type Rows[T, V any] struct {
-	tree *btree.BTreeG[*T] // nil: none
-	view func(*T) *V
+	tree  *btree.BTreeG[*T] // nil: none
+	cache *cache[T, V]
 }
 
-// Rows returns a project's rows; a caller without a project has none. Later changes
-// do not show in them. It costs the same however many rows there are.
-func (c *Cache[T, V]) Rows(projectID string) Rows[T, V] {
+// ofProject returns a project's rows; a caller without a project has none.
+func (c *cache[T, V]) ofProject(projectID string) Rows[T, V] {
 	if projectID == "" {
 		return Rows[T, V]{}
 	}
 	return c.rows(projectID)
 }
 
-// AllRows returns the rows of all projects, as Rows does.
-func (c *Cache[T, V]) AllRows() Rows[T, V] { return c.rows("") }
+// all returns the rows of all projects.
+func (c *cache[T, V]) all() Rows[T, V] { return c.rows("") }
 
-func (c *Cache[T, V]) rows(list string) Rows[T, V] {
+// rows returns the rows of one of the lists that [cache.lists] names.
+func (c *cache[T, V]) rows(list string) Rows[T, V] {
 	c.mu.RLock()
 	tree, ok := c.shown[list]
 	c.mu.RUnlock()
@@ -107,7 +109,7 @@ func (c *Cache[T, V]) rows(list string) Rows[T, V] {
 			c.shown[list] = tree
 		}
 	}
-	return Rows[T, V]{tree, c.view}
+	return Rows[T, V]{tree, c}
 }
 
 // Len counts the rows.
@@ -118,42 +120,44 @@ func (r Rows[T, V]) Len() int {
 	return r.tree.Len()
 }
 
-// Has tells whether the row is one of them, or an older version of one.
-func (r Rows[T, V]) Has(row *T) bool { return r.tree != nil && r.tree.Has(row) }
+// Find returns the row with the id, nil if none of them has it.
+func (r Rows[T, V]) Find(id string) *T {
+	if r.tree == nil {
+		return nil
+	}
+	row := r.cache.get(id)
+	if row == nil || !r.tree.Has(row) {
+		return nil
+	}
+	return row
+}
 
 // All yields the rows, newest first. They must not be changed.
 func (r Rows[T, V]) All() iter.Seq[*V] {
 	return func(yield func(*V) bool) {
 		if r.tree != nil {
-			r.tree.Ascend(func(row *T) bool { return yield(r.view(row)) })
+			r.tree.Ascend(func(row *T) bool { return yield(r.cache.view(row)) })
 		}
 	}
 }
 
-// After yields the rows that come after a row of the cache.
+// After yields the rows that come after marker, which is one of them.
 func (r Rows[T, V]) After(marker *T) iter.Seq[*V] {
 	return func(yield func(*V) bool) {
 		if r.tree != nil {
-			skip := r.Has(marker)
+			skip := true
 			r.tree.AscendGreaterOrEqual(marker, func(row *T) bool {
 				if skip {
 					skip = false
 					return true
 				}
-				return yield(r.view(row))
+				return yield(r.cache.view(row))
 			})
 		}
 	}
 }
 
-// Len counts all rows.
-func (c *Cache[T, V]) Len() int {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return len(c.byID)
-}
-
-func (c *Cache[T, V]) put(row *T) {
+func (c *cache[T, V]) put(row *T) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	id := c.key(row)
@@ -171,7 +175,7 @@ func (c *Cache[T, V]) put(row *T) {
 	c.adopt(c.parent(row), +1)
 }
 
-func (c *Cache[T, V]) remove(id string) {
+func (c *cache[T, V]) remove(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	row, ok := c.byID[id]
@@ -186,7 +190,7 @@ func (c *Cache[T, V]) remove(id string) {
 }
 
 // store puts the row in its places; c.mu is held.
-func (c *Cache[T, V]) store(row *T) {
+func (c *cache[T, V]) store(row *T) {
 	if old, ok := c.byID[c.key(row)]; ok {
 		c.drop(old) // its place may be another: an import changes the creation time
 	}
@@ -203,7 +207,7 @@ func (c *Cache[T, V]) store(row *T) {
 }
 
 // drop takes the row out of the order; c.mu is held.
-func (c *Cache[T, V]) drop(row *T) {
+func (c *cache[T, V]) drop(row *T) {
 	project, _ := c.where(row)
 	for _, list := range c.lists(project) {
 		tree := c.ordered[list]
@@ -216,7 +220,7 @@ func (c *Cache[T, V]) drop(row *T) {
 
 // lists are the lists that a project's rows are in. What readers have of them is
 // about to be old.
-func (c *Cache[T, V]) lists(projectID string) []string {
+func (c *cache[T, V]) lists(projectID string) []string {
 	lists := []string{""}
 	if projectID != "" {
 		lists = append(lists, projectID)
@@ -228,7 +232,7 @@ func (c *Cache[T, V]) lists(projectID string) []string {
 }
 
 // adopt counts a child more or less and marks the parent anew; c.mu is held.
-func (c *Cache[T, V]) adopt(parentID string, n int) {
+func (c *cache[T, V]) adopt(parentID string, n int) {
 	if parentID == "" {
 		return
 	}
@@ -245,8 +249,8 @@ func (c *Cache[T, V]) adopt(parentID string, n int) {
 	c.store(&changed)
 }
 
-// Children counts the rows whose parent is the id.
-func (c *Cache[T, V]) Children(id string) int {
+// countChildren counts the rows whose parent is the id.
+func (c *cache[T, V]) countChildren(id string) int {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.children[id]

@@ -1,12 +1,19 @@
 // Package meta keeps what the embedded driver knows about backups, volumes,
 // snapshots, volume types, quotas, messages and jobs: in SQL, which is the truth,
-// and the rows that requests read in memory as well.
+// and the rows that requests read most in memory as well.
 //
-// Every change is one transaction of [DB.Write]. Transactions are serializable:
-// what one reads does not change before it commits. SQLite gives that by its
-// single writer; on PostgreSQL it is the isolation level of that name with a
-// retry. The statements are those that both understand; only the claim of a job
-// differs (see [Tx.Claim]).
+// There are three ways to it, and no other:
+//
+//   - [DB.Backup] and its like are single reads.
+//   - [DB.Read] is a transaction that sees one moment and changes nothing.
+//   - [DB.Write] is a transaction that changes something. It is serializable: what it
+//     reads does not change before it commits.
+//
+// Reads never wait for a Write. The closure of a Write may be run more than once, so
+// it must have no effect but on the transaction: see [DB.Write].
+//
+// The statements are those that SQLite and PostgreSQL both understand; the differences
+// are in [dialect]. Today there is SQLite only.
 package meta
 
 import (
@@ -14,49 +21,46 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
-
-	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
 
 	"cindergate/driver"
 )
 
-// DB is the database of one data directory. This process must be the only one
-// that changes it: reads of hot rows do not look at the file.
+// DB is the database of one installation. This process must be the only one that
+// changes it: reads of rows in memory do not look at the file.
 type DB struct {
 	// Rows in memory, as of the last committed transaction.
-	Backups   *Cache[Backup, driver.Backup]
-	Volumes   *Cache[Volume, driver.Volume]
-	Snapshots *Cache[Snapshot, driver.Snapshot]
-	Types     *Cache[VolumeType, driver.VolumeType]
+	backups   *cache[Backup, driver.Backup]
+	volumes   *cache[Volume, driver.Volume]
+	snapshots *cache[Snapshot, driver.Snapshot]
+	types     *cache[VolumeType, driver.VolumeType]
 
-	now    func() time.Time
-	writer *sql.DB // one connection
-	reader *sql.DB
-	turn   chan struct{} // has an element while a transaction runs, until the caches show it
+	now      func() time.Time
+	rehearse bool
+	dialect  dialect
+	writer   *sql.DB // one connection
+	reader   *sql.DB
+	turn     chan struct{} // has an element while a transaction runs, until the caches show it
+}
+
+// Options say which database to open and how.
+type Options struct {
+	Path string           // of the SQLite file; it is created if it does not exist
+	Now  func() time.Time // the clock of transactions
+	// Rehearse is for tests: each closure of [DB.Write] is run once in a transaction
+	// that is rolled back, and then again. A closure that may not be run twice shows.
+	Rehearse bool
 }
 
 // Open opens or creates the database and brings its schema up to date.
-func Open(ctx context.Context, path string, now func() time.Time) (*DB, error) {
-	// synchronous=FULL: with NORMAL, a WAL is not flushed at commit, and a request
-	// that was answered 202 could be forgotten by a power failure.
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
-	db := &DB{now: now, turn: make(chan struct{}, 1)}
-	if err := protect(path); err != nil {
-		return nil, err
-	}
+func Open(ctx context.Context, o Options) (*DB, error) {
+	db := &DB{now: o.Now, rehearse: o.Rehearse, dialect: sqliteDialect, turn: make(chan struct{}, 1)}
 	var err error
-	if db.writer, err = sql.Open("sqlite", dsn+"&_txlock=immediate"); err != nil {
+	if db.writer, db.reader, err = openSQLite(o.Path); err != nil {
 		return nil, err
 	}
-	db.writer.SetMaxOpenConns(1)
-	if db.reader, err = sql.Open("sqlite", dsn+"&_pragma=query_only(1)"); err != nil {
-		return nil, errors.Join(err, db.writer.Close())
-	}
-	db.reader.SetMaxOpenConns(4)
 	if err := db.load(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), db.Close())
 	}
 	return db, nil
 }
@@ -72,27 +76,27 @@ func (db *DB) load(ctx context.Context) error {
 	for _, b := range live {
 		b.IsIncremental = b.ParentID != ""
 	}
-	db.Backups = newCache(live, backups.key, func(b *Backup) (string, time.Time) { return b.ProjectID, b.CreatedAt },
+	db.backups = newCache(live, backups.key, func(b *Backup) (string, time.Time) { return b.ProjectID, b.CreatedAt },
 		func(b *Backup) *driver.Backup { return &b.Backup })
-	db.Backups.trackChildren(func(b *Backup) string { return b.ParentID },
+	db.backups.trackChildren(func(b *Backup) string { return b.ParentID },
 		func(b *Backup, yes bool) { b.HasDependents = yes }, func(b *Backup) bool { return b.HasDependents })
 	allVolumes, err := volumes.find(ctx, db.writer, "")
 	if err != nil {
 		return err
 	}
-	db.Volumes = newCache(allVolumes, volumes.key, func(v *Volume) (string, time.Time) { return v.ProjectID, v.CreatedAt },
+	db.volumes = newCache(allVolumes, volumes.key, func(v *Volume) (string, time.Time) { return v.ProjectID, v.CreatedAt },
 		func(v *Volume) *driver.Volume { return &v.Volume })
 	allSnapshots, err := snapshots.find(ctx, db.writer, "")
 	if err != nil {
 		return err
 	}
-	db.Snapshots = newCache(allSnapshots, snapshots.key, func(s *Snapshot) (string, time.Time) { return s.ProjectID, s.CreatedAt },
+	db.snapshots = newCache(allSnapshots, snapshots.key, func(s *Snapshot) (string, time.Time) { return s.ProjectID, s.CreatedAt },
 		func(s *Snapshot) *driver.Snapshot { return &s.Snapshot })
 	allTypes, err := volumeTypes.find(ctx, db.writer, "")
 	if err != nil {
 		return err
 	}
-	db.Types = newCache(allTypes, volumeTypes.key, func(t *VolumeType) (string, time.Time) { return "", t.CreatedAt },
+	db.types = newCache(allTypes, volumeTypes.key, func(t *VolumeType) (string, time.Time) { return "", t.CreatedAt },
 		func(t *VolumeType) *driver.VolumeType { return &t.VolumeType })
 	return nil
 }
@@ -142,12 +146,25 @@ func (db *DB) Read(ctx context.Context, look func(*Tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = sqlTx.Rollback() }() // there is nothing to commit
-	return look(&Tx{Now: db.now().UTC().Truncate(time.Microsecond), ctx: ctx, db: db, q: sqlTx})
+	return look(db.newTx(ctx, sqlTx))
 }
+
+func (db *DB) newTx(ctx context.Context, q querier) *Tx {
+	return &Tx{Now: db.now().UTC().Truncate(time.Microsecond), ctx: ctx, db: db, q: q}
+}
+
+// maxRuns is how often a Write is run before its conflicts with other transactions
+// are given up.
+const maxRuns = 5
 
 // Write runs change in one transaction. When it returns nil the changes are
 // committed, durable and visible to every read; otherwise nothing has changed. It waits
 // for other transactions no longer than ctx lives.
+//
+// change may be run more than once, each time in a new transaction, when another
+// transaction came in between. So it makes, renames and deletes no files, changes
+// nothing that it did not make itself, and sets the variables that it returns its
+// results in before it uses them. What is to happen once goes to [Tx.AfterCommit].
 func (db *DB) Write(ctx context.Context, change func(*Tx) error) error {
 	select {
 	case db.turn <- struct{}{}:
@@ -155,11 +172,31 @@ func (db *DB) Write(ctx context.Context, change func(*Tx) error) error {
 	case <-ctx.Done():
 		return fmt.Errorf("wait for the database: %w", ctx.Err())
 	}
+	if db.rehearse {
+		_, _ = db.run(ctx, change, false) // the second run tells
+	}
+	for runs := 1; ; runs++ {
+		tx, err := db.run(ctx, change, true)
+		if err == nil {
+			for _, show := range tx.committed {
+				show()
+			}
+			return nil
+		}
+		if runs == maxRuns || !db.dialect.conflict(err) {
+			return err
+		}
+	}
+}
+
+// run runs change in a transaction of its own, which it rolls back if change fails or
+// panics, or if commit is false.
+func (db *DB) run(ctx context.Context, change func(*Tx) error, commit bool) (*Tx, error) {
 	sqlTx, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return nil, fmt.Errorf("begin: %w", err)
 	}
-	tx := &Tx{Now: db.now().UTC().Truncate(time.Microsecond), ctx: ctx, db: db, q: sqlTx}
+	tx := db.newTx(ctx, sqlTx)
 	done := false
 	defer func() {
 		if !done { // change panicked
@@ -168,17 +205,14 @@ func (db *DB) Write(ctx context.Context, change func(*Tx) error) error {
 	}()
 	err = change(tx)
 	done = true
-	if err != nil {
+	if err != nil || !commit {
 		if back := sqlTx.Rollback(); back != nil && !errors.Is(back, sql.ErrTxDone) {
-			return errors.Join(err, back)
+			return nil, errors.Join(err, back)
 		}
-		return err
+		return nil, err
 	}
 	if err := sqlTx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return nil, fmt.Errorf("commit: %w", err)
 	}
-	for _, show := range tx.committed {
-		show()
-	}
-	return nil
+	return tx, nil
 }

@@ -40,8 +40,8 @@ func (tx *Tx) JobsOfSnapshot(id string) ([]*Job, error) {
 // claim takes the oldest job of a lane ("": any) that is queued or whose lease has
 // run out, unless an older one of its resource is not done. A job that deletes a
 // volume or a snapshot also waits for every older job about it, whatever that job's
-// resource is: a copy that was accepted must not lose its source. On PostgreSQL the
-// inner SELECT also needs FOR UPDATE SKIP LOCKED, or two workers get the same job.
+// resource is: a copy that was accepted must not lose its source. %s is the
+// [dialect]'s clause that keeps two transactions from the same row.
 const claim = `UPDATE jobs SET state = 'running', lease_until = $2, attempts = attempts + 1
  WHERE id = (SELECT j.id FROM jobs j
    WHERE (j.state = 'queued' OR (j.state = 'running' AND j.lease_until < $1))
@@ -52,13 +52,14 @@ const claim = `UPDATE jobs SET state = 'running', lease_until = $2, attempts = a
        AND (o.created_at < j.created_at OR (o.created_at = j.created_at AND o.id < j.id))))
      AND (j.kind <> '` + DeleteVolume + `' OR NOT EXISTS (SELECT 1 FROM jobs o WHERE o.volume_id = j.volume_id AND o.id <> j.id
        AND (o.created_at < j.created_at OR (o.created_at = j.created_at AND o.id < j.id))))
-   ORDER BY j.created_at, j.id LIMIT 1)
+   ORDER BY j.created_at, j.id LIMIT 1 %s)
  RETURNING id`
 
 // Claim takes the next job of a lane, nil if there is none.
 func (tx *Tx) Claim(lane string, lease time.Duration) (*Job, error) {
 	var id string
-	err := tx.q.QueryRowContext(tx.ctx, claim, tx.Now.UnixMicro(), tx.Now.Add(lease).UnixMicro(), lane).Scan(&id)
+	statement := fmt.Sprintf(claim, tx.db.dialect.skipLocked)
+	err := tx.q.QueryRowContext(tx.ctx, statement, tx.Now.UnixMicro(), tx.Now.Add(lease).UnixMicro(), lane).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

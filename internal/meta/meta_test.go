@@ -17,7 +17,7 @@ import (
 
 func open(t *testing.T, path string) *DB {
 	t.Helper()
-	db, err := Open(t.Context(), path, time.Now)
+	db, err := Open(t.Context(), Options{Path: path, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,8 +65,8 @@ func TestRowsSurvive(t *testing.T) {
 	}
 	db = open(t, path)
 	defer func() { _ = db.Close() }()
-	got, ok := db.Backups.Get("B") // ids compare in any case
-	if !ok || !reflect.DeepEqual(got, full()) {
+	got := db.backups.get("B") // ids compare in any case
+	if got == nil || !reflect.DeepEqual(got, full()) {
 		t.Fatalf("got  %+v\nwant %+v", got, full())
 	}
 	db.must(t, func(tx *Tx) error {
@@ -90,7 +90,7 @@ func TestRollbackShowsNothing(t *testing.T) {
 	if !errors.Is(err, boom) {
 		t.Fatal(err)
 	}
-	if _, ok := db.Backups.Get("b"); ok || db.Backups.Rows("p").Len() > 0 {
+	if db.backups.get("b") != nil || db.backups.ofProject("p").Len() > 0 {
 		t.Fatal("what was rolled back shows")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -98,8 +98,8 @@ func TestRollbackShowsNothing(t *testing.T) {
 		defer cancel()
 		return tx.PutBackup(full())
 	})
-	if _, ok := db.Backups.Get("b"); ok != (err == nil) {
-		t.Fatalf("shown: %v, but %v", ok, err)
+	if shown := db.backups.get("b") != nil; shown != (err == nil) {
+		t.Fatalf("shown: %v, but %v", shown, err)
 	}
 	db.must(t, func(tx *Tx) error {
 		row, readErr := tx.Backup("b")
@@ -120,7 +120,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), path, time.Now); err == nil || !strings.Contains(err.Error(), "newer than this program") {
+	if _, err := Open(t.Context(), Options{Path: path, Now: time.Now}); err == nil || !strings.Contains(err.Error(), "newer than this program") {
 		t.Fatal(err)
 	}
 }
@@ -133,11 +133,11 @@ func TestDependents(t *testing.T) {
 		}
 	}
 	has := func(id string) bool {
-		b, ok := db.Backups.Get(id)
-		if !ok {
+		b := db.backups.get(id)
+		if b == nil {
 			t.Fatalf("no %s", id)
 		}
-		for listed := range db.Backups.Rows(b.ProjectID).All() {
+		for listed := range db.backups.ofProject(b.ProjectID).All() {
 			if listed.ID == id && listed.HasDependents != b.HasDependents {
 				t.Fatalf("the list disagrees about %s", id)
 			}
@@ -226,7 +226,7 @@ func TestCacheRace(t *testing.T) {
 					return
 				default:
 				}
-				for _, rows := range []Rows[Backup, driver.Backup]{db.Backups.Rows("p"), db.Backups.AllRows()} {
+				for _, rows := range []Rows[Backup, driver.Backup]{db.backups.ofProject("p"), db.backups.all()} {
 					for b := range rows.All() {
 						if *b.Name != b.FailReason {
 							t.Errorf("half of a change: %s %s", *b.Name, b.FailReason)
@@ -242,7 +242,7 @@ func TestCacheRace(t *testing.T) {
 		db.must(t, func(tx *Tx) error {
 			return tx.PutBackup(&Backup{Backup: driver.Backup{ID: "b", ProjectID: "p", Status: driver.BackupError, Name: &name, FailReason: name, CreatedAt: tx.Now}})
 		})
-		list := slices.Collect(db.Backups.Rows("p").All())
+		list := slices.Collect(db.backups.ofProject("p").All())
 		if len(list) != 1 || *list[0].Name != name {
 			t.Fatalf("stale list %+v", list)
 		}

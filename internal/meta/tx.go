@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Tx is one transaction. It lives no longer than the call of [DB.Write] whose
-// context it carries. Rows that it returns are the caller's to change.
+// Tx is one transaction of [DB.Read] or [DB.Write]. It lives no longer than that
+// call, whose context it carries. Rows that it returns are the caller's to change. In
+// a transaction of Read, methods that change something return an error.
 type Tx struct {
 	Now time.Time // of the transaction, in UTC, whole microseconds
 
@@ -16,7 +17,8 @@ type Tx struct {
 	committed []func() // what shows the changes to readers
 }
 
-// AfterCommit runs f once the transaction is durable and before Write returns.
+// AfterCommit runs f once the transaction is durable and before Write returns. If the
+// transaction is run again, only the hooks of the run that was committed are called.
 func (tx *Tx) AfterCommit(f func()) { tx.committed = append(tx.committed, f) }
 
 // Backup returns a live backup of any project, nil if there is none.
@@ -74,9 +76,9 @@ func (tx *Tx) PutBackup(b *Backup) error {
 	row := *b
 	tx.AfterCommit(func() {
 		if row.DeletedAt.IsZero() {
-			tx.db.Backups.put(&row)
+			tx.db.backups.put(&row)
 		} else {
-			tx.db.Backups.remove(row.ID)
+			tx.db.backups.remove(row.ID)
 		}
 	})
 	return nil
@@ -109,7 +111,7 @@ func (tx *Tx) PutVolume(v *Volume) error {
 		return err
 	}
 	row := *v
-	tx.AfterCommit(func() { tx.db.Volumes.put(&row) })
+	tx.AfterCommit(func() { tx.db.volumes.put(&row) })
 	return nil
 }
 
@@ -121,7 +123,7 @@ func (tx *Tx) TouchVolume(v *Volume) error {
 
 // RemoveVolume deletes a volume's row; it must have no snapshots.
 func (tx *Tx) RemoveVolume(id string) error {
-	tx.AfterCommit(func() { tx.db.Volumes.remove(id) })
+	tx.AfterCommit(func() { tx.db.volumes.remove(id) })
 	return volumes.remove(tx.ctx, tx.q, id)
 }
 
@@ -145,7 +147,7 @@ func (tx *Tx) PutSnapshot(s *Snapshot) error {
 		return err
 	}
 	row := *s
-	tx.AfterCommit(func() { tx.db.Snapshots.put(&row) })
+	tx.AfterCommit(func() { tx.db.snapshots.put(&row) })
 	return nil
 }
 
@@ -157,7 +159,7 @@ func (tx *Tx) TouchSnapshot(s *Snapshot) error {
 
 // RemoveSnapshot deletes a snapshot's row.
 func (tx *Tx) RemoveSnapshot(id string) error {
-	tx.AfterCommit(func() { tx.db.Snapshots.remove(id) })
+	tx.AfterCommit(func() { tx.db.snapshots.remove(id) })
 	return snapshots.remove(tx.ctx, tx.q, id)
 }
 
@@ -175,13 +177,13 @@ func (tx *Tx) PutVolumeType(t *VolumeType) error {
 		return err
 	}
 	row := *t
-	tx.AfterCommit(func() { tx.db.Types.put(&row) })
+	tx.AfterCommit(func() { tx.db.types.put(&row) })
 	return nil
 }
 
 // RemoveVolumeType deletes a volume type.
 func (tx *Tx) RemoveVolumeType(id string) error {
-	tx.AfterCommit(func() { tx.db.Types.remove(id) })
+	tx.AfterCommit(func() { tx.db.types.remove(id) })
 	return volumeTypes.remove(tx.ctx, tx.q, id)
 }
 

@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"cindergate/internal/chunk"
+	"cindergate/internal/chunk/layout"
 )
 
 // Op is a method of chunk.Store.
@@ -48,6 +49,9 @@ type Fault struct {
 
 // Memory is a chunk.Store without a disk, which can be told to fail.
 type Memory struct {
+	// Names is the store's layout; nil is Posix.
+	Names layout.Layout
+
 	mu      sync.Mutex
 	objects map[string][]byte
 	faults  []*Fault
@@ -140,30 +144,48 @@ func (m *Memory) due(op Op, key string) *Fault {
 	return hit
 }
 
-// Put stores an object.
-func (m *Memory) Put(ctx context.Context, key string, r io.Reader, size int64) error {
+// Put stores an object. It reads the body twice, as a store that has to send it again,
+// and fails if the bytes differ.
+func (m *Memory) Put(ctx context.Context, key string, body chunk.Body, size int64) error {
 	if key == "." || !fs.ValidPath(key) || strings.Contains(key, "\x00") || strings.HasPrefix(path.Base(key), ".") {
 		return fmt.Errorf("chunktest: %q is no object key", key)
 	}
 	if err := m.strike(ctx, Put, key); err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	n, err := io.Copy(&b, io.LimitReader(r, size+1))
+	content, err := read(body, size)
 	if err != nil {
 		return err
 	}
-	if n != size {
-		return fmt.Errorf("chunktest: object has %d bytes, not %d: %w", n, size, io.ErrUnexpectedEOF)
+	again, err := read(body, size)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(again, content) {
+		return fmt.Errorf("chunktest: the body of %q is another when it is sent again", key)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.objects[key] = b.Bytes()
+	m.objects[key] = content
 	m.puts = append(m.puts, key)
 	return nil
+}
+
+// read reads a body of size bytes.
+func read(body chunk.Body, size int64) ([]byte, error) {
+	r, err := body()
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	n, err := io.Copy(&b, io.LimitReader(r, size+1))
+	if err == nil && n != size {
+		err = fmt.Errorf("chunktest: object has %d bytes, not %d: %w", n, size, io.ErrUnexpectedEOF)
+	}
+	return b.Bytes(), err
 }
 
 // Get opens an object.
@@ -205,6 +227,14 @@ func (m *Memory) Delete(ctx context.Context, keys ...string) error {
 		m.Set(key, nil)
 	}
 	return nil
+}
+
+// Layout returns m.Names, or that of Cinder's posix driver.
+func (m *Memory) Layout() layout.Layout {
+	if m.Names == nil {
+		return layout.Posix{}
+	}
+	return m.Names
 }
 
 // Check succeeds, unless a fault strikes.

@@ -1,7 +1,6 @@
 package chunktest_test
 
 import (
-	"bytes"
 	"errors"
 	"syscall"
 	"testing"
@@ -16,7 +15,7 @@ func TestMemory(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	m := chunktest.NewMemory()
-	put := func(key string) error { return m.Put(t.Context(), key, bytes.NewReader(nil), 0) }
+	put := func(key string) error { return m.Put(t.Context(), key, chunktest.Bytes(nil), 0) }
 	m.Inject(chunktest.Fault{Op: chunktest.Put, Nth: 2, Key: "p-", Err: syscall.ENOSPC})
 	for i, key := range []string{"c/p-1", "c/other", "c/p-2", "c/p-2"} {
 		if err := put(key); errors.Is(err, syscall.ENOSPC) != (i == 2) {

@@ -15,8 +15,10 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"cindergate/internal/chunk"
+	"cindergate/internal/chunk/layout"
 )
 
 // Run runs the suite. open returns an empty store each time.
@@ -24,15 +26,20 @@ func Run(t *testing.T, open func(t *testing.T) chunk.Store) {
 	for name, test := range map[string]func(*testing.T, chunk.Store){
 		"RoundTrip": roundTrip, "Readers": readers, "Replace": replace, "Missing": missing,
 		"Delete": deletes, "List": lists, "WrongSize": wrongSize, "BadKeys": badKeys,
-		"Cancelled": cancelled, "Concurrent": concurrent, "StopListing": stopListing,
+		"SentAgain": sentAgain, "Layout": layouts, "Cancelled": cancelled, "Concurrent": concurrent, "StopListing": stopListing,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
 }
 
+// Bytes is the body of an object with the content b.
+func Bytes(b []byte) chunk.Body {
+	return func() (io.Reader, error) { return bytes.NewReader(b), nil }
+}
+
 func put(t *testing.T, s chunk.Store, key string, b []byte) {
 	t.Helper()
-	if err := s.Put(t.Context(), key, bytes.NewReader(b), int64(len(b))); err != nil {
+	if err := s.Put(t.Context(), key, Bytes(b), int64(len(b))); err != nil {
 		t.Fatalf("Put %s: %v", key, err)
 	}
 }
@@ -89,11 +96,13 @@ func roundTrip(t *testing.T, s chunk.Store) {
 func readers(t *testing.T, s chunk.Store) {
 	for _, n := range sizes {
 		want := random(n)
-		r := iotest.OneByteReader(bytes.NewReader(want))
-		if n > 1<<16 {
-			r = iotest.HalfReader(bytes.NewReader(want))
+		body := func() (io.Reader, error) {
+			if n > 1<<16 {
+				return iotest.HalfReader(bytes.NewReader(want)), nil
+			}
+			return iotest.OneByteReader(bytes.NewReader(want)), nil
 		}
-		if err := s.Put(t.Context(), "c/o", struct{ io.Reader }{r}, int64(n)); err != nil {
+		if err := s.Put(t.Context(), "c/o", body, int64(n)); err != nil {
 			t.Fatalf("Put %d bytes: %v", n, err)
 		}
 		o, err := s.Get(t.Context(), "c/o")
@@ -199,25 +208,94 @@ func stopListing(t *testing.T, s chunk.Store) {
 func wrongSize(t *testing.T, s chunk.Store) {
 	for _, n := range []int{10, 1 << 20} {
 		for _, announced := range []int{n - 1, n + 1, 0} {
-			for _, r := range []io.Reader{bytes.NewReader(random(n)), iotest.DataErrReader(bytes.NewReader(random(n)))} {
-				if err := s.Put(t.Context(), "c/o", r, int64(announced)); err == nil {
+			for _, body := range []chunk.Body{Bytes(random(n)), func() (io.Reader, error) {
+				return iotest.DataErrReader(bytes.NewReader(random(n))), nil
+			}} {
+				if err := s.Put(t.Context(), "c/o", body, int64(announced)); err == nil {
 					t.Errorf("%d bytes announced as %d were stored", n, announced)
 				}
 			}
 		}
 	}
 	broken := errors.New("broken")
-	if err := s.Put(t.Context(), "c/o", iotest.ErrReader(broken), 0); !errors.Is(err, broken) {
-		t.Errorf("a broken reader: %v", err)
+	for name, body := range map[string]chunk.Body{
+		"reader": func() (io.Reader, error) { return iotest.ErrReader(broken), nil },
+		"body":   func() (io.Reader, error) { return nil, broken },
+	} {
+		if err := s.Put(t.Context(), "c/o", body, 0); !errors.Is(err, broken) {
+			t.Errorf("a broken %s: %v", name, err)
+		}
 	}
 	if got := list(t, s, ""); len(got) != 0 {
 		t.Errorf("left: %v", got)
 	}
 }
 
+// sentAgain puts a body whose first reader breaks off. A store may send it again, from
+// the first byte on, or give up; it never stores a part.
+func sentAgain(t *testing.T, s chunk.Store) {
+	for _, n := range []int{100, 1<<20 + 7} {
+		want, calls := random(n), 0
+		body := func() (io.Reader, error) {
+			calls++
+			if calls == 1 {
+				return io.MultiReader(bytes.NewReader(want[:n/2]), iotest.ErrReader(errors.New("broken off"))), nil
+			}
+			return bytes.NewReader(want), nil
+		}
+		if err := s.Put(t.Context(), "c/o", body, int64(n)); err != nil {
+			if got := list(t, s, ""); len(got) != 0 {
+				t.Fatalf("left after %v: %v", err, got)
+			}
+			if err := s.Put(t.Context(), "c/o", body, int64(n)); err != nil {
+				t.Fatalf("the same body again: %v", err)
+			}
+		}
+		if got := get(t, s, "c/o"); !bytes.Equal(got, want) {
+			t.Fatalf("%d bytes came back as %d other ones", n, len(got))
+		}
+		if err := s.Delete(t.Context(), "c/o"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// layouts checks that a store can hold what its layout names.
+func layouts(t *testing.T, s chunk.Store) {
+	l := s.Layout()
+	b := layout.Backup{ID: "bbbbcccc-2222-4333-8444-555555555555", VolumeID: "aaaaaaaa-2222-4333-8444-555555555555",
+		AvailabilityZone: "nova", CreatedAt: time.Date(2026, 11, 21, 17, 0, 59, 0, time.UTC)}
+	if !layout.Readable(l.Service()) {
+		t.Errorf("what the service %q wrote cannot be read", l.Service())
+	}
+	container := l.Container(b)
+	if err := l.CheckContainer(container); err != nil {
+		t.Errorf("the default container %q: %v", container, err)
+	}
+	seen := map[string]bool{}
+	for attempt := 1; attempt <= 3; attempt++ {
+		name := l.Prefix(b, attempt) + "-00001"
+		put(t, s, container+"/"+name, random(attempt))
+		if c, n := l.Split(container + "/" + name); c != container || n != name {
+			t.Errorf("%s/%s is split into %q and %q", container, name, c, n)
+		}
+	}
+	for _, key := range list(t, s, container+"/"+l.Attempts(b)) {
+		_, name := l.Split(key)
+		prefix, ok := l.Attempt(b, name)
+		if !ok {
+			t.Errorf("%s is no object of the backup", name)
+		}
+		seen[prefix] = true
+	}
+	if len(seen) != 3 {
+		t.Errorf("3 attempts have the prefixes %v", seen)
+	}
+}
+
 func badKeys(t *testing.T, s chunk.Store) {
 	for _, key := range []string{"", ".", "..", "/etc/o", "../o", "c/../../o", "c/../o", "c//o", "c/", "c/./o", "c/\x00o", strings.Repeat("../", 9) + "tmp/o"} {
-		if err := s.Put(t.Context(), key, bytes.NewReader(nil), 0); err == nil {
+		if err := s.Put(t.Context(), key, Bytes(nil), 0); err == nil {
 			t.Errorf("Put %q succeeded", key)
 		}
 		if r, err := s.Get(t.Context(), key); err == nil {
@@ -231,7 +309,7 @@ func cancelled(t *testing.T, s chunk.Store) {
 	put(t, s, "c/o", random(1))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.Put(ctx, "c/o2", bytes.NewReader(nil), 0); !errors.Is(err, context.Canceled) {
+	if err := s.Put(ctx, "c/o2", Bytes(nil), 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("Put: %v", err)
 	}
 	if _, err := s.Get(ctx, "c/o"); !errors.Is(err, context.Canceled) {
@@ -252,7 +330,7 @@ func concurrent(t *testing.T, s chunk.Store) {
 		wg.Go(func() {
 			key := fmt.Sprintf("x/y/o-%d", i)
 			for n := range 20 {
-				if err := s.Put(t.Context(), key, bytes.NewReader(random(n)), int64(n)); err != nil {
+				if err := s.Put(t.Context(), key, Bytes(random(n)), int64(n)); err != nil {
 					t.Errorf("Put: %v", err)
 				}
 				if err := s.Delete(t.Context(), key); err != nil {

@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"cindergate/internal/chunk"
+	"cindergate/internal/chunk/layout"
 	"cindergate/internal/marker"
 )
 
@@ -132,6 +133,9 @@ func (s *Store) Check(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Layout is that of Cinder's posix driver.
+func (s *Store) Layout() layout.Layout { return layout.Posix{} }
 
 // Delete removes objects and the directories that it leaves empty.
 func (s *Store) Delete(ctx context.Context, keys ...string) error {

@@ -1,7 +1,6 @@
 package dir_test
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -45,7 +44,7 @@ func TestConformanceOnTmpfs(t *testing.T) {
 
 func put(t *testing.T, s chunk.Store, key string, n int) {
 	t.Helper()
-	if err := s.Put(t.Context(), key, bytes.NewReader(make([]byte, n)), int64(n)); err != nil {
+	if err := s.Put(t.Context(), key, chunktest.Bytes(make([]byte, n)), int64(n)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -96,7 +95,7 @@ func TestOpenKeepsWhatIsBeingWritten(t *testing.T) {
 	root := t.TempDir()
 	s := open(t, root)
 	r := &openWhileRead{open: func() { open(t, root) }}
-	if err := s.Put(t.Context(), "c/o", r, 1); err != nil {
+	if err := s.Put(t.Context(), "c/o", func() (io.Reader, error) { return r, nil }, 1); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -119,7 +118,7 @@ func TestLinksStayInside(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(root, "c")); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Put(t.Context(), "c/o", bytes.NewReader(nil), 0); err == nil {
+	if err := s.Put(t.Context(), "c/o", chunktest.Bytes(nil), 0); err == nil {
 		t.Error("written outside")
 	}
 	if left, _ := os.ReadDir(outside); len(left) != 0 {

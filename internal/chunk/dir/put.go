@@ -11,6 +11,7 @@ import (
 	"path"
 	"strings"
 
+	"cindergate/internal/chunk"
 	"cindergate/internal/direct"
 )
 
@@ -20,7 +21,7 @@ const directFrom = 256 << 10
 
 // Put stores an object: a temporary file in the same directory, all bytes, to
 // the disk, its name, the name to the disk.
-func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) (err error) {
+func (s *Store) Put(ctx context.Context, key string, body chunk.Body, size int64) (err error) {
 	if err := errors.Join(ctx.Err(), check(key)); err != nil {
 		return err
 	}
@@ -29,6 +30,10 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) (e
 		defer func() { <-s.puts }()
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+	r, err := body()
+	if err != nil {
+		return err
 	}
 	d := path.Dir(key)
 	f, temp, err := s.createTemp(d)

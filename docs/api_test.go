@@ -1,0 +1,156 @@
+package docs_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"cindergate/driver"
+	"cindergate/driver/cbr"
+	"cindergate/driver/cinder"
+	"cindergate/driver/embedded"
+	"cindergate/driver/vbs"
+	"cindergate/translate"
+	own "cindergate/translate/vbs"
+)
+
+var update = flag.Bool("update", false, "write docs/api.md")
+
+// docs/api.md is what the table of routes and the list of deviations say.
+func TestAPI(t *testing.T) {
+	path := filepath.Join(root, "docs/api.md")
+	want := api(t)
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := read(t, "docs/api.md"); got != want {
+		t.Error("docs/api.md is old: go test ./docs -run TestAPI -update")
+	}
+}
+
+var backends = []struct {
+	name  string
+	types driver.Driver
+}{
+	{"embedded", (*embedded.Driver)(nil)},
+	{"cinder", (*cinder.Driver)(nil)},
+	{"vbs", (*vbs.Driver)(nil)},
+	{"cbr", (*cbr.Driver)(nil)},
+}
+
+var roles = map[driver.Role]string{driver.Reader: "reader", driver.Member: "member", driver.Admin: "admin"}
+
+const apiHead = `# The API
+
+This page is generated from the table of routes: ` + "`go test ./docs -run TestAPI -update`" + `.
+
+Every path is below ` + "`/v3/{project_id}`" + `, below ` + "`/v3`" + ` alone, and, unless it says v3, below ` + "`/v2/{project_id}`" + `. A role includes those
+before it: reader, member, admin. Where the policy is *by action*, each action has its own. *From* is the microversion of v3 that introduced
+the operation; before, it is 404. Microversions go up to 3.%d.
+
+For each backend: **yes**, the gateway answers; *cloud*, the request is streamed to the cloud as it is; 501, the backend cannot do it. A
+method may still be 501 where a region or a service lacks the function: see the [pages of the backends](backends/embedded.md).
+
+`
+
+const apiTail = `
+## What differs from Cinder
+
+The recorded answers of a real Cinder are replayed against each build, and nothing but what ` + "`testdata/wire/deviations.json`" + ` lists may
+differ. Most of it is of these kinds:
+
+- A bad request that makes Cinder fail with 500 is 400 here.
+- v2 is served. Readers may not write, as since Cinder 2024.2.
+- Statuses are true. An imported record without its data, or without its parent, ends in ` + "`error`" + `. A backup is reset to ` + "`available`" + ` only
+  if it can be restored. No status is reset while a job fills the volume. A user message has the reason after Cinder's text.
+- A block that was zeroed after the full backup is restored as zeroes, also to a new volume; Cinder from 23.0.0 on brings back the old data.
+- No admin can delete a backup that has dependents in another project; Cinder looks for dependents in the caller's own project only.
+
+The whole list:
+
+`
+
+func api(t *testing.T) string {
+	var page strings.Builder
+	fmt.Fprintf(&page, apiHead, translate.MaxMinor)
+	page.WriteString("| Operation | Request | From | Role and policy |")
+	for _, b := range backends {
+		page.WriteString(" " + b.name + " |")
+	}
+	page.WriteString("\n| --- | --- | --- | --- |" + strings.Repeat(" --- |", len(backends)) + "\n")
+	for _, r := range translate.Routes() {
+		from := ""
+		if r.Since > 0 {
+			from = fmt.Sprintf("3.%d", r.Since)
+		} else if r.V3Only {
+			from = "v3"
+		}
+		fmt.Fprintf(&page, "| %s | `%s %s` | %s | %s |", r.Operation, r.Method, braces(r.Path), from, policy(r.Policy, strings.HasSuffix(r.Path, "/action")))
+		for _, b := range backends {
+			switch {
+			case !r.ServedFor(b.types):
+				page.WriteString(" *cloud* |")
+			case r.Needs != nil && !reflect.TypeOf(b.types).Implements(r.Needs):
+				page.WriteString(" 501 |")
+			default:
+				page.WriteString(" **yes** |")
+			}
+		}
+		page.WriteString("\n")
+	}
+	page.WriteString("\n## Volume Backup Service's own API\n\nServed on every backend with `api: {vbs: true}`, see [backends/huawei.md](backends/huawei.md).\n\n" +
+		"| Operation | Request | Role and policy |\n| --- | --- | --- |\n")
+	for _, r := range own.Routes() {
+		fmt.Fprintf(&page, "| %s | `%s %s` | %s |\n", r.Operation, r.Method, braces(r.Path), policy(r.Policy, false))
+	}
+	page.WriteString(apiTail)
+	deviations(t, &page)
+	return page.String()
+}
+
+// braces writes parameters as the API reference does.
+func braces(path string) string {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if name, ok := strings.CutPrefix(s, ":"); ok {
+			segments[i] = "{" + name + "}"
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+func policy(p translate.Policy, byAction bool) string {
+	switch {
+	case p.Name != "":
+		return fmt.Sprintf("%s, `%s`", roles[p.Role], p.Name)
+	case byAction:
+		return "*by action*"
+	}
+	return "reader"
+}
+
+// deviations lists the reasons of testdata/wire/deviations.json.
+func deviations(t *testing.T, page *strings.Builder) {
+	var list []struct {
+		IDs    []string
+		Reason string
+	}
+	if err := json.Unmarshal([]byte(read(t, "testdata/wire/deviations.json")), &list); err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	for _, d := range list {
+		if !slices.Contains(seen, d.Reason) {
+			seen = append(seen, d.Reason)
+			fmt.Fprintf(page, "- %s\n", d.Reason)
+		}
+	}
+}

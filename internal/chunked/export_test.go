@@ -1,0 +1,13 @@
+package chunked
+
+import (
+	"context"
+
+	"cindergate/internal/chunk"
+)
+
+// Verify checks everything that [Restore] checks, and writes nothing.
+func Verify(ctx context.Context, store chunk.Store, size int64, chain []Level) error {
+	_, err := restore(ctx, store, size, chain, func([]byte, int64) error { return nil })
+	return err
+}

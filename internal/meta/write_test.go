@@ -1,0 +1,86 @@
+package meta
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// A closure that another transaction came before is run again in a new transaction:
+// what the first run did is gone, and its hooks are not called.
+func TestConflictIsRunAgain(t *testing.T) {
+	db := newDB(t)
+	conflict := errors.New("serialization failure")
+	db.dialect.conflict = func(err error) bool { return errors.Is(err, conflict) }
+	runs, committed := 0, 0
+	db.must(t, func(tx *Tx) error {
+		runs++
+		tx.AfterCommit(func() { committed++ })
+		limits, err := tx.Limits("p")
+		if err != nil {
+			return err
+		}
+		if len(limits) > 0 {
+			t.Errorf("run %d sees what the one before has written: %v", runs, limits)
+		}
+		if err := tx.SetLimit("p", "backups", runs); err != nil {
+			return err
+		}
+		if runs < 3 {
+			return conflict
+		}
+		return nil
+	})
+	if runs != 3 || committed != 1 {
+		t.Fatalf("%d runs, %d hooks", runs, committed)
+	}
+	db.must(t, func(tx *Tx) error {
+		limits, err := tx.Limits("p")
+		if limits["backups"] != 3 {
+			t.Errorf("%v", limits)
+		}
+		return err
+	})
+	runs = 0
+	if err := db.Write(t.Context(), func(*Tx) error { runs++; return conflict }); !errors.Is(err, conflict) || runs != maxRuns {
+		t.Fatalf("%d runs, %v", runs, err)
+	}
+	runs = 0
+	if err := db.Write(t.Context(), func(*Tx) error { runs++; return errors.ErrUnsupported }); err == nil || runs != 1 {
+		t.Fatalf("an error that is no conflict: %d runs, %v", runs, err)
+	}
+}
+
+// The rehearsal runs each closure twice and keeps what the second run did. A closure
+// that adds to what the first run has left shows it.
+func TestRehearsal(t *testing.T) {
+	t.Parallel()
+	db, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "db"), Now: time.Now, Rehearse: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	var list []int
+	hooks := 0
+	db.must(t, func(tx *Tx) error {
+		list = append(list, 1) // what closures must not do
+		tx.AfterCommit(func() { hooks++ })
+		return tx.SetLimit("p", "backups", len(list))
+	})
+	if len(list) != 2 || hooks != 1 {
+		t.Fatalf("%d runs, %d hooks", len(list), hooks)
+	}
+	db.must(t, func(tx *Tx) error {
+		limits, err := tx.Limits("p")
+		if limits["backups"] != 2 {
+			t.Errorf("%v", limits)
+		}
+		return err
+	})
+	func() {
+		defer func() { _ = recover() }()
+		_ = db.Write(t.Context(), func(*Tx) error { panic("a bug") })
+	}()
+	db.must(t, func(*Tx) error { return nil }) // its turn has ended
+}
