@@ -102,9 +102,9 @@ func (d *demoClouds) write(dir, url, region string) error {
 		return err
 	}
 	return errors.Join(
-		replace(filepath.Join(dir, cloudsFile), text),
 		replace(filepath.Join(dir, openrcFile), doc.Clouds["demo"].environment()),
 		replace(filepath.Join(dir, adminrcFile), doc.Clouds["admin"].environment()),
+		replace(filepath.Join(dir, cloudsFile), text), // last: who waits for it finds the others
 	)
 }
 

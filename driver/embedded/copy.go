@@ -249,7 +249,7 @@ func failDeleteSnapshot(tx *meta.Tx, id string) error {
 // that could not be deleted has failed the delete of the volume, which then stays.
 func (d *Driver) continueCascade(tx *meta.Tx, j *meta.Job) error {
 	v, err := tx.Volume(j.VolumeID)
-	if err != nil || v == nil || v.Status != deleting {
+	if err != nil || v == nil || v.Status == errorDeleting {
 		return err
 	}
 	snapshots, err := tx.SnapshotsOf(j.VolumeID)
