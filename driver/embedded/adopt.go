@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunked"
 	"cindergate/internal/meta"
 )
@@ -49,21 +50,21 @@ func (d *Driver) adopt(ctx context.Context) error {
 // adoptVolumes makes a row for each file of a volume, also in lost+found, whose name
 // ends in an id.
 func (d *Driver) adoptVolumes(ctx context.Context, report func(Adopted)) error {
-	for _, sub := range []string{volumesDir, lostFound} {
+	for _, sub := range []string{core.VolumesDir, core.LostFound} {
 		ids, err := d.strays(sub, "volume-")
 		if err != nil {
 			return err
 		}
 		for _, id := range ids {
-			row, err := d.db.Volume(ctx, id)
+			row, err := d.core.DB.Volume(ctx, id)
 			if err != nil {
 				return err
 			}
 			if row != nil {
 				continue
 			}
-			if sub == lostFound {
-				if err := d.files.restoreLost(id); err != nil {
+			if sub == core.LostFound {
+				if err := d.core.Files.RestoreLost(id); err != nil {
 					report(Adopted{Kind: "volume", ID: id, Reason: err.Error()})
 					continue
 				}
@@ -71,30 +72,21 @@ func (d *Driver) adoptVolumes(ctx context.Context, report func(Adopted)) error {
 			if err := d.adoptVolume(ctx, id); err != nil {
 				return fmt.Errorf("adopt volume %s: %w", id, err)
 			}
-			report(Adopted{Kind: "volume", ID: id, Status: available})
+			report(Adopted{Kind: "volume", ID: id, Status: core.Available})
 		}
 	}
 	return nil
 }
 
-// restoreLost moves a volume's file from lost+found to its place.
-func (f files) restoreLost(id string) error {
-	to := f.volume(id)
-	if _, err := os.Lstat(to); !errors.Is(err, os.ErrNotExist) {
-		return errors.Join(err, fmt.Errorf("%s is there already", volumeFile(id)))
-	}
-	return f.replace(filepath.Join(f.dir, lostFound, filepath.Base(to)), to)
-}
-
 // strays returns the ids in the names of regular files in a directory.
 func (d *Driver) strays(sub, prefix string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(d.files.dir, sub))
+	entries, err := os.ReadDir(filepath.Join(d.core.Files.Dir, sub))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
 	var ids []string
 	for _, e := range entries {
-		if id, ok := strings.CutPrefix(e.Name(), prefix); ok && isUUID(id) && e.Type().IsRegular() {
+		if id, ok := strings.CutPrefix(e.Name(), prefix); ok && core.IsUUID(id) && e.Type().IsRegular() {
 			ids = append(ids, id)
 		}
 	}
@@ -103,18 +95,18 @@ func (d *Driver) strays(sub, prefix string) ([]string, error) {
 
 // adoptVolume makes the row. A file whose length is not whole GiB is made longer.
 func (d *Driver) adoptVolume(ctx context.Context, id string) error {
-	path := d.files.volume(id)
+	path := d.core.Files.Volume(id)
 	st, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
-	size := max(1, int((st.Size()+d.o.unit-1)/d.o.unit))
-	if st.Size() != d.bytes(size) {
-		if err := d.files.resize(path, d.bytes(size)); err != nil {
+	size := max(1, int((st.Size()+d.core.Unit-1)/d.core.Unit))
+	if st.Size() != d.core.Bytes(size) {
+		if err := d.core.Files.Resize(path, d.core.Bytes(size)); err != nil {
 			return err
 		}
 	}
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
 		who := driver.Caller{ProjectID: d.o.Adopt.ProjectID}
 		t, err := d.volumeType(tx, who, "")
 		if err != nil {
@@ -129,20 +121,20 @@ func (d *Driver) adoptVolume(ctx context.Context, id string) error {
 // reportSnapshots names the snapshots that have no row: which volume they are of is
 // lost.
 func (d *Driver) reportSnapshots(ctx context.Context, report func(Adopted)) error {
-	for _, sub := range []string{snapshotsDir, lostFound} {
+	for _, sub := range []string{core.SnapshotsDir, core.LostFound} {
 		ids, err := d.strays(sub, "snapshot-")
 		if err != nil {
 			return err
 		}
 		for _, id := range ids {
-			row, err := d.db.Snapshot(ctx, id)
+			row, err := d.core.DB.Snapshot(ctx, id)
 			if err != nil {
 				return err
 			}
 			if row != nil {
 				continue
 			}
-			report(Adopted{Kind: "snapshot", ID: id, Reason: "which volume it is of is lost. It stays in " + lostFound +
+			report(Adopted{Kind: "snapshot", ID: id, Reason: "which volume it is of is lost. It stays in " + core.LostFound +
 				"; renamed to volume-" + id + " there, it can be adopted as a volume"})
 		}
 	}
@@ -152,11 +144,11 @@ func (d *Driver) reportSnapshots(ctx context.Context, report func(Adopted)) erro
 // adoptBackups makes a row for each backup whose metadata is in the store.
 func (d *Driver) adoptBackups(ctx context.Context, report func(Adopted)) error {
 	found := map[string]*meta.Backup{}
-	for key, err := range d.store.List(ctx, "") {
+	for key, err := range d.core.Store.List(ctx, "") {
 		if err != nil {
 			return fmt.Errorf("list the backup store: %w", err)
 		}
-		at, ok := chunked.LocationOf(d.store.Layout(), key)
+		at, ok := chunked.LocationOf(d.core.Store.Layout(), key)
 		if !ok {
 			continue
 		}
@@ -165,10 +157,10 @@ func (d *Driver) adoptBackups(ctx context.Context, report func(Adopted)) error {
 			return ctx.Err()
 		}
 		if err != nil {
-			report(Adopted{Kind: "backup", ID: at.Prefix, Reason: reasonOf(err)})
+			report(Adopted{Kind: "backup", ID: at.Prefix, Reason: core.ReasonOf(err)})
 			continue
 		}
-		row, err := d.db.Backup(ctx, b.ID)
+		row, err := d.core.DB.Backup(ctx, b.ID)
 		if err != nil {
 			return err
 		}
@@ -192,7 +184,7 @@ func (d *Driver) adoptBackups(ctx context.Context, report func(Adopted)) error {
 		}
 		b.Status, b.FailReason = driver.BackupAvailable, ""
 		if err != nil {
-			b.Status, b.FailReason = driver.BackupError, reasonOf(err)
+			b.Status, b.FailReason = driver.BackupError, core.ReasonOf(err)
 		}
 		if err := d.putAdopted(ctx, []*meta.Backup{b}); err != nil {
 			return err
@@ -203,7 +195,7 @@ func (d *Driver) adoptBackups(ctx context.Context, report func(Adopted)) error {
 }
 
 func (d *Driver) putAdopted(ctx context.Context, rows []*meta.Backup) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
 		for _, b := range rows {
 			if err := tx.PutBackup(b); err != nil {
 				return err
@@ -215,28 +207,28 @@ func (d *Driver) putAdopted(ctx context.Context, rows []*meta.Backup) error {
 
 // describe makes a row, in error, from what the objects of a backup say.
 func (d *Driver) describe(ctx context.Context, at chunked.Location) (*meta.Backup, error) {
-	found, err := chunked.Describe(ctx, d.store, at)
+	found, err := chunked.Describe(ctx, d.core.Store, at)
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case !isUUID(found.BackupID) || found.ParentID != "" && !isUUID(found.ParentID):
-		return nil, reasonf("The ids in its metadata are not UUIDs.")
+	case !core.IsUUID(found.BackupID) || found.ParentID != "" && !core.IsUUID(found.ParentID):
+		return nil, core.Reasonf("The ids in its metadata are not UUIDs.")
 	case isEncrypted(found.VolumeMeta):
-		return nil, reasonf("%s", encrypted)
+		return nil, core.Reasonf("%s", encrypted)
 	}
 	created, ok := driver.ParseISOTime(found.CreatedAt)
 	if !ok {
-		created = d.o.Now().UTC().Truncate(time.Microsecond)
+		created = d.core.Now().UTC().Truncate(time.Microsecond)
 	}
 	return &meta.Backup{
 		Backup: driver.Backup{
 			ID: strings.ToLower(found.BackupID), ProjectID: d.o.Adopt.ProjectID, VolumeID: found.VolumeID,
 			ParentID: strings.ToLower(found.ParentID), Name: found.Name, Description: found.Description,
 			Status: driver.BackupError, FailReason: "The backup has not been checked.",
-			Size: max(1, int((found.Bytes+d.o.unit-1)/d.o.unit)), ObjectCount: found.Objects, Container: at.Container,
-			AvailabilityZone: d.o.AvailabilityZone, CreatedAt: created, DataTimestamp: created,
+			Size: max(1, int((found.Bytes+d.core.Unit-1)/d.core.Unit)), ObjectCount: found.Objects, Container: at.Container,
+			AvailabilityZone: d.core.AvailabilityZone, CreatedAt: created, DataTimestamp: created,
 		},
-		Service: d.store.Layout().Service(), ServiceMetadata: at.Prefix, Host: d.o.Host, Imported: true,
+		Service: d.core.Store.Layout().Service(), ServiceMetadata: at.Prefix, Host: d.core.Host, Imported: true,
 	}, nil
 }

@@ -7,12 +7,13 @@ import (
 	"strings"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
 // GetAttachment returns one attachment.
 func (d *Driver) GetAttachment(ctx context.Context, who driver.Caller, attachmentID string) (driver.Attachment, error) {
-	volumes, err := visible(ctx, who, driver.Query{AllProjects: true}, d.db.Volumes, d.db.AllVolumes)
+	volumes, err := core.Visible(ctx, who, driver.Query{AllProjects: true}, d.core.DB.Volumes, d.core.DB.AllVolumes)
 	if err != nil {
 		return driver.Attachment{}, err
 	}
@@ -47,7 +48,7 @@ func connected(v *driver.Volume, a driver.Attachment) driver.Attachment {
 // ListAttachments returns one page of the attachments of the volumes that the
 // caller may see.
 func (d *Driver) ListAttachments(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Attachment], error) {
-	volumes, err := visible(ctx, who, q, d.db.Volumes, d.db.AllVolumes)
+	volumes, err := core.Visible(ctx, who, q, d.core.DB.Volumes, d.core.DB.AllVolumes)
 	if err != nil {
 		return driver.Page[driver.Attachment]{}, err
 	}
@@ -68,8 +69,8 @@ func (d *Driver) ListAttachments(ctx context.Context, who driver.Caller, q drive
 // answer is the attachment as it was reserved, as Cinder's is.
 func (d *Driver) CreateAttachment(ctx context.Context, who driver.Caller, spec driver.AttachmentSpec) (driver.Attachment, error) {
 	var answer driver.Attachment
-	err := d.write(ctx, func(tx *meta.Tx) error {
-		v, err := d.ownVolume(tx, who, spec.VolumeID)
+	err := d.core.Write(ctx, func(tx *meta.Tx) error {
+		v, err := core.OwnVolume(tx, who, spec.VolumeID)
 		if err != nil {
 			return err
 		}
@@ -87,8 +88,8 @@ func (d *Driver) CreateAttachment(ctx context.Context, who driver.Caller, spec d
 		case mode == "":
 			mode = "null"
 		}
-		v.Attachments = append(v.Attachments, driver.Attachment{ID: d.o.NewID(), VolumeID: v.ID, ServerID: spec.ServerID,
-			Mode: mode, Status: reserved})
+		v.Attachments = append(v.Attachments, driver.Attachment{ID: d.core.NewID(), VolumeID: v.ID, ServerID: spec.ServerID,
+			Mode: mode, Status: core.Reserved})
 		a := &v.Attachments[len(v.Attachments)-1]
 		answer = *a
 		if len(spec.Connector) > 0 {
@@ -103,16 +104,16 @@ func (d *Driver) CreateAttachment(ctx context.Context, who driver.Caller, spec d
 // reserveFor makes a volume reserved, unless the server has it already
 // (cinder/volume/api.py _attachment_reserve).
 func reserveFor(v *meta.Volume, serverID string) error {
-	valid := []string{available, downloading}
+	valid := []string{core.Available, core.Downloading}
 	if v.Multiattach {
-		valid = []string{available, inUse, downloading}
+		valid = []string{core.Available, core.InUse, core.Downloading}
 	}
 	if slices.Contains(valid, v.Status) {
-		v.Status = reserved
+		v.Status = core.Reserved
 		return nil
 	}
 	same := func(a driver.Attachment) bool { return a.ServerID == serverID }
-	if serverID != "" && (v.Status == inUse || v.Status == reserved) && slices.ContainsFunc(v.Attachments, same) {
+	if serverID != "" && (v.Status == core.InUse || v.Status == core.Reserved) && slices.ContainsFunc(v.Attachments, same) {
 		return nil
 	}
 	return driver.InvalidVolume("Volume %s status must be %s to reserve, but the current status is %s.",
@@ -132,8 +133,8 @@ func connect(tx *meta.Tx, v *meta.Volume, a *driver.Attachment, connector map[st
 		a.Mode = word("mode", "rw")
 	}
 	a.Connector, a.HostName, a.Device = connector, word("host", ""), word("mountpoint", "na")
-	a.Status, a.AttachedAt = attaching, tx.Now
-	v.Status, v.AttachStatus = attaching, attaching
+	a.Status, a.AttachedAt = core.Attaching, tx.Now
+	v.Status, v.AttachStatus = core.Attaching, core.Attaching
 }
 
 // changeAttachment changes one attachment and its volume in one transaction.
@@ -143,8 +144,8 @@ func (d *Driver) changeAttachment(ctx context.Context, who driver.Caller, id str
 	if err != nil {
 		return err
 	}
-	return d.write(ctx, func(tx *meta.Tx) error {
-		v, err := d.ownVolume(tx, who, a.VolumeID)
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
+		v, err := core.OwnVolume(tx, who, a.VolumeID)
 		if err != nil {
 			return err
 		}
@@ -183,7 +184,7 @@ func connectable(v *meta.Volume) error {
 		return driver.InvalidVolume("Volume attachments can not be updated if the volume is in an error state. "+
 			"The Volume %s currently has a status of: %s ", v.ID, v.Status)
 	}
-	if !slices.Contains([]string{available, reserved, attaching, inUse, detaching}, v.Status) {
+	if !slices.Contains([]string{core.Available, core.Reserved, core.Attaching, core.InUse, core.Detaching}, v.Status) {
 		return driver.InvalidVolume("Volume %s cannot be attached, its status is %s.", v.ID, v.Status)
 	}
 	connects := func(a driver.Attachment) bool { return a.Connector != nil }
@@ -196,11 +197,11 @@ func connectable(v *meta.Volume) error {
 // CompleteAttachment makes the volume in-use.
 func (d *Driver) CompleteAttachment(ctx context.Context, who driver.Caller, attachmentID string) error {
 	return d.changeAttachment(ctx, who, attachmentID, func(_ *meta.Tx, v *meta.Volume, at int) error {
-		if !slices.Contains([]string{available, reserved, attaching, inUse, detaching}, v.Status) {
+		if !slices.Contains([]string{core.Available, core.Reserved, core.Attaching, core.InUse, core.Detaching}, v.Status) {
 			return driver.InvalidVolume("Volume %s cannot be attached, its status is %s.", v.ID, v.Status)
 		}
-		v.Attachments[at].Status = attached
-		v.Status, v.AttachStatus = inUse, attached
+		v.Attachments[at].Status = core.Attached
+		v.Status, v.AttachStatus = core.InUse, core.Attached
 		return nil
 	})
 }
@@ -211,7 +212,7 @@ func (d *Driver) DeleteAttachment(ctx context.Context, who driver.Caller, attach
 	err := d.changeAttachment(ctx, who, attachmentID, func(_ *meta.Tx, v *meta.Volume, at int) error {
 		left = nil
 		v.Attachments = slices.Delete(v.Attachments, at, at+1)
-		v.AdminMetadata = without(v.AdminMetadata, "attached_mode")
+		v.AdminMetadata = core.Without(v.AdminMetadata, "attached_mode")
 		setAttached(v)
 		for _, a := range v.Attachments {
 			left = append(left, connected(&v.Volume, a))
@@ -219,30 +220,4 @@ func (d *Driver) DeleteAttachment(ctx context.Context, who driver.Caller, attach
 		return nil
 	})
 	return left, err
-}
-
-// setAttached gives a volume the statuses that its attachments make
-// (cinder/db/sqlalchemy/api.py _get_statuses_from_attachments). One that a backup
-// reads gets them when that is done. Any other status is a job's or an error, and
-// stays: Cinder would make such a volume available.
-func setAttached(v *meta.Volume) {
-	v.AttachStatus = detached
-	for _, status := range []string{reserved, detaching, attaching, attached} {
-		if slices.ContainsFunc(v.Attachments, func(a driver.Attachment) bool { return a.Status == status }) {
-			v.AttachStatus = status
-		}
-	}
-	status := v.AttachStatus
-	switch status {
-	case detached:
-		status = available
-	case attached:
-		status = inUse
-	}
-	switch v.Status {
-	case backingUp:
-		v.PreviousStatus = status
-	case available, inUse, attaching, detaching, reserved:
-		v.Status = status
-	}
 }

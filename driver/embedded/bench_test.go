@@ -12,11 +12,11 @@ import (
 func hundred(b *testing.B) (*rig, string) {
 	r := newRig(b, func(o *Options) { o.Quotas = map[string]int{driver.QuotaBackups: -1} })
 	last := ""
-	check(b, r.write(b.Context(), func(tx *meta.Tx) error {
+	check(b, r.core.Write(b.Context(), func(tx *meta.Tx) error {
 		for i := range 200 {
 			name := fmt.Sprintf("backup %d", i)
-			row := &meta.Backup{Backup: driver.Backup{ID: r.o.NewID(), ProjectID: []string{"alpha", "beta"}[i%2], UserID: "u",
-				VolumeID: r.o.NewID(), Name: &name, Status: driver.BackupAvailable, Size: 1, ObjectCount: 1,
+			row := &meta.Backup{Backup: driver.Backup{ID: r.core.NewID(), ProjectID: []string{"alpha", "beta"}[i%2], UserID: "u",
+				VolumeID: r.core.NewID(), Name: &name, Status: driver.BackupAvailable, Size: 1, ObjectCount: 1,
 				Container: "volumebackups", Metadata: map[string]string{"k": "v"}, CreatedAt: r.clock.Now()}}
 			if i%2 == 0 {
 				last = row.ID

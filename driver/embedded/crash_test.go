@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/layout"
 	"cindergate/internal/meta"
 )
@@ -21,20 +22,20 @@ func TestGivenUpBackupLeavesNothing(t *testing.T) {
 	r.settle()
 	published := r.keys()
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
-	j := r.jobs(b.ID)[0]
+	j := r.jobsOf(b.ID)[0]
 	row := r.row(b.ID)
 	for j.Attempts < r.o.MaxAttempts { // each has written an object, and died
 		j.Attempts++
 		at := r.attempt(row, j)
 		r.store.Set(at.Container+"/"+at.Prefix+"-00001", []byte("x"))
 	}
-	check(t, r.write(t.Context(), func(tx *meta.Tx) error { return tx.PutJob(j) }))
+	check(t, r.core.Write(t.Context(), func(tx *meta.Tx) error { return tx.PutJob(j) }))
 	r.settle()
 	got := r.wantBackup(b.ID, driver.BackupError)
 	if got.FailReason != "The service died 3 times while it worked on this." {
 		t.Errorf("fail_reason: %s", got.FailReason)
 	}
-	r.wantVolume(v.ID, available)
+	r.wantVolume(v.ID, core.Available)
 	r.wantBackup(other.ID, driver.BackupAvailable)
 	if len(r.keys()) != len(published) || strings.Contains(r.keys(), b.ID) {
 		t.Errorf("the store has %s", r.keys())

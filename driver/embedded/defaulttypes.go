@@ -4,14 +4,15 @@ import (
 	"context"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
 // ListDefaultTypes returns the default types of projects that have their own.
 func (d *Driver) ListDefaultTypes(ctx context.Context, _ driver.Caller) ([]driver.DefaultType, error) {
-	rows, err := d.db.DefaultTypes(ctx)
+	rows, err := d.core.DB.DefaultTypes(ctx)
 	if err != nil {
-		return nil, classify(err)
+		return nil, core.Classify(err)
 	}
 	all := make([]driver.DefaultType, len(rows))
 	for i, row := range rows {
@@ -22,9 +23,9 @@ func (d *Driver) ListDefaultTypes(ctx context.Context, _ driver.Caller) ([]drive
 
 // GetDefaultType returns a project's own default type.
 func (d *Driver) GetDefaultType(ctx context.Context, _ driver.Caller, projectID string) (driver.DefaultType, error) {
-	row, err := d.db.DefaultType(ctx, projectID)
+	row, err := d.core.DB.DefaultType(ctx, projectID)
 	if err != nil {
-		return driver.DefaultType{}, classify(err)
+		return driver.DefaultType{}, core.Classify(err)
 	}
 	if row == nil {
 		return driver.DefaultType{}, driver.Errorf(driver.NotFound, "Default type for project %s not found.", projectID)
@@ -35,7 +36,7 @@ func (d *Driver) GetDefaultType(ctx context.Context, _ driver.Caller, projectID 
 // SetDefaultType sets a project's default type (cinder/api/v3/default_types.py).
 func (d *Driver) SetDefaultType(ctx context.Context, who driver.Caller, projectID, volumeType string) (driver.DefaultType, error) {
 	row := meta.DefaultType{ProjectID: projectID}
-	err := d.write(ctx, func(tx *meta.Tx) error {
+	err := d.core.Write(ctx, func(tx *meta.Tx) error {
 		t, err := d.namedType(tx, who, volumeType)
 		if driver.KindOf(err) == driver.NotFound {
 			return driver.Wrap(driver.InvalidInput, nil, "%s", err.Error())
@@ -54,5 +55,5 @@ func (d *Driver) SetDefaultType(ctx context.Context, who driver.Caller, projectI
 
 // UnsetDefaultType gives a project the general default type again.
 func (d *Driver) UnsetDefaultType(ctx context.Context, _ driver.Caller, projectID string) error {
-	return d.write(ctx, func(tx *meta.Tx) error { return tx.RemoveDefaultType(projectID) })
+	return d.core.Write(ctx, func(tx *meta.Tx) error { return tx.RemoveDefaultType(projectID) })
 }

@@ -14,17 +14,16 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/jobs"
 	"cindergate/internal/chunk"
-	"cindergate/internal/meta"
 )
 
 var (
@@ -102,26 +101,20 @@ type Observer interface {
 // Driver stores volumes and backups on this machine.
 type Driver struct {
 	o     Options
-	log   *zap.Logger
-	db    *meta.DB
-	store chunk.Store
-	files files
+	core  *core.Core
+	jobs  *jobs.Runner
 	owned []io.Closer // closed by Close, last first
-	spare reserve
-
-	wake    map[string]chan struct{} // by lane
-	up      atomic.Bool              // Run is running
-	mu      sync.Mutex
-	flights map[string]*flight // jobs that run in this process, by id
 }
 
 // Open opens the data directory and settles what a crash left behind, so that
 // every status is true again before the first request.
 func Open(ctx context.Context, o Options) (*Driver, error) {
 	o = o.withDefaults()
-	d := &Driver{o: o, log: o.Log, store: o.Store, files: files{dir: o.DataDir, growing: new(sync.Mutex)}, flights: map[string]*flight{},
-		spare: reserve{path: filepath.Join(o.DataDir, "reserve")},
-		wake:  map[string]chan struct{}{dataLane: make(chan struct{}, o.Workers), quickLane: make(chan struct{}, 1)}}
+	c := &core.Core{Store: o.Store, Files: core.NewFiles(o.DataDir), Spare: core.NewReserve(o.DataDir), Log: o.Log, Now: o.Now, NewID: o.NewID,
+		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit}
+	d := &Driver{o: o, core: c, jobs: jobs.NewRunner(c, o.jobs())}
+	d.registerVolumeJobs()
+	d.registerBackupJobs()
 	if err := d.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open data directory %s: %w", o.DataDir, err), d.Close())
 	}
@@ -148,7 +141,7 @@ func (o Options) withDefaults() Options {
 		o.Compression = "zstd"
 	}
 	if o.unit <= 0 {
-		o.unit = gib
+		o.unit = core.GiB
 	}
 	if o.Workers <= 0 {
 		o.Workers = 2
@@ -162,27 +155,48 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+func (o Options) jobs() jobs.Options {
+	queue := jobs.Options{Workers: o.Workers, Lease: o.Lease, MaxAttempts: o.MaxAttempts}
+	if o.Observer != nil {
+		queue.JobDone = o.Observer.JobDone
+	}
+	return queue
+}
+
+// Run runs jobs, and deletes old messages, until ctx ends; jobs that run then are
+// requeued, and the next Run begins them anew. It returns nil.
+func (d *Driver) Run(ctx context.Context) error {
+	var group errgroup.Group
+	group.Go(func() error { return d.jobs.Run(ctx) })
+	group.Go(func() error { d.expireMessages(ctx); return nil })
+	return group.Wait()
+}
+
+// RunOne runs the next job, and tells whether there was one. A failed job is recorded in
+// the statuses of its resources, not returned as an error.
+func (d *Driver) RunOne(ctx context.Context) (bool, error) { return d.jobs.RunOne(ctx) }
+
 func (d *Driver) open(ctx context.Context) error {
 	if d.o.Installation == "" {
 		if err := os.MkdirAll(d.o.DataDir, 0o750); err != nil {
 			return err
 		}
 	}
-	lock, err := lockDir(d.o.DataDir)
+	lock, err := core.LockDir(d.o.DataDir)
 	if err != nil {
 		return err
 	}
 	d.owned = append(d.owned, lock)
 	// Before the database is opened: it needs room for its log.
-	d.spare.release()
+	d.core.Spare.Release()
 	if err := d.openInstallation(ctx); err != nil {
 		return err
 	}
 	if err := d.recover(ctx); err != nil {
 		return err
 	}
-	if err := d.spare.keep(); err != nil {
-		d.log.Warn("no room is reserved for the database", zap.Error(err))
+	if err := d.core.Spare.Keep(); err != nil {
+		d.core.Log.Warn("no room is reserved for the database", zap.Error(err))
 	}
 	return nil
 }
@@ -200,86 +214,17 @@ func (d *Driver) Close() error {
 // Check tells whether the database answers, the directories of volumes and backups
 // are mounted, and the disk has room.
 func (d *Driver) Check(ctx context.Context) error {
-	if err := d.db.Ping(ctx); err != nil {
+	if err := d.core.DB.Ping(ctx); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The database does not answer.")
 	}
-	if err := d.files.check(); err != nil {
+	if err := d.core.Files.Check(); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The data directory is not there.")
 	}
-	if err := d.store.Check(ctx); err != nil {
+	if err := d.core.Store.Check(ctx); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The backup store is not there.")
 	}
-	if err := errors.Join(d.spare.keep(), d.spare.roomLeft()); err != nil {
+	if err := errors.Join(d.core.Spare.Keep(), d.core.Spare.RoomLeft()); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The disk of the data directory is full.")
 	}
 	return nil
-}
-
-// write runs one transaction. An error that is not a [driver.Error] becomes Internal.
-func (d *Driver) write(ctx context.Context, change func(*meta.Tx) error) error {
-	return classify(d.db.Write(ctx, change))
-}
-
-// read runs one transaction that changes nothing.
-func (d *Driver) read(ctx context.Context, look func(*meta.Tx) error) error {
-	return classify(d.db.Read(ctx, look))
-}
-
-// writeFreeing is write for what frees room or ends a job: on a full disk it uses the
-// room that is kept for it. change may run twice.
-func (d *Driver) writeFreeing(ctx context.Context, change func(*meta.Tx) error) error {
-	err := d.db.Write(ctx, change)
-	if meta.Unwritable(err) && d.spare.release() {
-		d.log.Warn("the disk is full: the database uses the room that was reserved", zap.Error(err))
-		err = d.db.Write(ctx, change)
-	}
-	return classify(err)
-}
-
-func classify(err error) error {
-	var known *driver.Error
-	switch {
-	case err == nil || errors.As(err, &known):
-		return err
-	case errors.Is(err, context.Canceled):
-		return driver.Left(err)
-	case errors.Is(err, context.DeadlineExceeded):
-		return driver.Wrap(driver.Unavailable, err, "The request took too long.")
-	case meta.Unwritable(err):
-		return driver.Wrap(driver.Unavailable, err, "The disk of the database is full.")
-	}
-	return driver.Wrap(driver.Internal, err, "The database failed.")
-}
-
-// changed applies a metadata change to a copy of old.
-func changed(old map[string]string, c driver.MetadataChange, missing func(key string) error) (map[string]string, error) {
-	next := make(map[string]string, len(old)+len(c.Set))
-	if !c.Replace {
-		for k, v := range old {
-			next[k] = v
-		}
-	}
-	for _, k := range c.Remove {
-		if _, ok := next[k]; !ok {
-			return nil, missing(k)
-		}
-		delete(next, k)
-	}
-	for k, v := range c.Set {
-		next[k] = v
-	}
-	return next, nil
-}
-
-// with returns a copy of m in which key is value.
-func with(m map[string]string, key, value string) map[string]string {
-	next, _ := changed(m, driver.MetadataChange{Set: map[string]string{key: value}}, nil)
-	return next
-}
-
-// without returns a copy of m that has no key.
-func without(m map[string]string, key string) map[string]string {
-	next, _ := changed(m, driver.MetadataChange{}, nil)
-	delete(next, key)
-	return next
 }

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/chunktest"
 	"cindergate/internal/meta"
 )
@@ -122,7 +123,7 @@ func (r *rig) volume(who driver.Caller, sizeGiB int) driver.Volume {
 // fill writes pseudo-random pieces into a volume, some of them zeroes.
 func (r *rig) fill(volumeID string, seed uint64) {
 	r.t.Helper()
-	f, err := os.OpenFile(r.files.volume(volumeID), os.O_RDWR, 0)
+	f, err := os.OpenFile(r.core.Files.Volume(volumeID), os.O_RDWR, 0)
 	check(r.t, err)
 	defer func() { check(r.t, f.Close()) }()
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -141,7 +142,7 @@ func (r *rig) fill(volumeID string, seed uint64) {
 // digest is that of a volume's first bytes; what lies beyond must be zero.
 func (r *rig) digest(volumeID string) string {
 	r.t.Helper()
-	f, err := os.Open(r.files.volume(volumeID))
+	f, err := os.Open(r.core.Files.Volume(volumeID))
 	check(r.t, err)
 	defer func() { check(r.t, f.Close()) }()
 	head := make([]byte, 20<<20)
@@ -167,7 +168,7 @@ func (r *rig) getBackup(id string) driver.Backup {
 // row is a backup's row as it is stored.
 func (r *rig) row(id string) *meta.Backup {
 	r.t.Helper()
-	b, err := r.db.Backup(r.t.Context(), id)
+	b, err := r.core.DB.Backup(r.t.Context(), id)
 	check(r.t, err)
 	if b == nil {
 		r.t.Fatalf("no backup %s", id)
@@ -204,15 +205,15 @@ func TestBackupAndRestore(t *testing.T) {
 	r := newRig(t)
 	ctx := t.Context()
 	v := r.volume(alpha, 1)
-	if v.Status != creating {
+	if v.Status != core.Creating {
 		t.Fatalf("the answer says %s", v.Status)
 	}
-	r.wantVolume(v.ID, available)
+	r.wantVolume(v.ID, core.Available)
 	r.fill(v.ID, 1)
 	full := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
-	r.wantVolume(v.ID, backingUp)
+	r.wantVolume(v.ID, core.BackingUp)
 	r.settle()
-	r.wantVolume(v.ID, available)
+	r.wantVolume(v.ID, core.Available)
 	first := r.digest(v.ID)
 	r.wantBackup(full.ID, driver.BackupAvailable)
 
@@ -232,10 +233,10 @@ func TestBackupAndRestore(t *testing.T) {
 		if restore.VolumeName != "restore_backup_"+id {
 			t.Fatalf("volume name %q", restore.VolumeName)
 		}
-		r.wantVolume(restore.VolumeID, restoringBack)
+		r.wantVolume(restore.VolumeID, core.RestoringBack)
 		r.wantBackup(id, driver.BackupRestoring)
 		r.settle()
-		v := r.wantVolume(restore.VolumeID, available)
+		v := r.wantVolume(restore.VolumeID, core.Available)
 		r.wantBackup(id, driver.BackupAvailable)
 		if got := r.digest(v.ID); got != want {
 			t.Fatalf("restored bytes differ: %s, want %s", got, want)

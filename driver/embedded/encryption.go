@@ -7,19 +7,10 @@ import (
 	"cindergate/internal/meta"
 )
 
-// existingType returns a type by its id.
-func existingType(tx *meta.Tx, typeID string) (*meta.VolumeType, error) {
-	t, err := tx.VolumeType(typeID)
-	if err == nil && t == nil {
-		err = driver.VolumeTypeNotFound(typeID)
-	}
-	return t, err
-}
-
 // changeEncryption changes a type that no volume has
 // (cinder/api/contrib/volume_type_encryption.py).
 func (d *Driver) changeEncryption(ctx context.Context, typeID, verb string, change func(*meta.Tx, *meta.VolumeType) error) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
 		t, err := existingType(tx, typeID)
 		if err != nil {
 			return err
@@ -45,7 +36,7 @@ func (d *Driver) CreateTypeEncryption(ctx context.Context, _ driver.Caller, type
 		if t.Encryption != nil {
 			return driver.Errorf(driver.InvalidState, "Volume type encryption for type %s already exists.", t.ID)
 		}
-		spec.ID, spec.CreatedAt = d.o.NewID(), tx.Now
+		spec.ID, spec.CreatedAt = d.core.NewID(), tx.Now
 		t.Encryption = &spec
 		return nil
 	})

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/chunktest"
 	"cindergate/internal/meta"
 )
@@ -19,10 +20,10 @@ import (
 // A job that panics fails alone: its stack is in the log, its backup in error, and
 // the next job runs.
 func TestPanicFailsOneJob(t *testing.T) {
-	core, logged := observer.New(zapcore.ErrorLevel)
+	sink, logged := observer.New(zapcore.ErrorLevel)
 	for name, op := range map[string]chunktest.Op{"in a worker of the format": chunktest.Put, "in the job": chunktest.Check} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, func(o *Options) { o.Log = zap.New(core) })
+			r := newRig(t, func(o *Options) { o.Log = zap.New(sink) })
 			v := r.volume(alpha, 1)
 			r.fill(v.ID, 1)
 			b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
@@ -32,7 +33,7 @@ func TestPanicFailsOneJob(t *testing.T) {
 			if got.FailReason != "An internal error occurred; the log of the service has it." {
 				t.Fatal(got.FailReason)
 			}
-			r.wantVolume(v.ID, available)
+			r.wantVolume(v.ID, core.Available)
 			found := false
 			for _, e := range logged.All() {
 				text, _ := e.ContextMap()["error"].(string)
@@ -53,12 +54,12 @@ func TestPanicInATransaction(t *testing.T) {
 	r := newRig(t)
 	func() {
 		defer func() { _ = recover() }()
-		_ = r.write(t.Context(), func(tx *meta.Tx) error {
+		_ = r.core.Write(t.Context(), func(tx *meta.Tx) error {
 			check(t, tx.SetLimit("p", "backups", 1))
 			panic("a bug")
 		})
 	}()
-	check(t, r.write(t.Context(), func(tx *meta.Tx) error {
+	check(t, r.core.Write(t.Context(), func(tx *meta.Tx) error {
 		limits, err := tx.Limits("p")
 		if len(limits) > 0 {
 			t.Error("not rolled back")
@@ -70,7 +71,7 @@ func TestPanicInATransaction(t *testing.T) {
 // disable disables a service.
 func (r *rig) disable(binary string, off bool) {
 	r.t.Helper()
-	check(r.t, r.UpdateService(r.t.Context(), admin, r.serviceHost(binary), binary, driver.ServicePatch{Disabled: driver.Some(off)}))
+	check(r.t, r.UpdateService(r.t.Context(), admin, r.core.ServiceHost(binary), binary, driver.ServicePatch{Disabled: driver.Some(off)}))
 }
 
 // What a service that is disabled answers (cinder/backup/api.py, cinder/scheduler).
@@ -82,7 +83,7 @@ func TestDisabledBackupService(t *testing.T) {
 	r.settle()
 	record, err := r.ExportRecord(ctx, admin, b.ID)
 	check(t, err)
-	r.disable(backupService, true)
+	r.disable(core.BackupService, true)
 
 	failedOne := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	if failedOne.Status != driver.BackupCreating {
@@ -91,7 +92,7 @@ func TestDisabledBackupService(t *testing.T) {
 	if got := r.wantBackup(failedOne.ID, driver.BackupError); got.FailReason != "Service not found for creating backup." {
 		t.Fatal(got.FailReason)
 	}
-	r.wantVolume(v.ID, available)
+	r.wantVolume(v.ID, core.Available)
 	page, err := r.ListMessages(ctx, alpha, driver.Query{Limit: -1})
 	check(t, err)
 	if len(page.Items) != 1 || page.Items[0].EventID != "VOLUME_VOLUME_BACKUP_013_024" {
@@ -113,37 +114,37 @@ func TestDisabledBackupService(t *testing.T) {
 	fromBackup, err := r.CreateVolume(ctx, alpha, driver.VolumeSpec{BackupID: b.ID})
 	check(t, err)
 	r.settle()
-	r.wantVolume(fromBackup.ID, failed)
+	r.wantVolume(fromBackup.ID, core.StatusError)
 	r.wantBackup(b.ID, driver.BackupAvailable)
 
-	r.disable(backupService, false)
+	r.disable(core.BackupService, false)
 	check(t, r.DeleteBackup(ctx, alpha, b.ID))
 }
 
 func TestDisabledVolumeServiceAndScheduler(t *testing.T) {
-	for _, binary := range []string{volumeService, schedulerService} {
+	for _, binary := range []string{core.VolumeService, core.SchedulerService} {
 		t.Run(binary, func(t *testing.T) {
 			r := newRig(t)
 			ctx := t.Context()
 			v := r.volume(alpha, 1)
 			r.disable(binary, true)
 			made := r.volume(alpha, 1)
-			r.wantVolume(made.ID, failed)
+			r.wantVolume(made.ID, core.StatusError)
 			s, err := r.CreateSnapshot(ctx, alpha, driver.SnapshotSpec{VolumeID: v.ID})
 			check(t, err)
 			r.settle()
 			got, err := r.GetSnapshot(ctx, alpha, s.ID)
 			check(t, err)
-			if got.Status != failed {
+			if got.Status != core.StatusError {
 				t.Fatalf("the snapshot is %s", got.Status)
 			}
 			check(t, r.ActOnVolume(ctx, alpha, v.ID, driver.ExtendVolume{Size: 2}))
-			if got := r.wantVolume(v.ID, available); got.Size != 1 {
+			if got := r.wantVolume(v.ID, core.Available); got.Size != 1 {
 				t.Fatal("extended")
 			}
 			b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 			r.settle()
-			if binary == schedulerService {
+			if binary == core.SchedulerService {
 				r.wantBackup(b.ID, driver.BackupError)
 			} else {
 				r.wantBackup(b.ID, driver.BackupAvailable)
@@ -174,30 +175,30 @@ func TestRefusedByTheFileSystem(t *testing.T) {
 	ctx := t.Context()
 	next = uuid.NewString()
 	id := next
-	r.blocked(r.files.volume(id))
-	if v := r.volume(alpha, 1); v.ID != id || v.Status != creating {
+	r.blocked(r.core.Files.Volume(id))
+	if v := r.volume(alpha, 1); v.ID != id || v.Status != core.Creating {
 		t.Fatalf("%+v", v)
 	}
-	r.wantVolume(id, failed)
+	r.wantVolume(id, core.StatusError)
 
 	v := r.volume(alpha, 1)
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	r.settle()
-	r.blocked(r.files.volume(v.ID))
+	r.blocked(r.core.Files.Volume(v.ID))
 	check(t, r.ActOnVolume(ctx, alpha, v.ID, driver.ExtendVolume{Size: 2}))
-	if got := r.wantVolume(v.ID, errorExtending); got.Size != 1 {
+	if got := r.wantVolume(v.ID, core.ErrorExtending); got.Size != 1 {
 		t.Fatal("the size has changed")
 	}
 	next = uuid.NewString()
 	id = next
-	r.blocked(r.files.volume(id))
+	r.blocked(r.core.Files.Volume(id))
 	restore, err := r.RestoreBackup(ctx, alpha, b.ID, driver.RestoreTarget{})
 	check(t, err)
 	r.settle()
 	if restore.VolumeID != id {
 		t.Fatal(restore)
 	}
-	r.wantVolume(id, errorRestoring)
+	r.wantVolume(id, core.ErrorRestoring)
 	r.wantBackup(b.ID, driver.BackupAvailable)
 	page, err := r.ListMessages(ctx, alpha, driver.Query{Limit: -1})
 	check(t, err)

@@ -8,9 +8,9 @@ import (
 // Of two extends of one volume, the smaller may come last: it cuts nothing.
 func TestGrowNeverCuts(t *testing.T) {
 	r := newRig(t)
-	path := r.files.volume(r.volume(alpha, 1).ID)
+	path := r.core.Files.Volume(r.volume(alpha, 1).ID)
 	for _, want := range []struct{ grow, size int64 }{{3 * small, 3 * small}, {2 * small, 3 * small}, {4 * small, 4 * small}} {
-		check(t, r.files.grow(path, want.grow))
+		check(t, r.core.Files.Grow(path, want.grow))
 		st, err := os.Stat(path)
 		check(t, err)
 		if st.Size() != want.size {

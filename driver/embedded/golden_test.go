@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 )
 
 // golden is the manifest of a store that a real cinder-backup 21.3.1 wrote.
@@ -31,7 +32,7 @@ type golden struct {
 // Records that real Cinder exported are imported, parents first, and their backups
 // restored bit by bit.
 func TestRealCindersRecords(t *testing.T) {
-	r := newRig(t, func(o *Options) { o.unit = gib })
+	r := newRig(t, func(o *Options) { o.unit = core.GiB })
 	ctx := t.Context()
 	manifest := r.store.Unpack(t, filepath.Join("..", "..", "internal", "chunked", "testdata", "chunked-posix-zstd.tar.zst"), "zstd")
 	var g golden
@@ -48,10 +49,10 @@ func TestRealCindersRecords(t *testing.T) {
 		restore, err := r.RestoreBackup(ctx, admin, step.ID, driver.RestoreTarget{})
 		check(t, err)
 		r.settle()
-		if v := r.wantVolume(restore.VolumeID, available); *v.Name != "gold-zstd" {
+		if v := r.wantVolume(restore.VolumeID, core.Available); *v.Name != "gold-zstd" {
 			t.Fatalf("restored as %q", *v.Name)
 		}
-		f, err := os.Open(r.files.volume(restore.VolumeID))
+		f, err := os.Open(r.core.Files.Volume(restore.VolumeID))
 		check(t, err)
 		h := sha256.New()
 		_, err = io.Copy(h, f)
@@ -86,7 +87,7 @@ func TestDirectory(t *testing.T) {
 	restore, err := r.RestoreBackup(t.Context(), alpha, b.ID, driver.ToNewVolume("copy"))
 	check(t, err)
 	r.settle()
-	if r.wantVolume(restore.VolumeID, available); r.digest(restore.VolumeID) != r.digest(v.ID) {
+	if r.wantVolume(restore.VolumeID, core.Available); r.digest(restore.VolumeID) != r.digest(v.ID) {
 		t.Fatal("restored bytes differ")
 	}
 	check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
@@ -136,7 +137,7 @@ func TestRecordsOfSwift(t *testing.T) {
 	restore, err := r.RestoreBackup(t.Context(), admin, b.ID, driver.ToNewVolume("from swift"))
 	check(t, err)
 	r.settle()
-	if r.wantVolume(restore.VolumeID, available); r.digest(restore.VolumeID) != r.digest(v.ID) {
+	if r.wantVolume(restore.VolumeID, core.Available); r.digest(restore.VolumeID) != r.digest(v.ID) {
 		t.Fatal("restored bytes differ")
 	}
 }

@@ -5,14 +5,15 @@ import (
 	"slices"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
 // GetGroup returns one group.
 func (d *Driver) GetGroup(ctx context.Context, who driver.Caller, groupID string) (driver.Group, error) {
-	g, err := d.db.Group(ctx, groupID)
+	g, err := d.core.DB.Group(ctx, groupID)
 	if err != nil {
-		return driver.Group{}, classify(err)
+		return driver.Group{}, core.Classify(err)
 	}
 	if g == nil || !who.Owns(g.ProjectID) {
 		return driver.Group{}, driver.GroupNotFound(groupID)
@@ -26,9 +27,9 @@ func (d *Driver) GetGroup(ctx context.Context, who driver.Caller, groupID string
 
 // viewGroups adds the volumes in each group, oldest first.
 func (d *Driver) viewGroups(ctx context.Context, groups []*meta.Group) ([]driver.Group, error) {
-	volumes, err := d.db.AllVolumes(ctx)
+	volumes, err := d.core.DB.AllVolumes(ctx)
 	if err != nil {
-		return nil, classify(err)
+		return nil, core.Classify(err)
 	}
 	members := map[string][]string{} // ids of volumes by that of their group, newest first
 	for v := range volumes.All() {
@@ -47,13 +48,13 @@ func (d *Driver) viewGroups(ctx context.Context, groups []*meta.Group) ([]driver
 
 // ListGroups returns one page of groups.
 func (d *Driver) ListGroups(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Group], error) {
-	project, some := scope(who, q.AllProjects)
+	project, some := core.Scope(who, q.AllProjects)
 	if !some {
 		return driver.Page[driver.Group]{}, nil
 	}
-	rows, err := d.db.Groups(ctx, project)
+	rows, err := d.core.DB.Groups(ctx, project)
 	if err != nil {
-		return driver.Page[driver.Group]{}, classify(err)
+		return driver.Page[driver.Group]{}, core.Classify(err)
 	}
 	all, err := d.viewGroups(ctx, rows)
 	if err != nil {
@@ -62,32 +63,20 @@ func (d *Driver) ListGroups(ctx context.Context, who driver.Caller, q driver.Que
 	return driver.Paginate(all, driver.GroupColumns, q, driver.GroupNotFound)
 }
 
-// ownGroup returns a group that the caller may see.
-func ownGroup(tx *meta.Tx, who driver.Caller, id string) (*meta.Group, error) {
-	g, err := tx.Group(id)
-	if err != nil {
-		return nil, err
-	}
-	if g == nil || !who.Owns(g.ProjectID) {
-		return nil, driver.GroupNotFound(id)
-	}
-	return g, nil
-}
-
 // newGroup is an available group of the caller, if its quota has room.
 func (d *Driver) newGroup(tx *meta.Tx, who driver.Caller, typeID string) (*meta.Group, error) {
 	if err := d.checkGroupQuota(tx, who.ProjectID); err != nil {
 		return nil, err
 	}
-	return &meta.Group{Group: driver.Group{ID: d.o.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, Status: available,
-		AvailabilityZone: d.o.AvailabilityZone, GroupTypeID: typeID, Host: d.pool(), CreatedAt: tx.Now}}, nil
+	return &meta.Group{Group: driver.Group{ID: d.core.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, Status: core.Available,
+		AvailabilityZone: d.core.AvailabilityZone, GroupTypeID: typeID, Host: d.pool(), CreatedAt: tx.Now}}, nil
 }
 
 // CreateGroup makes a group without volumes, available at once
 // (cinder/api/v3/groups.py create, cinder/group/api.py create).
 func (d *Driver) CreateGroup(ctx context.Context, who driver.Caller, spec driver.GroupSpec) (driver.Group, error) {
 	var g *meta.Group
-	err := d.write(ctx, func(tx *meta.Tx) error {
+	err := d.core.Write(ctx, func(tx *meta.Tx) error {
 		gt, err := groupType(tx, who, spec.GroupType)
 		if err != nil {
 			return err
@@ -110,7 +99,7 @@ func (d *Driver) CreateGroup(ctx context.Context, who driver.Caller, spec driver
 			}
 			fits = fits && placed
 		}
-		if zone := spec.AvailabilityZone; zone != "" && zone != d.o.AvailabilityZone {
+		if zone := spec.AvailabilityZone; zone != "" && zone != d.core.AvailabilityZone {
 			return driver.Errorf(driver.InvalidInput, "Invalid input received: Availability zone '%s' is invalid.", zone)
 		}
 		if g, err = d.newGroup(tx, who, gt.ID); err != nil {
@@ -118,7 +107,7 @@ func (d *Driver) CreateGroup(ctx context.Context, who driver.Caller, spec driver
 		}
 		g.Name, g.Description, g.VolumeTypeIDs = spec.Name, spec.Description, typeIDs
 		if !fits { // as if no pool were found by the scheduler
-			g.Status, g.Host = failed, ""
+			g.Status, g.Host = core.StatusError, ""
 		}
 		return tx.PutGroup(g)
 	})
@@ -132,7 +121,7 @@ func (d *Driver) CreateGroup(ctx context.Context, who driver.Caller, spec driver
 // until all are there (cinder/group/api.py create_from_src).
 func (d *Driver) CreateGroupFromSource(ctx context.Context, who driver.Caller, spec driver.GroupSource) (driver.Group, error) {
 	var g *meta.Group
-	err := d.write(ctx, func(tx *meta.Tx) error {
+	err := d.core.Write(ctx, func(tx *meta.Tx) error {
 		origin, sources, err := d.groupSources(tx, who, spec)
 		if err != nil {
 			return err
@@ -140,9 +129,9 @@ func (d *Driver) CreateGroupFromSource(ctx context.Context, who driver.Caller, s
 		if g, err = d.newGroup(tx, who, origin.GroupTypeID); err != nil {
 			return err
 		}
-		g.Name, g.Description, g.Status = spec.Name, spec.Description, creating
+		g.Name, g.Description, g.Status = spec.Name, spec.Description, core.Creating
 		g.VolumeTypeIDs, g.SourceGroupID, g.GroupSnapshotID = origin.VolumeTypeIDs, spec.SourceGroupID, spec.GroupSnapshotID
-		if err := notFrozen(tx); err != nil {
+		if err := core.NotFrozen(tx); err != nil {
 			return err
 		}
 		switch {
@@ -217,7 +206,7 @@ func (d *Driver) createInGroup(tx *meta.Tx, who driver.Caller, g *meta.Group, sp
 	if err := d.checkVolumeQuota(tx, who.ProjectID, t, size, prefixed); err != nil {
 		return err
 	}
-	v := d.newVolume(tx, who, d.o.NewID(), t, size)
+	v := d.newVolume(tx, who, d.core.NewID(), t, size)
 	v.GroupID = g.ID
 	return d.startVolume(tx, who, v, from)
 }
@@ -225,12 +214,12 @@ func (d *Driver) createInGroup(tx *meta.Tx, who driver.Caller, g *meta.Group, sp
 // DeleteGroup accepts a delete. A group without volumes is gone at once, one with
 // volumes when they are (cinder/group/api.py delete).
 func (d *Driver) DeleteGroup(ctx context.Context, who driver.Caller, groupID string, withVolumes bool) error {
-	return d.writeFreeing(ctx, func(tx *meta.Tx) error {
+	return d.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
 		g, err := ownGroup(tx, who, groupID)
 		if err != nil {
 			return err
 		}
-		if err := notFrozen(tx); err != nil {
+		if err := core.NotFrozen(tx); err != nil {
 			return err
 		}
 		volumes, err := tx.VolumesOfGroup(g.ID)
@@ -240,12 +229,12 @@ func (d *Driver) DeleteGroup(ctx context.Context, who driver.Caller, groupID str
 		if err := deletableGroup(tx, g, volumes, withVolumes); err != nil {
 			return err
 		}
-		g.Status = deleting
+		g.Status = core.Deleting
 		if err := tx.TouchGroup(g); err != nil {
 			return err
 		}
 		for _, v := range volumes {
-			v.Status = deleting
+			v.Status = core.Deleting
 			if err := tx.TouchVolume(v); err != nil {
 				return err
 			}
@@ -258,7 +247,7 @@ func (d *Driver) DeleteGroup(ctx context.Context, who driver.Caller, groupID str
 }
 
 func deletableGroup(tx *meta.Tx, g *meta.Group, volumes []*meta.Volume, withVolumes bool) error {
-	if !withVolumes && g.Status != available && g.Status != failed {
+	if !withVolumes && g.Status != core.Available && g.Status != core.StatusError {
 		return driver.InvalidGroup("Group status must be available or error, but current status is: %s", g.Status)
 	}
 	groupSnapshots, err := tx.GroupSnapshotsOf(g.ID)
@@ -272,7 +261,7 @@ func deletableGroup(tx *meta.Tx, g *meta.Group, volumes []*meta.Volume, withVolu
 		return driver.InvalidGroup("Group %s still contains volumes. The delete-volumes flag is required to delete it.", g.ID)
 	}
 	for _, v := range volumes {
-		if v.AttachStatus == attached {
+		if v.AttachStatus == core.Attached {
 			return driver.InvalidGroup("Volume in group %s is attached. Need to detach first.", g.ID)
 		}
 		snapshots, err := tx.SnapshotsOf(v.ID)
@@ -283,7 +272,7 @@ func deletableGroup(tx *meta.Tx, g *meta.Group, volumes []*meta.Volume, withVolu
 			return driver.InvalidGroup("Volume in group still has dependent snapshots.")
 		}
 	}
-	others, err := tx.GroupsIn(creating)
+	others, err := tx.GroupsIn(core.Creating)
 	if err != nil {
 		return err
 	}
@@ -298,38 +287,9 @@ func deletableGroup(tx *meta.Tx, g *meta.Group, volumes []*meta.Volume, withVolu
 	return nil
 }
 
-// settleGroup ends what a group waits for, once none of its volumes is on its way.
-func settleGroup(tx *meta.Tx, id string) error {
-	if id == "" {
-		return nil
-	}
-	g, err := tx.Group(id)
-	if err != nil || g == nil || g.Status != creating && g.Status != deleting {
-		return err
-	}
-	volumes, err := tx.VolumesOfGroup(id)
-	if err != nil {
-		return err
-	}
-	end := map[string]string{creating: available, deleting: errorDeleting}[g.Status]
-	for _, v := range volumes {
-		switch v.Status {
-		case g.Status:
-			return nil
-		case failed:
-			end = failed
-		}
-	}
-	if g.Status == deleting && len(volumes) == 0 {
-		return tx.RemoveGroup(id)
-	}
-	g.Status = end
-	return tx.TouchGroup(g)
-}
-
 // ResetGroupStatus sets the status.
 func (d *Driver) ResetGroupStatus(ctx context.Context, who driver.Caller, groupID, status string) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
 		g, err := ownGroup(tx, who, groupID)
 		if err != nil {
 			return err

@@ -5,14 +5,15 @@ import (
 	"slices"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
 // GetGroupSnapshot returns one group snapshot.
 func (d *Driver) GetGroupSnapshot(ctx context.Context, who driver.Caller, groupSnapshotID string) (driver.GroupSnapshot, error) {
-	gs, err := d.db.GroupSnapshot(ctx, groupSnapshotID)
+	gs, err := d.core.DB.GroupSnapshot(ctx, groupSnapshotID)
 	if err != nil {
-		return driver.GroupSnapshot{}, classify(err)
+		return driver.GroupSnapshot{}, core.Classify(err)
 	}
 	if gs == nil || !who.Owns(gs.ProjectID) {
 		return driver.GroupSnapshot{}, driver.GroupSnapshotNotFound(groupSnapshotID)
@@ -22,13 +23,13 @@ func (d *Driver) GetGroupSnapshot(ctx context.Context, who driver.Caller, groupS
 
 // ListGroupSnapshots returns one page of group snapshots.
 func (d *Driver) ListGroupSnapshots(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.GroupSnapshot], error) {
-	project, some := scope(who, q.AllProjects)
+	project, some := core.Scope(who, q.AllProjects)
 	if !some {
 		return driver.Page[driver.GroupSnapshot]{}, nil
 	}
-	rows, err := d.db.GroupSnapshots(ctx, project)
+	rows, err := d.core.DB.GroupSnapshots(ctx, project)
 	if err != nil {
-		return driver.Page[driver.GroupSnapshot]{}, classify(err)
+		return driver.Page[driver.GroupSnapshot]{}, core.Classify(err)
 	}
 	all := make([]driver.GroupSnapshot, len(rows))
 	for i, gs := range rows {
@@ -53,16 +54,16 @@ func ownGroupSnapshot(tx *meta.Tx, who driver.Caller, id string) (*meta.GroupSna
 // until all are there (cinder/group/api.py create_group_snapshot).
 func (d *Driver) CreateGroupSnapshot(ctx context.Context, who driver.Caller, spec driver.GroupSnapshotSpec) (driver.GroupSnapshot, error) {
 	var gs *meta.GroupSnapshot
-	err := d.write(ctx, func(tx *meta.Tx) error {
+	err := d.core.Write(ctx, func(tx *meta.Tx) error {
 		g, err := ownGroup(tx, who, spec.GroupID)
 		if err != nil {
 			return err
 		}
-		if err := notFrozen(tx); err != nil {
+		if err := core.NotFrozen(tx); err != nil {
 			return err
 		}
-		gs = &meta.GroupSnapshot{GroupSnapshot: driver.GroupSnapshot{ID: d.o.NewID(), ProjectID: who.ProjectID, UserID: who.UserID,
-			GroupID: g.ID, GroupTypeID: g.GroupTypeID, Name: spec.Name, Description: spec.Description, Status: creating, CreatedAt: tx.Now}}
+		gs = &meta.GroupSnapshot{GroupSnapshot: driver.GroupSnapshot{ID: d.core.NewID(), ProjectID: who.ProjectID, UserID: who.UserID,
+			GroupID: g.ID, GroupTypeID: g.GroupTypeID, Name: spec.Name, Description: spec.Description, Status: core.Creating, CreatedAt: tx.Now}}
 		if err := tx.PutGroupSnapshot(gs); err != nil {
 			return err
 		}
@@ -86,24 +87,24 @@ func (d *Driver) CreateGroupSnapshot(ctx context.Context, who driver.Caller, spe
 
 // DeleteGroupSnapshot accepts a delete (cinder/group/api.py delete_group_snapshot).
 func (d *Driver) DeleteGroupSnapshot(ctx context.Context, who driver.Caller, groupSnapshotID string) error {
-	return d.writeFreeing(ctx, func(tx *meta.Tx) error {
+	return d.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
 		gs, err := ownGroupSnapshot(tx, who, groupSnapshotID)
 		if err != nil {
 			return err
 		}
-		if err := notFrozen(tx); err != nil {
+		if err := core.NotFrozen(tx); err != nil {
 			return err
 		}
-		groups, err := tx.GroupsIn(creating)
+		groups, err := tx.GroupsIn(core.Creating)
 		if err != nil {
 			return err
 		}
 		source := slices.ContainsFunc(groups, func(g *meta.Group) bool { return g.GroupSnapshotID == gs.ID })
-		if source || gs.Status != available && gs.Status != failed {
+		if source || gs.Status != core.Available && gs.Status != core.StatusError {
 			return driver.Errorf(driver.InvalidState, "Invalid GroupSnapshot: GroupSnapshot status must be available or error, "+
 				"and no Group can be currently using it as source for its creation.")
 		}
-		gs.Status = deleting
+		gs.Status = core.Deleting
 		if err := tx.TouchGroupSnapshot(gs); err != nil {
 			return err
 		}
@@ -112,7 +113,7 @@ func (d *Driver) DeleteGroupSnapshot(ctx context.Context, who driver.Caller, gro
 			return err
 		}
 		for _, s := range snapshots {
-			if err := d.startDeleteSnapshot(tx, who, s, arguments{}); err != nil {
+			if err := d.startDeleteSnapshot(tx, who, s, false); err != nil {
 				return err
 			}
 		}
@@ -120,39 +121,9 @@ func (d *Driver) DeleteGroupSnapshot(ctx context.Context, who driver.Caller, gro
 	})
 }
 
-// settleGroupSnapshot ends what a group snapshot waits for, once none of its
-// snapshots is on its way.
-func settleGroupSnapshot(tx *meta.Tx, id string) error {
-	if id == "" {
-		return nil
-	}
-	gs, err := tx.GroupSnapshot(id)
-	if err != nil || gs == nil || gs.Status != creating && gs.Status != deleting {
-		return err
-	}
-	snapshots, err := tx.SnapshotsOfGroupSnapshot(id)
-	if err != nil {
-		return err
-	}
-	end := map[string]string{creating: available, deleting: errorDeleting}[gs.Status]
-	for _, s := range snapshots {
-		switch s.Status {
-		case gs.Status:
-			return nil
-		case failed:
-			end = failed
-		}
-	}
-	if gs.Status == deleting && len(snapshots) == 0 {
-		return tx.RemoveGroupSnapshot(id)
-	}
-	gs.Status = end
-	return tx.TouchGroupSnapshot(gs)
-}
-
 // ResetGroupSnapshotStatus sets the status.
 func (d *Driver) ResetGroupSnapshotStatus(ctx context.Context, who driver.Caller, groupSnapshotID, status string) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
 		gs, err := ownGroupSnapshot(tx, who, groupSnapshotID)
 		if err != nil {
 			return err

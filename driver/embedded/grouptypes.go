@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
@@ -17,7 +18,7 @@ func (d *Driver) ensureDefaultGroupType(tx *meta.Tx) error {
 		return err
 	}
 	description := "Default group type for migrating cgsnapshot"
-	return tx.PutGroupType(&meta.GroupType{GroupType: driver.GroupType{ID: d.o.NewID(), Name: driver.DefaultCGSnapshotType,
+	return tx.PutGroupType(&meta.GroupType{GroupType: driver.GroupType{ID: d.core.NewID(), Name: driver.DefaultCGSnapshotType,
 		Description: &description, IsPublic: true, Specs: map[string]string{consistentSnapshots: "<is> True"}, CreatedAt: tx.Now}})
 }
 
@@ -39,7 +40,7 @@ func groupType(tx *meta.Tx, who driver.Caller, idOrName string) (*meta.GroupType
 			return types[at], nil
 		}
 	}
-	if looksLikeID(idOrName) {
+	if core.LooksLikeID(idOrName) {
 		return nil, driver.GroupTypeNotFound(idOrName)
 	}
 	return nil, driver.Errorf(driver.NotFound, "Group type with name %s could not be found.", idOrName)
@@ -49,9 +50,9 @@ func seesGroupType(who driver.Caller, t *meta.GroupType) bool { return t.IsPubli
 
 // ListGroupTypes returns the group types that the caller may see, newest first.
 func (d *Driver) ListGroupTypes(ctx context.Context, who driver.Caller) ([]driver.GroupType, error) {
-	rows, err := d.db.GroupTypes(ctx)
+	rows, err := d.core.DB.GroupTypes(ctx)
 	if err != nil {
-		return nil, classify(err)
+		return nil, core.Classify(err)
 	}
 	var seen []driver.GroupType
 	for _, t := range rows {
@@ -77,7 +78,7 @@ func (d *Driver) GetGroupType(ctx context.Context, who driver.Caller, typeID str
 
 // CreateGroupType makes a group type.
 func (d *Driver) CreateGroupType(ctx context.Context, _ driver.Caller, spec driver.GroupType) (driver.GroupType, error) {
-	err := d.write(ctx, func(tx *meta.Tx) error {
+	err := d.core.Write(ctx, func(tx *meta.Tx) error {
 		types, err := tx.GroupTypes()
 		if err != nil {
 			return err
@@ -88,7 +89,7 @@ func (d *Driver) CreateGroupType(ctx context.Context, _ driver.Caller, spec driv
 		if spec.Specs == nil {
 			spec.Specs = map[string]string{}
 		}
-		spec.ID, spec.CreatedAt = d.o.NewID(), tx.Now
+		spec.ID, spec.CreatedAt = d.core.NewID(), tx.Now
 		return tx.PutGroupType(&meta.GroupType{GroupType: spec})
 	})
 	if err != nil {
@@ -108,7 +109,7 @@ func freeGroupTypeName(types []*meta.GroupType, id, name string) error {
 // UpdateGroupType changes a group type.
 func (d *Driver) UpdateGroupType(ctx context.Context, who driver.Caller, typeID string, patch driver.GroupTypePatch) (driver.GroupType, error) {
 	var t *meta.GroupType
-	err := d.write(ctx, func(tx *meta.Tx) error {
+	err := d.core.Write(ctx, func(tx *meta.Tx) error {
 		types, err := tx.GroupTypes()
 		if err != nil {
 			return err
@@ -133,7 +134,7 @@ func (d *Driver) UpdateGroupType(ctx context.Context, who driver.Caller, typeID 
 			t.IsPublic = patch.IsPublic.Value
 		}
 		if patch.Specs.Set {
-			t.Specs, err = changed(t.Specs, patch.Specs.Value, func(key string) error {
+			t.Specs, err = core.Changed(t.Specs, patch.Specs.Value, func(key string) error {
 				return driver.Errorf(driver.NotFound, "Group Type %s has no specs with key %s.", t.ID, key)
 			})
 			if err != nil {
@@ -155,7 +156,7 @@ func (d *Driver) DeleteGroupType(ctx context.Context, who driver.Caller, typeID 
 	if err != nil {
 		return err
 	}
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
 		groups, err := tx.GroupsOfType(t.ID)
 		if err != nil {
 			return err

@@ -3,16 +3,16 @@ package embedded
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
 // UpdateGroup renames and describes a group, adds volumes and removes some. Checks
 // and texts are those of cinder/group/api.py update.
 func (d *Driver) UpdateGroup(ctx context.Context, who driver.Caller, groupID string, patch driver.GroupPatch) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
 		g, err := ownGroup(tx, who, groupID)
 		if err != nil {
 			return err
@@ -24,7 +24,7 @@ func (d *Driver) UpdateGroup(ctx context.Context, who driver.Caller, groupID str
 			}
 		}
 		if len(both) > 0 {
-			return driver.InvalidVolume("UUIDs %s are in both add and remove volume list.", pythonList(both...))
+			return driver.InvalidVolume("UUIDs %s are in both add and remove volume list.", core.PythonList(both...))
 		}
 		added, err := d.volumesToAdd(tx, who, g, patch.AddVolumes)
 		if err != nil {
@@ -40,7 +40,7 @@ func (d *Driver) UpdateGroup(ctx context.Context, who driver.Caller, groupID str
 			return driver.InvalidGroup("Cannot update group %s because no valid name, description, add_volumes, "+
 				"or remove_volumes were provided.", g.ID)
 		}
-		if moves && g.Status != available {
+		if moves && g.Status != core.Available {
 			return driver.InvalidGroup("Group status must be available.")
 		}
 		if rename {
@@ -49,7 +49,7 @@ func (d *Driver) UpdateGroup(ctx context.Context, who driver.Caller, groupID str
 		if describe {
 			g.Description = patch.Description
 		}
-		g.Status = available
+		g.Status = core.Available
 		if err := tx.TouchGroup(g); err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func moveVolumes(tx *meta.Tx, groupID string, added, removed []*meta.Volume) err
 func (d *Driver) volumesToAdd(tx *meta.Tx, who driver.Caller, g *meta.Group, ids []string) ([]*meta.Volume, error) {
 	var added []*meta.Volume
 	for _, id := range ids {
-		v, err := d.ownVolume(tx, who, id)
+		v, err := core.OwnVolume(tx, who, id)
 		if driver.KindOf(err) == driver.NotFound {
 			return nil, driver.InvalidVolume("Cannot add volume %s to group %s because volume cannot be found.", id, g.ID)
 		}
@@ -96,9 +96,9 @@ func (d *Driver) volumesToAdd(tx *meta.Tx, who driver.Caller, g *meta.Group, ids
 		case !slices.Contains(g.VolumeTypeIDs, v.VolumeTypeID):
 			return nil, driver.InvalidVolume("Cannot add volume %s to group %s because volume type %s is not supported by the group.",
 				v.ID, g.ID, v.VolumeTypeID)
-		case v.Status != available && v.Status != inUse:
+		case v.Status != core.Available && v.Status != core.InUse:
 			return nil, driver.InvalidVolume("Cannot add volume %s to group %s because volume is in an invalid state: %s. "+
-				"Valid states are: %s.", v.ID, g.ID, v.Status, pythonTuple(available, inUse))
+				"Valid states are: %s.", v.ID, g.ID, v.Status, core.PythonTuple(core.Available, core.InUse))
 		}
 		added = append(added, v)
 	}
@@ -114,7 +114,7 @@ func volumesToRemove(tx *meta.Tx, g *meta.Group, ids []string) ([]*meta.Volume, 
 		return nil, err
 	}
 	var removed []*meta.Volume
-	valid := []string{available, inUse, failed, errorDeleting}
+	valid := []string{core.Available, core.InUse, core.StatusError, core.ErrorDeleting}
 	for _, id := range ids {
 		at := slices.IndexFunc(volumes, func(v *meta.Volume) bool { return v.ID == id })
 		if at < 0 {
@@ -123,12 +123,9 @@ func volumesToRemove(tx *meta.Tx, g *meta.Group, ids []string) ([]*meta.Volume, 
 		v := volumes[at]
 		if !slices.Contains(valid, v.Status) {
 			return nil, driver.InvalidVolume("Cannot remove volume %s from group %s because volume is in an invalid state: %s. "+
-				"Valid states are: %s.", v.ID, g.ID, v.Status, pythonTuple(valid...))
+				"Valid states are: %s.", v.ID, g.ID, v.Status, core.PythonTuple(valid...))
 		}
 		removed = append(removed, v)
 	}
 	return removed, nil
 }
-
-// pythonTuple renders strings as Python's repr of a tuple.
-func pythonTuple(items ...string) string { return "('" + strings.Join(items, "', '") + "')" }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/chunktest"
 )
 
@@ -69,7 +70,7 @@ func (m *moved) wantRestored(backupID string) {
 	restore, err := m.RestoreBackup(m.t.Context(), admin, backupID, driver.RestoreTarget{})
 	check(m.t, err)
 	m.settle()
-	if m.wantVolume(restore.VolumeID, available); m.rig.digest(restore.VolumeID) != m.digest {
+	if m.wantVolume(restore.VolumeID, core.Available); m.rig.digest(restore.VolumeID) != m.digest {
 		m.t.Fatal("restored bytes differ")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/dir"
 	"cindergate/internal/chunked"
 	"cindergate/internal/marker"
@@ -39,11 +40,11 @@ func (d *Driver) openInstallation(ctx context.Context) error {
 			return err
 		}
 	}
-	if d.db, err = meta.Open(ctx, meta.Options{Path: path, Now: d.o.Now, Rehearse: d.o.rehearse}); err != nil {
+	if d.core.DB, err = meta.Open(ctx, meta.Options{Path: path, Now: d.core.Now, Rehearse: d.o.rehearse}); err != nil {
 		return err
 	}
-	d.owned = append(d.owned, d.db)
-	installation, err := d.db.Installation(ctx)
+	d.owned = append(d.owned, d.core.DB)
+	installation, err := d.core.DB.Installation(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,14 +56,14 @@ func (d *Driver) openInstallation(ctx context.Context) error {
 	if want := d.o.Installation; want != "" && want != installation.ID {
 		return fmt.Errorf("it belongs to the installation %s, not to %s as configured: is the right directory mounted?", installation.ID, want)
 	}
-	d.files.id = installation.ID
+	d.core.Files.ID = installation.ID
 	if !installation.Ready {
 		return d.makeInstallation(ctx, installation)
 	}
-	if err := d.files.check(); err != nil {
+	if err := d.core.Files.Check(); err != nil {
 		return err
 	}
-	if err := chunked.RemoveSpills(d.files.dir); err != nil {
+	if err := chunked.RemoveSpills(d.core.Files.Dir); err != nil {
 		return err
 	}
 	return d.openStore(func(path string) (*dir.Store, error) { return dir.OpenMarked(path, installation.ID) })
@@ -85,7 +86,7 @@ func (d *Driver) refuseNewDatabase() error {
 
 // remains says what an installation has left in the data directory, "" for nothing.
 func (d *Driver) remains() (string, error) {
-	for _, sub := range []string{volumesDir, snapshotsDir} {
+	for _, sub := range []string{core.VolumesDir, core.SnapshotsDir} {
 		entries, err := os.ReadDir(filepath.Join(d.o.DataDir, sub))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
@@ -109,7 +110,7 @@ func (d *Driver) remains() (string, error) {
 
 // markedID is the id in the first marker that is found, "" if there is none.
 func (d *Driver) markedID() (string, error) {
-	for _, dir := range append(d.files.directories(), filepath.Join(d.o.DataDir, backupsDir)) {
+	for _, dir := range append(d.core.Files.Directories(), filepath.Join(d.o.DataDir, backupsDir)) {
 		if id, err := marker.Read(dir); err != nil || id != "" {
 			return id, err
 		}
@@ -131,21 +132,21 @@ func (d *Driver) newInstallation(ctx context.Context) (*meta.Installation, error
 		id = uuid.NewString()
 	}
 	installation := &meta.Installation{ID: id}
-	return installation, d.db.Write(ctx, func(tx *meta.Tx) error { return tx.PutInstallation(installation) })
+	return installation, d.core.DB.Write(ctx, func(tx *meta.Tx) error { return tx.PutInstallation(installation) })
 }
 
 // refuseOtherData returns an error if a database without an installation knows of
 // data where there is none, or of none where there is.
 func (d *Driver) refuseOtherData(ctx context.Context) error {
-	volumes, err := d.db.AllVolumes(ctx)
+	volumes, err := d.core.DB.AllVolumes(ctx)
 	if err != nil {
 		return err
 	}
-	snapshots, err := d.db.AllSnapshots(ctx)
+	snapshots, err := d.core.DB.AllSnapshots(ctx)
 	if err != nil {
 		return err
 	}
-	backups, err := d.db.AllBackups(ctx)
+	backups, err := d.core.DB.AllBackups(ctx)
 	if err != nil {
 		return err
 	}
@@ -161,8 +162,8 @@ func (d *Driver) refuseOtherData(ctx context.Context) error {
 	for _, known := range []struct {
 		sub  string
 		rows int
-	}{{volumesDir, volumes.Len()}, {backupsDir, stored}} {
-		if known.rows == 0 || known.sub == backupsDir && d.store != nil {
+	}{{core.VolumesDir, volumes.Len()}, {backupsDir, stored}} {
+		if known.rows == 0 || known.sub == backupsDir && d.core.Store != nil {
 			continue
 		}
 		entries, err := os.ReadDir(filepath.Join(d.o.DataDir, known.sub))
@@ -179,7 +180,7 @@ func (d *Driver) refuseOtherData(ctx context.Context) error {
 // makeInstallation makes and marks what is missing. It may be repeated: the row says
 // that it is ready only when all is on the disk.
 func (d *Driver) makeInstallation(ctx context.Context, installation *meta.Installation) error {
-	if err := d.files.create(); err != nil {
+	if err := d.core.Files.Create(); err != nil {
 		return err
 	}
 	if err := d.openStore(func(path string) (*dir.Store, error) { return dir.Create(path, installation.ID) }); err != nil {
@@ -189,13 +190,13 @@ func (d *Driver) makeInstallation(ctx context.Context, installation *meta.Instal
 		return err
 	}
 	installation.Ready = true
-	d.log.Info("new installation", zap.String("id", installation.ID))
-	return d.db.Write(ctx, func(tx *meta.Tx) error { return tx.PutInstallation(installation) })
+	d.core.Log.Info("new installation", zap.String("id", installation.ID))
+	return d.core.DB.Write(ctx, func(tx *meta.Tx) error { return tx.PutInstallation(installation) })
 }
 
 // openStore opens the default store, unless there is another.
 func (d *Driver) openStore(open func(path string) (*dir.Store, error)) error {
-	if d.store != nil {
+	if d.core.Store != nil {
 		return nil
 	}
 	store, err := open(filepath.Join(d.o.DataDir, backupsDir))
@@ -203,6 +204,6 @@ func (d *Driver) openStore(open func(path string) (*dir.Store, error)) error {
 		return err
 	}
 	d.owned = append(d.owned, store)
-	d.store = store
+	d.core.Store = store
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/chunktest"
 	"cindergate/internal/marker"
 	"cindergate/internal/meta"
@@ -47,7 +48,7 @@ func (r *rig) refusedToOpen(text string) {
 func (r *rig) tree() string {
 	r.t.Helper()
 	var all []string
-	for _, sub := range []string{volumesDir, snapshotsDir, backupsDir, lostFound} {
+	for _, sub := range []string{core.VolumesDir, core.SnapshotsDir, backupsDir, core.LostFound} {
 		_ = filepath.WalkDir(filepath.Join(r.dir, sub), func(path string, e os.DirEntry, err error) error {
 			if err == nil && !e.IsDir() {
 				all = append(all, strings.TrimPrefix(path, r.dir+"/"))
@@ -94,7 +95,7 @@ func TestLostDatabaseIsRefused(t *testing.T) {
 		r.removeDatabase()
 		removeMarkers(t, r.dir)
 		r.refusedToOpen("1 in volumes/")
-		if !isFile(r.files.volume(v.ID)) {
+		if !core.IsFile(r.core.Files.Volume(v.ID)) {
 			t.Fatal("the volume is gone")
 		}
 	})
@@ -102,7 +103,7 @@ func TestLostDatabaseIsRefused(t *testing.T) {
 
 func removeMarkers(t *testing.T, dir string) {
 	t.Helper()
-	for _, sub := range []string{"", volumesDir, snapshotsDir, backupsDir} {
+	for _, sub := range []string{"", core.VolumesDir, core.SnapshotsDir, backupsDir} {
 		if err := os.Remove(filepath.Join(dir, sub, marker.Name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			t.Fatal(err)
 		}
@@ -124,8 +125,8 @@ func TestFilesWithoutRows(t *testing.T) {
 	if _, err := r.GetVolume(t.Context(), admin, v.ID); driver.KindOf(err) != driver.NotFound {
 		t.Fatal(err)
 	}
-	lost := filepath.Join(r.dir, lostFound)
-	if !isFile(filepath.Join(lost, "volume-"+v.ID)) || !isFile(filepath.Join(lost, "snapshot-"+s.ID)) {
+	lost := filepath.Join(r.dir, core.LostFound)
+	if !core.IsFile(filepath.Join(lost, "volume-"+v.ID)) || !core.IsFile(filepath.Join(lost, "snapshot-"+s.ID)) {
 		t.Fatalf("not in lost+found:\n%s", r.tree())
 	}
 	if *counted != (strays{1, 1}) {
@@ -135,7 +136,7 @@ func TestFilesWithoutRows(t *testing.T) {
 	var adopted []Adopted
 	r.opts.Adopt = &Adoption{ProjectID: "beta", Report: func(a Adopted) { adopted = append(adopted, a) }}
 	r.reopen()
-	got := r.wantVolume(v.ID, available)
+	got := r.wantVolume(v.ID, core.Available)
 	if got.ProjectID != "beta" || got.Size != 1 || r.digest(v.ID) != digest {
 		t.Fatalf("%+v", got)
 	}
@@ -159,7 +160,7 @@ func (s *strays) StrayFile(kind string) {
 // forget removes rows as an older copy of the database does not have them.
 func forget(t *testing.T, r *rig, volumeID, snapshotID string) {
 	t.Helper()
-	check(t, r.write(t.Context(), func(tx *meta.Tx) error {
+	check(t, r.core.Write(t.Context(), func(tx *meta.Tx) error {
 		return errors.Join(tx.RemoveSnapshot(snapshotID), tx.RemoveVolume(volumeID))
 	}))
 }
@@ -177,11 +178,11 @@ func forgetInstallation(t *testing.T, r *rig) {
 func TestLostFoundReplacesNothing(t *testing.T) {
 	r := newRig(t)
 	for i := range 3 {
-		check(t, os.WriteFile(r.files.volume("stray"), []byte{byte(i)}, 0o600))
+		check(t, os.WriteFile(r.core.Files.Volume("stray"), []byte{byte(i)}, 0o600))
 		r.reopen()
 	}
 	for i, name := range []string{"volume-stray", "volume-stray.1", "volume-stray.2"} {
-		got, err := os.ReadFile(filepath.Join(r.dir, lostFound, name))
+		got, err := os.ReadFile(filepath.Join(r.dir, core.LostFound, name))
 		if err != nil || len(got) != 1 || got[0] != byte(i) {
 			t.Fatalf("%s: %v %v", name, got, err)
 		}
@@ -204,12 +205,12 @@ func TestAdopt(t *testing.T) {
 	row := r.row(damaged.ID)
 	check(t, os.Remove(filepath.Join(r.dir, backupsDir, r.container(row), row.ServiceMetadata+"-00001")))
 	digest := r.digest(v.ID)
-	check(t, os.Truncate(r.files.volume(v.ID), small-5))
+	check(t, os.Truncate(r.core.Files.Volume(v.ID), small-5))
 	r.removeDatabase()
 	r.opts.Adopt = &Adoption{ProjectID: "beta"}
 	r.open()
-	r.wantVolume(v.ID, available)
-	if st, err := os.Stat(r.files.volume(v.ID)); err != nil || st.Size() != small {
+	r.wantVolume(v.ID, core.Available)
+	if st, err := os.Stat(r.core.Files.Volume(v.ID)); err != nil || st.Size() != small {
 		t.Fatal(st, err)
 	}
 	r.opts.Adopt = nil
@@ -228,7 +229,7 @@ func TestAdopt(t *testing.T) {
 	restore, err := r.RestoreBackup(t.Context(), admin, inc.ID, driver.RestoreTarget{})
 	check(t, err)
 	r.settle()
-	if r.wantVolume(restore.VolumeID, available); r.digest(restore.VolumeID) != digest {
+	if r.wantVolume(restore.VolumeID, core.Available); r.digest(restore.VolumeID) != digest {
 		t.Fatal("restored bytes differ")
 	}
 }
@@ -237,20 +238,20 @@ func TestAdopt(t *testing.T) {
 func TestRowsWithoutFiles(t *testing.T) {
 	r := newRig(t)
 	v, other := r.volume(alpha, 1), r.volume(alpha, 1)
-	check(t, os.Remove(r.files.volume(v.ID)))
+	check(t, os.Remove(r.core.Files.Volume(v.ID)))
 	r.reopen()
-	r.wantVolume(v.ID, failed)
-	r.wantVolume(other.ID, available)
+	r.wantVolume(v.ID, core.StatusError)
+	r.wantVolume(other.ID, core.Available)
 	page, err := r.ListMessages(t.Context(), alpha, driver.Query{Limit: -1})
 	check(t, err)
-	if len(page.Items) != 1 || !strings.Contains(page.Items[0].UserMessage, missingFile) {
+	if len(page.Items) != 1 || !strings.Contains(page.Items[0].UserMessage, core.MissingFile) {
 		t.Fatalf("%+v", page.Items)
 	}
 }
 
 // A directory that is not mounted is refused and is not made anew.
 func TestUnmountedDirectoriesAreRefused(t *testing.T) {
-	for _, sub := range []string{volumesDir, snapshotsDir, backupsDir} {
+	for _, sub := range []string{core.VolumesDir, core.SnapshotsDir, backupsDir} {
 		for _, there := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, mount point: %v", sub, there), func(t *testing.T) {
 				r := newRig(t, onDisk)
@@ -279,12 +280,12 @@ func TestUnmountedDirectoriesAreRefused(t *testing.T) {
 		check(t, r.Close())
 		check(t, os.WriteFile(filepath.Join(r.dir, backupsDir, marker.Name), []byte("other\n"), 0o600))
 		r.refusedToOpen("belongs to the installation other")
-		check(t, os.WriteFile(filepath.Join(r.dir, backupsDir, marker.Name), []byte(r.files.id+"\n"), 0o600))
+		check(t, os.WriteFile(filepath.Join(r.dir, backupsDir, marker.Name), []byte(r.core.Files.ID+"\n"), 0o600))
 		r.open()
 	})
 	t.Run("the configured installation", func(t *testing.T) {
 		r := newRig(t, onDisk)
-		id := r.files.id
+		id := r.core.Files.ID
 		check(t, r.Close())
 		r.opts.Installation = "another"
 		r.refusedToOpen("not to another")
@@ -313,8 +314,8 @@ func TestUpgradeMarks(t *testing.T) {
 	r.open()
 	check(t, r.Check(t.Context()))
 	r.wantBackup(b.ID, driver.BackupAvailable)
-	for _, sub := range []string{"", volumesDir, snapshotsDir, backupsDir} {
-		check(t, marker.Check(filepath.Join(r.dir, sub), r.files.id))
+	for _, sub := range []string{"", core.VolumesDir, core.SnapshotsDir, backupsDir} {
+		check(t, marker.Check(filepath.Join(r.dir, sub), r.core.Files.ID))
 	}
 }
 
@@ -361,22 +362,22 @@ func TestStoreAwayWhileRunning(t *testing.T) {
 func TestVolumesAwayWhileRunning(t *testing.T) {
 	r := newRig(t)
 	v := r.volume(alpha, 1)
-	dir, away := filepath.Join(r.dir, volumesDir), filepath.Join(t.TempDir(), "away")
+	dir, away := filepath.Join(r.dir, core.VolumesDir), filepath.Join(t.TempDir(), "away")
 	check(t, os.Rename(dir, away))
 	check(t, os.Mkdir(dir, 0o750))
 	if err := r.Check(t.Context()); driver.KindOf(err) != driver.Unavailable {
 		t.Fatal(err)
 	}
 	made := r.volume(alpha, 1)
-	r.wantVolume(made.ID, failed)
+	r.wantVolume(made.ID, core.StatusError)
 	check(t, r.DeleteVolume(t.Context(), alpha, v.ID, driver.VolumeDelete{}))
 	r.settle()
-	r.wantVolume(v.ID, errorDeleting)
+	r.wantVolume(v.ID, core.ErrorDeleting)
 	check(t, os.Remove(dir)) // nothing was made in it
 	check(t, os.Rename(away, dir))
 	check(t, r.DeleteVolume(t.Context(), admin, v.ID, driver.VolumeDelete{Force: true}))
 	r.settle()
-	if isFile(r.files.volume(v.ID)) {
+	if core.IsFile(r.core.Files.Volume(v.ID)) {
 		t.Fatal("the file is left")
 	}
 }
@@ -398,7 +399,7 @@ func TestContainerTooLong(t *testing.T) {
 		if _, err := r.GetBackup(t.Context(), alpha, b.ID); driver.KindOf(err) != driver.NotFound {
 			t.Fatal(err)
 		}
-		r.wantVolume(v.ID, available)
+		r.wantVolume(v.ID, core.Available)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/chunktest"
 	"cindergate/internal/meta"
 )
@@ -25,10 +26,10 @@ func (r *rig) keys() string {
 	return strings.Join(all, "\n")
 }
 
-func (r *rig) jobs(backupID string) []*meta.Job {
+func (r *rig) jobsOf(backupID string) []*meta.Job {
 	r.t.Helper()
 	var jobs []*meta.Job
-	check(r.t, r.write(r.t.Context(), func(tx *meta.Tx) (err error) {
+	check(r.t, r.core.Write(r.t.Context(), func(tx *meta.Tx) (err error) {
 		jobs, err = tx.JobsOfBackup(backupID)
 		return err
 	}))
@@ -43,7 +44,7 @@ func TestLostLeaseCannotPublish(t *testing.T) {
 	r.fill(v.ID, 1)
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	r.store.Inject(chunktest.Fault{Op: chunktest.Put, Key: "_metadata", Do: func() {
-		check(t, r.write(t.Context(), func(tx *meta.Tx) error {
+		check(t, r.core.Write(t.Context(), func(tx *meta.Tx) error {
 			j, err := tx.Job(r.jobsIn(tx, b.ID)[0].ID)
 			if err != nil {
 				return err
@@ -57,14 +58,14 @@ func TestLostLeaseCannotPublish(t *testing.T) {
 		t.Fatal(ran, err)
 	}
 	r.wantBackup(b.ID, driver.BackupCreating)
-	r.wantVolume(v.ID, backingUp)
+	r.wantVolume(v.ID, core.BackingUp)
 	if left := r.keys(); left != "" {
 		t.Fatalf("the loser left\n%s", left)
 	}
 	r.clock.Add(time.Minute) // the other dies as well
 	r.settle()
 	r.wantBackup(b.ID, driver.BackupAvailable)
-	r.wantVolume(v.ID, available)
+	r.wantVolume(v.ID, core.Available)
 	if strings.Contains(r.keys(), r.attemptStamp(b, 1)) || !strings.Contains(r.keys(), r.attemptStamp(b, 3)) {
 		t.Fatalf("objects are not those of attempt 3:\n%s", r.keys())
 	}
@@ -113,7 +114,7 @@ func TestForceDeleteCancels(t *testing.T) {
 	go func() { _, err := r.RunOne(t.Context()); first <- err }()
 	<-hit
 	check(t, r.ForceDeleteBackup(t.Context(), admin, b.ID))
-	r.wantVolume(v.ID, available)
+	r.wantVolume(v.ID, core.Available)
 	r.settle()
 	check(t, <-first)
 	_, err := r.GetBackup(t.Context(), alpha, b.ID)
@@ -130,7 +131,7 @@ func TestForceDeleteWhileRestoring(t *testing.T) {
 	restore, err := r.RestoreBackup(t.Context(), alpha, b.ID, driver.RestoreTarget{})
 	check(t, err)
 	check(t, r.ForceDeleteBackup(t.Context(), admin, b.ID))
-	r.wantVolume(restore.VolumeID, failed)
+	r.wantVolume(restore.VolumeID, core.StatusError)
 	r.settle()
 	if left := r.keys(); left != "" {
 		t.Fatalf("left\n%s", left)
@@ -152,7 +153,7 @@ func TestShutdownReleases(t *testing.T) {
 		<-hit
 		stop()
 		check(t, <-done)
-		if j := r.jobs(b.ID); len(j) != 1 || j[0].State != meta.Queued {
+		if j := r.jobsOf(b.ID); len(j) != 1 || j[0].State != meta.Queued {
 			t.Fatalf("%+v", j)
 		}
 		r.wantBackup(b.ID, driver.BackupCreating)
@@ -180,7 +181,7 @@ func TestClaimRace(t *testing.T) {
 		workers.Go(func() {
 			for {
 				var j *meta.Job
-				err := r.write(t.Context(), func(tx *meta.Tx) (err error) {
+				err := r.core.Write(t.Context(), func(tx *meta.Tx) (err error) {
 					j, err = tx.Claim("", time.Hour)
 					return err
 				})
@@ -215,7 +216,7 @@ func TestOneJobPerVolume(t *testing.T) {
 	check(t, err)
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	var first, second *meta.Job
-	check(t, r.write(t.Context(), func(tx *meta.Tx) (err error) {
+	check(t, r.core.Write(t.Context(), func(tx *meta.Tx) (err error) {
 		if first, err = tx.Claim("", time.Hour); err != nil {
 			return err
 		}
@@ -249,7 +250,7 @@ func TestFailures(t *testing.T) {
 		if !strings.HasPrefix(got.FailReason, "No space left ") {
 			t.Fatal(got.FailReason)
 		}
-		r.wantVolume(v.ID, available)
+		r.wantVolume(v.ID, core.Available)
 		if left := r.keys(); left != "" {
 			t.Fatalf("left\n%s", left)
 		}
@@ -268,13 +269,13 @@ func TestFailures(t *testing.T) {
 	t.Run("volume file missing", func(t *testing.T) {
 		r := newRig(t)
 		v := r.volume(alpha, 1)
-		check(t, os.Remove(r.files.volume(v.ID)))
+		check(t, os.Remove(r.core.Files.Volume(v.ID)))
 		b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 		r.settle()
 		if got := r.wantBackup(b.ID, driver.BackupError); got.FailReason != "The file of the volume or snapshot is missing." {
 			t.Fatal(got.FailReason)
 		}
-		r.wantVolume(v.ID, available)
+		r.wantVolume(v.ID, core.Available)
 	})
 	for name, damage := range map[string]func(r *rig){
 		"missing chunk": func(r *rig) { r.store.Set(object(r, "-00001"), nil) },
@@ -296,7 +297,7 @@ func TestFailures(t *testing.T) {
 			restore, err := r.RestoreBackup(t.Context(), alpha, b.ID, driver.RestoreTarget{})
 			check(t, err)
 			r.settle()
-			r.wantVolume(restore.VolumeID, errorRestoring)
+			r.wantVolume(restore.VolumeID, core.ErrorRestoring)
 			if got := r.wantBackup(b.ID, driver.BackupAvailable); got.FailReason != "" {
 				t.Fatal(got.FailReason)
 			}
@@ -332,7 +333,7 @@ func TestFailures(t *testing.T) {
 // that ran, then without any, as if it had been lost.
 func TestRestart(t *testing.T) {
 	dropJobs := func(r *rig, backupID string) {
-		check(r.t, r.write(r.t.Context(), func(tx *meta.Tx) error {
+		check(r.t, r.core.Write(r.t.Context(), func(tx *meta.Tx) error {
 			for _, j := range r.jobsIn(tx, backupID) {
 				if err := tx.RemoveJob(j.ID); err != nil {
 					return err
@@ -342,7 +343,7 @@ func TestRestart(t *testing.T) {
 		}))
 	}
 	claim := func(r *rig) {
-		check(r.t, r.write(r.t.Context(), func(tx *meta.Tx) error {
+		check(r.t, r.core.Write(r.t.Context(), func(tx *meta.Tx) error {
 			j, err := tx.Claim("", time.Hour)
 			if j == nil {
 				r.t.Fatal("no job")
@@ -369,7 +370,7 @@ func TestRestart(t *testing.T) {
 				if got.FailReason != "incomplete backup reset on manager restart" {
 					t.Fatal(got.FailReason)
 				}
-				r.wantVolume(v.ID, available)
+				r.wantVolume(v.ID, core.Available)
 				check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
 			}
 			r.settle()
@@ -378,7 +379,7 @@ func TestRestart(t *testing.T) {
 			}
 			if !lost {
 				r.wantBackup(b.ID, driver.BackupAvailable)
-				r.wantVolume(v.ID, available)
+				r.wantVolume(v.ID, core.Available)
 			}
 		})
 		t.Run(fmt.Sprintf("restoring, job lost: %v", lost), func(t *testing.T) {
@@ -390,7 +391,7 @@ func TestRestart(t *testing.T) {
 			restore, err := r.RestoreBackup(t.Context(), alpha, b.ID, driver.RestoreTarget{})
 			check(t, err)
 			claim(r)
-			check(t, r.files.blank(r.files.volume(restore.VolumeID), small))
+			check(t, r.core.Files.Blank(r.core.Files.Volume(restore.VolumeID), small))
 			r.fill(restore.VolumeID, 7) // what the first attempt may have written
 			if lost {
 				dropJobs(r, b.ID)
@@ -399,10 +400,10 @@ func TestRestart(t *testing.T) {
 			r.settle()
 			r.wantBackup(b.ID, driver.BackupAvailable)
 			if lost {
-				r.wantVolume(restore.VolumeID, errorRestoring)
+				r.wantVolume(restore.VolumeID, core.ErrorRestoring)
 				return
 			}
-			r.wantVolume(restore.VolumeID, available)
+			r.wantVolume(restore.VolumeID, core.Available)
 			if r.digest(restore.VolumeID) != r.digest(v.ID) {
 				t.Fatal("restored bytes differ")
 			}
@@ -436,6 +437,6 @@ func TestRestart(t *testing.T) {
 		if got.FailReason != "The service died 3 times while it worked on this." {
 			t.Fatal(got.FailReason)
 		}
-		r.wantVolume(v.ID, available)
+		r.wantVolume(v.ID, core.Available)
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/layout"
 )
 
@@ -92,7 +93,7 @@ func TestStoresHaveLayouts(t *testing.T) {
 	restore, err := r.RestoreBackup(ctx, admin, b.ID, driver.RestoreTarget{})
 	check(t, err)
 	r.settle()
-	if r.wantVolume(restore.VolumeID, available); r.digest(restore.VolumeID) != r.digest(v.ID) {
+	if r.wantVolume(restore.VolumeID, core.Available); r.digest(restore.VolumeID) != r.digest(v.ID) {
 		t.Fatal("restored bytes differ")
 	}
 	check(t, r.Close())

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 )
 
 // A caller that leaves while its request waits for the database is no fault of the backend.
@@ -13,7 +14,7 @@ func TestCallersThatLeave(t *testing.T) {
 	for cause, want := range map[error]driver.Kind{
 		context.Canceled: driver.Canceled, context.DeadlineExceeded: driver.Unavailable,
 	} {
-		if err := classify(fmt.Errorf("wait for the database: %w", cause)); driver.KindOf(err) != want {
+		if err := core.Classify(fmt.Errorf("wait for the database: %w", cause)); driver.KindOf(err) != want {
 			t.Errorf("%v: %v", cause, err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // manyBackups makes rows without data.
 func manyBackups(tb testing.TB, r *rig, n int) {
 	tb.Helper()
-	check(tb, r.write(tb.Context(), func(tx *meta.Tx) error {
+	check(tb, r.core.Write(tb.Context(), func(tx *meta.Tx) error {
 		for i := range n {
 			name := fmt.Sprint("backup ", i)
 			b := &meta.Backup{Backup: driver.Backup{ID: fmt.Sprintf("%08d-0000-4000-8000-000000000000", i), ProjectID: "alpha", VolumeID: "v",
@@ -107,7 +107,7 @@ func BenchmarkListAfterWrite(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				b.StopTimer()
-				check(b, r.write(b.Context(), func(tx *meta.Tx) error { changed := *row; return tx.TouchBackup(&changed) }))
+				check(b, r.core.Write(b.Context(), func(tx *meta.Tx) error { changed := *row; return tx.TouchBackup(&changed) }))
 				b.StartTimer()
 				page, err := r.ListBackups(b.Context(), alpha, driver.Query{Limit: 100})
 				if err != nil || len(page.Items) != 100 {

@@ -12,12 +12,10 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/marker"
 	"cindergate/internal/meta"
 )
-
-// lostFound is where files without a row go.
-const lostFound = "lost+found"
 
 // settleFiles compares rows and files. A file without a row is moved to lost+found:
 // a request that was not committed made it, or the database is older than the file.
@@ -27,16 +25,16 @@ func (d *Driver) settleFiles(ctx context.Context) error {
 		sub, prefix string
 		known       func(id string) (bool, error)
 	}{
-		{volumesDir, "volume-", func(id string) (bool, error) {
-			v, err := d.db.Volume(ctx, strings.TrimSuffix(id, revertSuffix))
+		{core.VolumesDir, "volume-", func(id string) (bool, error) {
+			v, err := d.core.DB.Volume(ctx, strings.TrimSuffix(id, revertSuffix))
 			return v != nil, err
 		}},
-		{snapshotsDir, "snapshot-", func(id string) (bool, error) {
-			s, err := d.db.Snapshot(ctx, id)
+		{core.SnapshotsDir, "snapshot-", func(id string) (bool, error) {
+			s, err := d.core.DB.Snapshot(ctx, id)
 			return s != nil, err
 		}},
 	} {
-		dir := filepath.Join(d.files.dir, kind.sub)
+		dir := filepath.Join(d.core.Files.Dir, kind.sub)
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			return err
@@ -63,9 +61,9 @@ func (d *Driver) settleFiles(ctx context.Context) error {
 func (d *Driver) setAside(kind, path string) {
 	to, err := d.moveAside(path)
 	if err != nil {
-		d.log.Error("a file without a row cannot be moved to lost+found, and stays", zap.String("file", path), zap.Error(err))
+		d.core.Log.Error("a file without a row cannot be moved to lost+found, and stays", zap.String("file", path), zap.Error(err))
 	} else {
-		d.log.Warn("moved a file without a row to lost+found; `cindergate adopt` makes rows for volumes",
+		d.core.Log.Warn("moved a file without a row to lost+found; `cindergate adopt` makes rows for volumes",
 			zap.String("file", path), zap.String("moved_to", to))
 	}
 	if d.o.Observer != nil {
@@ -74,7 +72,7 @@ func (d *Driver) setAside(kind, path string) {
 }
 
 func (d *Driver) moveAside(path string) (string, error) {
-	dir := filepath.Join(d.files.dir, lostFound)
+	dir := filepath.Join(d.core.Files.Dir, core.LostFound)
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return "", err
 	}
@@ -91,48 +89,48 @@ func (d *Driver) moveAside(path string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return to, errors.Join(marker.SyncDir(filepath.Dir(path)), marker.SyncDir(dir), marker.SyncDir(d.files.dir))
+		return to, errors.Join(marker.SyncDir(filepath.Dir(path)), marker.SyncDir(dir), marker.SyncDir(d.core.Files.Dir))
 	}
 }
 
 // failMissing gives volumes and snapshots that say they have data, and have no file,
 // the status error, and tells their owners.
 func (d *Driver) failMissing(ctx context.Context) error {
-	allVolumes, err := d.db.AllVolumes(ctx)
+	allVolumes, err := d.core.DB.AllVolumes(ctx)
 	if err != nil {
 		return err
 	}
-	allSnapshots, err := d.db.AllSnapshots(ctx)
+	allSnapshots, err := d.core.DB.AllSnapshots(ctx)
 	if err != nil {
 		return err
 	}
 	var volumes, snapshots []string
 	for v := range allVolumes.All() {
-		if (v.Status == available || v.Status == inUse) && !isFile(d.files.volume(v.ID)) {
+		if (v.Status == core.Available || v.Status == core.InUse) && !core.IsFile(d.core.Files.Volume(v.ID)) {
 			volumes = append(volumes, v.ID)
 		}
 	}
 	for s := range allSnapshots.All() {
-		if s.Status == available && !isFile(d.files.snapshot(s.ID)) {
+		if s.Status == core.Available && !core.IsFile(d.core.Files.Snapshot(s.ID)) {
 			snapshots = append(snapshots, s.ID)
 		}
 	}
 	if len(volumes)+len(snapshots) == 0 {
 		return nil
 	}
-	d.log.Error("volumes or snapshots have no file", zap.Strings("volumes", volumes), zap.Strings("snapshots", snapshots))
-	return d.write(ctx, func(tx *meta.Tx) error {
+	d.core.Log.Error("volumes or snapshots have no file", zap.Strings("volumes", volumes), zap.Strings("snapshots", snapshots))
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
 		for _, id := range volumes {
 			v, err := tx.Volume(id)
 			if err != nil || v == nil {
 				return err
 			}
-			v.Status = failed
+			v.Status = core.StatusError
 			if err := tx.TouchVolume(v); err != nil {
 				return err
 			}
 			who := driver.Caller{ProjectID: v.ProjectID}
-			if err := d.tell(tx, who, actionCreateVolume, detailUnknown, volumeResource, id, missingFile); err != nil {
+			if err := d.core.Tell(tx, who, core.ActionCreateVolume, core.DetailUnknown, core.VolumeResource, id, core.MissingFile); err != nil {
 				return err
 			}
 		}
@@ -141,25 +139,15 @@ func (d *Driver) failMissing(ctx context.Context) error {
 			if err != nil || s == nil {
 				return err
 			}
-			s.Status = failed
+			s.Status = core.StatusError
 			if err := tx.TouchSnapshot(s); err != nil {
 				return err
 			}
 			who := driver.Caller{ProjectID: s.ProjectID}
-			if err := d.tell(tx, who, actionSnapshot, detailUnknown, snapshotResource, id, missingFile); err != nil {
+			if err := d.core.Tell(tx, who, core.ActionSnapshot, core.DetailUnknown, core.SnapshotResource, id, core.MissingFile); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-}
-
-// missingFile is why a volume or snapshot cannot be used.
-const missingFile = "The file of the volume or snapshot is missing."
-
-// isFile tells whether a regular file is at path. Only an answer that it is not
-// counts as no: a file that cannot be looked at may well be there.
-func isFile(path string) bool {
-	st, err := os.Lstat(path)
-	return err != nil && !errors.Is(err, os.ErrNotExist) || err == nil && st.Mode().IsRegular()
 }

@@ -5,14 +5,15 @@ import (
 	"maps"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
 // GetQoSSpecs returns QoS specs.
 func (d *Driver) GetQoSSpecs(ctx context.Context, _ driver.Caller, specsID string) (driver.QoSSpecs, error) {
-	row, err := d.db.QoSSpecs(ctx, specsID)
+	row, err := d.core.DB.QoSSpecs(ctx, specsID)
 	if err != nil {
-		return driver.QoSSpecs{}, classify(err)
+		return driver.QoSSpecs{}, core.Classify(err)
 	}
 	if row == nil {
 		return driver.QoSSpecs{}, driver.QoSSpecsNotFound(specsID)
@@ -22,9 +23,9 @@ func (d *Driver) GetQoSSpecs(ctx context.Context, _ driver.Caller, specsID strin
 
 // ListQoSSpecs returns one page of QoS specs.
 func (d *Driver) ListQoSSpecs(ctx context.Context, _ driver.Caller, q driver.Query) (driver.Page[driver.QoSSpecs], error) {
-	rows, err := d.db.AllQoSSpecs(ctx)
+	rows, err := d.core.DB.AllQoSSpecs(ctx)
 	if err != nil {
-		return driver.Page[driver.QoSSpecs]{}, classify(err)
+		return driver.Page[driver.QoSSpecs]{}, core.Classify(err)
 	}
 	all := make([]driver.QoSSpecs, len(rows))
 	for i, row := range rows {
@@ -36,7 +37,7 @@ func (d *Driver) ListQoSSpecs(ctx context.Context, _ driver.Caller, q driver.Que
 // CreateQoSSpecs makes QoS specs. They are kept and shown, not enforced: files have
 // no limits.
 func (d *Driver) CreateQoSSpecs(ctx context.Context, _ driver.Caller, spec driver.QoSSpecs) (driver.QoSSpecs, error) {
-	err := d.write(ctx, func(tx *meta.Tx) error {
+	err := d.core.Write(ctx, func(tx *meta.Tx) error {
 		same, err := tx.QoSSpecsNamed(spec.Name)
 		if err != nil {
 			return err
@@ -44,7 +45,7 @@ func (d *Driver) CreateQoSSpecs(ctx context.Context, _ driver.Caller, spec drive
 		if same != nil {
 			return driver.Errorf(driver.Conflict, "QoS Specs %s already exists.", spec.Name)
 		}
-		spec.ID, spec.CreatedAt = d.o.NewID(), tx.Now
+		spec.ID, spec.CreatedAt = d.core.NewID(), tx.Now
 		if spec.Specs == nil {
 			spec.Specs = map[string]string{}
 		}
@@ -59,7 +60,7 @@ func (d *Driver) CreateQoSSpecs(ctx context.Context, _ driver.Caller, spec drive
 // UpdateQoSSpecs changes QoS specs (cinder/volume/qos_specs.py update, delete_keys).
 func (d *Driver) UpdateQoSSpecs(ctx context.Context, _ driver.Caller, specsID string, patch driver.QoSSpecsPatch) error {
 	var missing error
-	err := d.write(ctx, func(tx *meta.Tx) error {
+	err := d.core.Write(ctx, func(tx *meta.Tx) error {
 		missing = nil
 		s, err := ownQoSSpecs(tx, specsID)
 		if err != nil {
@@ -98,7 +99,7 @@ func ownQoSSpecs(tx *meta.Tx, specsID string) (*meta.QoSSpecs, error) {
 
 // DeleteQoSSpecs deletes QoS specs.
 func (d *Driver) DeleteQoSSpecs(ctx context.Context, _ driver.Caller, specsID string, force bool) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
 		s, err := ownQoSSpecs(tx, specsID)
 		if err != nil {
 			return err
@@ -144,9 +145,9 @@ func (d *Driver) QoSAssociations(ctx context.Context, who driver.Caller, specsID
 	if err != nil {
 		return nil, err
 	}
-	types, err := d.db.VolumeTypes(ctx)
+	types, err := d.core.DB.VolumeTypes(ctx)
 	if err != nil {
-		return nil, classify(err)
+		return nil, core.Classify(err)
 	}
 	var with []driver.VolumeType
 	for t := range types.All() {
@@ -160,7 +161,7 @@ func (d *Driver) QoSAssociations(ctx context.Context, who driver.Caller, specsID
 // AssociateQoSSpecs gives QoS specs to a type that has no others
 // (cinder/volume/qos_specs.py associate_qos_with_type).
 func (d *Driver) AssociateQoSSpecs(ctx context.Context, _ driver.Caller, specsID, typeID string) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
 		s, err := ownQoSSpecs(tx, specsID)
 		if err != nil {
 			return err
@@ -179,7 +180,7 @@ func (d *Driver) AssociateQoSSpecs(ctx context.Context, _ driver.Caller, specsID
 
 // DisassociateQoSSpecs takes QoS specs from a type, or from all.
 func (d *Driver) DisassociateQoSSpecs(ctx context.Context, _ driver.Caller, specsID, typeID string) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
 		s, err := ownQoSSpecs(tx, specsID)
 		if err != nil {
 			return err

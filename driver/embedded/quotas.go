@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
@@ -170,7 +170,7 @@ func (d *Driver) checkQuota(tx *meta.Tx, projectID string, t *meta.VolumeType, r
 // Quotas returns a project's limits and use.
 func (d *Driver) Quotas(ctx context.Context, _ driver.Caller, projectID string) ([]driver.Quota, error) {
 	var found []driver.Quota
-	err := d.read(ctx, func(tx *meta.Tx) (err error) {
+	err := d.core.Read(ctx, func(tx *meta.Tx) (err error) {
 		found, err = d.quotas(tx, projectID)
 		return err
 	})
@@ -222,7 +222,7 @@ func (d *Driver) SetDefaultQuotas(ctx context.Context, _ driver.Caller, set map[
 
 func (d *Driver) setQuotas(ctx context.Context, projectID string, set map[string]int) ([]driver.Quota, error) {
 	var all []driver.Quota
-	err := d.write(ctx, func(tx *meta.Tx) error {
+	err := d.core.Write(ctx, func(tx *meta.Tx) error {
 		now, err := d.quotas(tx, projectID)
 		if err != nil {
 			return err
@@ -234,7 +234,7 @@ func (d *Driver) setQuotas(ctx context.Context, projectID string, set map[string
 		for _, resource := range slices.Sorted(maps.Keys(set)) {
 			i := slices.IndexFunc(now, func(q driver.Quota) bool { return q.Resource == resource })
 			if i < 0 {
-				return driver.Errorf(driver.InvalidInput, "Unknown quota resources %s.", pythonList(resource))
+				return driver.Errorf(driver.InvalidInput, "Unknown quota resources %s.", core.PythonList(resource))
 			}
 			if err := checkLimit(now[i], set[resource], own); err != nil {
 				return err
@@ -261,12 +261,9 @@ func checkLimit(now driver.Quota, limit int, own map[string]int) error {
 		"Current usage is %d and the requested limit is %d.", now.Resource, used, limit)
 }
 
-// pythonList renders strings as Python's repr of a list, as in Cinder's texts.
-func pythonList(items ...string) string { return "['" + strings.Join(items, "', '") + "']" }
-
 // ResetQuotas gives a project the defaults again.
 func (d *Driver) ResetQuotas(ctx context.Context, _ driver.Caller, projectID string) error {
-	return d.write(ctx, func(tx *meta.Tx) error { return tx.ResetLimits(projectID) })
+	return d.core.Write(ctx, func(tx *meta.Tx) error { return tx.ResetLimits(projectID) })
 }
 
 // checkRetypeQuota checks the limits of the new type only: the project's own use

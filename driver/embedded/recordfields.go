@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/layout"
 )
 
@@ -51,7 +52,7 @@ func decodeRecord(url string) (raw json.RawMessage, id string, size int, err err
 		return nil, "", 0, invalid("The size of the backup record must be a whole number of GiB from 1 to %d, not %.64s",
 			math.MaxInt32, fields["size"])
 	}
-	if isUUID(id) {
+	if core.IsUUID(id) {
 		id = strings.ToLower(id)
 	}
 	return decoded, id, int(gb), nil
@@ -67,7 +68,7 @@ type wholeNumber int
 
 func (n *wholeNumber) UnmarshalJSON(raw []byte) error {
 	if string(raw) == "null" {
-		return reasonf("null is not a whole number.")
+		return core.Reasonf("null is not a whole number.")
 	}
 	return json.Unmarshal(bytes.Trim(raw, `"`), (*int)(n))
 }
@@ -92,10 +93,6 @@ func decodeBase64(s string) ([]byte, bool) {
 	return out, err == nil
 }
 
-var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-
-func isUUID(s string) bool { return uuidForm.MatchString(s) }
-
 // parseRecord decodes a record and checks the value of every field that is used. Its
 // errors are reasons that name the field and the rule.
 func parseRecord(raw json.RawMessage, names layout.Layout) (*record, error) {
@@ -105,14 +102,14 @@ func parseRecord(raw json.RawMessage, names layout.Layout) (*record, error) {
 	var rec record
 	if err := json.Unmarshal(raw, &rec); err != nil {
 		var wrong *json.UnmarshalTypeError
-		var why *reason
+		var why *core.Reason
 		switch {
 		case errors.As(err, &why):
-			return nil, because(err, "The record has a value that cannot be read: "+why.text)
+			return nil, core.Because(err, "The record has a value that cannot be read: "+why.Text)
 		case errors.As(err, &wrong):
-			return nil, because(err, fmt.Sprintf("The record's field %s has the wrong type: %s.", wrong.Field, wrong.Value))
+			return nil, core.Because(err, fmt.Sprintf("The record's field %s has the wrong type: %s.", wrong.Field, wrong.Value))
 		}
-		return nil, because(err, "The record has a field of the wrong type.")
+		return nil, core.Because(err, "The record has a field of the wrong type.")
 	}
 	return &rec, rec.check(names)
 }
@@ -122,7 +119,7 @@ func parseRecord(raw json.RawMessage, names layout.Layout) (*record, error) {
 func checkFields(raw json.RawMessage) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &fields); err != nil {
-		return because(err, "The record is not a JSON object.")
+		return core.Because(err, "The record is not a JSON object.")
 	}
 	var missing []string
 	for _, key := range []string{"display_name", "display_description", "container", "size", "service_metadata", "object_count", "id"} {
@@ -131,7 +128,7 @@ func checkFields(raw json.RawMessage) error {
 		}
 	}
 	if len(missing) > 0 {
-		return reasonf("Driver successfully decoded imported backup data, but there are missing fields (%s).",
+		return core.Reasonf("Driver successfully decoded imported backup data, but there are missing fields (%s).",
 			strings.Join(missing, ", "))
 	}
 	return nil
@@ -140,47 +137,43 @@ func checkFields(raw json.RawMessage) error {
 // check checks the values. names is the layout of the store that has the objects.
 func (r *record) check(names layout.Layout) error {
 	switch {
-	case !isUUID(r.ID):
-		return reasonf("The record's field id must be a UUID, not %.64q.", r.ID)
+	case !core.IsUUID(r.ID):
+		return core.Reasonf("The record's field id must be a UUID, not %.64q.", r.ID)
 	case r.Size < 1 || r.Size > math.MaxInt32:
-		return reasonf("The record's field size must be a whole number of GiB from 1 to %d, not %d.", math.MaxInt32, r.Size)
+		return core.Reasonf("The record's field size must be a whole number of GiB from 1 to %d, not %d.", math.MaxInt32, r.Size)
 	}
 	ids := map[string]string{"volume_id": r.VolumeID, "parent_id": deref(r.ParentID),
 		"snapshot_id": deref(r.SnapshotID), "restore_volume_id": deref(r.RestoreVolumeID)}
 	for _, field := range slices.Sorted(maps.Keys(ids)) {
-		if id := ids[field]; id != "" && !isUUID(id) {
-			return reasonf("The record's field %s must be a UUID or null, not %.64q.", field, id)
+		if id := ids[field]; id != "" && !core.IsUUID(id) {
+			return core.Reasonf("The record's field %s must be a UUID or null, not %.64q.", field, id)
 		}
 	}
 	texts := map[string]string{"display_name": deref(r.DisplayName), "display_description": deref(r.DisplayDescription),
 		"container": deref(r.Container), "service_metadata": deref(r.ServiceMetadata)}
 	for _, field := range slices.Sorted(maps.Keys(texts)) {
 		if text := texts[field]; utf8.RuneCountInString(text) > maxLength || strings.Contains(text, "\x00") {
-			return reasonf("The record's field %s must have at most %d characters, none of them NUL.", field, maxLength)
+			return core.Reasonf("The record's field %s must have at most %d characters, none of them NUL.", field, maxLength)
 		}
 	}
 	for key, value := range r.Metadata {
 		if key == "" || utf8.RuneCountInString(key) > maxLength || utf8.RuneCountInString(value) > maxLength {
-			return reasonf("The record's field metadata must have keys of 1 to %d and values of at most %d characters.", maxLength, maxLength)
+			return core.Reasonf("The record's field metadata must have keys of 1 to %d and values of at most %d characters.", maxLength, maxLength)
 		}
 	}
 	switch {
 	case r.ObjectCount < 0 || r.ObjectCount > math.MaxInt32:
-		return reasonf("The record's field object_count must be a whole number from 0 to %d.", math.MaxInt32)
+		return core.Reasonf("The record's field object_count must be a whole number from 0 to %d.", math.MaxInt32)
 	case deref(r.EncryptionKeyID) != "":
-		return reasonf("%s", encrypted)
+		return core.Reasonf("%s", encrypted)
 	case deref(r.Container) == "" || deref(r.ServiceMetadata) == "":
-		return reasonf("The record does not say where the data is: container or service_metadata is empty.")
+		return core.Reasonf("The record does not say where the data is: container or service_metadata is empty.")
 	}
 	if err := errors.Join(names.CheckContainer(*r.Container), names.CheckPrefix(*r.ServiceMetadata)); err != nil {
-		return because(err, "The record names a place outside of the backup store.")
+		return core.Because(err, "The record names a place outside of the backup store.")
 	}
 	return nil
 }
-
-// encrypted is why a backup of an encrypted volume is not restored: its bytes are of
-// no use without the key, and there is no key manager.
-const encrypted = "The backup is of an encrypted volume, and this gateway has no key manager: a restored volume could not be read."
 
 func deref(s *string) string {
 	if s == nil {

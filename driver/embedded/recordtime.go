@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 )
 
 // recordTime is a time in a record, null if zero.
@@ -24,7 +25,7 @@ func (t *recordTime) UnmarshalJSON(raw []byte) error {
 	}
 	parsed, ok := driver.ParseISOTime(*s)
 	if !ok {
-		return reasonf("%.64q is not an ISO 8601 time.", *s)
+		return core.Reasonf("%.64q is not an ISO 8601 time.", *s)
 	}
 	t.Time = parsed
 	return nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
@@ -13,7 +14,7 @@ import (
 // status without a job get the status that Cinder gives them at a restart
 // (cinder/backup/manager.py _cleanup_incomplete_backup_operations).
 func (d *Driver) recover(ctx context.Context) error {
-	err := d.db.Write(ctx, func(tx *meta.Tx) error {
+	err := d.core.DB.Write(ctx, func(tx *meta.Tx) error {
 		if err := d.ensureDefaultType(tx); err != nil {
 			return err
 		}
@@ -73,7 +74,7 @@ func (d *Driver) recoverBackups(tx *meta.Tx) error {
 }
 
 func (d *Driver) recoverVolumes(tx *meta.Tx) error {
-	volumes, err := tx.VolumesIn(creating, backingUp, restoringBack, reverting, deleting)
+	volumes, err := tx.VolumesIn(core.Creating, core.BackingUp, core.RestoringBack, core.Reverting, core.Deleting)
 	if err != nil {
 		return err
 	}
@@ -84,24 +85,24 @@ func (d *Driver) recoverVolumes(tx *meta.Tx) error {
 		}
 		// Jobs about its snapshots have no hand in the status of a volume.
 		jobs = slices.DeleteFunc(jobs, func(j *meta.Job) bool {
-			a, err := argumentsOf(j)
-			return err == nil && !a.Cascade && (j.Kind == snapshotJob || j.Kind == deleteSnapshotJob)
+			cascade, err := cascades(j)
+			return err == nil && !cascade && (j.Kind == snapshotJob || j.Kind == deleteSnapshotJob)
 		})
 		if len(jobs) > 0 {
 			continue
 		}
 		switch v.Status {
-		case backingUp:
+		case core.BackingUp:
 			v.Status = v.PreviousStatus
-			if v.Status != inUse {
-				v.Status = available
+			if v.Status != core.InUse {
+				v.Status = core.Available
 			}
-		case restoringBack:
-			v.Status = errorRestoring
-		case deleting:
-			v.Status = errorDeleting
+		case core.RestoringBack:
+			v.Status = core.ErrorRestoring
+		case core.Deleting:
+			v.Status = core.ErrorDeleting
 		default:
-			v.Status = failed
+			v.Status = core.StatusError
 		}
 		v.PreviousStatus = ""
 		if err := tx.TouchVolume(v); err != nil {
@@ -112,7 +113,7 @@ func (d *Driver) recoverVolumes(tx *meta.Tx) error {
 }
 
 func (d *Driver) recoverSnapshots(tx *meta.Tx) error {
-	snapshots, err := tx.SnapshotsIn(creating, backingUp, restoring, deleting)
+	snapshots, err := tx.SnapshotsIn(core.Creating, core.BackingUp, core.Restoring, core.Deleting)
 	if err != nil {
 		return err
 	}
@@ -129,12 +130,12 @@ func (d *Driver) recoverSnapshots(tx *meta.Tx) error {
 			continue
 		}
 		switch s.Status {
-		case backingUp, restoring:
-			s.Status = available
-		case deleting:
-			s.Status = errorDeleting
+		case core.BackingUp, core.Restoring:
+			s.Status = core.Available
+		case core.Deleting:
+			s.Status = core.ErrorDeleting
 		default:
-			s.Status = failed
+			s.Status = core.StatusError
 		}
 		if err := tx.TouchSnapshot(s); err != nil {
 			return err
@@ -146,7 +147,7 @@ func (d *Driver) recoverSnapshots(tx *meta.Tx) error {
 // recoverGroups settles groups and group snapshots whose volumes and snapshots have
 // just been given another status.
 func recoverGroups(tx *meta.Tx) error {
-	groups, err := tx.GroupsIn(creating, deleting)
+	groups, err := tx.GroupsIn(core.Creating, core.Deleting)
 	if err != nil {
 		return err
 	}
@@ -155,7 +156,7 @@ func recoverGroups(tx *meta.Tx) error {
 			return err
 		}
 	}
-	groupSnapshots, err := tx.GroupSnapshotsIn(creating, deleting)
+	groupSnapshots, err := tx.GroupSnapshotsIn(core.Creating, core.Deleting)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/layout"
 )
 
@@ -43,7 +44,7 @@ func TestCreateBackupTexts(t *testing.T) {
 	fails(driver.InvalidState, "Invalid volume: Backing up an in-use volume must use the force flag.", driver.BackupSpec{VolumeID: v.ID})
 
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID, Force: true})
-	r.wantVolume(v.ID, backingUp)
+	r.wantVolume(v.ID, core.BackingUp)
 	fails(driver.InvalidState, "Invalid backup: The parent backup must be available for incremental backup.",
 		driver.BackupSpec{VolumeID: v.ID, Incremental: true, SnapshotID: s.ID})
 	_, err = r.RestoreBackup(ctx, alpha, b.ID, driver.RestoreTarget{})
@@ -52,7 +53,7 @@ func TestCreateBackupTexts(t *testing.T) {
 	refused(t, err, driver.InvalidState, "Invalid backup: Backup status must be available and not creating.")
 	refused(t, r.DeleteBackup(ctx, alpha, b.ID), driver.InvalidState, "Invalid backup: Backup status must be available or error")
 	r.settle()
-	r.wantVolume(v.ID, inUse)
+	r.wantVolume(v.ID, core.InUse)
 
 	_, err = r.RestoreBackup(ctx, alpha, b.ID, driver.ToVolume(v.ID))
 	refused(t, err, driver.InvalidState, "Invalid volume: Volume to be restored to must be available")
@@ -255,7 +256,7 @@ func TestVolumeMetadataComesBack(t *testing.T) {
 	restore, err := r.RestoreBackup(ctx, alpha, b.ID, driver.ToNewVolume(""))
 	check(t, err)
 	r.settle()
-	got := r.wantVolume(restore.VolumeID, available)
+	got := r.wantVolume(restore.VolumeID, core.Available)
 	if *got.Name != "source" || *got.Description != "source" || !got.Bootable || got.ImageMetadata["image_name"] != "cirros" ||
 		got.Metadata["k"] != "v" || got.Metadata["src_backup_id"] != b.ID {
 		t.Fatalf("%+v", got)
@@ -266,14 +267,14 @@ func TestVolumeMetadataComesBack(t *testing.T) {
 	_, err = r.UpdateVolume(ctx, alpha, restore.VolumeID, driver.VolumePatch{Name: driver.Some(&renamed)})
 	check(t, err)
 	r.settle()
-	if got := r.wantVolume(restore.VolumeID, available); *got.Name != renamed || *got.Description != "auto-created_from_restore_from_backup" {
+	if got := r.wantVolume(restore.VolumeID, core.Available); *got.Name != renamed || *got.Description != "auto-created_from_restore_from_backup" {
 		t.Fatalf("%+v", got)
 	}
 	// Onto the source itself: no src_backup_id.
 	restore, err = r.RestoreBackup(ctx, alpha, b.ID, driver.ToVolume(v.ID))
 	check(t, err)
 	r.settle()
-	if got := r.wantVolume(restore.VolumeID, available); got.Metadata["src_backup_id"] != "" || *got.Name != "source" {
+	if got := r.wantVolume(restore.VolumeID, core.Available); got.Metadata["src_backup_id"] != "" || *got.Name != "source" {
 		t.Fatalf("%+v", got)
 	}
 }
@@ -337,7 +338,7 @@ func TestImport(t *testing.T) {
 	restore, err := r.RestoreBackup(ctx, admin, twinID, driver.RestoreTarget{})
 	check(t, err)
 	r.settle()
-	if r.wantVolume(restore.VolumeID, available); r.digest(restore.VolumeID) != r.digest(v.ID) {
+	if r.wantVolume(restore.VolumeID, core.Available); r.digest(restore.VolumeID) != r.digest(v.ID) {
 		t.Fatal("restored bytes differ")
 	}
 	check(t, r.DeleteBackup(ctx, alpha, inc.ID))
@@ -349,7 +350,7 @@ func TestImport(t *testing.T) {
 	_, err = r.RestoreBackup(ctx, admin, twinID, driver.ToVolume(restore.VolumeID))
 	check(t, err)
 	r.settle()
-	r.wantVolume(restore.VolumeID, available)
+	r.wantVolume(restore.VolumeID, core.Available)
 
 	// A deleted id is revived, if the data is there: the twin's is.
 	revived := imported(incRecord)
@@ -405,7 +406,7 @@ func TestImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.settle()
-	r.wantVolume(restore.VolumeID, available)
+	r.wantVolume(restore.VolumeID, core.Available)
 
 	if _, err := r.ImportRecord(ctx, admin, fullRecord); err == nil || err.Error() != "Invalid backup: Backup already exists in database." {
 		t.Fatal(err)
@@ -448,7 +449,7 @@ func TestVolumesAndSnapshots(t *testing.T) {
 	s, err := r.CreateSnapshot(ctx, alpha, driver.SnapshotSpec{VolumeID: v.ID})
 	check(t, err)
 	r.settle()
-	if got, err := r.GetSnapshot(ctx, alpha, s.ID); err != nil || got.Status != available || got.Progress != "100%" {
+	if got, err := r.GetSnapshot(ctx, alpha, s.ID); err != nil || got.Status != core.Available || got.Progress != "100%" {
 		t.Fatalf("%+v %v", got, err)
 	}
 	r.fill(v.ID, 4)
@@ -456,18 +457,18 @@ func TestVolumesAndSnapshots(t *testing.T) {
 	check(t, err)
 	fromVolume, err := r.CreateVolume(ctx, alpha, driver.VolumeSpec{SourceVolumeID: v.ID})
 	check(t, err)
-	r.wantVolume(fromVolume.ID, creating)
+	r.wantVolume(fromVolume.ID, core.Creating)
 	r.settle()
-	if r.wantVolume(fromSnapshot.ID, available); r.digest(fromSnapshot.ID) != before {
+	if r.wantVolume(fromSnapshot.ID, core.Available); r.digest(fromSnapshot.ID) != before {
 		t.Fatal("the volume from the snapshot differs")
 	}
-	if got := r.wantVolume(fromVolume.ID, available); r.digest(fromVolume.ID) != r.digest(v.ID) || got.Size != 1 {
+	if got := r.wantVolume(fromVolume.ID, core.Available); r.digest(fromVolume.ID) != r.digest(v.ID) || got.Size != 1 {
 		t.Fatal("the volume from the volume differs")
 	}
 	check(t, r.ActOnVolume(ctx, alpha, v.ID, driver.RevertVolume{SnapshotID: s.ID}))
-	r.wantVolume(v.ID, reverting)
+	r.wantVolume(v.ID, core.Reverting)
 	r.settle()
-	if r.wantVolume(v.ID, available); r.digest(v.ID) != before {
+	if r.wantVolume(v.ID, core.Available); r.digest(v.ID) != before {
 		t.Fatal("the reverted volume differs")
 	}
 	_, err = r.CreateVolume(ctx, alpha, driver.VolumeSpec{SourceVolumeID: fromSnapshot.ID, Size: 1})
@@ -486,14 +487,14 @@ func TestAttachments(t *testing.T) {
 	v := r.volume(alpha, 1)
 	act := func(a driver.VolumeAction) error { return r.ActOnVolume(ctx, alpha, v.ID, a) }
 	check(t, act(driver.ReserveVolume{}))
-	r.wantVolume(v.ID, attaching)
+	r.wantVolume(v.ID, core.Attaching)
 	refused(t, act(driver.ReserveVolume{}), driver.InvalidState,
 		"Invalid volume: Volume status must be available to reserve, but the status is attaching.")
 	check(t, act(driver.UnreserveVolume{}))
 	refused(t, act(driver.BeginDetaching{}), driver.InvalidState, "Invalid volume: Unable to detach volume. "+
 		"Volume status must be 'in-use' and attach_status must be 'attached' to detach.")
 	check(t, act(driver.AttachVolume{HostName: "h", Device: "/dev/vdb", Mode: "rw"}))
-	got := r.wantVolume(v.ID, inUse)
+	got := r.wantVolume(v.ID, core.InUse)
 	if got.AdminMetadata["readonly"] != "False" || got.AdminMetadata["attached_mode"] != "rw" || len(got.Attachments) != 1 {
 		t.Fatalf("%+v", got)
 	}
@@ -506,8 +507,8 @@ func TestAttachments(t *testing.T) {
 	check(t, act(driver.RollDetaching{}))
 	check(t, act(driver.BeginDetaching{}))
 	check(t, act(driver.DetachVolume{AttachmentID: got.Attachments[0].ID}))
-	got = r.wantVolume(v.ID, available)
-	if got.AdminMetadata["attached_mode"] != "" || got.AttachStatus != detached || got.Size != 2 {
+	got = r.wantVolume(v.ID, core.Available)
+	if got.AdminMetadata["attached_mode"] != "" || got.AttachStatus != core.Detached || got.Size != 2 {
 		t.Fatalf("%+v", got)
 	}
 	refused(t, r.ActOnVolume(ctx, admin, v.ID, driver.ResetVolumeStatus{Status: "in-use"}), driver.InvalidInput,

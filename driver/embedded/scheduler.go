@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
@@ -16,8 +17,8 @@ func (d *Driver) schedulable(tx *meta.Tx, t *meta.VolumeType) (bool, error) {
 // serviceTakesWork tells whether new work is placed at all: cinder-scheduler and
 // cinder-volume are enabled.
 func serviceTakesWork(tx *meta.Tx) (bool, error) {
-	for _, binary := range []string{schedulerService, volumeService} {
-		if off, err := disabled(tx, binary); err != nil || off {
+	for _, binary := range []string{core.SchedulerService, core.VolumeService} {
+		if off, err := core.Disabled(tx, binary); err != nil || off {
 			return false, err
 		}
 	}
@@ -27,19 +28,9 @@ func serviceTakesWork(tx *meta.Tx) (bool, error) {
 // unscheduled stores a new volume that no pool takes: it is in error, and a message
 // says why (cinder/scheduler/flows/create_volume.py).
 func (d *Driver) unscheduled(tx *meta.Tx, who driver.Caller, v *meta.Volume) error {
-	v.Status, v.Host = failed, ""
+	v.Status, v.Host = core.StatusError, ""
 	if err := tx.PutVolume(v); err != nil {
 		return err
 	}
-	return d.tell(tx, who, actionSchedule, detailNoBackend, volumeResource, v.ID, "")
-}
-
-// refuseEncrypted says that a volume cannot have a type whose volumes are to be
-// encrypted: they would not be.
-func refuseEncrypted(t *meta.VolumeType) error {
-	if t.Encryption == nil {
-		return nil
-	}
-	return driver.Errorf(driver.NotSupported,
-		"Volume type %s has encryption, and this backend does not encrypt volumes.", t.Name)
+	return d.core.Tell(tx, who, core.ActionSchedule, core.DetailNoBackend, core.VolumeResource, v.ID, "")
 }

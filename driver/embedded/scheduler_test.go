@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 )
 
 func TestNoPoolForVolume(t *testing.T) {
@@ -13,7 +14,7 @@ func TestNoPoolForVolume(t *testing.T) {
 	check(t, err)
 	v, err := r.CreateVolume(ctx, alpha, driver.VolumeSpec{Size: 1, VolumeType: "odd"})
 	check(t, err)
-	r.wantVolume(v.ID, failed)
+	r.wantVolume(v.ID, core.StatusError)
 	page, err := r.ListMessages(ctx, alpha, driver.Query{Limit: -1})
 	check(t, err)
 	if len(page.Items) != 1 || page.Items[0].EventID != "VOLUME_VOLUME_001_003" || page.Items[0].ResourceUUID != v.ID ||
@@ -23,11 +24,11 @@ func TestNoPoolForVolume(t *testing.T) {
 	check(t, r.DeleteVolume(ctx, alpha, v.ID, driver.VolumeDelete{}))
 	r.settle()
 
-	host := r.serviceHost(volumeService)
-	check(t, r.UpdateService(ctx, admin, host, volumeService, driver.ServicePatch{Disabled: driver.Some(true), Frozen: driver.Some(true)}))
+	host := r.core.ServiceHost(core.VolumeService)
+	check(t, r.UpdateService(ctx, admin, host, core.VolumeService, driver.ServicePatch{Disabled: driver.Some(true), Frozen: driver.Some(true)}))
 	v, err = r.CreateVolume(ctx, alpha, driver.VolumeSpec{Size: 1})
 	check(t, err)
-	r.wantVolume(v.ID, failed)
+	r.wantVolume(v.ID, core.StatusError)
 	refused(t, r.DeleteVolume(ctx, alpha, v.ID, driver.VolumeDelete{}), driver.InvalidState,
 		"Invalid input received: Modification operations are not allowed on frozen storage backends.")
 }
@@ -69,7 +70,7 @@ func TestTransferTakesSnapshots(t *testing.T) {
 	check(t, err)
 	_, err = r.AcceptTransfer(ctx, beta, tr.ID, key)
 	refused(t, err, driver.OverLimit, "SnapshotLimitExceeded: Maximum number of snapshots allowed (0) exceeded")
-	r.wantVolume(v.ID, awaitingTransfer)
+	r.wantVolume(v.ID, core.AwaitingTransfer)
 	check(t, r.ResetQuotas(ctx, admin, "beta"))
 	_, err = r.AcceptTransfer(ctx, beta, tr.ID, "no")
 	refused(t, err, driver.InvalidInput, "Invalid auth key: Attempt to transfer "+tr.ID+" with invalid auth key.")
@@ -114,7 +115,7 @@ func TestGroupSurvivesRestart(t *testing.T) {
 	r.reopen()
 	r.settle()
 	gs, err = r.GetGroupSnapshot(ctx, alpha, gs.ID)
-	if check(t, err); gs.Status != available {
+	if check(t, err); gs.Status != core.Available {
 		t.Fatal(gs.Status)
 	}
 }

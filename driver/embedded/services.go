@@ -6,34 +6,20 @@ import (
 	"slices"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
-// The binaries that this process stands for.
-const (
-	backupService    = "cinder-backup"
-	schedulerService = "cinder-scheduler"
-	volumeService    = "cinder-volume"
-)
-
-// serviceHost is where a service is: cinder-volume's has the backend's name in it.
-func (d *Driver) serviceHost(binary string) string {
-	if binary == volumeService {
-		return d.o.Host + "@embedded"
-	}
-	return d.o.Host
-}
-
 // Services shows this process as Cinder's three services, up while Run runs.
 func (d *Driver) Services(ctx context.Context, _ driver.Caller) ([]driver.Service, error) {
-	changed, err := d.db.Services(ctx)
+	changed, err := d.core.DB.Services(ctx)
 	if err != nil {
-		return nil, classify(err)
+		return nil, core.Classify(err)
 	}
 	var all []driver.Service
-	for _, binary := range []string{backupService, schedulerService, volumeService} {
-		s := driver.Service{Binary: binary, Host: d.serviceHost(binary), Zone: d.o.AvailabilityZone,
-			Up: d.up.Load(), UpdatedAt: d.o.Now().UTC()}
+	for _, binary := range []string{core.BackupService, core.SchedulerService, core.VolumeService} {
+		s := driver.Service{Binary: binary, Host: d.core.ServiceHost(binary), Zone: d.core.AvailabilityZone,
+			Up: d.jobs.Up(), UpdatedAt: d.core.Now().UTC()}
 		for _, c := range changed {
 			if c.Binary == binary {
 				s.Disabled, s.DisabledReason, s.Frozen = c.Disabled, c.DisabledReason, c.Frozen
@@ -48,10 +34,10 @@ func (d *Driver) Services(ctx context.Context, _ driver.Caller) ([]driver.Servic
 // placed on a disabled cinder-volume; a frozen one also refuses snapshots and
 // deletes, as Cinder does.
 func (d *Driver) UpdateService(ctx context.Context, _ driver.Caller, host, binary string, patch driver.ServicePatch) error {
-	if !slices.Contains([]string{backupService, schedulerService, volumeService}, binary) || host != d.serviceHost(binary) {
+	if !slices.Contains([]string{core.BackupService, core.SchedulerService, core.VolumeService}, binary) || host != d.core.ServiceHost(binary) {
 		return driver.ServiceNotFound(host, binary)
 	}
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
 		s, err := tx.Service(binary)
 		if err != nil {
 			return err
@@ -69,45 +55,18 @@ func (d *Driver) UpdateService(ctx context.Context, _ driver.Caller, host, binar
 	})
 }
 
-// disabled tells whether an admin has disabled a service.
-func disabled(tx *meta.Tx, binary string) (bool, error) {
-	s, err := tx.Service(binary)
-	return err == nil && s.Disabled, err
-}
-
-// backupServiceUp refuses work on a backup while cinder-backup is disabled
-// (cinder/backup/api.py _get_available_backup_service_host).
-func backupServiceUp(tx *meta.Tx) error {
-	off, err := disabled(tx, backupService)
-	if err == nil && off {
-		err = driver.ServiceUnknown.Errorf("Service %s could not be found.", backupService)
-	}
-	return err
-}
-
-// notFrozen refuses changes while cinder-volume is frozen
-// (cinder/objects/base.py assert_not_frozen).
-func notFrozen(tx *meta.Tx) error {
-	s, err := tx.Service(volumeService)
-	if err == nil && s.Frozen {
-		err = driver.Errorf(driver.InvalidState,
-			"Invalid input received: Modification operations are not allowed on frozen storage backends.")
-	}
-	return err
-}
-
 // HostUse counts volumes and snapshots by project.
 func (d *Driver) HostUse(ctx context.Context, _ driver.Caller, host string) ([]driver.HostUse, error) {
-	if host != d.serviceHost(volumeService) {
-		return nil, driver.ServiceNotFound(host, volumeService)
+	if host != d.core.ServiceHost(core.VolumeService) {
+		return nil, driver.ServiceNotFound(host, core.VolumeService)
 	}
-	volumes, err := d.db.AllVolumes(ctx)
+	volumes, err := d.core.DB.AllVolumes(ctx)
 	if err != nil {
-		return nil, classify(err)
+		return nil, core.Classify(err)
 	}
-	snapshots, err := d.db.AllSnapshots(ctx)
+	snapshots, err := d.core.DB.AllSnapshots(ctx)
 	if err != nil {
-		return nil, classify(err)
+		return nil, core.Classify(err)
 	}
 	use := map[string]driver.HostUse{}
 	for v := range volumes.All() {

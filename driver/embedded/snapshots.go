@@ -8,14 +8,15 @@ import (
 	"strings"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
 // GetSnapshot returns one snapshot. Its maps must not be changed.
 func (d *Driver) GetSnapshot(ctx context.Context, who driver.Caller, snapshotID string) (driver.Snapshot, error) {
-	s, err := d.db.Snapshot(ctx, snapshotID)
+	s, err := d.core.DB.Snapshot(ctx, snapshotID)
 	if err != nil {
-		return driver.Snapshot{}, classify(err)
+		return driver.Snapshot{}, core.Classify(err)
 	}
 	if s == nil || !who.Owns(s.ProjectID) {
 		return driver.Snapshot{}, driver.SnapshotNotFound(snapshotID)
@@ -25,15 +26,15 @@ func (d *Driver) GetSnapshot(ctx context.Context, who driver.Caller, snapshotID 
 
 // ListSnapshots returns one page of snapshots. Their maps must not be changed.
 func (d *Driver) ListSnapshots(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Snapshot], error) {
-	rows, err := visible(ctx, who, q, d.db.Snapshots, d.db.AllSnapshots)
+	rows, err := core.Visible(ctx, who, q, d.core.DB.Snapshots, d.core.DB.AllSnapshots)
 	if err != nil {
 		return driver.Page[driver.Snapshot]{}, err
 	}
-	volumes, err := d.db.AllVolumes(ctx)
+	volumes, err := d.core.DB.AllVolumes(ctx)
 	if err != nil {
-		return driver.Page[driver.Snapshot]{}, classify(err)
+		return driver.Page[driver.Snapshot]{}, core.Classify(err)
 	}
-	return list(rows, q, snapshotColumns(volumes), driver.SnapshotNotFound)
+	return core.List(rows, q, snapshotColumns(volumes), driver.SnapshotNotFound)
 }
 
 // snapshotColumns are a snapshot's columns and those of its volume by which Cinder
@@ -52,27 +53,15 @@ func snapshotColumns(volumes meta.Rows[meta.Volume, driver.Volume]) driver.Colum
 	return columns
 }
 
-// ownSnapshot returns a snapshot that the caller may see.
-func (d *Driver) ownSnapshot(tx *meta.Tx, who driver.Caller, id string) (*meta.Snapshot, error) {
-	s, err := tx.Snapshot(id)
-	if err != nil {
-		return nil, err
-	}
-	if s == nil || !who.Owns(s.ProjectID) {
-		return nil, driver.SnapshotNotFound(id)
-	}
-	return s, nil
-}
-
 // CreateSnapshot accepts a snapshot (cinder/volume/api.py create_snapshot_in_db).
 func (d *Driver) CreateSnapshot(ctx context.Context, who driver.Caller, spec driver.SnapshotSpec) (driver.Snapshot, error) {
 	var s *meta.Snapshot
-	err := d.write(ctx, func(tx *meta.Tx) error {
-		v, err := d.ownVolume(tx, who, spec.VolumeID)
+	err := d.core.Write(ctx, func(tx *meta.Tx) error {
+		v, err := core.OwnVolume(tx, who, spec.VolumeID)
 		if err != nil {
 			return err
 		}
-		if err := notFrozen(tx); err != nil {
+		if err := core.NotFrozen(tx); err != nil {
 			return err
 		}
 		s, err = d.startSnapshot(tx, who, v, spec, "")
@@ -87,11 +76,11 @@ func (d *Driver) CreateSnapshot(ctx context.Context, who driver.Caller, spec dri
 // startSnapshot stores the new row, part of a group snapshot or not, and inserts the
 // job that copies the volume.
 func (d *Driver) startSnapshot(tx *meta.Tx, who driver.Caller, v *meta.Volume, spec driver.SnapshotSpec, groupSnapshotID string) (*meta.Snapshot, error) {
-	valid := available
+	valid := core.Available
 	if spec.Force {
 		valid = "available, in-use"
 	}
-	if v.Status != available && (!spec.Force || v.Status != inUse) {
+	if v.Status != core.Available && (!spec.Force || v.Status != core.InUse) {
 		return nil, driver.InvalidVolume("Volume %s status must be %s, but current status is: %s.", v.ID, valid, v.Status)
 	}
 	t, err := d.ownType(tx, v)
@@ -106,32 +95,35 @@ func (d *Driver) startSnapshot(tx *meta.Tx, who driver.Caller, v *meta.Volume, s
 		metadata = map[string]string{}
 	}
 	s := &meta.Snapshot{Snapshot: driver.Snapshot{
-		ID: d.o.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, VolumeID: v.ID, Name: spec.Name,
-		Description: spec.Description, Status: creating, Progress: "0%", Size: v.Size,
+		ID: d.core.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, VolumeID: v.ID, Name: spec.Name,
+		Description: spec.Description, Status: core.Creating, Progress: "0%", Size: v.Size,
 		VolumeTypeID: v.VolumeTypeID, GroupSnapshotID: groupSnapshotID, Metadata: metadata, CreatedAt: tx.Now,
 	}}
 	if placed, err := serviceTakesWork(tx); err != nil || !placed {
 		// cinder/scheduler/manager.py create_snapshot. The answer says creating.
 		row := *s
-		row.Status = failed
+		row.Status = core.StatusError
 		return s, errors.Join(err, tx.PutSnapshot(&row),
-			d.tell(tx, who, actionSnapshot, detailNoBackend, snapshotResource, s.ID, ""))
+			d.core.Tell(tx, who, core.ActionSnapshot, core.DetailNoBackend, core.SnapshotResource, s.ID, ""))
 	}
 	if err := tx.PutSnapshot(s); err != nil {
 		return nil, err
 	}
 	// The volume's own jobs wait: a restore that is accepted meanwhile must not
 	// change what is copied.
-	j := d.job(who, snapshotJob, v.ID, arguments{Source: volumeFile(v.ID)})
+	j, err := d.jobs.New(who, snapshotJob, v.ID, copyArguments{Source: core.VolumeFile(v.ID)})
+	if err != nil {
+		return nil, err
+	}
 	j.SnapshotID, j.VolumeID = s.ID, v.ID
-	return s, d.enqueue(tx, j)
+	return s, d.jobs.Enqueue(tx, j)
 }
 
 // UpdateSnapshot renames and describes a snapshot.
 func (d *Driver) UpdateSnapshot(ctx context.Context, who driver.Caller, snapshotID string, patch driver.SnapshotPatch) (driver.Snapshot, error) {
 	var s *meta.Snapshot
-	err := d.write(ctx, func(tx *meta.Tx) (err error) {
-		if s, err = d.ownSnapshot(tx, who, snapshotID); err != nil {
+	err := d.core.Write(ctx, func(tx *meta.Tx) (err error) {
+		if s, err = core.OwnSnapshot(tx, who, snapshotID); err != nil {
 			return err
 		}
 		if patch.Name.Set {
@@ -141,7 +133,7 @@ func (d *Driver) UpdateSnapshot(ctx context.Context, who driver.Caller, snapshot
 			s.Description = patch.Description.Value
 		}
 		if patch.Metadata.Set {
-			s.Metadata, err = changed(s.Metadata, patch.Metadata.Value, func(key string) error {
+			s.Metadata, err = core.Changed(s.Metadata, patch.Metadata.Value, func(key string) error {
 				return driver.Errorf(driver.NotFound, "Snapshot %s has no metadata with key %s.", s.ID, key)
 			})
 			if err != nil {
@@ -158,49 +150,54 @@ func (d *Driver) UpdateSnapshot(ctx context.Context, who driver.Caller, snapshot
 
 // DeleteSnapshot accepts a delete (cinder/volume/api.py delete_snapshot).
 func (d *Driver) DeleteSnapshot(ctx context.Context, who driver.Caller, snapshotID string, force bool) error {
-	return d.writeFreeing(ctx, func(tx *meta.Tx) error {
-		s, err := d.ownSnapshot(tx, who, snapshotID)
+	return d.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
+		s, err := core.OwnSnapshot(tx, who, snapshotID)
 		if err != nil {
 			return err
 		}
-		if err := notFrozen(tx); err != nil {
+		if err := core.NotFrozen(tx); err != nil {
 			return err
 		}
 		switch part := s.GroupSnapshotID != ""; {
 		case force && part:
 			return driver.InvalidSnapshot("Snapshot %s must not be part of a group.", s.ID)
-		case !force && (part || s.Status != available && s.Status != failed):
+		case !force && (part || s.Status != core.Available && s.Status != core.StatusError):
 			return driver.InvalidSnapshot("Snapshot status must be available or error and must not be part of a group.")
 		}
-		return d.startDeleteSnapshot(tx, who, s, arguments{})
+		return d.startDeleteSnapshot(tx, who, s, false)
 	})
 }
 
-func (d *Driver) startDeleteSnapshot(tx *meta.Tx, who driver.Caller, s *meta.Snapshot, a arguments) error {
-	s.Status = deleting
+// startDeleteSnapshot inserts the job that deletes a snapshot. cascade says that its
+// volume is deleted after its last snapshot.
+func (d *Driver) startDeleteSnapshot(tx *meta.Tx, who driver.Caller, s *meta.Snapshot, cascade bool) error {
+	s.Status = core.Deleting
 	if err := tx.TouchSnapshot(s); err != nil {
 		return err
 	}
 	// After the jobs that read it.
-	j := d.job(who, deleteSnapshotJob, s.ID, a)
+	j, err := d.jobs.New(who, deleteSnapshotJob, s.ID, deleteSnapshotArguments{Cascade: cascade})
+	if err != nil {
+		return err
+	}
 	j.SnapshotID, j.VolumeID = s.ID, s.VolumeID
-	return d.enqueue(tx, j)
+	return d.jobs.Enqueue(tx, j)
 }
 
 // ResetSnapshotStatus sets the status and, if not "", the progress.
 func (d *Driver) ResetSnapshotStatus(ctx context.Context, who driver.Caller, snapshotID, status, progress string) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
-		s, err := d.ownSnapshot(tx, who, snapshotID)
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
+		s, err := core.OwnSnapshot(tx, who, snapshotID)
 		if err != nil {
 			return err
 		}
 		to := strings.ToLower(status)
-		if s.Status != to && !strings.HasPrefix(to, failed) {
+		if s.Status != to && !strings.HasPrefix(to, core.StatusError) {
 			if busy, err := isTaken(tx, s.ID); err != nil || busy {
 				return errors.Join(err, driver.InvalidSnapshot(
 					"Snapshot %s cannot be reset to %s while a job makes or deletes it, its status is %s.", s.ID, to, s.Status))
 			}
-			if !isFile(d.files.snapshot(s.ID)) {
+			if !core.IsFile(d.core.Files.Snapshot(s.ID)) {
 				return driver.InvalidSnapshot("Snapshot %s cannot be reset to %s: it has no data, its status is %s.", s.ID, to, s.Status)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/marker"
 )
 
@@ -72,7 +73,7 @@ func TestEverythingAtOnce(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			until(t, func() bool { return r.getVolume(restore.VolumeID).Status == available })
+			until(t, func() bool { return r.getVolume(restore.VolumeID).Status == core.Available })
 			if r.digest(restore.VolumeID) != r.digest(v.ID) {
 				t.Error("restored bytes differ")
 			}
@@ -82,7 +83,7 @@ func TestEverythingAtOnce(t *testing.T) {
 				t.Error(err)
 			}
 			for _, id := range []string{v.ID, restore.VolumeID} {
-				until(t, func() bool { return r.getVolume(id).Status == available })
+				until(t, func() bool { return r.getVolume(id).Status == core.Available })
 				if err := r.DeleteVolume(ctx, alpha, id, driver.VolumeDelete{}); err != nil {
 					t.Error(err)
 				}

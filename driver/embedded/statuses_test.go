@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/jobs"
 	"cindergate/internal/meta"
 )
 
@@ -30,28 +32,28 @@ func everyAction(snapshotID string) map[string]driver.VolumeAction {
 		"set image":       driver.SetImageMetadata{Metadata: map[string]string{"k": "v"}},
 		"unset image":     driver.UnsetImageMetadata{Key: "k"},
 		"revert":          driver.RevertVolume{SnapshotID: snapshotID},
-		"reset available": driver.ResetVolumeStatus{Status: available},
-		"reset error":     driver.ResetVolumeStatus{Status: failed},
-		"reset detached":  driver.ResetVolumeStatus{AttachStatus: detached},
+		"reset available": driver.ResetVolumeStatus{Status: core.Available},
+		"reset error":     driver.ResetVolumeStatus{Status: core.StatusError},
+		"reset detached":  driver.ResetVolumeStatus{AttachStatus: core.Detached},
 	}
 }
 
 // everyStatus are those that os-reset_status knows and those of the driver.
 var everyStatus = []string{
-	creating, available, deleting, failed, errorDeleting, errorManaging, "managing", attaching, inUse, detaching, maintenance,
-	restoringBack, errorRestoring, reserved, awaitingTransfer, backingUp, "error_backing-up", errorExtending, downloading,
-	uploading, "retyping", "extending", reverting,
+	core.Creating, core.Available, core.Deleting, core.StatusError, core.ErrorDeleting, core.ErrorManaging, "managing", core.Attaching, core.InUse, core.Detaching, core.Maintenance,
+	core.RestoringBack, core.ErrorRestoring, core.Reserved, core.AwaitingTransfer, core.BackingUp, "error_backing-up", core.ErrorExtending, core.Downloading,
+	core.Uploading, "retyping", "extending", core.Reverting,
 }
 
 // changes are all changes of a volume's status by an action, without a job: from,
 // and to. Every other pair of action and status leaves the status as it is.
 var changes = map[string]map[string]string{
-	"reserve":         {available: attaching},
-	"unreserve":       {attaching: available},
-	"roll detaching":  {detaching: inUse},
-	"attach":          {available: inUse, attaching: inUse, reserved: inUse},
-	"detach":          {attaching: available, detaching: available, reserved: available, inUse: available},
-	"revert":          {available: reverting},
+	"reserve":         {core.Available: core.Attaching},
+	"unreserve":       {core.Attaching: core.Available},
+	"roll detaching":  {core.Detaching: core.InUse},
+	"attach":          {core.Available: core.InUse, core.Attaching: core.InUse, core.Reserved: core.InUse},
+	"detach":          {core.Attaching: core.Available, core.Detaching: core.Available, core.Reserved: core.Available, core.InUse: core.Available},
+	"revert":          {core.Available: core.Reverting},
 	"begin detaching": {}, // the volume of the test has no attachment
 }
 
@@ -63,11 +65,11 @@ func TestEveryActionInEveryStatus(t *testing.T) {
 	_, err = r.CreateVolumeType(t.Context(), admin, driver.VolumeType{Name: "other", IsPublic: true})
 	check(t, err)
 	r.settle()
-	before, err := r.db.Volume(t.Context(), v.ID)
+	before, err := r.core.DB.Volume(t.Context(), v.ID)
 	check(t, err)
 	for _, status := range everyStatus {
 		for name, action := range everyAction(s.ID) {
-			check(t, r.write(t.Context(), func(tx *meta.Tx) error { // as it was, but for the status
+			check(t, r.core.Write(t.Context(), func(tx *meta.Tx) error { // as it was, but for the status
 				row := *before
 				row.Status = status
 				return tx.PutVolume(&row)
@@ -83,8 +85,8 @@ func TestEveryActionInEveryStatus(t *testing.T) {
 				t.Errorf("%s in status %s: %s, want %s (%v)", name, status, got, want, err)
 			}
 			r.settle()
-			if name == "revert" && status == available {
-				r.wantVolume(v.ID, available)
+			if name == "revert" && status == core.Available {
+				r.wantVolume(v.ID, core.Available)
 			}
 		}
 	}
@@ -112,15 +114,15 @@ func filling(r *rig, how string) (driver.Volume, string) {
 	}
 	switch how {
 	case "from snapshot":
-		return create(driver.VolumeSpec{SnapshotID: s.ID}), available
+		return create(driver.VolumeSpec{SnapshotID: s.ID}), core.Available
 	case "from volume":
-		return create(driver.VolumeSpec{SourceVolumeID: source.ID}), available
+		return create(driver.VolumeSpec{SourceVolumeID: source.ID}), core.Available
 	case "from backup":
-		return create(driver.VolumeSpec{BackupID: b.ID}), available
+		return create(driver.VolumeSpec{BackupID: b.ID}), core.Available
 	case "restore by name":
 		restore, err := r.RestoreBackup(ctx, alpha, b.ID, driver.RestoreTarget{})
 		check(r.t, err)
-		return r.getVolume(restore.VolumeID), available
+		return r.getVolume(restore.VolumeID), core.Available
 	case "restore in place":
 		_, err := r.RestoreBackup(ctx, alpha, b.ID, driver.ToVolume(source.ID))
 		check(r.t, err)
@@ -134,15 +136,15 @@ func filling(r *rig, how string) (driver.Volume, string) {
 		check(r.t, r.DeleteVolume(ctx, alpha, v.ID, driver.VolumeDelete{}))
 		return v, ""
 	}
-	return source, available
+	return source, core.Available
 }
 
 // No action makes a volume usable while a job fills or deletes it, and the job finds
 // it at its end whatever an admin did meanwhile.
 func TestNothingIsUsableWhileItIsFilled(t *testing.T) {
-	idle := []string{available, inUse, attaching, reserved, detaching}
+	idle := []string{core.Available, core.InUse, core.Attaching, core.Reserved, core.Detaching}
 	for _, how := range []string{"from snapshot", "from volume", "from backup", "restore by name", "restore in place", "revert", "cascade", "delete"} {
-		for _, reset := range []string{"", failed, maintenance} {
+		for _, reset := range []string{"", core.StatusError, core.Maintenance} {
 			t.Run(fmt.Sprintf("%s, reset to %q", how, reset), func(t *testing.T) {
 				r := newRig(t)
 				v, end := filling(r, how)
@@ -169,7 +171,7 @@ func TestNothingIsUsableWhileItIsFilled(t *testing.T) {
 					return
 				}
 				r.wantVolume(v.ID, end)
-				if !isFile(r.files.volume(v.ID)) {
+				if !core.IsFile(r.core.Files.Volume(v.ID)) {
 					t.Fatal("available without a file")
 				}
 			})
@@ -188,9 +190,9 @@ func TestFailedRestoreAfterAReset(t *testing.T) {
 	r.store.Set(r.container(row)+"/"+row.ServiceMetadata+"-00001", []byte("damaged"))
 	_, err := r.RestoreBackup(t.Context(), alpha, b.ID, driver.ToVolume(v.ID))
 	check(t, err)
-	check(t, r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: failed}))
+	check(t, r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: core.StatusError}))
 	r.settle()
-	r.wantVolume(v.ID, errorRestoring)
+	r.wantVolume(v.ID, core.ErrorRestoring)
 	r.wantBackup(b.ID, driver.BackupAvailable)
 	page, err := r.ListMessages(t.Context(), alpha, driver.Query{Limit: -1})
 	check(t, err)
@@ -220,14 +222,14 @@ func TestDeletesWaitForCopies(t *testing.T) {
 			}
 			// The quick jobs are the deletes: they find that they have to wait.
 			for {
-				ran, err := r.runOne(ctx, quickLane)
+				ran, err := r.jobs.RunOneOf(ctx, jobs.QuickQueue)
 				check(t, err)
 				if !ran {
 					break
 				}
 			}
 			r.settle()
-			r.wantVolume(copied.ID, available)
+			r.wantVolume(copied.ID, core.Available)
 			if r.digest(copied.ID) != digest {
 				t.Fatal("the copy differs")
 			}
@@ -247,10 +249,10 @@ func TestDeletesWaitForCopies(t *testing.T) {
 		r.settle()
 		check(t, r.ActOnVolume(t.Context(), alpha, v.ID, driver.RevertVolume{SnapshotID: s.ID}))
 		check(t, r.DeleteSnapshot(t.Context(), admin, s.ID, true))
-		_, err = r.runOne(t.Context(), quickLane)
+		_, err = r.jobs.RunOneOf(t.Context(), jobs.QuickQueue)
 		check(t, err)
 		r.settle()
-		r.wantVolume(v.ID, available)
+		r.wantVolume(v.ID, core.Available)
 	})
 }
 
@@ -270,9 +272,9 @@ func TestCascadeAfterRestart(t *testing.T) {
 		r.reopen()
 	}
 	r.settle()
-	volumes, err := r.db.AllVolumes(t.Context())
+	volumes, err := r.core.DB.AllVolumes(t.Context())
 	check(t, err)
-	snapshots, err := r.db.AllSnapshots(t.Context())
+	snapshots, err := r.core.DB.AllSnapshots(t.Context())
 	check(t, err)
 	if volumes.Len()+snapshots.Len() > 0 {
 		t.Fatal("something is left")
@@ -318,17 +320,17 @@ func TestFailedCascadeStays(t *testing.T) {
 	for id := range snapshots {
 		stuck = id
 	}
-	path := r.files.snapshot(stuck)
+	path := r.core.Files.Snapshot(stuck)
 	check(t, os.Remove(path))
 	check(t, os.MkdirAll(filepath.Join(path, "full"), 0o755))
 	check(t, r.DeleteVolume(t.Context(), alpha, v.ID, driver.VolumeDelete{Cascade: true}))
 	r.settle()
-	r.wantVolume(v.ID, errorDeleting)
+	r.wantVolume(v.ID, core.ErrorDeleting)
 	check(t, os.RemoveAll(path))
 	check(t, r.DeleteSnapshot(t.Context(), alpha, stuck, true))
-	check(t, r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: available}))
+	check(t, r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: core.Available}))
 	r.settle()
-	r.wantVolume(v.ID, available)
+	r.wantVolume(v.ID, core.Available)
 }
 
 // The size of a snapshot's backup is the snapshot's, whatever the volume is by now.
@@ -354,21 +356,21 @@ func TestResetOfWhatHasNoData(t *testing.T) {
 	v := r.volume(alpha, 1)
 	s, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
 	check(t, err)
-	check(t, os.Remove(r.files.volume(v.ID)))
+	check(t, os.Remove(r.core.Files.Volume(v.ID)))
 	r.settle()
-	check(t, r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: failed}))
-	for _, status := range []string{available, attaching, reserved, awaitingTransfer} {
+	check(t, r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: core.StatusError}))
+	for _, status := range []string{core.Available, core.Attaching, core.Reserved, core.AwaitingTransfer} {
 		if err := r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: status}); driver.KindOf(err) != driver.InvalidState {
 			t.Errorf("reset to %s: %v", status, err)
 		}
 	}
-	r.wantVolume(v.ID, failed)
-	if err := r.ResetSnapshotStatus(t.Context(), admin, s.ID, available, ""); driver.KindOf(err) != driver.InvalidState {
+	r.wantVolume(v.ID, core.StatusError)
+	if err := r.ResetSnapshotStatus(t.Context(), admin, s.ID, core.Available, ""); driver.KindOf(err) != driver.InvalidState {
 		t.Fatal(err)
 	}
 	got, err := r.GetSnapshot(t.Context(), alpha, s.ID)
 	check(t, err)
-	if got.Status != failed {
+	if got.Status != core.StatusError {
 		t.Fatalf("the snapshot is %s", got.Status)
 	}
 }
@@ -379,14 +381,14 @@ func TestSnapshotResetWhileItIsMade(t *testing.T) {
 	v := r.volume(alpha, 1)
 	s, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
 	check(t, err)
-	if err := r.ResetSnapshotStatus(t.Context(), admin, s.ID, available, ""); driver.KindOf(err) != driver.InvalidState {
+	if err := r.ResetSnapshotStatus(t.Context(), admin, s.ID, core.Available, ""); driver.KindOf(err) != driver.InvalidState {
 		t.Fatal(err)
 	}
-	check(t, r.ResetSnapshotStatus(t.Context(), admin, s.ID, failed, ""))
+	check(t, r.ResetSnapshotStatus(t.Context(), admin, s.ID, core.StatusError, ""))
 	r.settle()
 	got, err := r.GetSnapshot(t.Context(), alpha, s.ID)
 	check(t, err)
-	if got.Status != available || got.Progress != "100%" {
+	if got.Status != core.Available || got.Progress != "100%" {
 		t.Fatalf("%+v", got)
 	}
 }

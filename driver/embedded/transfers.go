@@ -9,6 +9,7 @@ import (
 	"maps"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
@@ -20,9 +21,9 @@ const (
 
 // GetTransfer returns a transfer of a volume that the caller may see.
 func (d *Driver) GetTransfer(ctx context.Context, who driver.Caller, transferID string) (driver.Transfer, error) {
-	t, err := d.db.Transfer(ctx, transferID)
+	t, err := d.core.DB.Transfer(ctx, transferID)
 	if err != nil {
-		return driver.Transfer{}, classify(err)
+		return driver.Transfer{}, core.Classify(err)
 	}
 	if t == nil || !who.Owns(t.SourceProjectID) {
 		return driver.Transfer{}, driver.TransferNotFound(transferID)
@@ -32,9 +33,9 @@ func (d *Driver) GetTransfer(ctx context.Context, who driver.Caller, transferID 
 
 // ListTransfers returns one page of transfers.
 func (d *Driver) ListTransfers(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Transfer], error) {
-	rows, err := d.db.Transfers(ctx)
+	rows, err := d.core.DB.Transfers(ctx)
 	if err != nil {
-		return driver.Page[driver.Transfer]{}, classify(err)
+		return driver.Page[driver.Transfer]{}, core.Classify(err)
 	}
 	var all []driver.Transfer
 	for _, t := range rows {
@@ -51,12 +52,12 @@ func (d *Driver) ListTransfers(ctx context.Context, who driver.Caller, q driver.
 func (d *Driver) CreateTransfer(ctx context.Context, who driver.Caller, spec driver.TransferSpec) (driver.Transfer, string, error) {
 	key := randomHex(keyLength)
 	var t *meta.Transfer
-	err := d.write(ctx, func(tx *meta.Tx) error {
-		v, err := d.ownVolume(tx, who, spec.VolumeID)
+	err := d.core.Write(ctx, func(tx *meta.Tx) error {
+		v, err := core.OwnVolume(tx, who, spec.VolumeID)
 		if err != nil {
 			return err
 		}
-		if v.Status != available {
+		if v.Status != core.Available {
 			return driver.InvalidVolume("status must be available")
 		}
 		if !spec.NoSnapshots {
@@ -65,10 +66,10 @@ func (d *Driver) CreateTransfer(ctx context.Context, who driver.Caller, spec dri
 			}
 		}
 		salt := randomHex(saltLength)
-		t = &meta.Transfer{Transfer: driver.Transfer{ID: d.o.NewID(), VolumeID: v.ID, Name: spec.Name,
+		t = &meta.Transfer{Transfer: driver.Transfer{ID: d.core.NewID(), VolumeID: v.ID, Name: spec.Name,
 			NoSnapshots: spec.NoSnapshots, SourceProjectID: v.ProjectID, CreatedAt: tx.Now},
 			Salt: salt, KeyHash: keyHash(salt, key)}
-		v.Status = awaitingTransfer
+		v.Status = core.AwaitingTransfer
 		if err := tx.TouchVolume(v); err != nil {
 			return err
 		}
@@ -87,7 +88,7 @@ func transferable(tx *meta.Tx, v *meta.Volume) ([]*meta.Snapshot, error) {
 		return nil, err
 	}
 	for _, s := range snapshots {
-		if s.Status != available {
+		if s.Status != core.Available {
 			return nil, driver.InvalidSnapshot("snapshot: %s status must be available", s.ID)
 		}
 	}
@@ -98,7 +99,7 @@ func transferable(tx *meta.Tx, v *meta.Volume) ([]*meta.Snapshot, error) {
 // caller's (cinder/transfer/api.py accept).
 func (d *Driver) AcceptTransfer(ctx context.Context, who driver.Caller, transferID, authKey string) (driver.Transfer, error) {
 	var t *meta.Transfer
-	err := d.write(ctx, func(tx *meta.Tx) (err error) {
+	err := d.core.Write(ctx, func(tx *meta.Tx) (err error) {
 		if t, err = tx.Transfer(transferID); err != nil {
 			return err
 		}
@@ -128,7 +129,7 @@ func (d *Driver) giveVolume(tx *meta.Tx, who driver.Caller, t *meta.Transfer) er
 	if v == nil {
 		return driver.VolumeNotFound(t.VolumeID)
 	}
-	if v.Status != awaitingTransfer {
+	if v.Status != core.AwaitingTransfer {
 		return driver.InvalidVolume("Transfer %s: Volume id %s expected in awaiting-transfer state.", t.ID, v.ID)
 	}
 	if v.GroupID != "" {
@@ -143,7 +144,7 @@ func (d *Driver) giveVolume(tx *meta.Tx, who driver.Caller, t *meta.Transfer) er
 	if err := d.checkVolumeQuota(tx, who.ProjectID, typ, v.Size, prefixed); err != nil {
 		return err
 	}
-	v.ProjectID, v.UserID, v.Status = who.ProjectID, who.UserID, available
+	v.ProjectID, v.UserID, v.Status = who.ProjectID, who.UserID, core.Available
 	if err := tx.TouchVolume(v); err != nil || t.NoSnapshots {
 		return err
 	}
@@ -165,7 +166,7 @@ func (d *Driver) giveVolume(tx *meta.Tx, who driver.Caller, t *meta.Transfer) er
 
 // DeleteTransfer withdraws an offer (cinder/db/sqlalchemy/api.py transfer_destroy).
 func (d *Driver) DeleteTransfer(ctx context.Context, who driver.Caller, transferID string) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
 		t, err := tx.Transfer(transferID)
 		if err != nil {
 			return err
@@ -177,8 +178,8 @@ func (d *Driver) DeleteTransfer(ctx context.Context, who driver.Caller, transfer
 		if err != nil {
 			return err
 		}
-		if v != nil && v.Status == awaitingTransfer {
-			v.Status = available
+		if v != nil && v.Status == core.AwaitingTransfer {
+			v.Status = core.Available
 			if err := tx.TouchVolume(v); err != nil {
 				return err
 			}

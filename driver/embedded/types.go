@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
@@ -23,7 +24,7 @@ func (d *Driver) ensureDefaultType(tx *meta.Tx) error {
 		return nil
 	}
 	description := "Default Volume Type"
-	return tx.PutVolumeType(&meta.VolumeType{VolumeType: driver.VolumeType{ID: d.o.NewID(), Name: defaultType,
+	return tx.PutVolumeType(&meta.VolumeType{VolumeType: driver.VolumeType{ID: d.core.NewID(), Name: defaultType,
 		Description: &description, IsPublic: true, ExtraSpecs: map[string]string{}, CreatedAt: tx.Now}})
 }
 
@@ -63,19 +64,17 @@ func (d *Driver) namedType(tx *meta.Tx, who driver.Caller, idOrName string) (*me
 		}
 	}
 	// A name and an id have their own texts (cinder/exception.py).
-	if looksLikeID(idOrName) {
+	if core.LooksLikeID(idOrName) {
 		return nil, driver.VolumeTypeNotFound(idOrName)
 	}
 	return nil, driver.Errorf(driver.NotFound, "Volume type with name %s could not be found.", idOrName)
 }
 
-func looksLikeID(s string) bool { return len(s) == 36 && strings.Count(s, "-") == 4 }
-
 // ListVolumeTypes returns the types that the caller may use, newest first.
 func (d *Driver) ListVolumeTypes(ctx context.Context, who driver.Caller) ([]driver.VolumeType, error) {
-	types, err := d.db.VolumeTypes(ctx)
+	types, err := d.core.DB.VolumeTypes(ctx)
 	if err != nil {
-		return nil, classify(err)
+		return nil, core.Classify(err)
 	}
 	var seen []driver.VolumeType
 	for t := range types.All() {
@@ -88,9 +87,9 @@ func (d *Driver) ListVolumeTypes(ctx context.Context, who driver.Caller) ([]driv
 
 // GetVolumeType returns one type.
 func (d *Driver) GetVolumeType(ctx context.Context, who driver.Caller, typeID string) (driver.VolumeType, error) {
-	t, err := d.db.VolumeType(ctx, typeID)
+	t, err := d.core.DB.VolumeType(ctx, typeID)
 	if err != nil {
-		return driver.VolumeType{}, classify(err)
+		return driver.VolumeType{}, core.Classify(err)
 	}
 	if t == nil || !seesType(who, &t.VolumeType) {
 		return driver.VolumeType{}, driver.VolumeTypeNotFound(typeID)
@@ -100,16 +99,16 @@ func (d *Driver) GetVolumeType(ctx context.Context, who driver.Caller, typeID st
 
 // DefaultVolumeType returns the type of volumes that are asked for without one.
 func (d *Driver) DefaultVolumeType(ctx context.Context, who driver.Caller) (driver.VolumeType, error) {
-	own, err := d.db.DefaultType(ctx, who.ProjectID)
+	own, err := d.core.DB.DefaultType(ctx, who.ProjectID)
 	if err != nil {
-		return driver.VolumeType{}, classify(err)
+		return driver.VolumeType{}, core.Classify(err)
 	}
 	if own != nil {
 		return d.GetVolumeType(ctx, who, own.VolumeTypeID)
 	}
-	types, err := d.db.VolumeTypes(ctx)
+	types, err := d.core.DB.VolumeTypes(ctx)
 	if err != nil {
-		return driver.VolumeType{}, classify(err)
+		return driver.VolumeType{}, core.Classify(err)
 	}
 	for t := range types.All() {
 		if t.Name == defaultType {
@@ -121,13 +120,13 @@ func (d *Driver) DefaultVolumeType(ctx context.Context, who driver.Caller) (driv
 
 // CreateVolumeType makes a type.
 func (d *Driver) CreateVolumeType(ctx context.Context, _ driver.Caller, spec driver.VolumeType) (driver.VolumeType, error) {
-	err := d.write(ctx, func(tx *meta.Tx) error {
+	err := d.core.Write(ctx, func(tx *meta.Tx) error {
 		types, err := tx.VolumeTypes()
 		if err != nil {
 			return err
 		}
 		if spec.ID == "" {
-			spec.ID = d.o.NewID()
+			spec.ID = d.core.NewID()
 		}
 		if slices.ContainsFunc(types, func(t *meta.VolumeType) bool { return t.Name == spec.Name }) {
 			return driver.Errorf(driver.Conflict, "Volume Type %s already exists.", spec.Name)
@@ -147,7 +146,7 @@ func (d *Driver) CreateVolumeType(ctx context.Context, _ driver.Caller, spec dri
 // UpdateVolumeType changes a type.
 func (d *Driver) UpdateVolumeType(ctx context.Context, _ driver.Caller, typeID string, patch driver.VolumeTypePatch) (driver.VolumeType, error) {
 	var t *meta.VolumeType
-	err := d.write(ctx, func(tx *meta.Tx) (err error) {
+	err := d.core.Write(ctx, func(tx *meta.Tx) (err error) {
 		if t, err = tx.VolumeType(typeID); err != nil {
 			return err
 		}
@@ -189,7 +188,7 @@ func (d *Driver) patchType(tx *meta.Tx, t *meta.VolumeType, patch driver.VolumeT
 		t.IsPublic = patch.IsPublic.Value
 	}
 	if patch.ExtraSpecs.Set {
-		specs, err := changed(t.ExtraSpecs, patch.ExtraSpecs.Value, func(key string) error {
+		specs, err := core.Changed(t.ExtraSpecs, patch.ExtraSpecs.Value, func(key string) error {
 			return driver.Errorf(driver.NotFound, "Volume Type %s has no extra specs with key %s.", t.ID, key)
 		})
 		if err != nil {
@@ -226,7 +225,7 @@ func patchAccess(t *meta.VolumeType, patch driver.VolumeTypePatch) error {
 
 // DeleteVolumeType deletes a type that no volume has.
 func (d *Driver) DeleteVolumeType(ctx context.Context, _ driver.Caller, typeID string) error {
-	return d.write(ctx, func(tx *meta.Tx) error {
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
 		t, err := tx.VolumeType(typeID)
 		if err != nil {
 			return err

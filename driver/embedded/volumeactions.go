@@ -2,13 +2,13 @@ package embedded
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
 	"go.uber.org/zap"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
@@ -18,8 +18,8 @@ func (d *Driver) ActOnVolume(ctx context.Context, who driver.Caller, volumeID st
 	if a, ok := action.(driver.ExtendVolume); ok {
 		return d.extend(ctx, who, volumeID, a)
 	}
-	return d.write(ctx, func(tx *meta.Tx) error {
-		v, err := d.ownVolume(tx, who, volumeID)
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
+		v, err := core.OwnVolume(tx, who, volumeID)
 		if err != nil {
 			return err
 		}
@@ -35,34 +35,34 @@ func (d *Driver) act(tx *meta.Tx, who driver.Caller, v *meta.Volume, action driv
 	case driver.SetVolumeBootable:
 		v.Bootable = a.Bootable
 	case driver.SetVolumeReadonly:
-		if v.Status != available {
+		if v.Status != core.Available {
 			return driver.InvalidVolume("Volume %s status must be available to update readonly flag, "+
 				"but current status is: %s.", v.ID, v.Status)
 		}
-		v.AdminMetadata = with(v.AdminMetadata, "readonly", pythonBool(a.Readonly))
+		v.AdminMetadata = core.With(v.AdminMetadata, "readonly", core.PythonBool(a.Readonly))
 	case driver.ResetVolumeStatus:
 		return d.resetVolume(tx, v, a)
 	case driver.ReserveVolume:
 		return reserveVolume(v)
 	case driver.UnreserveVolume:
-		if v.Status == attaching {
-			v.Status = available
+		if v.Status == core.Attaching {
+			v.Status = core.Available
 			if len(v.Attachments) > 0 {
-				v.Status = inUse
+				v.Status = core.InUse
 			}
 		}
 	case driver.BeginDetaching:
-		if v.Status != inUse || v.AttachStatus != attached || migrating(v) {
+		if v.Status != core.InUse || v.AttachStatus != core.Attached || migrating(v) {
 			if migrating(v) {
 				return nil
 			}
 			return driver.InvalidVolume("Unable to detach volume. Volume status must be 'in-use' " +
 				"and attach_status must be 'attached' to detach.")
 		}
-		v.Status = detaching
+		v.Status = core.Detaching
 	case driver.RollDetaching:
-		if v.Status == detaching {
-			v.Status = inUse
+		if v.Status == core.Detaching {
+			v.Status = core.InUse
 		}
 	case driver.AttachVolume:
 		return d.attach(tx, v, a)
@@ -71,12 +71,12 @@ func (d *Driver) act(tx *meta.Tx, who driver.Caller, v *meta.Volume, action driv
 	case driver.RetypeVolume:
 		return d.retype(tx, who, v, a)
 	case driver.SetImageMetadata:
-		v.ImageMetadata, _ = changed(v.ImageMetadata, driver.MetadataChange{Set: a.Metadata}, nil)
+		v.ImageMetadata, _ = core.Changed(v.ImageMetadata, driver.MetadataChange{Set: a.Metadata}, nil)
 	case driver.UnsetImageMetadata:
 		if _, ok := v.ImageMetadata[a.Key]; !ok {
 			return driver.Errorf(driver.NotFound, "Glance metadata for volume/snapshot %s cannot be found.", v.ID)
 		}
-		v.ImageMetadata = without(v.ImageMetadata, a.Key)
+		v.ImageMetadata = core.Without(v.ImageMetadata, a.Key)
 	case driver.RevertVolume:
 		return d.revert(tx, who, v, a.SnapshotID)
 	default:
@@ -85,21 +85,13 @@ func (d *Driver) act(tx *meta.Tx, who driver.Caller, v *meta.Volume, action driv
 	return nil
 }
 
-// pythonBool is Python's str(bool), which is what admin metadata holds.
-func pythonBool(b bool) string {
-	if b {
-		return "True"
-	}
-	return "False"
-}
-
 // extend makes a volume larger. Its file grows between two transactions: the first
 // refuses what is to be refused; the second checks again and stores the size. A file
 // that is larger than its row says does no harm.
 func (d *Driver) extend(ctx context.Context, who driver.Caller, volumeID string, a driver.ExtendVolume) error {
 	placed := false
-	err := d.read(ctx, func(tx *meta.Tx) error {
-		v, err := d.ownVolume(tx, who, volumeID)
+	err := d.core.Read(ctx, func(tx *meta.Tx) error {
+		v, err := core.OwnVolume(tx, who, volumeID)
 		if err != nil {
 			return err
 		}
@@ -111,12 +103,12 @@ func (d *Driver) extend(ctx context.Context, who driver.Caller, volumeID string,
 	}
 	var refused error // by the file system
 	if placed {
-		if refused = d.files.grow(d.files.volume(volumeID), d.bytes(a.Size)); refused != nil {
-			d.log.Error("the file of a volume cannot be extended", zap.String("volume_id", volumeID), zap.Error(refused))
+		if refused = d.core.Files.Grow(d.core.Files.Volume(volumeID), d.core.Bytes(a.Size)); refused != nil {
+			d.core.Log.Error("the file of a volume cannot be extended", zap.String("volume_id", volumeID), zap.Error(refused))
 		}
 	}
-	return d.write(ctx, func(tx *meta.Tx) error {
-		v, err := d.ownVolume(tx, who, volumeID)
+	return d.core.Write(ctx, func(tx *meta.Tx) error {
+		v, err := core.OwnVolume(tx, who, volumeID)
 		if err != nil {
 			return err
 		}
@@ -125,12 +117,12 @@ func (d *Driver) extend(ctx context.Context, who driver.Caller, volumeID string,
 		case err != nil:
 			return err
 		case !placed || !still:
-			err = d.tell(tx, who, actionExtend, detailNoBackend, volumeResource, v.ID, "")
+			err = d.core.Tell(tx, who, core.ActionExtend, core.DetailNoBackend, core.VolumeResource, v.ID, "")
 		case refused != nil:
 			// The request was accepted, and the volume says how it ended
 			// (cinder/volume/manager.py extend_volume).
-			v.Status = errorExtending
-			err = d.tell(tx, who, actionExtend, detailExtend, volumeResource, v.ID, reasonOf(refused))
+			v.Status = core.ErrorExtending
+			err = d.core.Tell(tx, who, core.ActionExtend, core.DetailExtend, core.VolumeResource, v.ID, core.ReasonOf(refused))
 		default:
 			v.Size = a.Size
 		}
@@ -155,9 +147,9 @@ func (d *Driver) checkExtend(tx *meta.Tx, v *meta.Volume, a driver.ExtendVolume)
 	if err := checkTypeSize(t, a.Size); err != nil {
 		return false, err
 	}
-	expected := available
-	if a.Attached && v.Status == inUse {
-		expected = inUse
+	expected := core.Available
+	if a.Attached && v.Status == core.InUse {
+		expected = core.InUse
 	}
 	if v.Status != expected {
 		// Cinder prints the Python dict that it compares with.
@@ -184,7 +176,7 @@ func (d *Driver) ownType(tx *meta.Tx, v *meta.Volume) (*meta.VolumeType, error) 
 // status.
 func (d *Driver) resetVolume(tx *meta.Tx, v *meta.Volume, a driver.ResetVolumeStatus) error {
 	status := strings.ToLower(a.Status)
-	if status != "" && status != v.Status && !strings.HasPrefix(status, failed) && status != maintenance {
+	if status != "" && status != v.Status && !strings.HasPrefix(status, core.StatusError) && status != core.Maintenance {
 		filled, err := isFilled(tx, v.ID)
 		if err != nil {
 			return err
@@ -192,14 +184,14 @@ func (d *Driver) resetVolume(tx *meta.Tx, v *meta.Volume, a driver.ResetVolumeSt
 		if filled {
 			return driver.InvalidVolume("Volume %s cannot be reset to %s while a job fills it, its status is %s.", v.ID, status, v.Status)
 		}
-		if !isFile(d.files.volume(v.ID)) {
+		if !core.IsFile(d.core.Files.Volume(v.ID)) {
 			return driver.InvalidVolume("Volume %s cannot be reset to %s: it has no data, its status is %s.", v.ID, status, v.Status)
 		}
 	}
-	if slices.Contains([]string{deleting, errorDeleting, detaching}, status) {
+	if slices.Contains([]string{core.Deleting, core.ErrorDeleting, core.Detaching}, status) {
 		return driver.Errorf(driver.InvalidInput, "Cannot reset-state to %s", status)
 	}
-	if status == inUse && len(v.Attachments) == 0 {
+	if status == core.InUse && len(v.Attachments) == 0 {
 		return driver.Errorf(driver.InvalidInput, "Cannot reset-state to in-use because volume does not have any attachments.")
 	}
 	if status != "" {
@@ -207,9 +199,9 @@ func (d *Driver) resetVolume(tx *meta.Tx, v *meta.Volume, a driver.ResetVolumeSt
 	}
 	if a.AttachStatus != "" {
 		v.AttachStatus = strings.ToLower(a.AttachStatus)
-		if v.AttachStatus == detached {
+		if v.AttachStatus == core.Detached {
 			v.Attachments = nil
-			v.AdminMetadata = without(v.AdminMetadata, "attached_mode")
+			v.AdminMetadata = core.Without(v.AdminMetadata, "attached_mode")
 		}
 	}
 	if a.MigrationStatus != "" {
@@ -223,83 +215,11 @@ func (d *Driver) resetVolume(tx *meta.Tx, v *meta.Volume, a driver.ResetVolumeSt
 
 // isFilled tells whether a job writes to a volume or deletes it, or will.
 func isFilled(tx *meta.Tx, volumeID string) (bool, error) {
-	jobs, err := tx.JobsOfVolume(volumeID)
-	return slices.ContainsFunc(jobs, func(j *meta.Job) bool {
-		a, err := argumentsOf(j)
-		return slices.Contains([]string{restoreJob, copyVolumeJob, revertJob, deleteVolumeJob}, j.Kind) || err != nil || a.Cascade
+	about, err := tx.JobsOfVolume(volumeID)
+	return slices.ContainsFunc(about, func(j *meta.Job) bool {
+		cascade, err := cascades(j)
+		return slices.Contains([]string{restoreJob, copyVolumeJob, revertJob, deleteVolumeJob}, j.Kind) || err != nil || cascade
 	}), err
-}
-
-func reserveVolume(v *meta.Volume) error {
-	if v.Status == available || (v.Multiattach && v.Status == inUse) {
-		v.Status = attaching
-		return nil
-	}
-	expected := available
-	if v.Multiattach {
-		expected = "available or in-use"
-	}
-	return driver.InvalidVolume("Volume status must be %s to reserve, but the status is %s.", expected, v.Status)
-}
-
-func (d *Driver) attach(tx *meta.Tx, v *meta.Volume, a driver.AttachVolume) error {
-	mode := a.Mode
-	if mode == "" {
-		mode = "rw"
-	}
-	if v.Status == maintenance {
-		return driver.InvalidVolume("The volume cannot be attached in maintenance mode.")
-	}
-	if !slices.Contains([]string{available, attaching, reserved, inUse}, v.Status) {
-		// Cinder relies on Nova, which reserves first: what a job works on, and what
-		// is in error, must not be attached by anybody.
-		return driver.InvalidVolume("Volume status must be available to attach, but the status is %s.", v.Status)
-	}
-	if v.AdminMetadata["readonly"] == "True" && mode != "ro" {
-		return driver.Errorf(driver.InvalidState, "Invalid attaching mode '%s' for volume %s.", mode, v.ID)
-	}
-	if was := v.AdminMetadata["attached_mode"]; v.Status == attaching && was != "" && was != mode {
-		return driver.InvalidVolume("being attached by different mode")
-	}
-	for _, old := range v.Attachments {
-		if (a.ServerID != "" && old.ServerID == a.ServerID) || (a.ServerID == "" && old.HostName == a.HostName) {
-			v.Status = inUse
-			return nil
-		}
-	}
-	if v.Status == inUse && !v.Multiattach && v.MigrationStatus == "" {
-		return driver.InvalidVolume("volume is already attached and multiple attachments are not enabled")
-	}
-	v.AdminMetadata = maps.Clone(v.AdminMetadata)
-	if v.AdminMetadata == nil {
-		v.AdminMetadata = map[string]string{}
-	}
-	if v.AdminMetadata["readonly"] == "" {
-		v.AdminMetadata["readonly"] = "False"
-	}
-	v.AdminMetadata["attached_mode"] = mode
-	v.Attachments = append(v.Attachments, driver.Attachment{ID: d.o.NewID(), VolumeID: v.ID, ServerID: a.ServerID,
-		HostName: a.HostName, Device: a.Device, Mode: mode, Status: attached, AttachedAt: tx.Now})
-	v.Status, v.AttachStatus = inUse, attached
-	return nil
-}
-
-func detach(v *meta.Volume, attachmentID string) error {
-	if v.Status == maintenance {
-		return driver.InvalidVolume("The volume cannot be detached in maintenance mode.")
-	}
-	if slices.Contains([]string{creating, deleting, restoringBack, reverting, awaitingTransfer, downloading}, v.Status) {
-		return driver.InvalidVolume("Volume status must be in-use to detach, but the status is %s.", v.Status)
-	}
-	if attachmentID == "" && len(v.Attachments) > 1 {
-		return driver.InvalidVolume("Detach volume failed: More than one attachment, but no attachment_id provided.")
-	}
-	v.Attachments = slices.DeleteFunc(v.Attachments, func(a driver.Attachment) bool {
-		return attachmentID == "" || a.ID == attachmentID
-	})
-	v.AdminMetadata = without(v.AdminMetadata, "attached_mode")
-	setAttached(v)
-	return nil
 }
 
 func (d *Driver) retype(tx *meta.Tx, who driver.Caller, v *meta.Volume, a driver.RetypeVolume) error {
@@ -313,7 +233,7 @@ func (d *Driver) retype(tx *meta.Tx, who driver.Caller, v *meta.Volume, a driver
 	if err := refuseEncrypted(t); err != nil {
 		return err
 	}
-	if (v.Status != available && v.Status != inUse) || migrating(v) || v.GroupID != "" || v.VolumeTypeID == t.ID {
+	if (v.Status != core.Available && v.Status != core.InUse) || migrating(v) || v.GroupID != "" || v.VolumeTypeID == t.ID {
 		return driver.InvalidVolume("Retype needs volume to be in available or in-use state, not be part of an active " +
 			"migration or a consistency group, requested type has to be different that the one from the volume, " +
 			"and for in-use volumes front-end qos specs cannot change.")
@@ -347,18 +267,21 @@ func (d *Driver) revert(tx *meta.Tx, who driver.Caller, v *meta.Volume, snapshot
 	case s.Size != v.Size:
 		return driver.Errorf(driver.InvalidState, "Can't revert volume %s to its latest snapshot %s. "+
 			"The volume size must be equal to the snapshot size.", v.ID, s.ID)
-	case v.Status != available:
+	case v.Status != core.Available:
 		return driver.Errorf(driver.Conflict, "Invalid volume: Can't revert volume %s to its latest snapshot %s. "+
 			"Volume's status must be 'available'.", v.ID, s.ID)
-	case s.Status != available:
+	case s.Status != core.Available:
 		return driver.Errorf(driver.Conflict, "Invalid snapshot: Can't revert volume %s to its latest snapshot %s. "+
 			"Snapshot's status must be 'available'.", v.ID, s.ID)
 	}
-	v.Status, s.Status = reverting, restoring
+	v.Status, s.Status = core.Reverting, core.Restoring
 	if err := tx.TouchSnapshot(s); err != nil {
 		return err
 	}
-	j := d.job(who, revertJob, v.ID, arguments{Source: snapshotFile(s.ID)})
+	j, err := d.jobs.New(who, revertJob, v.ID, struct{}{})
+	if err != nil {
+		return err
+	}
 	j.VolumeID, j.SnapshotID = v.ID, s.ID
-	return d.enqueue(tx, j)
+	return d.jobs.Enqueue(tx, j)
 }

@@ -10,14 +10,15 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
 
 // GetVolume returns one volume. Its maps must not be changed.
 func (d *Driver) GetVolume(ctx context.Context, who driver.Caller, volumeID string) (driver.Volume, error) {
-	v, err := d.db.Volume(ctx, volumeID)
+	v, err := d.core.DB.Volume(ctx, volumeID)
 	if err != nil {
-		return driver.Volume{}, classify(err)
+		return driver.Volume{}, core.Classify(err)
 	}
 	if v == nil || !who.Owns(v.ProjectID) {
 		return driver.Volume{}, driver.VolumeNotFound(volumeID)
@@ -27,11 +28,11 @@ func (d *Driver) GetVolume(ctx context.Context, who driver.Caller, volumeID stri
 
 // ListVolumes returns one page of volumes. Their maps must not be changed.
 func (d *Driver) ListVolumes(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Volume], error) {
-	rows, err := visible(ctx, who, q, d.db.Volumes, d.db.AllVolumes)
+	rows, err := core.Visible(ctx, who, q, d.core.DB.Volumes, d.core.DB.AllVolumes)
 	if err != nil {
 		return driver.Page[driver.Volume]{}, err
 	}
-	page, err := list(rows, q, driver.VolumeColumns, driver.VolumeNotFound)
+	page, err := core.List(rows, q, driver.VolumeColumns, driver.VolumeNotFound)
 	for i := range page.Items {
 		if page.Items[i], err = d.viewVolume(ctx, &meta.Volume{Volume: page.Items[i]}); err != nil {
 			return driver.Page[driver.Volume]{}, err
@@ -51,30 +52,18 @@ func (d *Driver) viewVolume(ctx context.Context, v *meta.Volume) (view driver.Vo
 
 // typeName returns the name of a volume type, "" if there is none.
 func (d *Driver) typeName(ctx context.Context, id string) (string, error) {
-	t, err := d.db.VolumeType(ctx, id)
+	t, err := d.core.DB.VolumeType(ctx, id)
 	if err != nil || t == nil {
-		return "", classify(err)
+		return "", core.Classify(err)
 	}
 	return t.Name, nil
-}
-
-// ownVolume returns a volume that the caller may see.
-func (d *Driver) ownVolume(tx *meta.Tx, who driver.Caller, id string) (*meta.Volume, error) {
-	v, err := tx.Volume(id)
-	if err != nil {
-		return nil, err
-	}
-	if v == nil || !who.Owns(v.ProjectID) {
-		return nil, driver.VolumeNotFound(id)
-	}
-	return v, nil
 }
 
 // newVolume is a blank, available volume of the caller.
 func (d *Driver) newVolume(tx *meta.Tx, who driver.Caller, id string, t *meta.VolumeType, sizeGiB int) *meta.Volume {
 	return &meta.Volume{Volume: driver.Volume{
-		ID: id, ProjectID: who.ProjectID, UserID: who.UserID, Status: available, Size: sizeGiB,
-		AvailabilityZone: d.o.AvailabilityZone, VolumeTypeID: t.ID, AttachStatus: detached, Host: d.pool(),
+		ID: id, ProjectID: who.ProjectID, UserID: who.UserID, Status: core.Available, Size: sizeGiB,
+		AvailabilityZone: d.core.AvailabilityZone, VolumeTypeID: t.ID, AttachStatus: core.Detached, Host: d.pool(),
 		Multiattach: t.ExtraSpecs["multiattach"] == "<is> True",
 		Metadata:    map[string]string{}, CreatedAt: tx.Now,
 	}}
@@ -95,23 +84,23 @@ type source struct {
 // the row.
 func (d *Driver) CreateVolume(ctx context.Context, who driver.Caller, spec driver.VolumeSpec) (driver.Volume, error) {
 	var checked *volumePlan
-	err := d.read(ctx, func(tx *meta.Tx) (err error) {
+	err := d.core.Read(ctx, func(tx *meta.Tx) (err error) {
 		checked, err = d.planVolume(tx, who, spec)
 		return err
 	})
 	if err != nil {
 		return driver.Volume{}, err
 	}
-	id := d.o.NewID()
+	id := d.core.NewID()
 	blank := checked.placed && checked.from == source{}
 	var refused error // by the file system
 	if blank {
-		if refused = d.files.blank(d.files.volume(id), d.bytes(checked.size)); refused != nil {
-			d.log.Error("the file of a volume cannot be made", zap.String("volume_id", id), zap.Error(refused))
+		if refused = d.core.Files.Blank(d.core.Files.Volume(id), d.core.Bytes(checked.size)); refused != nil {
+			d.core.Log.Error("the file of a volume cannot be made", zap.String("volume_id", id), zap.Error(refused))
 		}
 	}
 	var v *meta.Volume
-	err = d.write(ctx, func(tx *meta.Tx) error {
+	err = d.core.Write(ctx, func(tx *meta.Tx) error {
 		plan, err := d.planVolume(tx, who, spec)
 		if err != nil {
 			return err
@@ -137,7 +126,7 @@ func (d *Driver) CreateVolume(ctx context.Context, who driver.Caller, spec drive
 		return driver.Volume{}, err
 	}
 	view, err := d.viewVolume(ctx, v)
-	view.Status = creating
+	view.Status = core.Creating
 	return view, err
 }
 
@@ -173,7 +162,7 @@ func (d *Driver) planVolume(tx *meta.Tx, who driver.Caller, spec driver.VolumeSp
 	if err := refuseEncrypted(t); err != nil {
 		return nil, err
 	}
-	if zone := spec.AvailabilityZone; zone != "" && zone != d.o.AvailabilityZone {
+	if zone := spec.AvailabilityZone; zone != "" && zone != d.core.AvailabilityZone {
 		return nil, driver.Errorf(driver.InvalidInput, "Availability zone '%s' is invalid.", zone)
 	}
 	if err := d.checkVolumeQuota(tx, who.ProjectID, t, size, prefixed); err != nil {
@@ -184,7 +173,7 @@ func (d *Driver) planVolume(tx *meta.Tx, who driver.Caller, spec driver.VolumeSp
 		return nil, err
 	}
 	if from.backup != nil { // cinder/volume/flows/manager/create_volume.py
-		off, err := disabled(tx, backupService)
+		off, err := core.Disabled(tx, core.BackupService)
 		if err != nil {
 			return nil, err
 		}
@@ -198,15 +187,15 @@ func (d *Driver) planVolume(tx *meta.Tx, who driver.Caller, spec driver.VolumeSp
 func (d *Driver) dropFile(ctx context.Context, volumeID string) {
 	ctx = context.WithoutCancel(ctx)
 	var v *meta.Volume
-	err := d.read(ctx, func(tx *meta.Tx) (err error) {
+	err := d.core.Read(ctx, func(tx *meta.Tx) (err error) {
 		v, err = tx.Volume(volumeID)
 		return err
 	})
 	if err == nil && v == nil {
-		err = d.files.remove(d.files.volume(volumeID))
+		err = d.core.Files.Remove(d.core.Files.Volume(volumeID))
 	}
 	if err != nil {
-		d.log.Warn("the file of a volume that was not made stays", zap.String("volume_id", volumeID), zap.Error(err))
+		d.core.Log.Warn("the file of a volume that was not made stays", zap.String("volume_id", volumeID), zap.Error(err))
 	}
 }
 
@@ -226,7 +215,7 @@ func checkGroupOf(tx *meta.Tx, who driver.Caller, spec driver.VolumeSpec, t *met
 	case !slices.Contains(g.VolumeTypeIDs, t.ID):
 		return driver.Errorf(driver.InvalidInput, "Invalid input received: Invalid volume_type provided: %s "+
 			"(requested type must be supported by this group).", t.ID)
-	case g.Status != available && g.Status != creating:
+	case g.Status != core.Available && g.Status != core.Creating:
 		return driver.InvalidGroup("Originating group status must be one of 'available, creating' values")
 	}
 	return nil
@@ -239,8 +228,8 @@ func (d *Driver) putBlank(tx *meta.Tx, who driver.Caller, v *meta.Volume, refuse
 	row := *v // the answer says creating
 	row.LaunchedAt, row.UpdatedAt = tx.Now, tx.Now
 	if refused != nil {
-		row.Status, row.LaunchedAt = failed, time.Time{}
-		if err := d.tell(tx, who, actionCreateVolume, detailCreateVolume, volumeResource, v.ID, reasonOf(refused)); err != nil {
+		row.Status, row.LaunchedAt = core.StatusError, time.Time{}
+		if err := d.core.Tell(tx, who, core.ActionCreateVolume, core.DetailCreateVolume, core.VolumeResource, v.ID, core.ReasonOf(refused)); err != nil {
 			return err
 		}
 	}
@@ -251,9 +240,12 @@ func (d *Driver) putBlank(tx *meta.Tx, who driver.Caller, v *meta.Volume, refuse
 // source.
 func (d *Driver) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, from source) error {
 	var j *meta.Job
+	var err error
 	switch {
 	case from.backup != nil:
-		j = d.job(who, restoreJob, v.ID, arguments{Previous: creating, New: true})
+		if j, err = d.jobs.New(who, restoreJob, v.ID, restoreArguments{Previous: core.Creating, New: true}); err != nil {
+			return err
+		}
 		j.BackupID, j.VolumeID = from.backup.ID, v.ID
 		from.backup.RestoreVolumeID = v.ID
 		if err := tx.TouchBackup(from.backup); err != nil {
@@ -261,7 +253,9 @@ func (d *Driver) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, fro
 		}
 	case from.snapshot != nil:
 		v.SnapshotID = from.snapshot.ID
-		j = d.job(who, copyVolumeJob, from.snapshot.ID, arguments{Source: snapshotFile(from.snapshot.ID)})
+		if j, err = d.jobs.New(who, copyVolumeJob, from.snapshot.ID, copyArguments{Source: core.SnapshotFile(from.snapshot.ID)}); err != nil {
+			return err
+		}
 		j.VolumeID, j.SnapshotID = v.ID, from.snapshot.ID
 		// A snapshot knows its volume's image as Cinder's does.
 		origin, err := tx.Volume(from.snapshot.VolumeID)
@@ -271,15 +265,17 @@ func (d *Driver) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, fro
 		inheritImage(v, origin)
 	case from.volume != nil:
 		v.SourceVolumeID = from.volume.ID
-		j = d.job(who, copyVolumeJob, from.volume.ID, arguments{Source: volumeFile(from.volume.ID)})
+		if j, err = d.jobs.New(who, copyVolumeJob, from.volume.ID, copyArguments{Source: core.VolumeFile(from.volume.ID)}); err != nil {
+			return err
+		}
 		j.VolumeID = v.ID
 		inheritImage(v, from.volume)
 	}
-	v.Status = creating
+	v.Status = core.Creating
 	if err := tx.PutVolume(v); err != nil {
 		return err
 	}
-	return d.enqueue(tx, j)
+	return d.jobs.Enqueue(tx, j)
 }
 
 func inheritImage(v, from *meta.Volume) {
@@ -292,17 +288,17 @@ func (d *Driver) source(tx *meta.Tx, who driver.Caller, spec driver.VolumeSpec) 
 	const wrongStatus = "Originating %s status must be one of '%s' values"
 	switch {
 	case spec.SnapshotID != "":
-		if from.snapshot, err = d.ownSnapshot(tx, who, spec.SnapshotID); err == nil && from.snapshot.Status != available {
-			err = driver.InvalidSnapshot(wrongStatus, "snapshot", available)
+		if from.snapshot, err = core.OwnSnapshot(tx, who, spec.SnapshotID); err == nil && from.snapshot.Status != core.Available {
+			err = driver.InvalidSnapshot(wrongStatus, "snapshot", core.Available)
 		}
 	case spec.SourceVolumeID != "":
-		if from.volume, err = d.ownVolume(tx, who, spec.SourceVolumeID); err == nil &&
-			from.volume.Status != available && from.volume.Status != inUse {
+		if from.volume, err = core.OwnVolume(tx, who, spec.SourceVolumeID); err == nil &&
+			from.volume.Status != core.Available && from.volume.Status != core.InUse {
 			err = driver.InvalidVolume(wrongStatus, "source volume", "available, in-use")
 		}
 	case spec.BackupID != "":
-		if from.backup, err = d.ownBackup(tx, who, spec.BackupID); err == nil && from.backup.Status != driver.BackupAvailable {
-			err = driver.InvalidBackup(wrongStatus, "backup", available)
+		if from.backup, err = core.OwnBackup(tx, who, spec.BackupID); err == nil && from.backup.Status != driver.BackupAvailable {
+			err = driver.InvalidBackup(wrongStatus, "backup", core.Available)
 		} else if err == nil && from.backup.EncryptionKeyID != "" {
 			err = driver.InvalidBackup("%s", encrypted)
 		}
@@ -381,14 +377,14 @@ func checkTypeSize(t *meta.VolumeType, size int) error {
 // does that.
 func (d *Driver) UpdateVolume(ctx context.Context, who driver.Caller, volumeID string, patch driver.VolumePatch) (driver.Volume, error) {
 	var v *meta.Volume
-	err := d.write(ctx, func(tx *meta.Tx) (err error) {
-		if v, err = d.ownVolume(tx, who, volumeID); err != nil {
+	err := d.core.Write(ctx, func(tx *meta.Tx) (err error) {
+		if v, err = core.OwnVolume(tx, who, volumeID); err != nil {
 			return err
 		}
-		if patch.Metadata.Set && (v.Status == maintenance || v.Status == uploading) {
+		if patch.Metadata.Set && (v.Status == core.Maintenance || v.Status == core.Uploading) {
 			return driver.InvalidVolume("Updating volume metadata is not allowed for volumes in %s status.", v.Status)
 		}
-		if v.Status == maintenance {
+		if v.Status == core.Maintenance {
 			return driver.InvalidVolume("The volume cannot be updated during maintenance.")
 		}
 		if patch.Name.Set {
@@ -398,7 +394,7 @@ func (d *Driver) UpdateVolume(ctx context.Context, who driver.Caller, volumeID s
 			v.Description = patch.Description.Value
 		}
 		if patch.Metadata.Set {
-			v.Metadata, err = changed(v.Metadata, patch.Metadata.Value, func(key string) error {
+			v.Metadata, err = core.Changed(v.Metadata, patch.Metadata.Value, func(key string) error {
 				return driver.Errorf(driver.NotFound, "Volume %s has no metadata with key %s.", v.ID, key)
 			})
 			if err != nil {
@@ -420,12 +416,12 @@ const undeletable = "Volume%s must not be migrating, attached, belong to a group
 
 // DeleteVolume accepts a delete.
 func (d *Driver) DeleteVolume(ctx context.Context, who driver.Caller, volumeID string, how driver.VolumeDelete) error {
-	return d.writeFreeing(ctx, func(tx *meta.Tx) error {
-		v, err := d.ownVolume(tx, who, volumeID)
+	return d.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
+		v, err := core.OwnVolume(tx, who, volumeID)
 		if err != nil {
 			return err
 		}
-		if err := notFrozen(tx); err != nil {
+		if err := core.NotFrozen(tx); err != nil {
 			return err
 		}
 		snapshots, err := tx.SnapshotsOf(v.ID)
@@ -439,14 +435,14 @@ func (d *Driver) DeleteVolume(ctx context.Context, who driver.Caller, volumeID s
 			}
 			return driver.InvalidVolume(undeletable, status)
 		}
-		v.Status = deleting
+		v.Status = core.Deleting
 		if err := tx.TouchVolume(v); err != nil {
 			return err
 		}
 		// The last of the snapshots starts the delete of the volume: each waits for
 		// the copies of it that were accepted before.
 		for _, s := range snapshots {
-			if err := d.startDeleteSnapshot(tx, who, s, arguments{Cascade: true}); err != nil {
+			if err := d.startDeleteSnapshot(tx, who, s, true); err != nil {
 				return err
 			}
 		}
@@ -458,24 +454,27 @@ func (d *Driver) DeleteVolume(ctx context.Context, who driver.Caller, volumeID s
 }
 
 func (d *Driver) startDeleteVolume(tx *meta.Tx, who driver.Caller, volumeID string) error {
-	j := d.job(who, deleteVolumeJob, volumeID, arguments{})
+	j, err := d.jobs.New(who, deleteVolumeJob, volumeID, struct{}{})
+	if err != nil {
+		return err
+	}
 	j.VolumeID = volumeID
-	return d.enqueue(tx, j)
+	return d.jobs.Enqueue(tx, j)
 }
 
 func deletable(who driver.Caller, v *meta.Volume, snapshots []*meta.Snapshot, how driver.VolumeDelete) bool {
-	idle := []string{available, failed, errorRestoring, errorExtending, errorManaging}
+	idle := []string{core.Available, core.StatusError, core.ErrorRestoring, core.ErrorExtending, core.ErrorManaging}
 	if !how.Force && !slices.Contains(idle, v.Status) {
 		return false
 	}
-	if v.AttachStatus == attached || v.GroupID != "" || migrating(v) {
+	if v.AttachStatus == core.Attached || v.GroupID != "" || migrating(v) {
 		return false
 	}
 	if !how.Cascade {
 		return len(snapshots) == 0
 	}
 	for _, s := range snapshots {
-		if !how.Force && !slices.Contains([]string{available, failed, deleting}, s.Status) {
+		if !how.Force && !slices.Contains([]string{core.Available, core.StatusError, core.Deleting}, s.Status) {
 			return false
 		}
 		if !who.Owns(s.ProjectID) || s.GroupSnapshotID != "" {

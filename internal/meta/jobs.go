@@ -37,7 +37,7 @@ func (tx *Tx) JobsOfSnapshot(id string) ([]*Job, error) {
 	return jobs.find(tx.ctx, tx.q, "WHERE snapshot_id = $1 ORDER BY created_at, id", id)
 }
 
-// claim takes the oldest job of a lane ("": any) that is queued or whose lease has
+// claim takes the oldest job of a queue ("": any) that is queued or whose lease has
 // run out, unless an older one of its resource is not done. A job that deletes a
 // volume or a snapshot also waits for every older job about it, whatever that job's
 // resource is: a copy that was accepted must not lose its source. %s is the
@@ -55,11 +55,11 @@ const claim = `UPDATE jobs SET state = 'running', lease_until = $2, attempts = a
    ORDER BY j.created_at, j.id LIMIT 1 %s)
  RETURNING id`
 
-// Claim takes the next job of a lane, nil if there is none.
-func (tx *Tx) Claim(lane string, lease time.Duration) (*Job, error) {
+// Claim takes the next job of a queue, nil if there is none.
+func (tx *Tx) Claim(queue string, lease time.Duration) (*Job, error) {
 	var id string
 	statement := fmt.Sprintf(claim, tx.db.dialect.skipLocked)
-	err := tx.q.QueryRowContext(tx.ctx, statement, tx.Now.UnixMicro(), tx.Now.Add(lease).UnixMicro(), lane).Scan(&id)
+	err := tx.q.QueryRowContext(tx.ctx, statement, tx.Now.UnixMicro(), tx.Now.Add(lease).UnixMicro(), queue).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

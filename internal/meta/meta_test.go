@@ -162,19 +162,19 @@ func TestDependents(t *testing.T) {
 
 func TestClaim(t *testing.T) {
 	db := newDB(t)
-	job := func(id, lane, resource string, at time.Time) func(*Tx) error {
+	job := func(id, queue, resource string, at time.Time) func(*Tx) error {
 		return func(tx *Tx) error {
-			return tx.PutJob(&Job{ID: id, Kind: "k", Lane: lane, Resource: resource, State: Queued, CreatedAt: at})
+			return tx.PutJob(&Job{ID: id, Kind: "k", Queue: queue, Resource: resource, State: Queued, CreatedAt: at})
 		}
 	}
 	start := time.Now()
 	db.must(t, job("3", "data", "v2", start.Add(2)))
 	db.must(t, job("1", "data", "v1", start.Add(-time.Second)))
 	db.must(t, job("2", "quick", "v1", start))
-	claim := func(lane string, lease time.Duration) (id string) {
+	claim := func(queue string, lease time.Duration) (id string) {
 		t.Helper()
 		db.must(t, func(tx *Tx) error {
-			j, err := tx.Claim(lane, lease)
+			j, err := tx.Claim(queue, lease)
 			if j != nil {
 				id = j.ID
 			}
@@ -183,8 +183,8 @@ func TestClaim(t *testing.T) {
 		return id
 	}
 	for _, want := range []struct {
-		lane, id string
-		lease    time.Duration
+		queue, id string
+		lease     time.Duration
 	}{
 		{"quick", "", time.Hour},  // its resource has an older job
 		{"data", "1", -time.Hour}, // the lease has run out at once
@@ -192,8 +192,8 @@ func TestClaim(t *testing.T) {
 		{"data", "3", time.Hour},  // the oldest that is free
 		{"data", "", time.Hour},   // none
 	} {
-		if got := claim(want.lane, want.lease); got != want.id {
-			t.Fatalf("claimed %q of %s, want %q", got, want.lane, want.id)
+		if got := claim(want.queue, want.lease); got != want.id {
+			t.Fatalf("claimed %q of %s, want %q", got, want.queue, want.id)
 		}
 	}
 	db.must(t, func(tx *Tx) error {

@@ -64,7 +64,7 @@ const (
 // what the job is about only while Attempts is what it was when it claimed it.
 type Job struct {
 	ID, Kind                       string
-	Lane                           string // which workers run it
+	Queue                          string // which workers run it
 	BackupID, VolumeID, SnapshotID string
 	Resource                       string // jobs of one resource run one after the other
 	State                          string
@@ -190,7 +190,7 @@ var messages = table[Message]{name: "messages", key: func(m *Message) string { r
 var jobs = table[Job]{name: "jobs", key: func(j *Job) string { return j.ID }, columns: []column[Job]{
 	{"id", func(j *Job) any { return &j.ID }},
 	{"kind", func(j *Job) any { return &j.Kind }},
-	{"lane", func(j *Job) any { return &j.Lane }},
+	{"lane", func(j *Job) any { return &j.Queue }},
 	{"backup_id", func(j *Job) any { return text{&j.BackupID} }},
 	{"volume_id", func(j *Job) any { return text{&j.VolumeID} }},
 	{"snapshot_id", func(j *Job) any { return text{&j.SnapshotID} }},

@@ -1,4 +1,4 @@
-package embedded
+package core
 
 import (
 	"context"
@@ -7,9 +7,9 @@ import (
 	"cindergate/internal/meta"
 )
 
-// visible returns the rows that the caller may see and asked for: those of its project,
+// Visible returns the rows that the caller may see and asked for: those of its project,
 // or all.
-func visible[R, T any](ctx context.Context, who driver.Caller, q driver.Query,
+func Visible[R, T any](ctx context.Context, who driver.Caller, q driver.Query,
 	own func(ctx context.Context, projectID string) (meta.Rows[R, T], error),
 	all func(ctx context.Context) (meta.Rows[R, T], error)) (rows meta.Rows[R, T], err error) {
 	if q.AllProjects && who.IsAdmin() {
@@ -17,12 +17,12 @@ func visible[R, T any](ctx context.Context, who driver.Caller, q driver.Query,
 	} else {
 		rows, err = own(ctx, who.ProjectID)
 	}
-	return rows, classify(err)
+	return rows, Classify(err)
 }
 
-// list returns a page of rows. In the default order a page costs what it holds and what
+// List returns a page of rows. In the default order a page costs what it holds and what
 // its filters leave out, not what there is; any other order sorts all.
-func list[R, T any](rows meta.Rows[R, T], q driver.Query, columns driver.Columns[T],
+func List[R, T any](rows meta.Rows[R, T], q driver.Query, columns driver.Columns[T],
 	noMarker func(string) error) (driver.Page[T], error) {
 	if len(q.Sort) > 0 {
 		all := make([]*T, 0, rows.Len())
@@ -51,9 +51,9 @@ func list[R, T any](rows meta.Rows[R, T], q driver.Query, columns driver.Columns
 	return page, nil
 }
 
-// scope returns the project whose rows the caller may list, "" for all of them. some is
+// Scope returns the project whose rows the caller may list, "" for all of them. some is
 // false for a caller without a project, who has none.
-func scope(who driver.Caller, all bool) (project string, some bool) {
+func Scope(who driver.Caller, all bool) (project string, some bool) {
 	if all && who.IsAdmin() {
 		return "", true
 	}

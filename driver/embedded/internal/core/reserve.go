@@ -1,4 +1,4 @@
-package embedded
+package core
 
 import (
 	"errors"
@@ -17,15 +17,17 @@ import (
 // log and the pages of some thousand deletes.
 const reserveSize = 8 << 20
 
-// reserve is a file that takes up room which the database gets when the disk is
+// Reserve is a file that takes up room which the database gets when the disk is
 // full: without it, what frees the disk could not be stored.
-type reserve struct {
+type Reserve struct {
 	path string
 	mu   sync.Mutex
 }
 
-// keep makes the file if it is not there. Its error is that of a full disk.
-func (r *reserve) keep() error {
+func NewReserve(dir string) *Reserve { return &Reserve{path: filepath.Join(dir, "reserve")} }
+
+// Keep makes the file if it is not there. Its error is that of a full disk.
+func (r *Reserve) Keep() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if st, err := os.Stat(r.path); err == nil && st.Size() == reserveSize {
@@ -42,9 +44,9 @@ func (r *reserve) keep() error {
 	return nil
 }
 
-// roomLeft returns an error if the disk has less room than is kept for the database,
+// RoomLeft returns an error if the disk has less room than is kept for the database,
 // or no name for another file.
-func (r *reserve) roomLeft() error {
+func (r *Reserve) RoomLeft() error {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(filepath.Dir(r.path), &fs); err != nil {
 		return err
@@ -56,8 +58,8 @@ func (r *reserve) roomLeft() error {
 	return nil
 }
 
-// release removes the file and tells whether there was one.
-func (r *reserve) release() bool {
+// Release removes the file and tells whether there was one.
+func (r *Reserve) Release() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	err := os.Remove(r.path)

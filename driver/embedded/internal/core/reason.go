@@ -1,4 +1,4 @@
-package embedded
+package core
 
 import (
 	"errors"
@@ -10,32 +10,32 @@ import (
 	"cindergate/internal/marker"
 )
 
-// reason is why a job failed, in words for an operator.
-type reason struct {
-	text string
+// Reason is why a job failed, in words for an operator.
+type Reason struct {
+	Text string
 	err  error // for the log
 }
 
-func (r *reason) Error() string {
+func (r *Reason) Error() string {
 	if r.err == nil {
-		return r.text
+		return r.Text
 	}
-	return r.text + ": " + r.err.Error()
+	return r.Text + ": " + r.err.Error()
 }
 
-func (r *reason) Unwrap() error { return r.err }
+func (r *Reason) Unwrap() error { return r.err }
 
-func reasonf(format string, args ...any) error { return &reason{text: fmt.Sprintf(format, args...)} }
+func Reasonf(format string, args ...any) error { return &Reason{Text: fmt.Sprintf(format, args...)} }
 
-func because(err error, text string) error { return &reason{text, err} }
+func Because(err error, text string) error { return &Reason{text, err} }
 
-// reasonOf returns the fail_reason for an error: never a path of this machine.
-func reasonOf(err error) string {
-	var ours *reason
+// ReasonOf returns the fail_reason for an error: never a path of this machine.
+func ReasonOf(err error) string {
+	var ours *Reason
 	var stored *chunked.Error
 	switch {
 	case errors.As(err, &ours):
-		return ours.text
+		return ours.Text
 	case errors.As(err, &stored):
 		return stored.Reason
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):

@@ -5,27 +5,32 @@ import (
 	"slices"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/jobs"
 	"cindergate/internal/chunked"
 	"cindergate/internal/meta"
 )
 
+// deleteJob is the kind of jobs that delete backups.
+const deleteJob = "delete"
+
 // deleteTask deletes a backup's objects, then its row.
-func (d *Driver) deleteTask(j *meta.Job) task {
-	return task{
-		do: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
-			b, err := d.db.Backup(ctx, j.BackupID)
+func (d *Driver) deleteTask(j *meta.Job, _ struct{}) jobs.Task {
+	return jobs.Task{
+		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+			b, err := d.core.DB.Backup(ctx, j.BackupID)
 			if err != nil {
 				return 0, nil, err
 			}
 			if b == nil {
-				return 0, func(*meta.Tx) error { return nil }, nil
+				return 0, jobs.Done, nil
 			}
 			if err := d.deleteData(ctx, b); err != nil {
 				return 0, nil, err
 			}
-			return d.bytes(b.Size), func(tx *meta.Tx) error { return forgetBackup(tx, j.BackupID) }, nil
+			return d.core.Bytes(b.Size), func(tx *meta.Tx) error { return forgetBackup(tx, j.BackupID) }, nil
 		},
-		fail: func(tx *meta.Tx, reason string) error {
+		Fail: func(tx *meta.Tx, reason string) error {
 			b, err := tx.Backup(j.BackupID)
 			if err != nil || b == nil {
 				return err
@@ -34,7 +39,7 @@ func (d *Driver) deleteTask(j *meta.Job) task {
 			if err := tx.TouchBackup(b); err != nil {
 				return err
 			}
-			return d.tell(tx, requester(j), actionDeleteBackup, detailDeleteBackup, backupResource, b.ID, reason)
+			return d.core.Tell(tx, jobs.Requester(j), core.ActionDeleteBackup, core.DetailDeleteBackup, core.BackupResource, b.ID, reason)
 		},
 	}
 }
@@ -52,7 +57,7 @@ func (d *Driver) deleteData(ctx context.Context, b *meta.Backup) error {
 	if !b.Imported { // else only its own objects are known to be its own
 		var err error
 		if prefixes, err = d.attempts(ctx, b); err != nil {
-			return because(err, "The backup's objects could not be listed.")
+			return core.Because(err, "The backup's objects could not be listed.")
 		}
 	}
 	if b.ServiceMetadata != "" {
@@ -66,8 +71,8 @@ func (d *Driver) deleteData(ctx context.Context, b *meta.Backup) error {
 		if shared {
 			continue
 		}
-		if err := chunked.Delete(ctx, d.store, chunked.Location{Container: d.container(b), Prefix: prefix}); err != nil {
-			return because(err, "The backup's objects could not be deleted from the store.")
+		if err := chunked.Delete(ctx, d.core.Store, chunked.Location{Container: d.container(b), Prefix: prefix}); err != nil {
+			return core.Because(err, "The backup's objects could not be deleted from the store.")
 		}
 	}
 	return nil
@@ -76,7 +81,7 @@ func (d *Driver) deleteData(ctx context.Context, b *meta.Backup) error {
 // shared tells whether another backup has the same objects.
 func (d *Driver) shared(ctx context.Context, b *meta.Backup, prefix string) (bool, error) {
 	var sharers []*meta.Backup
-	err := d.read(ctx, func(tx *meta.Tx) (err error) {
+	err := d.core.Read(ctx, func(tx *meta.Tx) (err error) {
 		sharers, err = tx.Sharers(d.container(b), prefix)
 		return err
 	})

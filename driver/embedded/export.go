@@ -4,17 +4,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"time"
 
 	"cindergate/driver"
-	"cindergate/internal/meta"
+	"cindergate/driver/embedded/internal/core"
 )
-
-// importVolumeID is the volume of a backup while it is imported
-// (cinder/backup/api.py IMPORT_VOLUME_ID).
-const importVolumeID = "00000000-0000-0000-0000-000000000000"
 
 // record is the JSON object in backup_url: a row of Cinder's backups
 // (cinder/objects/backup.py encode_record). Times have whole seconds and a Z.
@@ -52,9 +45,9 @@ type record struct {
 
 // ExportRecord returns a backup's record (cinder/backup/manager.py export_record).
 func (d *Driver) ExportRecord(ctx context.Context, who driver.Caller, backupID string) (driver.BackupRecord, error) {
-	b, err := d.db.Backup(ctx, backupID)
+	b, err := d.core.DB.Backup(ctx, backupID)
 	if err != nil {
-		return driver.BackupRecord{}, classify(err)
+		return driver.BackupRecord{}, core.Classify(err)
 	}
 	if b == nil || !who.Owns(b.ProjectID) {
 		return driver.BackupRecord{}, driver.BackupNotFound(backupID)
@@ -62,12 +55,12 @@ func (d *Driver) ExportRecord(ctx context.Context, who driver.Caller, backupID s
 	if b.Status != driver.BackupAvailable {
 		return driver.BackupRecord{}, driver.BackupNotAvailable.Errorf("Backup status must be available and not %s.", b.Status)
 	}
-	if err := d.read(ctx, backupServiceUp); err != nil {
+	if err := d.core.Read(ctx, core.BackupServiceUp); err != nil {
 		return driver.BackupRecord{}, err
 	}
-	children, err := d.db.CountChildren(ctx, b.ID)
+	children, err := d.core.DB.CountChildren(ctx, b.ID)
 	if err != nil {
-		return driver.BackupRecord{}, classify(err)
+		return driver.BackupRecord{}, core.Classify(err)
 	}
 	metadata := b.Metadata
 	if metadata == nil {
@@ -93,65 +86,4 @@ func ptr(s string) *string {
 		return nil
 	}
 	return &s
-}
-
-// ImportRecord accepts a record; a job checks it and looks for the data. A deleted
-// backup with the record's id is revived (cinder/backup/api.py _get_import_backup),
-// and an import that failed can be repeated.
-func (d *Driver) ImportRecord(ctx context.Context, who driver.Caller, r driver.BackupRecord) (driver.Backup, error) {
-	raw, id, size, err := decodeRecord(r.URL)
-	if err != nil {
-		return driver.Backup{}, err
-	}
-	var b *meta.Backup
-	err = d.write(ctx, func(tx *meta.Tx) error {
-		if b, err = tx.AnyBackup(id); err != nil {
-			return err
-		}
-		live := b != nil && b.DeletedAt.IsZero()
-		if live && (b.Pending == nil || b.Status != driver.BackupError || b.ProjectID != who.ProjectID) {
-			return driver.BackupExists.Errorf("Backup already exists in database.")
-		}
-		if off, err := disabled(tx, backupService); err != nil || off {
-			// cinder/api/contrib/backups.py import_record: here it is no 404.
-			return errors.Join(err, driver.Errorf(driver.Unavailable, "Service %s could not be found.", backupService))
-		}
-		more, own := 1, 0
-		if live {
-			more, own = 0, b.Size
-		}
-		if err := d.checkBackupQuota(tx, who.ProjectID, more, size, own); err != nil {
-			return err
-		}
-		if b == nil {
-			b = &meta.Backup{Backup: driver.Backup{ID: id, CreatedAt: tx.Now}}
-		}
-		b.ProjectID, b.UserID, b.VolumeID, b.Size = who.ProjectID, who.UserID, importVolumeID, size
-		b.DeletedAt, b.Metadata = time.Time{}, map[string]string{}
-		// Not of what was deleted: these would be taken for data that is here.
-		b.ParentID, b.Container, b.ServiceMetadata, b.DataBackupID, b.ObjectCount = "", "", "", "", 0
-		b.Imported, b.Pending = true, &meta.PendingImport{Service: r.Service, Record: raw}
-		return d.startImport(tx, who, b)
-	})
-	if err != nil {
-		return driver.Backup{}, err
-	}
-	return b.Backup, nil
-}
-
-// startImport shows that a backup is being imported and inserts the job that does it.
-// The job and deletes of the same objects run one after the other.
-func (d *Driver) startImport(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
-	b.Status, b.FailReason = driver.BackupCreating, ""
-	if err := tx.PutBackup(b); err != nil {
-		return err
-	}
-	var at struct {
-		Container       any `json:"container"`
-		ServiceMetadata any `json:"service_metadata"`
-	}
-	_ = json.Unmarshal(b.Pending.Record, &at) // the job says what is wrong with them
-	j := d.job(who, importJob, fmt.Sprint(at.Container, "/", at.ServiceMetadata), arguments{})
-	j.BackupID = b.ID
-	return d.enqueue(tx, j)
 }

@@ -1,0 +1,82 @@
+// Package core is what all rooms of the embedded driver share: the database, the files of
+// volumes and snapshots, the backup store, the clock and ids. It knows no kind of job
+// and no request.
+package core
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"cindergate/driver"
+	"cindergate/internal/chunk"
+	"cindergate/internal/meta"
+)
+
+// Core is the common ground of one driver. Its fields do not change once the driver is
+// open.
+type Core struct {
+	DB    *meta.DB
+	Store chunk.Store
+	Files Files
+	Spare *Reserve
+	Log   *zap.Logger
+	Now   func() time.Time
+	NewID func() string
+
+	Host             string // of the services that are shown
+	AvailabilityZone string
+	Unit             int64 // of a volume's size, in bytes: a GiB, less in tests
+}
+
+func Classify(err error) error {
+	var known *driver.Error
+	switch {
+	case err == nil || errors.As(err, &known):
+		return err
+	case errors.Is(err, context.Canceled):
+		return driver.Left(err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return driver.Wrap(driver.Unavailable, err, "The request took too long.")
+	case meta.Unwritable(err):
+		return driver.Wrap(driver.Unavailable, err, "The disk of the database is full.")
+	}
+	return driver.Wrap(driver.Internal, err, "The database failed.")
+}
+
+// Write runs one transaction. An error that is not a [driver.Error] becomes Internal.
+func (c *Core) Write(ctx context.Context, change func(*meta.Tx) error) error {
+	return Classify(c.DB.Write(ctx, change))
+}
+
+// Read runs one transaction that changes nothing.
+func (c *Core) Read(ctx context.Context, look func(*meta.Tx) error) error {
+	return Classify(c.DB.Read(ctx, look))
+}
+
+// WriteFreeing is write for what frees room or ends a job: on a full disk it uses the
+// room that is kept for it. change may run twice.
+func (c *Core) WriteFreeing(ctx context.Context, change func(*meta.Tx) error) error {
+	err := c.DB.Write(ctx, change)
+	if meta.Unwritable(err) && c.Spare.Release() {
+		c.Log.Warn("the disk is full: the database uses the room that was reserved", zap.Error(err))
+		err = c.DB.Write(ctx, change)
+	}
+	return Classify(err)
+}
+
+// Bytes is the length of the file of a volume or snapshot.
+func (c *Core) Bytes(size int) int64 { return int64(size) * c.Unit }
+
+// GiB is the unit of a volume's size, in bytes.
+const GiB = 1 << 30
+
+// RemoveFile removes a file that nobody names any more. One that stays is moved aside by
+// the next start.
+func (c *Core) RemoveFile(path string) {
+	if err := c.Files.Remove(path); err != nil {
+		c.Log.Warn("a file without a row stays", zap.String("file", path), zap.Error(err))
+	}
+}

@@ -1,0 +1,117 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
+	"cindergate/internal/panics"
+)
+
+// perform runs the task and settles: done, failed, requeued, or lost. outcome is one of
+// those of embedded.Observer.
+func (r *Runner) perform(ctx context.Context, j *meta.Job) (outcome string, bytes int64, err error) {
+	t := r.task(j)
+	bytes, settle, err := r.try(ctx, j, t)
+	// Whatever follows is short, and a shutdown must not leave it half done.
+	after := context.WithoutCancel(ctx)
+	cause := context.Cause(ctx)
+	if errors.Is(cause, errCancelled) || errors.Is(cause, errLeaseLost) {
+		return "cancelled", bytes, errors.Join(cause, t.undo(after))
+	}
+	if err != nil && ctx.Err() != nil {
+		return "released", bytes, r.requeue(after, j)
+	}
+	outcome = "ok"
+	if err != nil {
+		outcome = "error"
+		reason := core.ReasonOf(err)
+		err = errors.Join(err, t.undo(after))
+		bytes = 0
+		settle = Done
+		if t.Fail != nil {
+			settle = func(tx *meta.Tx) error { return t.Fail(tx, reason) }
+		}
+	}
+	held, settleErr := r.settle(after, j, settle)
+	for meta.Unwritable(settleErr) && ctx.Err() == nil {
+		// The work is done: its end is stored as soon as the disk has room.
+		r.core.Log.Error("the end of a job cannot be stored yet", zap.String("job_id", j.ID), zap.Error(settleErr))
+		wait(ctx, retryWrite)
+		held, settleErr = r.settle(after, j, settle)
+	}
+	if !held {
+		return "cancelled", bytes, errors.Join(errLeaseLost, t.undo(after))
+	}
+	if settleErr != nil {
+		outcome = "error" // the lease runs out, and the job is done again
+	}
+	return outcome, bytes, errors.Join(err, settleErr)
+}
+
+func (t Task) undo(ctx context.Context) error {
+	if t.Undo == nil {
+		return nil
+	}
+	return t.Undo(ctx)
+}
+
+// try does the work of a job, or gives it up after too many attempts. A panic is an error
+// of this job alone.
+func (r *Runner) try(ctx context.Context, j *meta.Job, t Task) (bytes int64, settle func(*meta.Tx) error, err error) {
+	defer func() {
+		if p := panics.Recovered(recover()); p != nil {
+			err = p
+		}
+	}()
+	if j.Tries() <= r.o.MaxAttempts {
+		return t.Run(ctx)
+	}
+	err = core.Reasonf("The service died %d times while it worked on this.", j.Tries()-1)
+	if t.GiveUp != nil {
+		err = errors.Join(err, t.GiveUp(ctx))
+	}
+	return 0, nil, err
+}
+
+// settle stores the end of a job. held is false if the job is another worker's by now, or
+// was cancelled; then nothing is stored.
+func (r *Runner) settle(ctx context.Context, j *meta.Job, change func(*meta.Tx) error) (held bool, err error) {
+	held = true
+	defer func() {
+		if p := panics.Recovered(recover()); p != nil {
+			err = p
+		}
+	}()
+	err = r.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
+		own, err := tx.Held(j.ID, j.Attempts)
+		if err != nil {
+			return err
+		}
+		if held = own != nil; !held {
+			return nil
+		}
+		if err := change(tx); err != nil {
+			return err
+		}
+		return tx.RemoveJob(j.ID)
+	})
+	return held, err
+}
+
+// requeue gives a job back unharmed, for the next Run.
+func (r *Runner) requeue(ctx context.Context, j *meta.Job) error {
+	return r.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
+		own, err := tx.Held(j.ID, j.Attempts)
+		if err != nil || own == nil {
+			return err
+		}
+		own.State, own.LeaseUntil = meta.Queued, time.Time{}
+		own.Released++
+		return tx.PutJob(own)
+	})
+}

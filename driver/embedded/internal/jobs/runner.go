@@ -1,0 +1,143 @@
+package jobs
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
+)
+
+// Options say how jobs are run. All are required but JobDone.
+type Options struct {
+	Workers     int           // jobs of the data queue at once; the quick queue has one worker
+	Lease       time.Duration // how long a job is a worker's without a sign of life
+	MaxAttempts int           // how often a job is tried during which the process died
+	// JobDone is called with each job that ended; see embedded.Observer.
+	JobDone func(kind, outcome string, bytes int64, took time.Duration)
+}
+
+// Runner queues jobs and runs them.
+type Runner struct {
+	o     Options
+	core  *core.Core
+	kinds map[string]kind // by name
+
+	wake    map[string]chan struct{} // by queue
+	up      atomic.Bool
+	mu      sync.Mutex
+	running map[string]*run // the jobs that run in this process, by id
+}
+
+// NewRunner returns a Runner that knows no kinds yet.
+func NewRunner(c *core.Core, o Options) *Runner {
+	return &Runner{o: o, core: c, kinds: map[string]kind{}, running: map[string]*run{},
+		wake: map[string]chan struct{}{DataQueue: make(chan struct{}, o.Workers), QuickQueue: make(chan struct{}, 1)}}
+}
+
+// Up tells whether [Runner.Run] is running.
+func (r *Runner) Up() bool { return r.up.Load() }
+
+// Enqueue inserts the job and wakes a worker once it is committed.
+func (r *Runner) Enqueue(tx *meta.Tx, j *meta.Job) error {
+	j.CreatedAt = tx.Now
+	tx.AfterCommit(r.signal)
+	return tx.PutJob(j)
+}
+
+// Cancel removes a job, whether it is queued or running. A running one is stopped once
+// the transaction is committed.
+func (r *Runner) Cancel(tx *meta.Tx, j *meta.Job) error {
+	if err := tx.RemoveJob(j.ID); err != nil {
+		return err
+	}
+	tx.AfterCommit(func() { r.stop(j.ID) })
+	if t := r.task(j); t.Cancel != nil {
+		return t.Cancel(tx)
+	}
+	return nil
+}
+
+// signal wakes the workers. One that is busy looks again when it is done.
+func (r *Runner) signal() {
+	for _, wake := range r.wake {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Run runs jobs until ctx ends; those that run then are requeued and begun anew by the
+// next Run. It returns nil.
+func (r *Runner) Run(ctx context.Context) error {
+	r.up.Store(true)
+	defer r.up.Store(false)
+	var workers errgroup.Group
+	for range r.o.Workers {
+		workers.Go(func() error { r.work(ctx, DataQueue); return nil })
+	}
+	workers.Go(func() error { r.work(ctx, QuickQueue); return nil })
+	return workers.Wait()
+}
+
+// work runs the jobs of a queue. New jobs wake it; the ticker is only for leases that ran
+// out. When the queue cannot be read or written, for instance because the disk is full,
+// it tries again soon.
+func (r *Runner) work(ctx context.Context, queue string) {
+	ticker := time.NewTicker(r.o.Lease)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		ran, err := r.RunOneOf(ctx, queue)
+		if err != nil && ctx.Err() == nil {
+			r.core.Log.Error("job queue", zap.String("queue", queue), zap.Error(err))
+			wait(ctx, retryWrite)
+			continue
+		}
+		if ran {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-r.wake[queue]:
+		case <-ticker.C:
+		}
+	}
+}
+
+// retryWrite is how long the queue waits before it writes again to a database that
+// could not be written.
+const retryWrite = time.Second
+
+// wait waits for a while, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// RunOne runs the next job of any queue, and tells whether there was one. A failed job is
+// recorded in the statuses of its resources, not returned as an error.
+func (r *Runner) RunOne(ctx context.Context) (bool, error) { return r.RunOneOf(ctx, "") }
+
+// RunOneOf runs the next job of a queue, "" for any, as [Runner.RunOne] does.
+func (r *Runner) RunOneOf(ctx context.Context, queue string) (bool, error) {
+	var j *meta.Job
+	err := r.core.WriteFreeing(ctx, func(tx *meta.Tx) (err error) {
+		j, err = tx.Claim(queue, r.o.Lease)
+		return err
+	})
+	if err != nil || j == nil {
+		return false, err
+	}
+	r.attempt(ctx, j)
+	return true, nil
+}
