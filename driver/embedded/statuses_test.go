@@ -381,6 +381,8 @@ func TestSnapshotResetWhileItIsMade(t *testing.T) {
 	v := r.volume(alpha, 1)
 	s, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
 	check(t, err)
+	// Half of it is there: it is not available because of its job, not for want of a file.
+	check(t, os.WriteFile(r.core.Files.Snapshot(s.ID), []byte("half"), 0o600))
 	if err := r.ResetSnapshotStatus(t.Context(), admin, s.ID, core.Available, ""); driver.KindOf(err) != driver.InvalidState {
 		t.Fatal(err)
 	}

@@ -7,13 +7,16 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
+	"cindergate/internal/chunk"
 	"cindergate/internal/chunk/chunktest"
 	"cindergate/internal/chunked"
 )
@@ -49,6 +52,19 @@ func smallChain(tb testing.TB, kind chunked.Compression) (*chunktest.Memory, []b
 
 func verify(tb testing.TB, store *chunktest.Memory, size int) error {
 	return chunked.Verify(tb.Context(), store, int64(size), chainOf(2))
+}
+
+// dataReads counts the reads of objects that hold data of a volume.
+type dataReads struct {
+	chunk.Store
+	count atomic.Int32
+}
+
+func (r *dataReads) Get(ctx context.Context, key string) (io.ReadCloser, error) {
+	if !strings.HasSuffix(key, "_metadata") && !strings.HasSuffix(key, "_sha256file") {
+		r.count.Add(1)
+	}
+	return r.Store.Get(ctx, key)
 }
 
 // reasonOf checks that err is fit for an operator.
@@ -427,8 +443,12 @@ func TestDescriptionsComeBeforeTheFirstWrite(t *testing.T) {
 			if _, err := f.WriteAt(own, 0); err != nil {
 				t.Fatal(err)
 			}
-			_, err := chunked.Restore(t.Context(), store, f, int64(len(volume)), chainOf(2), chunked.RestoreOptions{})
+			reads := &dataReads{Store: store}
+			_, err := chunked.Restore(t.Context(), reads, f, int64(len(volume)), chainOf(2), chunked.RestoreOptions{})
 			reasonOf(t, err)
+			if n := reads.count.Load(); n > 0 {
+				t.Errorf("%d objects of data were read: others could have been written by then", n)
+			}
 			kept := make([]byte, len(own))
 			if _, err := f.ReadAt(kept, 0); err != nil || !bytes.Equal(kept, own) {
 				t.Fatalf("the volume's own bytes are gone: %v", err)
