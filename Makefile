@@ -2,7 +2,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export CGO_ENABLED ?= 0
 
-.PHONY: run build man test check acceptance mutants bench fuzz clean
+.PHONY: run build man test check acceptance mutants bench fuzz soak clean
 
 # Build, start the gateway with the embedded backend, say how to use it.
 LISTEN ?= 127.0.0.1:8776
@@ -42,6 +42,10 @@ mutants:
 
 fuzz:
 	acceptance/run fuzz
+
+# The long form of kills, fuzzing and mutants: hours.
+soak: build
+	acceptance/run soak
 
 bench: build
 	acceptance/bench/run
