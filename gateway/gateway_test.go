@@ -30,7 +30,7 @@ const secret = "/var/lib/secret"
 // backend has one backup; some ids make trouble.
 type backend struct{ driver.Driver }
 
-func (backend) GetBackup(_ context.Context, who driver.Caller, id string) (driver.Backup, error) {
+func (backend) GetBackup(_ context.Context, caller driver.Caller, id string) (driver.Backup, error) {
 	switch id {
 	case "panic":
 		panic("at " + secret)
@@ -39,11 +39,11 @@ func (backend) GetBackup(_ context.Context, who driver.Caller, id string) (drive
 	case "away":
 		return driver.Backup{}, driver.Wrap(driver.Unavailable, errors.New(secret), "The backend is away.")
 	}
-	return driver.Backup{ID: id, ProjectID: who.ProjectID, Size: 1}, nil
+	return driver.Backup{ID: id, ProjectID: caller.ProjectID, Size: 1}, nil
 }
 
-func (b backend) ListBackups(ctx context.Context, who driver.Caller, _ driver.Query) (driver.Page[driver.Backup], error) {
-	one, err := b.GetBackup(ctx, who, "b1")
+func (b backend) ListBackups(ctx context.Context, caller driver.Caller, _ driver.Query) (driver.Page[driver.Backup], error) {
+	one, err := b.GetBackup(ctx, caller, "b1")
 	return driver.Page[driver.Backup]{Items: []driver.Backup{one}, Count: 1}, err
 }
 
@@ -193,8 +193,8 @@ func TestBodies(t *testing.T) {
 		"valid":               {valid, "application/json", 202, `"name":"n"`},
 		"with a charset":      {valid, "application/json; charset=utf-8", 202, ""},
 		"vendor type":         {valid, "application/vnd.openstack.volume+json", 202, ""},
-		"as large as allowed": {padded(gateway.DefaultMaxBody), "application/json", 202, ""},
-		"one byte more": {padded(gateway.DefaultMaxBody + 1), "application/json", 413,
+		"as large as allowed": {padded(driver.MaxRequestBody), "application/json", 202, ""},
+		"one byte more": {padded(driver.MaxRequestBody + 1), "application/json", 413,
 			"Request is too large. Larger than max_request_body_size (114688)."},
 		"xml":        {"<a/>", "application/xml", 415, `"badMediaType"`},
 		"upper case": {valid, "APPLICATION/JSON", 415, `"badMediaType"`},
@@ -212,7 +212,7 @@ func TestBodies(t *testing.T) {
 	}
 	// Without a length, as it comes.
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+own+"/backups",
-		io.MultiReader(strings.NewReader(padded(gateway.DefaultMaxBody)), strings.NewReader(" ")))
+		io.MultiReader(strings.NewReader(padded(driver.MaxRequestBody)), strings.NewReader(" ")))
 	must(t, err)
 	r.Header.Set("X-Auth-Token", "member")
 	r.Header.Set("Content-Type", "application/json")

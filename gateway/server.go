@@ -15,10 +15,6 @@ import (
 	"cindergate/driver"
 )
 
-// DefaultMaxBody is the largest request body, in bytes (oslo.middleware's
-// max_request_body_size, which Cinder runs with).
-const DefaultMaxBody = 114688
-
 // Options configure a Server.
 type Options struct {
 	// Backends are where backups live, by name.
@@ -32,7 +28,7 @@ type Options struct {
 	Metrics  *Metrics
 	// Base tells the URL that links begin with; nil: BaseURL("", nil).
 	Base func(*http.Request) string
-	// MaxBody is the largest request body in bytes; 0: DefaultMaxBody.
+	// MaxBody is the largest request body in bytes; 0: driver.MaxRequestBody.
 	MaxBody int64
 	// MaxRequests is how many requests backends work on at once, and
 	// MaxRequestsPerProject how many of one project; more are 503. 0: any number.
@@ -60,7 +56,7 @@ type Server struct {
 // New makes a Server.
 func New(o Options) *Server {
 	if o.MaxBody == 0 {
-		o.MaxBody = DefaultMaxBody
+		o.MaxBody = driver.MaxRequestBody
 	}
 	if o.Base == nil {
 		o.Base = BaseURL("", nil)

@@ -94,9 +94,9 @@ func TestTurnsAreFair(t *testing.T) {
 		login("home", "bob")
 		free()
 		wait.Wait()
-		place := func(who string) int {
+		place := func(caller string) int {
 			for i, o := range order {
-				if o == who {
+				if o == caller {
 					return i
 				}
 			}

@@ -347,17 +347,17 @@ func TestValidation(t *testing.T) {
 	member, other := c.mustLogin(password("alice", "wonder"), in("red")), c.mustLogin(password("bob", "builder"), in("red"))
 	admin := c.mustLogin(password("alice", "wonder"), in("blue"))
 	for _, x := range []struct {
-		who, subject string
-		status       int
+		caller, subject string
+		status          int
 	}{
 		{member, member, 200}, {member, admin, 200}, {member, other, 404}, {admin, other, 200}, {other, member, 404}, {admin, "nonsense", 404},
 	} {
-		answer, got := c.call(http.MethodGet, "/v3/auth/tokens", x.who, x.subject, nil)
+		answer, got := c.call(http.MethodGet, "/v3/auth/tokens", x.caller, x.subject, nil)
 		if answer.StatusCode != x.status {
 			t.Errorf("got %d, want %d: %v", answer.StatusCode, x.status, got)
 		}
 		if x.status == 404 {
-			if answer, _ := c.call(http.MethodDelete, "/v3/auth/tokens", x.who, x.subject, nil); answer.StatusCode != 404 {
+			if answer, _ := c.call(http.MethodDelete, "/v3/auth/tokens", x.caller, x.subject, nil); answer.StatusCode != 404 {
 				t.Errorf("it was revoked: %d", answer.StatusCode)
 			}
 		}

@@ -14,7 +14,7 @@ var (
 	reader = driver.Caller{ProjectID: "abc", UserID: "u", Role: driver.Reader}
 	writer = driver.Caller{ProjectID: "abc", UserID: "u", Role: driver.Member}
 	root   = driver.Caller{ProjectID: "abc", UserID: "u", Role: driver.Admin}
-	newest = Version{3, MaxMinor}
+	newest = Version{3, driver.MaxMicroversion}
 )
 
 // backend is a driver of every interface that answers everything with err, or with
@@ -202,9 +202,9 @@ var bodies = map[string]string{
 }
 
 // request is a valid one of an operation.
-func request(operation string, who driver.Caller, v Version) Request {
+func request(operation string, caller driver.Caller, v Version) Request {
 	r := Request{
-		Caller: who, Version: v, Base: "http://gw", ProjectInURL: true, ID: someID, Key: "k",
+		Caller: caller, Version: v, Base: "http://gw", ProjectInURL: true, ID: someID, Key: "k",
 		Body: []byte(bodies[operation]),
 	}
 	switch operation {
@@ -213,7 +213,7 @@ func request(operation string, who driver.Caller, v Version) Request {
 	case "ShowExtension":
 		r.ID = "backups"
 	case "ShowQuotas", "DefaultQuotas":
-		r.ID = who.ProjectID // others' take an admin
+		r.ID = caller.ProjectID // others' take an admin
 	case "AssociateQoSSpecs", "DisassociateQoSSpecs":
 		r.Query = Query{{"vol_type_id", "t"}}
 	}

@@ -10,9 +10,9 @@ import (
 )
 
 // try runs a route as a caller, with a valid body, and returns its fault.
-func try(t *testing.T, r *Route, d driver.Driver, who driver.Caller, v Version) (f Fault, failed bool) {
+func try(t *testing.T, r *Route, d driver.Driver, caller driver.Caller, v Version) (f Fault, failed bool) {
 	t.Helper()
-	_, err := r.Of(newTranslator(d))(t.Context(), request(r.Operation, who, v))
+	_, err := r.Of(newTranslator(d))(t.Context(), request(r.Operation, caller, v))
 	if err == nil {
 		return Fault{}, false
 	}
@@ -54,11 +54,11 @@ func TestRoutesHaveTheirPolicy(t *testing.T) {
 		if strings.HasSuffix(r.Path, "/action") {
 			continue
 		}
-		for _, who := range []driver.Caller{reader, writer, root} {
-			f, _ := try(t, &r, furnished{&backend{}}, who, newest)
+		for _, caller := range []driver.Caller{reader, writer, root} {
+			f, _ := try(t, &r, furnished{&backend{}}, caller, newest)
 			refused := f.Status == http.StatusForbidden
-			if want := who.Role < r.Policy.Role; refused != want {
-				t.Errorf("%s %s as role %d: %+v, the policy is %+v", r.Method, r.Path, who.Role, f, r.Policy)
+			if want := caller.Role < r.Policy.Role; refused != want {
+				t.Errorf("%s %s as role %d: %+v, the policy is %+v", r.Method, r.Path, caller.Role, f, r.Policy)
 			} else if refused && !strings.Contains(f.Message, " "+r.Policy.Name+" ") {
 				t.Errorf("%s %s: %q names another policy than %s", r.Method, r.Path, f.Message, r.Policy.Name)
 			}

@@ -28,7 +28,7 @@ var volumeActions = map[string]volumeAction{
 		policy: member("volume:extend"), status: http.StatusAccepted,
 		body: schema.Body("os-extend", schema.Members(schema.Property{Name: "new_size", Schema: schema.VolumeSize}).Require("new_size")),
 		decode: func(r Request, body *schema.Object) (driver.VolumeAction, error) {
-			return driver.ExtendVolume{Size: body.Integer("new_size"), Attached: r.Version.AtLeast(mvExtendInUse)}, nil
+			return driver.ExtendVolume{Size: body.Integer("new_size"), Attached: r.Version.AtLeast(driver.MVExtendInUse)}, nil
 		},
 	},
 	"os-set_bootable": {
@@ -100,7 +100,7 @@ var volumeActions = map[string]volumeAction{
 		},
 	},
 	"revert": {
-		policy: member("volume:revert_to_snapshot"), status: http.StatusAccepted, since: mvVolumeRevert,
+		policy: member("volume:revert_to_snapshot"), status: http.StatusAccepted, since: driver.MVVolumeRevert,
 		decode: func(_ Request, body *schema.Object) (driver.VolumeAction, error) {
 			if body == nil {
 				return nil, driver.Errorf(driver.InvalidInput, "Missing required element 'revert' in request body.")
@@ -173,7 +173,7 @@ func decodeResetVolume(_ Request, body *schema.Object) (driver.VolumeAction, err
 	case a == driver.ResetVolumeStatus{}:
 		return nil, driver.Errorf(driver.InvalidInput,
 			"Must specify 'status', 'attach_status' or 'migration_status' for update.")
-	case a.Status == "deleting" || a.Status == "error_deleting" || a.Status == "detaching":
+	case a.Status == driver.VolumeDeleting || a.Status == driver.VolumeErrorDeleting || a.Status == driver.VolumeDetaching:
 		return nil, driver.Errorf(driver.InvalidInput, "Cannot reset-state to %s", a.Status)
 	}
 	return a, nil

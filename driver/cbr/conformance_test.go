@@ -20,7 +20,7 @@ type lab struct {
 	project otcfake.Project
 	vault   string
 	driver  *cbr.Driver
-	who     driver.Caller
+	caller  driver.Caller
 }
 
 // vaultName is the lab's vault.
@@ -52,7 +52,7 @@ func open(t *testing.T, o cbr.Options, made otcfake.Options) *lab {
 	}
 	l := &lab{Cloud: fake, t: t, url: server.URL, project: fake.AddProject("eu-de"), driver: d}
 	l.vault = fake.AddVault(l.project.ID, otcfake.Vault{Name: vaultName})
-	l.who = caller(l.project)
+	l.caller = caller(l.project)
 	return l
 }
 
@@ -74,12 +74,12 @@ func TestConformance(t *testing.T) {
 			admin := caller(l.AddProject("eu-de_admins"))
 			admin.Role = driver.Admin
 			return drivertest.Backend{
-				Driver: l.driver, Caller: l.who, OtherCaller: caller(l.AddProject("eu-de_other")), AdminCaller: admin,
+				Driver: l.driver, Caller: l.caller, OtherCaller: caller(l.AddProject("eu-de_other")), AdminCaller: admin,
 				Volume: func(_ *testing.T, size int) string {
 					return l.AddVolume(l.project.ID, otcfake.Volume{SizeGiB: size})
 				},
 				Settle: func(*testing.T) { l.Settle() },
-				Facts: drivertest.Facts{
+				Quirks: drivertest.Quirks{
 					OwnProjectOnly: true, Independent: true, FirstIsFull: true, NewVolumeApart: true, NameOnly: true,
 					OriginalVolumeOnly: dialect == otc.OTC, ShowsWish: dialect == otc.Huawei,
 				},

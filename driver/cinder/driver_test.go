@@ -204,9 +204,9 @@ func TestForwardStreamsAndRelinks(t *testing.T) {
 		r.Header.Set("OpenStack-API-Version", "volume 3.50")
 		w := httptest.NewRecorder()
 		w.Header().Set("X-Openstack-Request-Id", "req-gateway")
-		who := member
-		who.RequestID = "req-gateway"
-		if err := d.Forward(w, r, who, "https://gw.example"); err != nil {
+		caller := member
+		caller.RequestID = "req-gateway"
+		if err := d.Forward(w, r, caller, "https://gw.example"); err != nil {
 			t.Fatal(err)
 		}
 		want := `{"echo":` + payload + `,"href":"https://gw.example/v3/abc123/volumes/1"}`
@@ -313,9 +313,9 @@ func TestBackupQuotas(t *testing.T) {
 		answer(200, "application/json", `{"quota_set": {"id": "abc123", "volumes": {"limit": 10, "in_use": 3, "reserved": 0, "allocated": 0},
 			"backups": {"limit": 10, "in_use": 2, "reserved": 1}, "backup_gigabytes": {"limit": -1, "in_use": 20, "reserved": 0}}}`)(w, r)
 	})
-	who := member
-	who.RequestID = "req-1"
-	got, err := open(t, server.URL, nil).BackupQuotas(t.Context(), who)
+	caller := member
+	caller.RequestID = "req-1"
+	got, err := open(t, server.URL, nil).BackupQuotas(t.Context(), caller)
 	want := []driver.Quota{
 		{Resource: driver.QuotaBackups, Limit: 10, InUse: 2, Reserve: 1}, {Resource: driver.QuotaBackupGigabytes, Limit: -1, InUse: 20},
 	}

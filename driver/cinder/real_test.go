@@ -38,7 +38,7 @@ func TestRealCinder(t *testing.T) {
 		check(t, err)
 		return drivertest.Backend{
 			Driver: d, Caller: caller, OtherCaller: other, AdminCaller: admin,
-			Facts:  drivertest.Facts{AdminOrphans: true, TrustsRecords: true},
+			Quirks: drivertest.Quirks{AdminOrphans: true, TrustsRecords: true},
 			Settle: func(t *testing.T) { settle(t, storage, adminStorage, otherStorage) },
 			Volume: func(t *testing.T, size int) string {
 				v, err := volumes.Create(t.Context(), storage, volumes.CreateOpts{Size: size}, nil).Extract()

@@ -13,16 +13,6 @@ import (
 	"cindergate/internal/flight"
 )
 
-// Microversions that the driver's own calls depend on.
-const (
-	mvUpdate           = 9
-	mvMetadata         = 43
-	mvWithCount        = 45
-	mvAvailabilityZone = 51
-	mvProjectOptional  = 67 // a path may begin with the resource
-	mvHighest          = 70 // of the gateway
-)
-
 // upstream is the API version that the backend is spoken to in.
 type upstream struct {
 	major, minor int
@@ -36,7 +26,7 @@ func (u upstream) microversion() string {
 	if u.major != 3 {
 		return ""
 	}
-	return "3." + strconv.Itoa(min(u.minor, mvHighest))
+	return "3." + strconv.Itoa(min(u.minor, driver.MaxMicroversion))
 }
 
 func (d *Driver) tooOld(what string, minor int) error {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -140,7 +139,7 @@ func finishRestore(tx *meta.Tx, j *meta.Job, vm chunked.VolumeMeta) error {
 		name = *v.Name
 	}
 	source := vm.Base["display_name"]
-	if source != nil && *source != "" && (name == "" || strings.HasPrefix(name, "restore_backup_")) {
+	if source != nil && *source != "" && driver.TakesSourceName(name) {
 		v.Name = source
 		if description, ok := vm.Base["display_description"]; ok {
 			v.Description = description

@@ -1,30 +1,32 @@
 package embedded
 
+import "cindergate/driver"
+
 // Statuses of volumes and snapshots (cinder/objects/fields.py VolumeStatus and
 // SnapshotStatus); those of backups are in package driver.
 const (
-	creating       = "creating"
-	available      = "available"
-	deleting       = "deleting"
-	inUse          = "in-use"
-	backingUp      = "backing-up"
-	restoring      = "restoring"
-	restoringBack  = "restoring-backup"
-	reverting      = "reverting"
-	attaching      = "attaching"
-	detaching      = "detaching"
-	maintenance    = "maintenance"
-	reserved       = "reserved"
-	downloading    = "downloading"
-	uploading      = "uploading"
-	failed         = "error"
-	errorRestoring = "error_restoring"
-	errorExtending = "error_extending"
-	errorManaging  = "error_managing"
-	errorDeleting  = "error_deleting"
+	creating       = driver.VolumeCreating
+	available      = driver.VolumeAvailable
+	deleting       = driver.VolumeDeleting
+	inUse          = driver.VolumeInUse
+	backingUp      = driver.VolumeBackingUp
+	restoring      = driver.SnapshotRestoring
+	restoringBack  = driver.VolumeRestoringBackup
+	reverting      = driver.VolumeReverting
+	attaching      = driver.VolumeAttaching
+	detaching      = driver.VolumeDetaching
+	maintenance    = driver.VolumeMaintenance
+	reserved       = driver.VolumeReserved
+	downloading    = driver.VolumeDownloading
+	uploading      = driver.VolumeUploading
+	failed         = driver.VolumeError
+	errorRestoring = driver.VolumeErrorRestoring
+	errorExtending = driver.VolumeErrorExtending
+	errorManaging  = driver.VolumeErrorManaging
+	errorDeleting  = driver.VolumeErrorDeleting
 
-	awaitingTransfer = "awaiting-transfer"
+	awaitingTransfer = driver.VolumeAwaitingTransfer
 
-	attached = "attached"
-	detached = "detached"
+	attached = driver.VolumeAttached
+	detached = driver.VolumeDetached
 )

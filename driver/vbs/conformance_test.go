@@ -27,7 +27,7 @@ type cloud struct {
 	url     string
 	project otcfake.Project
 	driver  *vbs.Driver
-	who     driver.Caller
+	caller  driver.Caller
 }
 
 // open makes a cloud; endpoints come from its catalogue unless o says otherwise.
@@ -58,7 +58,7 @@ func open(t *testing.T, o vbs.Options, made otcfake.Options) *cloud {
 		t.Fatal(err)
 	}
 	c := &cloud{Cloud: fake, url: server.URL, project: fake.AddProject("eu-de"), driver: d}
-	c.who = caller(c.project)
+	c.caller = caller(c.project)
 	return c
 }
 
@@ -74,12 +74,12 @@ func TestConformance(t *testing.T) {
 				admin := caller(c.AddProject("eu-de_admins"))
 				admin.Role = driver.Admin
 				return drivertest.Backend{
-					Driver: c.driver, Caller: c.who, OtherCaller: caller(c.AddProject("eu-de_other")), AdminCaller: admin,
+					Driver: c.driver, Caller: c.caller, OtherCaller: caller(c.AddProject("eu-de_other")), AdminCaller: admin,
 					Volume: func(_ *testing.T, size int) string {
 						return c.AddVolume(c.project.ID, otcfake.Volume{SizeGiB: size})
 					},
 					Settle: func(*testing.T) { c.Settle() },
-					Facts:  drivertest.Facts{OwnProjectOnly: true, Independent: true, FirstIsFull: true, NewVolumeApart: true},
+					Quirks: drivertest.Quirks{OwnProjectOnly: true, Independent: true, FirstIsFull: true, NewVolumeApart: true},
 				}
 			})
 		})

@@ -21,7 +21,7 @@ type Backend struct {
 	Volume func(t *testing.T, sizeGiB int) string
 	// Settle lets the backend finish what was accepted.
 	Settle func(t *testing.T)
-	Facts
+	Quirks
 }
 
 // Run tests a driver. Each subtest gets a backend of its own. One that needs an

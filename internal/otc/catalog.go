@@ -65,11 +65,11 @@ func (k *Kind) in(known map[string]template) (template, bool) {
 
 // find looks a service up: in the catalogue that is remembered, else in the caller's
 // own. What one caller's catalogue lacks another's may have: that is not remembered.
-func (c *Cloud) find(ctx context.Context, who driver.Caller, kind *Kind) (template, error) {
+func (c *Cloud) find(ctx context.Context, caller driver.Caller, kind *Kind) (template, error) {
 	if at, ok := c.known.get(kind); ok {
 		return at, nil
 	}
-	known, err := c.readCatalog(ctx, who)
+	known, err := c.readCatalog(ctx, caller)
 	if err != nil {
 		return "", err
 	}
@@ -89,23 +89,23 @@ func (c *Cloud) inRegion() string {
 }
 
 // readCatalog asks for the catalogue of the caller's token (GET /v3/auth/catalog).
-func (c *Cloud) readCatalog(ctx context.Context, who driver.Caller) (map[string]template, error) {
+func (c *Cloud) readCatalog(ctx context.Context, caller driver.Caller) (map[string]template, error) {
 	if c.o.IdentityURL == "" {
 		return nil, driver.Errorf(driver.Unavailable, "Backend %s is configured without an identity service that could tell its endpoints.", c.o.Name)
 	}
 	identity := &Service{cloud: c, kind: &identityKind}
-	pages, err := catalog.List(c.http.Service(who, "identity", c.o.IdentityURL, "")).AllPages(ctx)
+	pages, err := catalog.List(c.http.Service(caller, "identity", c.o.IdentityURL, "")).AllPages(ctx)
 	if err != nil {
-		return nil, c.noCatalog(identity.classify(who, err))
+		return nil, c.noCatalog(identity.classify(caller, err))
 	}
 	entries, err := catalog.ExtractServiceCatalog(pages)
 	if err != nil {
-		return nil, c.noCatalog(identity.classify(who, err))
+		return nil, c.noCatalog(identity.classify(caller, err))
 	}
 	known := map[string]template{}
 	for _, entry := range entries {
 		if at, ok := c.publicEndpoint(entry); ok {
-			known[entry.Type] = newTemplate(at, who.ProjectID)
+			known[entry.Type] = newTemplate(at, caller.ProjectID)
 		}
 	}
 	return known, nil

@@ -57,8 +57,8 @@ var errJob = errors.New("the work failed")
 // Failed is the error for work of the service, such as a job, that failed with a code
 // and a reason of the vendor's. What would be an internal error in an answer is
 // Unavailable here: the reason is known, and the client is to see it.
-func (s *Service) Failed(who driver.Caller, what, code, reason string) error {
-	reason = discreet(reason, who)
+func (s *Service) Failed(caller driver.Caller, what, code, reason string) error {
+	reason = discreet(reason, caller)
 	kind := s.kind.codes.kind(http.StatusInternalServerError, fault{code, reason})
 	if kind == driver.Internal {
 		kind = driver.Unavailable
