@@ -102,7 +102,7 @@ func newConversation(t *testing.T) *stage {
 			{Name: "demo", Secret: identity.Generated("demo"), Projects: map[string]string{"demo": "member"}},
 			{Name: "admin", Secret: identity.Generated("admin"), Projects: map[string]string{"admin": "admin"}},
 		},
-		Region: "RegionOne", TokenLifetime: time.Hour, Now: time.Now, Base: gateway.BaseURL("", nil),
+		Region: "RegionOne", TokenLifetime: time.Hour, Base: gateway.BaseURL("", nil),
 	})
 	must(t, err)
 	s.driver, err = embedded.Open(t.Context(), embedded.Options{DataDir: s.dir, Host: "cindergate", Now: s.clock.now, NewID: s.newID})

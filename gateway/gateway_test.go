@@ -55,23 +55,32 @@ func (backend) DeleteBackup(context.Context, driver.Caller, string) error { retu
 
 // rig is a gateway over HTTP, and what it logged.
 type rig struct {
-	t   *testing.T
-	url string
-	log *observer.ObservedLogs
+	t      *testing.T
+	url    string
+	log    *observer.ObservedLogs
+	logged chan struct{} // has an element after a line of the log
 }
 
 func newRig(t *testing.T, change ...func(*gateway.Options)) *rig {
 	t.Helper()
 	core, logs := observer.New(zapcore.DebugLevel)
+	logged := make(chan struct{}, 1)
+	note := zap.Hooks(func(zapcore.Entry) error {
+		select {
+		case logged <- struct{}{}:
+		default:
+		}
+		return nil
+	})
 	o := gateway.Options{
-		Backends: map[string]driver.Driver{"one": backend{}}, Auth: roles, Log: zap.New(core), Metrics: gateway.NewMetrics(),
+		Backends: map[string]driver.Driver{"one": backend{}}, Auth: roles, Log: zap.New(core, note), Metrics: gateway.NewMetrics(),
 	}
 	for _, f := range change {
 		f(&o)
 	}
 	server := httptest.NewServer(gateway.New(o))
 	t.Cleanup(server.Close)
-	return &rig{t, server.URL, logs}
+	return &rig{t, server.URL, logs, logged}
 }
 
 // call sends a request as a role ("" is nobody) with headers, given in pairs.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jonboulle/clockwork"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"go.uber.org/zap"
@@ -38,6 +39,8 @@ type Options struct {
 	BodyTimeout time.Duration
 	// HealthTime is how long an answer of /healthz is remembered; 0: each asks the backends.
 	HealthTime time.Duration
+	// Clock is what times and pauses go by; nil: the system's.
+	Clock clockwork.Clock
 	// VBS serves the own API of Huawei's Volume Backup Service, too.
 	VBS bool
 	// Mounts serve whole path prefixes, such as /identity, without authentication.
@@ -57,6 +60,9 @@ type Server struct {
 func New(o Options) *Server {
 	if o.MaxBody == 0 {
 		o.MaxBody = driver.MaxRequestBody
+	}
+	if o.Clock == nil {
+		o.Clock = clockwork.NewRealClock()
 	}
 	if o.Base == nil {
 		o.Base = BaseURL("", nil)

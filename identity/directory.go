@@ -130,7 +130,7 @@ func (d *directory) scope(id, name string) (project, bool) {
 // live is the token as it is worth now: nil if it has expired, or if its user,
 // its project or the user's role there has gone since.
 func (s *Service) live(text string) *token {
-	t := s.tokens.get(text, s.now())
+	t := s.tokens.get(text, s.clock.Now())
 	if t == nil {
 		return nil
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/roles"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/users"
+	"github.com/jonboulle/clockwork"
 
 	"cindergate/driver"
 	"cindergate/driver/cinder"
@@ -119,7 +120,7 @@ func settle(t *testing.T, storages ...*gophercloud.ServiceClient) {
 }
 
 func untilSettled(ctx context.Context, storage *gophercloud.ServiceClient) error {
-	return shared.Until(ctx, 200*time.Millisecond, func(ctx context.Context) (bool, error) {
+	return shared.Until(ctx, clockwork.NewRealClock(), 200*time.Millisecond, func(ctx context.Context) (bool, error) {
 		bs, vs, err := resources(ctx, storage)
 		for _, b := range bs {
 			if changing[b.Status] {

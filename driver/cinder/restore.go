@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"cindergate/driver"
 	"cindergate/internal/openstack"
 )
@@ -81,9 +83,9 @@ func (d *Driver) restoreToOwnVolume(ctx context.Context, caller driver.Caller, b
 }
 
 func (d *Driver) untilAvailable(ctx context.Context, caller driver.Caller, volumeID string) error {
-	ctx, cancel := context.WithTimeout(ctx, d.o.VolumeTimeout)
+	ctx, cancel := clockwork.WithTimeout(ctx, d.http.Clock(), d.o.VolumeTimeout)
 	defer cancel()
-	return openstack.Until(ctx, 500*time.Millisecond, func(ctx context.Context) (bool, error) {
+	return openstack.Until(ctx, d.http.Clock(), 500*time.Millisecond, func(ctx context.Context) (bool, error) {
 		v, err := d.GetVolume(ctx, caller, volumeID)
 		switch {
 		case err != nil:

@@ -46,7 +46,7 @@ const versionsLifetime = 5 * time.Minute
 
 func (d *Driver) version(ctx context.Context) (upstream, error) {
 	d.versions.mu.Lock()
-	found, fresh := d.versions.found, time.Now().Before(d.versions.until)
+	found, fresh := d.versions.found, d.http.Clock().Now().Before(d.versions.until)
 	d.versions.mu.Unlock()
 	if fresh {
 		return found, nil
@@ -97,7 +97,7 @@ func (d *Driver) discover(ctx context.Context) (upstream, error) {
 			return upstream{}, driver.Errorf(driver.Unavailable, "Backend %s speaks neither v3 nor v2 of the Block Storage API.", d.o.Name)
 		}
 		d.versions.mu.Lock()
-		d.versions.found, d.versions.until = found, time.Now().Add(versionsLifetime)
+		d.versions.found, d.versions.until = found, d.http.Clock().Now().Add(versionsLifetime)
 		d.versions.mu.Unlock()
 		return found, nil
 	})

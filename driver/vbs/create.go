@@ -53,7 +53,7 @@ func (d *Driver) CreateBackup(ctx context.Context, caller driver.Caller, spec dr
 	var answer struct {
 		JobID string `json:"job_id"`
 	}
-	began := time.Now()
+	began := d.vbs.Now()
 	if err := d.vbs.Call(ctx, caller, http.MethodPost, "v2", "/cloudbackups", nil, map[string]any{"backup": body}, &answer); err != nil {
 		return driver.Backup{}, err
 	}

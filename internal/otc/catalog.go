@@ -31,19 +31,19 @@ type endpoints struct {
 	until time.Time
 }
 
-func (c *endpoints) get(kind *Kind) (template, bool) {
+func (c *endpoints) get(kind *Kind, now time.Time) (template, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Now().After(c.until) {
+	if now.After(c.until) {
 		return "", false
 	}
 	return kind.in(c.known)
 }
 
-func (c *endpoints) set(known map[string]template) {
+func (c *endpoints) set(known map[string]template, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known, c.until = known, time.Now().Add(catalogLifetime)
+	c.known, c.until = known, now.Add(catalogLifetime)
 }
 
 // in finds the service among endpoints by type.
@@ -66,7 +66,7 @@ func (k *Kind) in(known map[string]template) (template, bool) {
 // find looks a service up: in the catalogue that is remembered, else in the caller's
 // own. What one caller's catalogue lacks another's may have: that is not remembered.
 func (c *Cloud) find(ctx context.Context, caller driver.Caller, kind *Kind) (template, error) {
-	if at, ok := c.known.get(kind); ok {
+	if at, ok := c.known.get(kind, c.http.Clock().Now()); ok {
 		return at, nil
 	}
 	known, err := c.readCatalog(ctx, caller)
@@ -77,7 +77,7 @@ func (c *Cloud) find(ctx context.Context, caller driver.Caller, kind *Kind) (tem
 	if !ok {
 		return "", driver.Errorf(driver.NotSupported, "The catalogue of backend %s has no %s%s.", c.o.Name, kind.Name, c.inRegion())
 	}
-	c.known.set(known)
+	c.known.set(known, c.http.Clock().Now())
 	return at, nil
 }
 

@@ -103,7 +103,7 @@ func (s *Service) classify(caller driver.Caller, err error) error {
 func (s *Service) refused(caller driver.Caller, status int, header http.Header, body []byte, cause error) error {
 	found := parseFault(body)
 	e := &driver.Error{
-		Kind: s.kind.codes.kind(status, found), Reason: s.kind.reason(found.code), RetryAfter: openstack.RetryAfter(header, time.Now()),
+		Kind: s.kind.codes.kind(status, found), Reason: s.kind.reason(found.code), RetryAfter: openstack.RetryAfter(header, s.Now()),
 		Message: discreet(found.message, caller),
 		Err:     &Refusal{Service: s.kind.Name, Status: status, Code: found.code, Err: cause},
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"time"
 
 	"cindergate/driver"
 )
@@ -102,7 +101,7 @@ func (v *Volumes) FromBackup(ctx context.Context, caller driver.Caller, n NewVol
 		JobID     string   `json:"job_id"`
 		VolumeIDs []string `json:"volume_ids"`
 	}
-	began := time.Now()
+	began := v.EVS.Now()
 	err := v.EVS.Call(ctx, caller, http.MethodPost, version, "/cloudvolumes", nil, map[string]any{"volume": volume}, &answer)
 	if err != nil {
 		return "", notTheBackup(err)

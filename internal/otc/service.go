@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 
@@ -48,6 +49,9 @@ func (s *Service) Name() string { return s.kind.Name }
 // success are the statuses of a request that was taken. The services do not agree on
 // one for a kind of request, nor the two clouds for a service.
 var success = []int{http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent}
+
+// Now is the time by the clock of the cloud's options.
+func (s *Service) Now() time.Time { return s.cloud.http.Clock().Now() }
 
 // Call sends one request to /{version}/{project}{path} and decodes the answer. version
 // is v1, v2, v2.1 or v3; query, body and answer may be nil. An answer without a body
