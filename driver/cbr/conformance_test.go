@@ -2,6 +2,7 @@ package cbr_test
 
 import (
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -69,6 +70,10 @@ func both(t *testing.T, test func(t *testing.T, dialect otc.Dialect)) {
 
 func TestConformance(t *testing.T) {
 	both(t, func(t *testing.T, dialect otc.Dialect) {
+		lacks := slices.Concat(drivertest.Forwarded, drivertest.Records, drivertest.AdminActions)
+		if dialect == otc.OTC {
+			lacks = append(lacks, drivertest.Updates...)
+		}
 		drivertest.Run(t, func(t *testing.T) drivertest.Backend {
 			l := open(t, cbr.Options{Options: otc.Options{Dialect: dialect}, Vault: vaultName, Bind: true}, otcfake.Options{})
 			admin := caller(l.AddProject("eu-de_admins"))
@@ -79,6 +84,7 @@ func TestConformance(t *testing.T) {
 					return l.AddVolume(l.project.ID, otcfake.Volume{SizeGiB: size})
 				},
 				Settle: func(*testing.T) { l.Settle() },
+				Lacks:  lacks,
 				Quirks: drivertest.Quirks{
 					OwnProjectOnly: true, Independent: true, FirstIsFull: true, NewVolumeApart: true, NameOnly: true,
 					OriginalVolumeOnly: dialect == otc.OTC, ShowsWish: dialect == otc.Huawei,

@@ -40,6 +40,7 @@ func TestRealCinder(t *testing.T) {
 		return drivertest.Backend{
 			Driver: d, Caller: caller, OtherCaller: other, AdminCaller: admin,
 			Quirks: drivertest.Quirks{AdminOrphans: true, TrustsRecords: true},
+			Lacks:  drivertest.Forwarded,
 			Settle: func(t *testing.T) { settle(t, storage, adminStorage, otherStorage) },
 			Volume: func(t *testing.T, size int) string {
 				v, err := volumes.Create(t.Context(), storage, volumes.CreateOpts{Size: size}, nil).Extract()

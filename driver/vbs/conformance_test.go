@@ -2,6 +2,7 @@ package vbs_test
 
 import (
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -69,6 +70,7 @@ func caller(p otcfake.Project) driver.Caller {
 func TestConformance(t *testing.T) {
 	for _, o := range combinations {
 		t.Run(name(o), func(t *testing.T) {
+			lacks := slices.Concat(drivertest.Forwarded, drivertest.Records, drivertest.AdminActions, drivertest.Updates)
 			drivertest.Run(t, func(t *testing.T) drivertest.Backend {
 				c := open(t, o, otcfake.Options{})
 				admin := caller(c.AddProject("eu-de_admins"))
@@ -79,6 +81,7 @@ func TestConformance(t *testing.T) {
 						return c.AddVolume(c.project.ID, otcfake.Volume{SizeGiB: size})
 					},
 					Settle: func(*testing.T) { c.Settle() },
+					Lacks:  lacks,
 					Quirks: drivertest.Quirks{OwnProjectOnly: true, Independent: true, FirstIsFull: true, NewVolumeApart: true},
 				}
 			})
