@@ -475,6 +475,13 @@ func TestNoAuth(t *testing.T) {
 			t.Errorf("%s: %+v, %v", token, got, err)
 		}
 	}
+	// Whom everybody is believed to be must be said.
+	g := newRig(t, func(o *gateway.Options) { o.Auth = gateway.NoAuth{} })
+	for token, want := range map[string]int{"": http.StatusUnauthorized, "u:" + project: http.StatusOK} {
+		if answer, body := g.call(http.MethodGet, own+"/backups", token, ""); answer.StatusCode != want {
+			t.Errorf("token %q: %d %s", token, answer.StatusCode, body)
+		}
+	}
 }
 
 // With noauth a project is what somebody made up: one that cannot be in a URL is named.

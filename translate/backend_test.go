@@ -138,6 +138,11 @@ func (b *backend) ListMessages(ctx, caller, driver.Query) (driver.Page[driver.Me
 }
 func (b *backend) DeleteMessage(ctx, caller, string) error { return b.done() }
 
+func (b *backend) ConnectVolume(ctx, caller, string) (driver.Connection, error) {
+	return answer[driver.Connection](b)
+}
+func (b *backend) DisconnectVolume(ctx, caller, string) error { return b.done() }
+
 func newTranslator(d driver.Driver) *Translator {
 	return New(d)
 }

@@ -44,8 +44,8 @@ type Options struct {
 	// RetryBudget is how many retries a second all requests together may cause, with
 	// bursts of twice as many; 0: 10, negative: none.
 	RetryBudget float64
-	// Unprocessed tells of an answer that the backend has not looked at the request:
-	// then a write is sent again as a read is. It leaves the answer's body readable.
+	// Unprocessed reports whether a response means that the backend rejected the request
+	// without processing it; only then is a write retried. It leaves the body readable.
 	// nil: writes are sent once.
 	Unprocessed func(*http.Response) bool
 	// After BreakAfter failures in a row, a service of the backend, or a resource of it,
