@@ -31,25 +31,25 @@ type AttachmentSpec struct {
 
 // AttachmentManager makes, shows, changes and deletes attachments.
 type AttachmentManager interface {
-	GetAttachment(ctx context.Context, who Caller, attachmentID string) (Attachment, error)
-	ListAttachments(ctx context.Context, who Caller, q Query) (Page[Attachment], error)
+	GetAttachment(ctx context.Context, caller Caller, attachmentID string) (Attachment, error)
+	ListAttachments(ctx context.Context, caller Caller, q Query) (Page[Attachment], error)
 	// CreateAttachment reserves a volume and, with a connector, begins to attach it.
-	CreateAttachment(ctx context.Context, who Caller, spec AttachmentSpec) (Attachment, error)
+	CreateAttachment(ctx context.Context, caller Caller, spec AttachmentSpec) (Attachment, error)
 	// UpdateAttachment gives a reserved attachment its connector.
-	UpdateAttachment(ctx context.Context, who Caller, attachmentID string, connector map[string]any) (Attachment, error)
+	UpdateAttachment(ctx context.Context, caller Caller, attachmentID string, connector map[string]any) (Attachment, error)
 	// CompleteAttachment makes the volume in-use.
-	CompleteAttachment(ctx context.Context, who Caller, attachmentID string) error
+	CompleteAttachment(ctx context.Context, caller Caller, attachmentID string) error
 	// DeleteAttachment returns the attachments that the volume still has.
-	DeleteAttachment(ctx context.Context, who Caller, attachmentID string) ([]Attachment, error)
+	DeleteAttachment(ctx context.Context, caller Caller, attachmentID string) ([]Attachment, error)
 }
 
 // VolumeConnector tells hosts how to reach volumes (os-initialize_connection and
 // os-terminate_connection).
 type VolumeConnector interface {
 	// ConnectVolume returns how to reach a volume.
-	ConnectVolume(ctx context.Context, who Caller, volumeID string) (Connection, error)
+	ConnectVolume(ctx context.Context, caller Caller, volumeID string) (Connection, error)
 	// DisconnectVolume ends the connection of a host. One that never began is no error.
-	DisconnectVolume(ctx context.Context, who Caller, volumeID string) error
+	DisconnectVolume(ctx context.Context, caller Caller, volumeID string) error
 }
 
 // Connection says how to reach a volume: Type is driver_volume_type, and Data is what

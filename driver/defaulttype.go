@@ -7,9 +7,9 @@ type DefaultType struct{ ProjectID, VolumeTypeID string }
 
 // DefaultTypeManager sets the default volume types of projects.
 type DefaultTypeManager interface {
-	ListDefaultTypes(ctx context.Context, who Caller) ([]DefaultType, error)
-	GetDefaultType(ctx context.Context, who Caller, projectID string) (DefaultType, error)
+	ListDefaultTypes(ctx context.Context, caller Caller) ([]DefaultType, error)
+	GetDefaultType(ctx context.Context, caller Caller, projectID string) (DefaultType, error)
 	// SetDefaultType takes a type by id or name.
-	SetDefaultType(ctx context.Context, who Caller, projectID, volumeType string) (DefaultType, error)
-	UnsetDefaultType(ctx context.Context, who Caller, projectID string) error
+	SetDefaultType(ctx context.Context, caller Caller, projectID, volumeType string) (DefaultType, error)
+	UnsetDefaultType(ctx context.Context, caller Caller, projectID string) error
 }

@@ -27,39 +27,39 @@ type Driver interface {
 	// CreateBackup starts a backup of a volume or snapshot. The answer has status
 	// creating. Errors: NotFound (volume, snapshot), InvalidState (their status, no
 	// parent for an incremental), OverLimit (quota).
-	CreateBackup(ctx context.Context, who Caller, spec BackupSpec) (Backup, error)
+	CreateBackup(ctx context.Context, caller Caller, spec BackupSpec) (Backup, error)
 	// GetBackup returns one backup.
-	GetBackup(ctx context.Context, who Caller, backupID string) (Backup, error)
+	GetBackup(ctx context.Context, caller Caller, backupID string) (Backup, error)
 	// ListBackups returns one page of the caller's backups (of all projects' for an
 	// admin who asks). An unknown marker is NotFound.
-	ListBackups(ctx context.Context, who Caller, q Query) (Page[Backup], error)
+	ListBackups(ctx context.Context, caller Caller, q Query) (Page[Backup], error)
 	// DeleteBackup starts to delete a backup. Errors: InvalidState unless it is
 	// available or error, or when incrementals depend on it.
-	DeleteBackup(ctx context.Context, who Caller, backupID string) error
+	DeleteBackup(ctx context.Context, caller Caller, backupID string) error
 	// RestoreBackup starts to write a backup into a volume. The volume's id in the
 	// answer is final. Errors: InvalidState (backup not available; volume not
 	// available or smaller than the backup), NotFound, OverLimit (a new volume).
-	RestoreBackup(ctx context.Context, who Caller, backupID string, to RestoreTarget) (Restore, error)
+	RestoreBackup(ctx context.Context, caller Caller, backupID string, to RestoreTarget) (Restore, error)
 }
 
 // BackupUpdater renames and describes backups (PUT /backups/{id}).
 type BackupUpdater interface {
-	UpdateBackup(ctx context.Context, who Caller, backupID string, patch BackupPatch) (Backup, error)
+	UpdateBackup(ctx context.Context, caller Caller, backupID string, patch BackupPatch) (Backup, error)
 }
 
 // RecordPorter exports a backup's record and imports one, so that a backup made
 // by one service can be restored by another that reaches the same store.
 type RecordPorter interface {
-	ExportRecord(ctx context.Context, who Caller, backupID string) (BackupRecord, error)
-	ImportRecord(ctx context.Context, who Caller, record BackupRecord) (Backup, error)
+	ExportRecord(ctx context.Context, caller Caller, backupID string) (BackupRecord, error)
+	ImportRecord(ctx context.Context, caller Caller, record BackupRecord) (Backup, error)
 }
 
 // BackupAdmin is what only admins do to backups.
 type BackupAdmin interface {
 	// ResetBackupStatus sets the status, available or error, whatever it is now.
-	ResetBackupStatus(ctx context.Context, who Caller, backupID string, to BackupStatus) error
+	ResetBackupStatus(ctx context.Context, caller Caller, backupID string, to BackupStatus) error
 	// ForceDeleteBackup deletes in any status and cancels a running job.
-	ForceDeleteBackup(ctx context.Context, who Caller, backupID string) error
+	ForceDeleteBackup(ctx context.Context, caller Caller, backupID string) error
 }
 
 // Passthrough streams requests for routes that the gateway does not serve itself
@@ -69,7 +69,7 @@ type Passthrough interface {
 	// Forward answers r, whose path begins with /v2/ or /v3/. Links in the answer
 	// begin with base, the gateway's own URL. An error means that nothing has been
 	// written yet.
-	Forward(w http.ResponseWriter, r *http.Request, who Caller, base string) error
+	Forward(w http.ResponseWriter, r *http.Request, caller Caller, base string) error
 }
 
 // Versioner is a backend with microversions of its own.
@@ -92,5 +92,5 @@ type Checker interface {
 // Prober tells operators what a backend is, for `config check --online`.
 type Prober interface {
 	// Probe returns findings in words, one a line, and what is wrong as the error.
-	Probe(ctx context.Context, who Caller) (findings []string, err error)
+	Probe(ctx context.Context, caller Caller) (findings []string, err error)
 }

@@ -27,9 +27,9 @@ type TypeEncryptionPatch struct {
 // it. All is InvalidState while a volume has the type. A backend that cannot
 // encrypt refuses to make volumes of such types.
 type TypeEncrypter interface {
-	CreateTypeEncryption(ctx context.Context, who Caller, typeID string, spec TypeEncryption) (TypeEncryption, error)
-	UpdateTypeEncryption(ctx context.Context, who Caller, typeID string, patch TypeEncryptionPatch) error
-	DeleteTypeEncryption(ctx context.Context, who Caller, typeID string) error
+	CreateTypeEncryption(ctx context.Context, caller Caller, typeID string, spec TypeEncryption) (TypeEncryption, error)
+	UpdateTypeEncryption(ctx context.Context, caller Caller, typeID string, patch TypeEncryptionPatch) error
+	DeleteTypeEncryption(ctx context.Context, caller Caller, typeID string) error
 }
 
 // TypeEncryptionNotFound is VolumeTypeEncryptionNotFound of cinder/exception.py.

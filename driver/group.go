@@ -44,16 +44,16 @@ type GroupPatch struct {
 
 // GroupManager makes, shows, changes and deletes groups.
 type GroupManager interface {
-	GetGroup(ctx context.Context, who Caller, groupID string) (Group, error)
-	ListGroups(ctx context.Context, who Caller, q Query) (Page[Group], error)
-	CreateGroup(ctx context.Context, who Caller, spec GroupSpec) (Group, error)
-	CreateGroupFromSource(ctx context.Context, who Caller, spec GroupSource) (Group, error)
-	UpdateGroup(ctx context.Context, who Caller, groupID string, patch GroupPatch) error
+	GetGroup(ctx context.Context, caller Caller, groupID string) (Group, error)
+	ListGroups(ctx context.Context, caller Caller, q Query) (Page[Group], error)
+	CreateGroup(ctx context.Context, caller Caller, spec GroupSpec) (Group, error)
+	CreateGroupFromSource(ctx context.Context, caller Caller, spec GroupSource) (Group, error)
+	UpdateGroup(ctx context.Context, caller Caller, groupID string, patch GroupPatch) error
 	// DeleteGroup starts to delete a group, and its volumes if withVolumes; without,
 	// it is InvalidState if there are any.
-	DeleteGroup(ctx context.Context, who Caller, groupID string, withVolumes bool) error
+	DeleteGroup(ctx context.Context, caller Caller, groupID string, withVolumes bool) error
 	// ResetGroupStatus sets the status without checks.
-	ResetGroupStatus(ctx context.Context, who Caller, groupID, status string) error
+	ResetGroupStatus(ctx context.Context, caller Caller, groupID, status string) error
 }
 
 // GroupSnapshot is the snapshots of all volumes of a group, made by one request.
@@ -73,13 +73,13 @@ type GroupSnapshotSpec struct {
 
 // GroupSnapshotManager makes, shows and deletes group snapshots.
 type GroupSnapshotManager interface {
-	GetGroupSnapshot(ctx context.Context, who Caller, groupSnapshotID string) (GroupSnapshot, error)
-	ListGroupSnapshots(ctx context.Context, who Caller, q Query) (Page[GroupSnapshot], error)
-	CreateGroupSnapshot(ctx context.Context, who Caller, spec GroupSnapshotSpec) (GroupSnapshot, error)
+	GetGroupSnapshot(ctx context.Context, caller Caller, groupSnapshotID string) (GroupSnapshot, error)
+	ListGroupSnapshots(ctx context.Context, caller Caller, q Query) (Page[GroupSnapshot], error)
+	CreateGroupSnapshot(ctx context.Context, caller Caller, spec GroupSnapshotSpec) (GroupSnapshot, error)
 	// DeleteGroupSnapshot starts to delete a group snapshot with its snapshots.
-	DeleteGroupSnapshot(ctx context.Context, who Caller, groupSnapshotID string) error
+	DeleteGroupSnapshot(ctx context.Context, caller Caller, groupSnapshotID string) error
 	// ResetGroupSnapshotStatus sets the status without checks.
-	ResetGroupSnapshotStatus(ctx context.Context, who Caller, groupSnapshotID, status string) error
+	ResetGroupSnapshotStatus(ctx context.Context, caller Caller, groupSnapshotID, status string) error
 }
 
 // GroupType is a group type.
@@ -105,14 +105,14 @@ type GroupTypePatch struct {
 
 // GroupTypeManager makes, shows, changes and deletes group types.
 type GroupTypeManager interface {
-	GetGroupType(ctx context.Context, who Caller, typeID string) (GroupType, error)
+	GetGroupType(ctx context.Context, caller Caller, typeID string) (GroupType, error)
 	// ListGroupTypes returns every group type that the caller may see, newest first.
-	ListGroupTypes(ctx context.Context, who Caller) ([]GroupType, error)
+	ListGroupTypes(ctx context.Context, caller Caller) ([]GroupType, error)
 	// CreateGroupType makes a type; Conflict if the name is taken.
-	CreateGroupType(ctx context.Context, who Caller, spec GroupType) (GroupType, error)
-	UpdateGroupType(ctx context.Context, who Caller, typeID string, patch GroupTypePatch) (GroupType, error)
+	CreateGroupType(ctx context.Context, caller Caller, spec GroupType) (GroupType, error)
+	UpdateGroupType(ctx context.Context, caller Caller, typeID string, patch GroupTypePatch) (GroupType, error)
 	// DeleteGroupType deletes a type that no group has.
-	DeleteGroupType(ctx context.Context, who Caller, typeID string) error
+	DeleteGroupType(ctx context.Context, caller Caller, typeID string) error
 }
 
 // GroupColumns are the columns of a group.

@@ -18,9 +18,9 @@ type Message struct {
 
 // MessageReader shows and deletes user messages.
 type MessageReader interface {
-	GetMessage(ctx context.Context, who Caller, messageID string) (Message, error)
-	ListMessages(ctx context.Context, who Caller, q Query) (Page[Message], error)
-	DeleteMessage(ctx context.Context, who Caller, messageID string) error
+	GetMessage(ctx context.Context, caller Caller, messageID string) (Message, error)
+	ListMessages(ctx context.Context, caller Caller, q Query) (Page[Message], error)
+	DeleteMessage(ctx context.Context, caller Caller, messageID string) error
 }
 
 // MessageNotFound is MessageNotFound of cinder/exception.py.

@@ -24,19 +24,19 @@ type QoSSpecsPatch struct {
 // QoSManager makes, changes and deletes QoS specs, and gives them to volume types.
 // It is for admins only.
 type QoSManager interface {
-	GetQoSSpecs(ctx context.Context, who Caller, specsID string) (QoSSpecs, error)
-	ListQoSSpecs(ctx context.Context, who Caller, q Query) (Page[QoSSpecs], error)
+	GetQoSSpecs(ctx context.Context, caller Caller, specsID string) (QoSSpecs, error)
+	ListQoSSpecs(ctx context.Context, caller Caller, q Query) (Page[QoSSpecs], error)
 	// CreateQoSSpecs makes specs; Conflict if the name is taken.
-	CreateQoSSpecs(ctx context.Context, who Caller, spec QoSSpecs) (QoSSpecs, error)
-	UpdateQoSSpecs(ctx context.Context, who Caller, specsID string, patch QoSSpecsPatch) error
+	CreateQoSSpecs(ctx context.Context, caller Caller, spec QoSSpecs) (QoSSpecs, error)
+	UpdateQoSSpecs(ctx context.Context, caller Caller, specsID string, patch QoSSpecsPatch) error
 	// DeleteQoSSpecs deletes specs; InvalidState if a type has them, unless force,
 	// which takes them from the types first.
-	DeleteQoSSpecs(ctx context.Context, who Caller, specsID string, force bool) error
+	DeleteQoSSpecs(ctx context.Context, caller Caller, specsID string, force bool) error
 	// QoSAssociations are the volume types that have the specs.
-	QoSAssociations(ctx context.Context, who Caller, specsID string) ([]VolumeType, error)
-	AssociateQoSSpecs(ctx context.Context, who Caller, specsID, typeID string) error
+	QoSAssociations(ctx context.Context, caller Caller, specsID string) ([]VolumeType, error)
+	AssociateQoSSpecs(ctx context.Context, caller Caller, specsID, typeID string) error
 	// DisassociateQoSSpecs takes the specs from a type, or from all for "".
-	DisassociateQoSSpecs(ctx context.Context, who Caller, specsID, typeID string) error
+	DisassociateQoSSpecs(ctx context.Context, caller Caller, specsID, typeID string) error
 }
 
 // QoSSpecsColumns are the columns of QoS specs (cinder/db/sqlalchemy/models.py

@@ -23,25 +23,25 @@ type Quota struct {
 // order: the names above, with volumes_<type>, gigabytes_<type> and snapshots_<type> of
 // every type before groups.
 type QuotaReader interface {
-	Quotas(ctx context.Context, who Caller, projectID string) ([]Quota, error)
+	Quotas(ctx context.Context, caller Caller, projectID string) ([]Quota, error)
 }
 
 // BackupQuotaReader returns the caller's backup quotas. Passthrough drivers implement it
 // because they do not parse /os-quota-sets.
 type BackupQuotaReader interface {
-	BackupQuotas(ctx context.Context, who Caller) ([]Quota, error)
+	BackupQuotas(ctx context.Context, caller Caller) ([]Quota, error)
 }
 
 // QuotaManager shows and sets the quotas of projects.
 type QuotaManager interface {
 	QuotaReader
 	// DefaultQuotas are those of a project that has none of its own.
-	DefaultQuotas(ctx context.Context, who Caller) ([]Quota, error)
+	DefaultQuotas(ctx context.Context, caller Caller) ([]Quota, error)
 	// SetQuotas sets limits, also below what is in use; InvalidInput if one has an
 	// unknown name.
-	SetQuotas(ctx context.Context, who Caller, projectID string, limits map[string]int) ([]Quota, error)
+	SetQuotas(ctx context.Context, caller Caller, projectID string, limits map[string]int) ([]Quota, error)
 	// SetDefaultQuotas sets limits of the class default.
-	SetDefaultQuotas(ctx context.Context, who Caller, limits map[string]int) ([]Quota, error)
+	SetDefaultQuotas(ctx context.Context, caller Caller, limits map[string]int) ([]Quota, error)
 	// ResetQuotas gives a project the defaults again.
-	ResetQuotas(ctx context.Context, who Caller, projectID string) error
+	ResetQuotas(ctx context.Context, caller Caller, projectID string) error
 }

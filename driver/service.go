@@ -30,10 +30,10 @@ type Pool struct {
 
 // Cloud tells about the backend as a whole.
 type Cloud interface {
-	Services(ctx context.Context, who Caller) ([]Service, error)
-	Pools(ctx context.Context, who Caller) ([]Pool, error)
+	Services(ctx context.Context, caller Caller) ([]Service, error)
+	Pools(ctx context.Context, caller Caller) ([]Pool, error)
 	// AvailabilityZones maps a zone's name to whether it is available.
-	AvailabilityZones(ctx context.Context, who Caller) (map[string]bool, error)
+	AvailabilityZones(ctx context.Context, caller Caller) (map[string]bool, error)
 }
 
 // ServicePatch changes a service; what is not set stays.
@@ -46,9 +46,9 @@ type ServicePatch struct {
 // ServiceManager enables, disables, freezes and thaws services.
 type ServiceManager interface {
 	// UpdateService changes one service; NotFound if the host has no such binary.
-	UpdateService(ctx context.Context, who Caller, host, binary string, patch ServicePatch) error
+	UpdateService(ctx context.Context, caller Caller, host, binary string, patch ServicePatch) error
 	// HostUse counts volumes and snapshots by project on a host of cinder-volume.
-	HostUse(ctx context.Context, who Caller, host string) ([]HostUse, error)
+	HostUse(ctx context.Context, caller Caller, host string) ([]HostUse, error)
 }
 
 // HostUse is what a project has on a host.

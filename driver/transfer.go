@@ -24,16 +24,16 @@ type TransferSpec struct {
 // TransferManager gives volumes to other projects. A transfer is its volume's
 // project's; it ends when it is accepted or deleted.
 type TransferManager interface {
-	GetTransfer(ctx context.Context, who Caller, transferID string) (Transfer, error)
-	ListTransfers(ctx context.Context, who Caller, q Query) (Page[Transfer], error)
+	GetTransfer(ctx context.Context, caller Caller, transferID string) (Transfer, error)
+	ListTransfers(ctx context.Context, caller Caller, q Query) (Page[Transfer], error)
 	// CreateTransfer offers an available volume, which is awaiting-transfer then.
 	// The key is shown this once.
-	CreateTransfer(ctx context.Context, who Caller, spec TransferSpec) (t Transfer, authKey string, err error)
+	CreateTransfer(ctx context.Context, caller Caller, spec TransferSpec) (t Transfer, authKey string, err error)
 	// AcceptTransfer makes the volume the caller's. Errors: NotFound, InvalidInput
 	// (wrong key), OverLimit (the caller's quota), InvalidState.
-	AcceptTransfer(ctx context.Context, who Caller, transferID, authKey string) (Transfer, error)
+	AcceptTransfer(ctx context.Context, caller Caller, transferID, authKey string) (Transfer, error)
 	// DeleteTransfer withdraws the offer.
-	DeleteTransfer(ctx context.Context, who Caller, transferID string) error
+	DeleteTransfer(ctx context.Context, caller Caller, transferID string) error
 }
 
 // TransferColumns are the columns of a transfer.

@@ -6,12 +6,18 @@ import (
 	"time"
 )
 
-// VolumeReader shows the volumes around the backups. Clients resolve a volume
-// before they back it up or restore to it: without it, `openstack volume backup
-// restore BACKUP VOLUME` takes an existing volume's id for a new volume's name.
+// VolumeReader shows the volumes around the backups. A backend whose volumes cannot be
+// seen does not tell callers what they may know of.
 type VolumeReader interface {
-	GetVolume(ctx context.Context, who Caller, volumeID string) (Volume, error)
-	ListVolumes(ctx context.Context, who Caller, q Query) (Page[Volume], error)
+	GetVolume(ctx context.Context, caller Caller, volumeID string) (Volume, error)
+}
+
+// VolumeLister lists volumes where the gateway serves them. Clients resolve a volume
+// before they back it up or restore to it: without a list, `openstack volume backup
+// restore BACKUP VOLUME` takes an existing volume's id for a new volume's name.
+type VolumeLister interface {
+	VolumeReader
+	ListVolumes(ctx context.Context, caller Caller, q Query) (Page[Volume], error)
 }
 
 // VolumeSummary adds up volumes.
@@ -38,31 +44,31 @@ func Summarize(volumes []Volume) VolumeSummary {
 // VolumeSummarizer adds up the volumes of a query. A Passthrough has it whose backend
 // knows no GET /volumes/summary.
 type VolumeSummarizer interface {
-	SummarizeVolumes(ctx context.Context, who Caller, q Query) (VolumeSummary, error)
+	SummarizeVolumes(ctx context.Context, caller Caller, q Query) (VolumeSummary, error)
 }
 
 // VolumeManager makes, changes and deletes volumes.
 type VolumeManager interface {
-	VolumeReader
+	VolumeLister
 	// CreateVolume starts to make a volume: blank, or from the one source of spec.
-	CreateVolume(ctx context.Context, who Caller, spec VolumeSpec) (Volume, error)
-	UpdateVolume(ctx context.Context, who Caller, volumeID string, patch VolumePatch) (Volume, error)
-	DeleteVolume(ctx context.Context, who Caller, volumeID string, how VolumeDelete) error
+	CreateVolume(ctx context.Context, caller Caller, spec VolumeSpec) (Volume, error)
+	UpdateVolume(ctx context.Context, caller Caller, volumeID string, patch VolumePatch) (Volume, error)
+	DeleteVolume(ctx context.Context, caller Caller, volumeID string, how VolumeDelete) error
 	// ActOnVolume performs one action of POST /volumes/{id}/action. The volume's
 	// status is checked and changed in one step.
-	ActOnVolume(ctx context.Context, who Caller, volumeID string, action VolumeAction) error
+	ActOnVolume(ctx context.Context, caller Caller, volumeID string, action VolumeAction) error
 }
 
 // SnapshotManager makes, shows, changes and deletes snapshots.
 type SnapshotManager interface {
-	GetSnapshot(ctx context.Context, who Caller, snapshotID string) (Snapshot, error)
-	ListSnapshots(ctx context.Context, who Caller, q Query) (Page[Snapshot], error)
-	CreateSnapshot(ctx context.Context, who Caller, spec SnapshotSpec) (Snapshot, error)
-	UpdateSnapshot(ctx context.Context, who Caller, snapshotID string, patch SnapshotPatch) (Snapshot, error)
+	GetSnapshot(ctx context.Context, caller Caller, snapshotID string) (Snapshot, error)
+	ListSnapshots(ctx context.Context, caller Caller, q Query) (Page[Snapshot], error)
+	CreateSnapshot(ctx context.Context, caller Caller, spec SnapshotSpec) (Snapshot, error)
+	UpdateSnapshot(ctx context.Context, caller Caller, snapshotID string, patch SnapshotPatch) (Snapshot, error)
 	// DeleteSnapshot starts to delete a snapshot; force ignores its status.
-	DeleteSnapshot(ctx context.Context, who Caller, snapshotID string, force bool) error
+	DeleteSnapshot(ctx context.Context, caller Caller, snapshotID string, force bool) error
 	// ResetSnapshotStatus sets status (and progress, when not empty) without checks.
-	ResetSnapshotStatus(ctx context.Context, who Caller, snapshotID, status, progress string) error
+	ResetSnapshotStatus(ctx context.Context, caller Caller, snapshotID, status, progress string) error
 }
 
 // Volume is a Block Storage volume.

@@ -30,17 +30,17 @@ type VolumeTypePatch struct {
 // TypeReader shows volume types.
 type TypeReader interface {
 	// ListVolumeTypes returns every type that the caller may see, newest first.
-	ListVolumeTypes(ctx context.Context, who Caller) ([]VolumeType, error)
-	GetVolumeType(ctx context.Context, who Caller, typeID string) (VolumeType, error)
-	DefaultVolumeType(ctx context.Context, who Caller) (VolumeType, error)
+	ListVolumeTypes(ctx context.Context, caller Caller) ([]VolumeType, error)
+	GetVolumeType(ctx context.Context, caller Caller, typeID string) (VolumeType, error)
+	DefaultVolumeType(ctx context.Context, caller Caller) (VolumeType, error)
 }
 
 // TypeManager makes, changes and deletes volume types.
 type TypeManager interface {
 	TypeReader
-	CreateVolumeType(ctx context.Context, who Caller, spec VolumeType) (VolumeType, error)
-	UpdateVolumeType(ctx context.Context, who Caller, typeID string, patch VolumeTypePatch) (VolumeType, error)
-	DeleteVolumeType(ctx context.Context, who Caller, typeID string) error
+	CreateVolumeType(ctx context.Context, caller Caller, spec VolumeType) (VolumeType, error)
+	UpdateVolumeType(ctx context.Context, caller Caller, typeID string, patch VolumeTypePatch) (VolumeType, error)
+	DeleteVolumeType(ctx context.Context, caller Caller, typeID string) error
 }
 
 // VolumeTypeNotFound is VolumeTypeNotFound of cinder/exception.py.

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"cindergate/driver"
 )
 
@@ -44,10 +46,9 @@ func TestPathsOfAccessRules(t *testing.T) {
 
 // keystoneTokens are what the fake identity service knows. It shows tokens of restricted
 // application credentials, and expired ones, only to those who ask for them.
-func keystoneTokens(t *testing.T, change func(*KeystoneOptions)) (*Keystone, *clock) {
+func keystoneTokens(t *testing.T, change func(*KeystoneOptions)) (*Keystone, *clockwork.FakeClock) {
 	t.Helper()
-	now := &clock{}
-	now.now.Store(time.Now().UnixNano())
+	now := clockwork.NewFakeClock()
 	stamp := func(d time.Duration) string { return now.Now().Add(d).UTC().Format("2006-01-02T15:04:05.000000Z") }
 	document := func(role string, more map[string]any) map[string]any {
 		d := map[string]any{
@@ -106,7 +107,7 @@ func keystoneTokens(t *testing.T, change func(*KeystoneOptions)) (*Keystone, *cl
 	t.Cleanup(server.Close)
 	o := KeystoneOptions{
 		URL: server.URL + "/v3", Username: "cindergate", Password: "secret", Project: "service",
-		UserDomain: "default", ProjectDomain: "default", Now: now.Now,
+		UserDomain: "default", ProjectDomain: "default", Clock: now,
 	}
 	if change != nil {
 		change(&o)

@@ -42,11 +42,11 @@ func (s *Server) backendOf(projectID string) *backend {
 func (b *backend) maxMicroversion(ctx context.Context) int {
 	v, ok := b.driver.(driver.Versioner)
 	if !ok {
-		return translate.MaxMinor
+		return driver.MaxMicroversion
 	}
 	minor, err := v.MaxMicroversion(ctx)
 	if err != nil {
-		return translate.MaxMinor // what is asked of it next says what is wrong
+		return driver.MaxMicroversion // what is asked of it next says what is wrong
 	}
-	return min(minor, translate.MaxMinor)
+	return min(minor, driver.MaxMicroversion)
 }

@@ -39,7 +39,7 @@ func (s *Server) forward(c echo.Context) error {
 	}
 	r := c.Request()
 	if s.BodyTimeout > 0 && r.Body != nil && r.Body != http.NoBody {
-		r.Body = &progressBody{r.Body, control, s.BodyTimeout}
+		r.Body = &progressBody{r.Body, control, s.BodyTimeout, s.Clock}
 	}
 	r.URL.RawPath = call.rawPath
 	return to.Forward(c.Response(), r, call.caller, s.Base(r))

@@ -30,7 +30,7 @@ const secret = "/var/lib/secret"
 // backend has one backup; some ids make trouble.
 type backend struct{ driver.Driver }
 
-func (backend) GetBackup(_ context.Context, who driver.Caller, id string) (driver.Backup, error) {
+func (backend) GetBackup(_ context.Context, caller driver.Caller, id string) (driver.Backup, error) {
 	switch id {
 	case "panic":
 		panic("at " + secret)
@@ -39,11 +39,11 @@ func (backend) GetBackup(_ context.Context, who driver.Caller, id string) (drive
 	case "away":
 		return driver.Backup{}, driver.Wrap(driver.Unavailable, errors.New(secret), "The backend is away.")
 	}
-	return driver.Backup{ID: id, ProjectID: who.ProjectID, Size: 1}, nil
+	return driver.Backup{ID: id, ProjectID: caller.ProjectID, Size: 1}, nil
 }
 
-func (b backend) ListBackups(ctx context.Context, who driver.Caller, _ driver.Query) (driver.Page[driver.Backup], error) {
-	one, err := b.GetBackup(ctx, who, "b1")
+func (b backend) ListBackups(ctx context.Context, caller driver.Caller, _ driver.Query) (driver.Page[driver.Backup], error) {
+	one, err := b.GetBackup(ctx, caller, "b1")
 	return driver.Page[driver.Backup]{Items: []driver.Backup{one}, Count: 1}, err
 }
 
@@ -55,23 +55,32 @@ func (backend) DeleteBackup(context.Context, driver.Caller, string) error { retu
 
 // rig is a gateway over HTTP, and what it logged.
 type rig struct {
-	t   *testing.T
-	url string
-	log *observer.ObservedLogs
+	t      *testing.T
+	url    string
+	log    *observer.ObservedLogs
+	logged chan struct{} // has an element after a line of the log
 }
 
 func newRig(t *testing.T, change ...func(*gateway.Options)) *rig {
 	t.Helper()
 	core, logs := observer.New(zapcore.DebugLevel)
+	logged := make(chan struct{}, 1)
+	note := zap.Hooks(func(zapcore.Entry) error {
+		select {
+		case logged <- struct{}{}:
+		default:
+		}
+		return nil
+	})
 	o := gateway.Options{
-		Backends: map[string]driver.Driver{"one": backend{}}, Auth: roles, Log: zap.New(core), Metrics: gateway.NewMetrics(),
+		Backends: map[string]driver.Driver{"one": backend{}}, Auth: roles, Log: zap.New(core, note), Metrics: gateway.NewMetrics(),
 	}
 	for _, f := range change {
 		f(&o)
 	}
 	server := httptest.NewServer(gateway.New(o))
 	t.Cleanup(server.Close)
-	return &rig{t, server.URL, logs}
+	return &rig{t, server.URL, logs, logged}
 }
 
 // call sends a request as a role ("" is nobody) with headers, given in pairs.
@@ -193,8 +202,8 @@ func TestBodies(t *testing.T) {
 		"valid":               {valid, "application/json", 202, `"name":"n"`},
 		"with a charset":      {valid, "application/json; charset=utf-8", 202, ""},
 		"vendor type":         {valid, "application/vnd.openstack.volume+json", 202, ""},
-		"as large as allowed": {padded(gateway.DefaultMaxBody), "application/json", 202, ""},
-		"one byte more": {padded(gateway.DefaultMaxBody + 1), "application/json", 413,
+		"as large as allowed": {padded(driver.MaxRequestBody), "application/json", 202, ""},
+		"one byte more": {padded(driver.MaxRequestBody + 1), "application/json", 413,
 			"Request is too large. Larger than max_request_body_size (114688)."},
 		"xml":        {"<a/>", "application/xml", 415, `"badMediaType"`},
 		"upper case": {valid, "APPLICATION/JSON", 415, `"badMediaType"`},
@@ -212,7 +221,7 @@ func TestBodies(t *testing.T) {
 	}
 	// Without a length, as it comes.
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+own+"/backups",
-		io.MultiReader(strings.NewReader(padded(gateway.DefaultMaxBody)), strings.NewReader(" ")))
+		io.MultiReader(strings.NewReader(padded(driver.MaxRequestBody)), strings.NewReader(" ")))
 	must(t, err)
 	r.Header.Set("X-Auth-Token", "member")
 	r.Header.Set("Content-Type", "application/json")
@@ -464,6 +473,13 @@ func TestNoAuth(t *testing.T) {
 		want.Role, want.Token = driver.Admin, driver.Token(token)
 		if got, err := (gateway.NoAuth{}).Authenticate(t.Context(), token); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", token, got, err)
+		}
+	}
+	// Whom everybody is believed to be must be said.
+	g := newRig(t, func(o *gateway.Options) { o.Auth = gateway.NoAuth{} })
+	for token, want := range map[string]int{"": http.StatusUnauthorized, "u:" + project: http.StatusOK} {
+		if answer, body := g.call(http.MethodGet, own+"/backups", token, ""); answer.StatusCode != want {
+			t.Errorf("token %q: %d %s", token, answer.StatusCode, body)
 		}
 	}
 }

@@ -33,7 +33,7 @@ type health struct {
 // bounded: the answer is remembered for a while, and requests share one look.
 func (s *Server) healthz(c echo.Context) error {
 	s.health.mu.Lock()
-	found, fresh := s.health.found, time.Now().Before(s.health.until)
+	found, fresh := s.health.found, s.Clock.Now().Before(s.health.until)
 	s.health.mu.Unlock()
 	if !fresh {
 		var err error
@@ -83,6 +83,6 @@ func (s *Server) check(ctx context.Context) (map[string]string, error) {
 	}
 	s.health.mu.Lock()
 	defer s.health.mu.Unlock()
-	s.health.found, s.health.until = found, time.Now().Add(s.HealthTime)
+	s.health.found, s.health.until = found, s.Clock.Now().Add(s.HealthTime)
 	return found, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/jonboulle/clockwork"
 
 	"cindergate/driver"
 	"cindergate/internal/flight"
@@ -40,7 +41,8 @@ type KeystoneOptions struct {
 	// Timeout bounds one validation; 0: 10 s.
 	Timeout   time.Duration
 	Transport http.RoundTripper // nil: the default
-	Now       func() time.Time  // nil: time.Now
+	// Clock is what caches and lifetimes go by; nil: the system's.
+	Clock clockwork.Clock
 }
 
 // AnyRole among the roles of [KeystoneOptions] makes every role one of them, for clouds
@@ -91,8 +93,8 @@ func NewKeystone(o KeystoneOptions) (*Keystone, error) {
 	if o.ServiceTypes == nil {
 		o.ServiceTypes = ServiceTypes
 	}
-	if o.Now == nil {
-		o.Now = time.Now
+	if o.Clock == nil {
+		o.Clock = clockwork.NewRealClock()
 	}
 	known, err := lru.New[[sha256.Size]byte, verdict](o.CacheSize)
 	if err != nil {
@@ -110,7 +112,7 @@ func NewKeystone(o KeystoneOptions) (*Keystone, error) {
 	if err != nil {
 		return nil, err
 	}
-	own := &ownLogin{client: client, now: o.Now, options: gophercloud.AuthOptions{
+	own := &ownLogin{client: client, clock: o.Clock, options: gophercloud.AuthOptions{
 		IdentityEndpoint: o.URL, Username: o.Username, Password: o.Password, DomainID: o.UserDomain,
 		Scope: &gophercloud.AuthScope{ProjectName: o.Project, DomainID: o.ProjectDomain},
 	}}
@@ -175,10 +177,10 @@ var (
 func (k *Keystone) verdict(ctx context.Context, token string, expired bool) (verdict, error) {
 	key := sha256.Sum256([]byte(strconv.FormatBool(expired) + token))
 	v, ok := k.known.Get(key)
-	if !ok || !k.o.Now().Before(v.until) {
+	if !ok || !k.o.Clock.Now().Before(v.until) {
 		var err error
 		v, err = k.flights.Do(ctx, string(key[:]), k.o.Timeout, func(ctx context.Context) (verdict, error) {
-			if v, ok := k.known.Get(key); ok && k.o.Now().Before(v.until) {
+			if v, ok := k.known.Get(key); ok && k.o.Clock.Now().Before(v.until) {
 				return v, nil // a validation has ended in the meantime
 			}
 			v, err := k.validate(ctx, token, expired)
@@ -239,7 +241,7 @@ func (k *Keystone) validate(ctx context.Context, token string, expired bool) (ve
 			k.own.forbidden(own)
 		}
 	}
-	now := k.o.Now()
+	now := k.o.Clock.Now()
 	switch {
 	case gophercloud.ResponseCodeIs(err, http.StatusNotFound), gophercloud.ResponseCodeIs(err, http.StatusBadRequest):
 		return verdict{until: now.Add(k.o.RejectTime)}, nil

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"cindergate/driver"
 )
 
@@ -58,19 +60,12 @@ func writeToken(w http.ResponseWriter, project string, expires time.Time, roles 
 	_ = json.NewEncoder(w).Encode(map[string]any{"token": token})
 }
 
-// clock is a time that tests move.
-type clock struct{ now atomic.Int64 }
-
-func (c *clock) Now() time.Time          { return time.Unix(0, c.now.Load()) }
-func (c *clock) advance(d time.Duration) { c.now.Add(int64(d)) }
-
-func newKeystone(t *testing.T, fake *fakeKeystone, change func(*KeystoneOptions)) (*Keystone, *clock) {
+func newKeystone(t *testing.T, fake *fakeKeystone, change func(*KeystoneOptions)) (*Keystone, *clockwork.FakeClock) {
 	t.Helper()
-	c := &clock{}
-	c.now.Store(time.Now().UnixNano())
+	c := clockwork.NewFakeClock()
 	o := KeystoneOptions{
 		URL: fake.URL + "/v3", Username: "cindergate", Password: "secret", Project: "service",
-		UserDomain: "default", ProjectDomain: "default", Now: c.Now,
+		UserDomain: "default", ProjectDomain: "default", Clock: c,
 	}
 	if change != nil {
 		change(&o)
@@ -141,12 +136,12 @@ func TestKeystoneCacheEndsWithTheToken(t *testing.T) {
 		}
 	}
 	ask(true, 1)
-	c.advance(20 * time.Second)
+	c.Advance(20 * time.Second)
 	ask(true, 1)
-	c.advance(11 * time.Second) // beyond the token, not yet beyond cache_time
+	c.Advance(11 * time.Second) // beyond the token, not yet beyond cache_time
 	ask(false, 2)
 	ask(false, 2) // a rejection is remembered
-	c.advance(11 * time.Second)
+	c.Advance(11 * time.Second)
 	ask(false, 3) // briefly
 }
 

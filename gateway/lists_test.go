@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"cindergate/internal/conformance"
 )
 
 // recorded is a request to a Cinder 21.3.1 and what it answered: a list's items, or an
@@ -38,11 +39,11 @@ var unordered = regexp.MustCompile(`^GET /(types|groups|group_types|qos-specs|at
 // change something; and single requests about paths, names and actions.
 func TestLists(t *testing.T) {
 	s := newLists(t)
-	deviations := readDeviations(t, "lists")
-	file, err := os.Open(strings.Replace(transcripts, "%s", "lists", 1))
+	deviations, err := conformance.Deviations("lists")
 	must(t, err)
-	defer file.Close()
-	lines := bufio.NewScanner(file)
+	text, err := conformance.Recording("lists")
+	must(t, err)
+	lines := bufio.NewScanner(bytes.NewReader(text))
 	lines.Buffer(nil, 1<<20)
 	requests, deviating := 0, 0
 	for lines.Scan() {
@@ -71,7 +72,7 @@ func TestLists(t *testing.T) {
 				if part.cinder == part.here {
 					continue
 				}
-				if deviations.has(strings.ReplaceAll(id, "/", "|"), part.member) {
+				if deviations.Has(strings.ReplaceAll(id, "/", "|"), part.member) {
 					deviating++
 					continue
 				}
@@ -80,7 +81,7 @@ func TestLists(t *testing.T) {
 		}
 	}
 	must(t, lines.Err())
-	for _, d := range deviations.unused() {
+	for _, d := range deviations.Unused() {
 		t.Errorf("listed, but no deviation: %s", d)
 	}
 	t.Logf("lists: %d requests, %d listed deviations", requests, deviating)

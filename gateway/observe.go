@@ -13,7 +13,7 @@ import (
 // observe gives each request its id, and afterwards one log line and its metrics.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		start := time.Now()
+		start := s.Clock.Now()
 		call := newCall(c)
 		if c.Request().Method == http.MethodOptions {
 			// Cinder's CORS middleware answers these everywhere.
@@ -22,7 +22,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		ended := false
 		// Deferred, for an answer that breaks off ends in a panic (http.ErrAbortHandler).
-		defer func() { s.account(c, call, time.Since(start), ended) }()
+		defer func() { s.account(c, call, s.Clock.Since(start), ended) }()
 		if err := next(c); err != nil {
 			c.Error(err)
 		}

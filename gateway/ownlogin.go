@@ -8,6 +8,7 @@ import (
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+	"github.com/jonboulle/clockwork"
 
 	"cindergate/internal/flight"
 )
@@ -30,7 +31,7 @@ const (
 type ownLogin struct {
 	client  *gophercloud.ServiceClient // has no token itself
 	options gophercloud.AuthOptions
-	now     func() time.Time
+	clock   clockwork.Clock
 	flight  flight.Group[string]
 
 	mu            sync.Mutex
@@ -45,7 +46,7 @@ type ownLogin struct {
 // the latter fails, the token is used for as long as it lasts.
 func (l *ownLogin) get(ctx context.Context) (string, error) {
 	l.mu.Lock()
-	token, now := l.token, l.now()
+	token, now := l.token, l.clock.Now()
 	due := token == "" || !l.renewAt.IsZero() && !now.Before(l.renewAt)
 	usable := token != "" && now.Before(l.expires)
 	l.mu.Unlock()
@@ -93,7 +94,7 @@ func (l *ownLogin) login(ctx context.Context) (string, error) {
 	// Without a time that can be read, the first refusal tells that the token has ended.
 	if document, err := result.ExtractToken(); err == nil && !document.ExpiresAt.IsZero() {
 		l.expires = document.ExpiresAt
-		l.renewAt = l.expires.Add(-min(renewAhead, l.expires.Sub(l.now())/10))
+		l.renewAt = l.expires.Add(-min(renewAhead, l.expires.Sub(l.clock.Now())/10))
 	}
 	return id, nil
 }
@@ -103,12 +104,12 @@ func (l *ownLogin) login(ctx context.Context) (string, error) {
 func (l *ownLogin) forbidden(token string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.forbiddenAt, l.forbiddenWith = l.now(), token
+	l.forbiddenAt, l.forbiddenWith = l.clock.Now(), token
 }
 
 // justReplaced tells whether forbidden was told of the token a moment ago.
 func (l *ownLogin) justReplaced(token string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.forbiddenWith == token && l.now().Before(l.forbiddenAt.Add(forbiddenPause))
+	return l.forbiddenWith == token && l.clock.Now().Before(l.forbiddenAt.Add(forbiddenPause))
 }

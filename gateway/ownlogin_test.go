@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"cindergate/driver"
 )
 
@@ -29,17 +31,16 @@ type iam struct {
 	queries     []string
 }
 
-func newIAM(t *testing.T, status int, lifetime time.Duration) (*iam, *Keystone, *clock) {
+func newIAM(t *testing.T, status int, lifetime time.Duration) (*iam, *Keystone, *clockwork.FakeClock) {
 	t.Helper()
 	i := &iam{status: status, lifetime: lifetime, own: map[string]time.Time{}}
 	i.Server = httptest.NewServer(i)
 	t.Cleanup(i.Close)
-	c := &clock{}
-	c.now.Store(time.Now().UnixNano())
+	c := clockwork.NewFakeClock()
 	i.now = c.Now
 	k, err := NewKeystone(KeystoneOptions{
 		URL: i.URL + "/v3", Username: "cindergate", Password: "secret", Project: "service",
-		UserDomain: "default", ProjectDomain: "default", Now: c.Now,
+		UserDomain: "default", ProjectDomain: "default", Clock: c,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -170,20 +171,20 @@ func TestALoginAheadOfTheEnd(t *testing.T) {
 		}
 	}
 	ask("a", 1)
-	c.advance(23 * time.Hour)
+	c.Advance(23 * time.Hour)
 	ask("b", 1)
-	c.advance(59 * time.Minute)
+	c.Advance(59 * time.Minute)
 	i.change(func() { i.refuseLogin = true })
 	ask("c", 1)
 	i.change(func() { i.refuseLogin = false })
-	c.advance(30 * time.Second)
+	c.Advance(30 * time.Second)
 	ask("d", 2)
 	i.change(func() {
 		if len(i.queries) != 4 {
 			t.Errorf("%d questions for 4 tokens", len(i.queries))
 		}
 	})
-	c.advance(25 * time.Hour) // nobody asked meanwhile
+	c.Advance(25 * time.Hour) // nobody asked meanwhile
 	ask("e", 3)
 }
 
@@ -204,7 +205,7 @@ func TestATokenOfAnotherAccount(t *testing.T) {
 		t.Errorf("%d logins and %d validations: a stranger's tokens make the gateway log in", logins, validations)
 	}
 	i.end() // and then its own token ends after all
-	c.advance(time.Minute)
+	c.Advance(time.Minute)
 	if _, err := k.Authenticate(t.Context(), "mine again"); err != nil {
 		t.Error(err)
 	}

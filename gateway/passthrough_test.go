@@ -14,9 +14,9 @@ import (
 // forwarder has backups of its own, and tells what reached it of the rest.
 type forwarder struct{ backend }
 
-func (forwarder) Forward(w http.ResponseWriter, r *http.Request, who driver.Caller, _ string) error {
+func (forwarder) Forward(w http.ResponseWriter, r *http.Request, caller driver.Caller, _ string) error {
 	w.Header().Set("X-Path", r.URL.EscapedPath())
-	w.Header().Set("X-Project", who.ProjectID)
+	w.Header().Set("X-Project", caller.ProjectID)
 	w.WriteHeader(http.StatusTeapot)
 	return nil
 }

@@ -8,16 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jonboulle/clockwork"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"go.uber.org/zap"
 
 	"cindergate/driver"
 )
-
-// DefaultMaxBody is the largest request body, in bytes (oslo.middleware's
-// max_request_body_size, which Cinder runs with).
-const DefaultMaxBody = 114688
 
 // Options configure a Server.
 type Options struct {
@@ -32,7 +29,7 @@ type Options struct {
 	Metrics  *Metrics
 	// Base tells the URL that links begin with; nil: BaseURL("", nil).
 	Base func(*http.Request) string
-	// MaxBody is the largest request body in bytes; 0: DefaultMaxBody.
+	// MaxBody is the largest request body in bytes; 0: driver.MaxRequestBody.
 	MaxBody int64
 	// MaxRequests is how many requests backends work on at once, and
 	// MaxRequestsPerProject how many of one project; more are 503. 0: any number.
@@ -42,6 +39,8 @@ type Options struct {
 	BodyTimeout time.Duration
 	// HealthTime is how long an answer of /healthz is remembered; 0: each asks the backends.
 	HealthTime time.Duration
+	// Clock is what times and pauses go by; nil: the system's.
+	Clock clockwork.Clock
 	// VBS serves the own API of Huawei's Volume Backup Service, too.
 	VBS bool
 	// Mounts serve whole path prefixes, such as /identity, without authentication.
@@ -60,7 +59,10 @@ type Server struct {
 // New makes a Server.
 func New(o Options) *Server {
 	if o.MaxBody == 0 {
-		o.MaxBody = DefaultMaxBody
+		o.MaxBody = driver.MaxRequestBody
+	}
+	if o.Clock == nil {
+		o.Clock = clockwork.NewRealClock()
 	}
 	if o.Base == nil {
 		o.Base = BaseURL("", nil)

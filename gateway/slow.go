@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/jonboulle/clockwork"
 )
 
 // pieceSize is how much of an answer a client must take within the write timeout, in
@@ -12,13 +14,16 @@ const pieceSize = 256 << 10
 
 // WriteTimeout ends connections to clients that do not take an answer: every piece of it
 // must be written within limit. An answer of any length may take any time while it gets
-// on. 0 does not end them.
-func WriteTimeout(next http.Handler, limit time.Duration) http.Handler {
+// on. 0 does not end them. clock nil is the system's.
+func WriteTimeout(next http.Handler, limit time.Duration, clock clockwork.Clock) http.Handler {
 	if limit == 0 {
 		return next
 	}
+	if clock == nil {
+		clock = clockwork.NewRealClock()
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(&pieceWriter{ResponseWriter: w, control: http.NewResponseController(w), limit: limit}, r)
+		next.ServeHTTP(&pieceWriter{ResponseWriter: w, control: http.NewResponseController(w), limit: limit, clock: clock}, r)
 	})
 }
 
@@ -27,13 +32,14 @@ type pieceWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	limit   time.Duration
+	clock   clockwork.Clock
 	set     time.Time // when the deadline was moved
 }
 
 // extend moves the deadline, unless that was done a moment ago: it costs as much as a
 // small answer. A writer without deadlines, as in tests, has none.
 func (w *pieceWriter) extend() {
-	if now := time.Now(); now.Sub(w.set) > w.limit/16 {
+	if now := w.clock.Now(); now.Sub(w.set) > w.limit/16 {
 		w.set = now
 		_ = w.control.SetWriteDeadline(now.Add(w.limit))
 	}
@@ -74,9 +80,10 @@ type progressBody struct {
 	io.ReadCloser
 	control *http.ResponseController
 	limit   time.Duration
+	clock   clockwork.Clock
 }
 
 func (b *progressBody) Read(p []byte) (int, error) {
-	_ = b.control.SetReadDeadline(time.Now().Add(b.limit)) // a writer without deadlines has none
+	_ = b.control.SetReadDeadline(b.clock.Now().Add(b.limit)) // a writer without deadlines has none
 	return b.ReadCloser.Read(p)
 }

@@ -196,9 +196,9 @@ func TestOwnPassword(t *testing.T) {
 	c, _, token := admin(t)
 	user, _ := c.member(token, "zoe", "member")
 	zoe := c.mustLogin(password("zoe", "pw of zoe"), in("zoe"))
-	change := func(want int, who, id, old, changed string) {
+	change := func(want int, caller, id, old, changed string) {
 		t.Helper()
-		c.ok(want, "POST", "/v3/users/"+id+"/password", who, object{"user": object{"original_password": old, "password": changed}})
+		c.ok(want, "POST", "/v3/users/"+id+"/password", caller, object{"user": object{"original_password": old, "password": changed}})
 	}
 	change(401, zoe, user, "wrong", "new")
 	change(403, token, user, "pw of zoe", "new")

@@ -90,12 +90,12 @@ func TestNetwork(t *testing.T) {
 		{"GET", "/v2.0/networks/x", 404, "NeutronError"}, {"GET", "/v2.0/nonsense", 404, "NeutronError"}, {"GET", "/v1", 404, "NeutronError"},
 		{"POST", "/v2.0/networks", 403, "NeutronError"}, {"PUT", "/v2.0/quotas/x", 403, "NeutronError"}, {"DELETE", "/v2.0/networks/x", 403, "NeutronError"},
 	} {
-		for who, want := range map[string]int{token: x.status, "nonsense": 401} {
+		for caller, want := range map[string]int{token: x.status, "nonsense": 401} {
 			r := httptest.NewRequest(x.method, "/network"+x.path, nil)
-			r.Header.Set("X-Auth-Token", who)
+			r.Header.Set("X-Auth-Token", caller)
 			w := httptest.NewRecorder()
 			c.Network().ServeHTTP(w, r)
-			if who == "nonsense" && (!strings.HasPrefix(x.path, "/v2.0/") || x.path == "/v2.0/") {
+			if caller == "nonsense" && (!strings.HasPrefix(x.path, "/v2.0/") || x.path == "/v2.0/") {
 				continue // for everybody
 			}
 			var got object

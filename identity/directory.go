@@ -130,7 +130,7 @@ func (d *directory) scope(id, name string) (project, bool) {
 // live returns the token with its present role. It returns nil if the token has
 // expired, or if its user, its project or the user's role there no longer exists.
 func (s *Service) live(text string) *token {
-	t := s.tokens.get(text, s.now())
+	t := s.tokens.get(text, s.clock.Now())
 	if t == nil {
 		return nil
 	}

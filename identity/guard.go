@@ -10,6 +10,7 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/jonboulle/clockwork"
 	"golang.org/x/time/rate"
 )
 
@@ -50,7 +51,7 @@ type from struct{ address, user string }
 // concurrent use.
 type guard struct {
 	limits Limits
-	now    func() time.Time
+	clock  clockwork.Clock
 
 	mu       sync.Mutex
 	free     int // how many more may be checked now
@@ -68,13 +69,13 @@ type turn struct {
 	begin chan struct{} // closed when it is its turn
 }
 
-func newGuard(limits Limits, now func() time.Time) *guard {
+func newGuard(limits Limits, clock clockwork.Clock) *guard {
 	if limits == (Limits{}) {
 		limits = DefaultLimits
 	}
 	failures, _ := lru.New[from, *rate.Limiter](maxRemembered) // fails only for sizes below 1
 	return &guard{
-		limits: limits, now: now, free: max(1, runtime.GOMAXPROCS(0)/2), // the rest is for those who are logged in
+		limits: limits, clock: clock, free: max(1, runtime.GOMAXPROCS(0)/2), // the rest is for those who are logged in
 		last: map[from]uint64{}, present: map[from]int{}, failures: failures,
 	}
 }
@@ -92,15 +93,15 @@ func (g *guard) check(ctx context.Context, address, user string, check func() bo
 	if err := g.wait(ctx, keys); err != nil {
 		return false, err
 	}
-	began := time.Now()
+	began := g.clock.Now()
 	right, err := g.run(ctx, check)
 	if err != nil || right {
 		return right, err
 	}
-	rest := time.NewTimer(g.failed(keys, time.Since(began)))
+	rest := g.clock.NewTimer(g.failed(keys, g.clock.Since(began)))
 	defer rest.Stop()
 	select {
-	case <-rest.C:
+	case <-rest.Chan():
 		return false, nil
 	case <-ctx.Done():
 		return false, ctx.Err()
@@ -125,7 +126,7 @@ func (g *guard) enter(keys []from) error {
 			return &ErrBusy{Client: true, RetryAfter: time.Second}
 		}
 		if l, ok := g.failures.Get(keys[i]); ok {
-			if tokens := l.TokensAt(g.now()); tokens < 1 {
+			if tokens := l.TokensAt(g.clock.Now()); tokens < 1 {
 				return &ErrBusy{Client: true, RetryAfter: time.Duration((1 - tokens) / float64(l.Limit()) * float64(time.Second))}
 			}
 		}
@@ -220,7 +221,7 @@ func (g *guard) failed(keys []from, took time.Duration) time.Duration {
 			l = rate.NewLimiter(rate.Limit(float64(perMinute)/60), perMinute)
 			g.failures.Add(keys[i], l)
 		}
-		l.AllowN(g.now(), 1)
+		l.AllowN(g.clock.Now(), 1)
 	}
 	return g.slowest - took
 }

@@ -11,13 +11,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jonboulle/clockwork"
 	"golang.org/x/crypto/bcrypt"
 )
 
 // blocked is a guard of one slot, which is taken until free is called.
 func blocked(t *testing.T, limits Limits) (g *guard, free func()) {
 	t.Helper()
-	g = newGuard(limits, time.Now)
+	g = newGuard(limits, clockwork.NewRealClock())
 	g.free = 1
 	release := make(chan struct{})
 	began := make(chan struct{})
@@ -94,9 +95,9 @@ func TestTurnsAreFair(t *testing.T) {
 		login("home", "bob")
 		free()
 		wait.Wait()
-		place := func(who string) int {
+		place := func(caller string) int {
 			for i, o := range order {
-				if o == who {
+				if o == caller {
 					return i
 				}
 			}
@@ -148,8 +149,8 @@ func TestLoginsPerUserAndAddress(t *testing.T) {
 
 // Guessing is slowed down where it happens.
 func TestFailuresAreLimited(t *testing.T) {
-	now := time.Unix(0, 0)
-	g := newGuard(Limits{Queue: 10, PerAddress: 10, PerUser: 10, FailuresPerUser: 3, FailuresPerAddress: 5}, func() time.Time { return now })
+	clock := clockwork.NewFakeClock()
+	g := newGuard(Limits{Queue: 10, PerAddress: 10, PerUser: 10, FailuresPerUser: 3, FailuresPerAddress: 5}, clock)
 	try := func(address, user string, right bool) error {
 		_, err := g.check(t.Context(), address, user, func() bool { return right })
 		return err
@@ -174,7 +175,7 @@ func TestFailuresAreLimited(t *testing.T) {
 	if err := try("a", "w", true); !errors.As(err, &busy) {
 		t.Errorf("after five failures from the address: %v", err)
 	}
-	now = now.Add(20 * time.Second)
+	clock.Advance(20 * time.Second)
 	if err := try("a", "u", true); err != nil {
 		t.Errorf("later: %v", err)
 	}
@@ -183,7 +184,7 @@ func TestFailuresAreLimited(t *testing.T) {
 // A quick check that fails takes as long as a slow one.
 func TestFailuresTakeTheSameTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGuard(Limits{Queue: 10, PerAddress: 10, PerUser: 10}, time.Now)
+		g := newGuard(Limits{Queue: 10, PerAddress: 10, PerUser: 10}, clockwork.NewRealClock())
 		login := func(takes time.Duration, right bool) time.Duration {
 			began := time.Now()
 			if got, err := g.check(t.Context(), "a", "u", func() bool { time.Sleep(takes); return right }); err != nil || got != right {

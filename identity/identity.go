@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jonboulle/clockwork"
 	"go.uber.org/zap"
 
 	"cindergate/driver"
@@ -58,7 +59,7 @@ type Options struct {
 	Logins Limits
 	// Client returns the client address of a request. nil: the address of the connection.
 	Client func(*http.Request) string
-	Now    func() time.Time
+	Clock  clockwork.Clock // nil: the system's
 	// Base returns the gateway's own URL as the client of a request knows it.
 	Base func(*http.Request) string
 	// Catalog names services besides the gateway's own.
@@ -75,7 +76,7 @@ type Options struct {
 type Service struct {
 	region     string
 	lifetime   time.Duration
-	now        func() time.Time
+	clock      clockwork.Clock
 	base       func(*http.Request) string
 	log        *zap.Logger
 	services   []service
@@ -123,11 +124,11 @@ var roleNames = []struct {
 // New checks the options and makes a Service. All problems are reported at once.
 func New(o Options) (*Service, error) {
 	s := &Service{
-		region: o.Region, lifetime: o.TokenLifetime, now: o.Now, base: o.Base, client: o.Client, log: o.Log,
+		region: o.Region, lifetime: o.TokenLifetime, clock: o.Clock, base: o.Base, client: o.Client, log: o.Log,
 		tokens: newTokens(o.TokensPerUser), store: o.Store, made: o.Made, generations: map[string]int{},
 	}
-	if s.now == nil {
-		s.now = time.Now
+	if s.clock == nil {
+		s.clock = clockwork.NewRealClock()
 	}
 	if s.client == nil {
 		s.client = connection
@@ -135,7 +136,7 @@ func New(o Options) (*Service, error) {
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
-	s.guard = newGuard(o.Logins, s.now)
+	s.guard = newGuard(o.Logins, s.clock)
 	var problems []error
 	for i, u := range o.Users {
 		if err := s.addUser(u); err != nil {

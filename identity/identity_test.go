@@ -18,6 +18,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
 	keystone "github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+	"github.com/jonboulle/clockwork"
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
 
@@ -36,10 +37,10 @@ type object = map[string]any
 // cloud is a Service behind HTTP whose clock stands still until told.
 type cloud struct {
 	*Service
-	t   *testing.T
-	url string
-	mu  sync.Mutex
-	at  time.Time
+	t     *testing.T
+	url   string
+	mu    sync.Mutex
+	clock *clockwork.FakeClock
 }
 
 func bcryptOf(t *testing.T, password string) Secret {
@@ -66,7 +67,7 @@ func argonOf(t *testing.T, password string) Secret {
 
 func newCloud(t *testing.T, change ...func(*Options)) *cloud {
 	t.Helper()
-	c := &cloud{t: t, at: time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC)}
+	c := &cloud{t: t, clock: clockwork.NewFakeClockAt(time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC))}
 	var err error
 	o := Options{
 		Users: []User{
@@ -78,8 +79,8 @@ func newCloud(t *testing.T, change ...func(*Options)) *cloud {
 			{ID: "cred-1", Name: "ci", Secret: argonOf(t, "machine"), User: "alice", Project: "blue", Role: "reader"},
 		},
 		Region: "Here", TokenLifetime: time.Hour,
-		Now:  func() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.at },
-		Base: func(r *http.Request) string { return "http://" + r.Host },
+		Clock: c.clock,
+		Base:  func(r *http.Request) string { return "http://" + r.Host },
 	}
 	for _, f := range change {
 		f(&o)
@@ -92,11 +93,7 @@ func newCloud(t *testing.T, change ...func(*Options)) *cloud {
 	return c
 }
 
-func (c *cloud) later(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
+func (c *cloud) later(d time.Duration) { c.clock.Advance(d) }
 
 // call sends a request; token and subject may be "".
 func (c *cloud) call(method, path, token, subject string, body any) (*http.Response, object) {
@@ -233,7 +230,7 @@ func TestMethodsCountOnce(t *testing.T) {
 	checks := 0
 	s, err := New(Options{
 		Users:         []User{{Name: "a", Secret: Secret{check: func(string) bool { checks++; return true }}, Projects: map[string]string{"p": "member"}}},
-		TokenLifetime: time.Hour, Now: time.Now, Base: func(*http.Request) string { return "" },
+		TokenLifetime: time.Hour, Base: func(*http.Request) string { return "" },
 	})
 	must(t, err)
 	body := password("a", "x")
@@ -347,17 +344,17 @@ func TestValidation(t *testing.T) {
 	member, other := c.mustLogin(password("alice", "wonder"), in("red")), c.mustLogin(password("bob", "builder"), in("red"))
 	admin := c.mustLogin(password("alice", "wonder"), in("blue"))
 	for _, x := range []struct {
-		who, subject string
-		status       int
+		caller, subject string
+		status          int
 	}{
 		{member, member, 200}, {member, admin, 200}, {member, other, 404}, {admin, other, 200}, {other, member, 404}, {admin, "nonsense", 404},
 	} {
-		answer, got := c.call(http.MethodGet, "/v3/auth/tokens", x.who, x.subject, nil)
+		answer, got := c.call(http.MethodGet, "/v3/auth/tokens", x.caller, x.subject, nil)
 		if answer.StatusCode != x.status {
 			t.Errorf("got %d, want %d: %v", answer.StatusCode, x.status, got)
 		}
 		if x.status == 404 {
-			if answer, _ := c.call(http.MethodDelete, "/v3/auth/tokens", x.who, x.subject, nil); answer.StatusCode != 404 {
+			if answer, _ := c.call(http.MethodDelete, "/v3/auth/tokens", x.caller, x.subject, nil); answer.StatusCode != 404 {
 				t.Errorf("it was revoked: %d", answer.StatusCode)
 			}
 		}
@@ -521,7 +518,7 @@ func TestGophercloud(t *testing.T) {
 		}
 		token, err := keystone.Get(t.Context(), client, provider.TokenID).ExtractToken()
 		must(t, err)
-		if !token.ExpiresAt.Equal(c.at.Add(time.Hour)) {
+		if !token.ExpiresAt.Equal(c.clock.Now().Add(time.Hour)) {
 			t.Errorf("%s: expires at %v", what, token.ExpiresAt)
 		}
 	}

@@ -76,7 +76,7 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 			methods = append(methods, method)
 		}
 	}
-	t := &token{issuedAt: s.now(), methods: slices.Clone(methods)}
+	t := &token{issuedAt: s.clock.Now(), methods: slices.Clone(methods)}
 	t.expires = t.issuedAt.Add(s.lifetime)
 	for _, method := range methods {
 		switch proved, err := s.method(r, t, method, &body); {

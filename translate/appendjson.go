@@ -80,20 +80,20 @@ func (r Request) appendBackup(dst []byte, b *driver.Backup) []byte {
 	dst = appendBool(append(dst, `,"has_dependent_backups":`...), b.HasDependents)
 	dst = appendNonEmpty(append(dst, `,"snapshot_id":`...), b.SnapshotID)
 	dst = appendTime(append(dst, `,"data_timestamp":`...), b.DataTimestamp)
-	if r.Version.AtLeast(mvBackupMetadata) {
+	if r.Version.AtLeast(driver.MVBackupMetadata) {
 		dst = appendMap(append(dst, `,"metadata":`...), b.Metadata)
 	}
-	if r.Version.AtLeast(mvEncryptionKeyID) && b.EncryptionKeyID != "" {
+	if r.Version.AtLeast(driver.MVEncryptionKeyID) && b.EncryptionKeyID != "" {
 		dst = appendString(append(dst, `,"encryption_key_id":`...), b.EncryptionKeyID)
 	}
 	if r.VBS && r.Version.V2() {
 		dst = appendVBSMembers(dst, b)
 	}
 	// backup:backup_project_attribute, admins only, gates both.
-	if r.Caller.IsAdmin() && r.Version.AtLeast(mvBackupProject) {
+	if r.Caller.IsAdmin() && r.Version.AtLeast(driver.MVBackupProject) {
 		dst = appendString(append(dst, `,"os-backup-project-attr:project_id":`...), b.ProjectID)
 	}
-	if r.Caller.IsAdmin() && r.Version.AtLeast(mvBackupUser) {
+	if r.Caller.IsAdmin() && r.Version.AtLeast(driver.MVBackupUser) {
 		dst = appendString(append(dst, `,"user_id":`...), b.UserID)
 	}
 	return append(dst, '}')

@@ -28,7 +28,7 @@ var (
 		Types: []string{"string"}, Enum: []any{"rw", "ro"},
 	}})
 	createAttachmentBodies = []gated{
-		{mvAttachMode, schema.Body("attachment", createAttachmentV354)},
+		{driver.MVAttachMode, schema.Body("attachment", createAttachmentV354)},
 		{0, schema.Body("attachment", createAttachmentV327)},
 	}
 	updateAttachmentBody = schema.Body("attachment", schema.Members(
@@ -37,9 +37,9 @@ var (
 )
 
 var attachmentListing = &listing{
-	columns: columnNames(driver.AttachmentColumns), sortByName: MaxMinor + 1, notFound: driver.AttachmentNotFound,
+	columns: columnNames(driver.AttachmentColumns), sortByName: never, notFound: driver.AttachmentNotFound,
 	filters: &filterRules{
-		resource: "attachment", advertised: attachmentFilters, early: attachmentFilters, general: mvGeneralFilters,
+		resource: "attachment", advertised: attachmentFilters, early: attachmentFilters, general: driver.MVGeneralFilters,
 		columns: map[string]string{"instance_id": "instance_uuid"}, allTenants: anyAllTenants,
 	},
 }
@@ -47,7 +47,7 @@ var attachmentListing = &listing{
 var attachmentFilters = []string{"volume_id", "status", "instance_id", "attach_status"}
 
 func (t *Translator) attachments(r Request) (driver.AttachmentManager, error) {
-	if !r.Version.AtLeast(mvAttachments) {
+	if !r.Version.AtLeast(driver.MVAttachments) {
 		return nil, tooOld()
 	}
 	return Capability[driver.AttachmentManager](t.driver, "attachments")
@@ -225,7 +225,7 @@ func (t *Translator) ActOnAttachment(ctx context.Context, r Request) (Response, 
 	if do.name != "os-complete" {
 		return Response{}, noSuchAction(do.name)
 	}
-	if !r.Version.AtLeast(mvAttachComplete) {
+	if !r.Version.AtLeast(driver.MVAttachComplete) {
 		return Response{}, tooOld()
 	}
 	if err := r.allowOn(attachmentComplete, func() error { return attachmentExists(ctx, r, attachments) }); err != nil {

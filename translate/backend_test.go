@@ -14,7 +14,7 @@ var (
 	reader = driver.Caller{ProjectID: "abc", UserID: "u", Role: driver.Reader}
 	writer = driver.Caller{ProjectID: "abc", UserID: "u", Role: driver.Member}
 	root   = driver.Caller{ProjectID: "abc", UserID: "u", Role: driver.Admin}
-	newest = Version{3, MaxMinor}
+	newest = Version{3, driver.MaxMicroversion}
 )
 
 // backend is a driver of every interface that answers everything with err, or with
@@ -138,6 +138,11 @@ func (b *backend) ListMessages(ctx, caller, driver.Query) (driver.Page[driver.Me
 }
 func (b *backend) DeleteMessage(ctx, caller, string) error { return b.done() }
 
+func (b *backend) ConnectVolume(ctx, caller, string) (driver.Connection, error) {
+	return answer[driver.Connection](b)
+}
+func (b *backend) DisconnectVolume(ctx, caller, string) error { return b.done() }
+
 func newTranslator(d driver.Driver) *Translator {
 	return New(d)
 }
@@ -202,9 +207,9 @@ var bodies = map[string]string{
 }
 
 // request is a valid one of an operation.
-func request(operation string, who driver.Caller, v Version) Request {
+func request(operation string, caller driver.Caller, v Version) Request {
 	r := Request{
-		Caller: who, Version: v, Base: "http://gw", ProjectInURL: true, ID: someID, Key: "k",
+		Caller: caller, Version: v, Base: "http://gw", ProjectInURL: true, ID: someID, Key: "k",
 		Body: []byte(bodies[operation]),
 	}
 	switch operation {
@@ -213,7 +218,7 @@ func request(operation string, who driver.Caller, v Version) Request {
 	case "ShowExtension":
 		r.ID = "backups"
 	case "ShowQuotas", "DefaultQuotas":
-		r.ID = who.ProjectID // others' take an admin
+		r.ID = caller.ProjectID // others' take an admin
 	case "AssociateQoSSpecs", "DisassociateQoSSpecs":
 		r.Query = Query{{"vol_type_id", "t"}}
 	}

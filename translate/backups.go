@@ -30,12 +30,12 @@ var (
 
 var (
 	createBackupBodies = []gated{
-		{mvBackupAZ, schema.Body("backup", createBackupV351)},
-		{mvBackupMetadata, schema.Body("backup", createBackupV343)},
+		{driver.MVBackupAZ, schema.Body("backup", createBackupV351)},
+		{driver.MVBackupMetadata, schema.Body("backup", createBackupV343)},
 		{0, schema.Body("backup", createBackupV30)},
 	}
 	updateBackupBodies = []gated{
-		{mvBackupMetadata, schema.Body("backup", updateBackupV343)},
+		{driver.MVBackupMetadata, schema.Body("backup", updateBackupV343)},
 		{0, schema.Body("backup", updateBackupV39)},
 	}
 )
@@ -58,11 +58,11 @@ func at(schemas []gated, v Version) *schema.Schema {
 
 var backupListing = &listing{
 	columns:    columnNames(driver.BackupColumns),
-	sortByName: mvBackupSortName,
+	sortByName: driver.MVBackupSortName,
 	notFound:   driver.BackupNotFound,
 	counts:     true,
 	filters: &filterRules{
-		resource: "backup", advertised: backupFilters, early: backupFilters, general: mvGeneralFilters,
+		resource: "backup", advertised: backupFilters, early: backupFilters, general: driver.MVGeneralFilters,
 		columns: displayName, later: likeNames, allTenants: backupAllTenants,
 	},
 }
@@ -146,7 +146,7 @@ func (t *Translator) UpdateBackup(ctx context.Context, r Request) (Response, err
 	if r.Version.V2() {
 		return Response{}, noSuchAction("update")
 	}
-	if !r.Version.AtLeast(mvBackupUpdate) {
+	if !r.Version.AtLeast(driver.MVBackupUpdate) {
 		return Response{}, tooOld()
 	}
 	updater, err := Capability[driver.BackupUpdater](t.driver, "updating backups")

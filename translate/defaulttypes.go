@@ -21,7 +21,7 @@ var setDefaultTypeBody = schema.Body("default_type", schema.Members(
 ).Require("volume_type"))
 
 func (t *Translator) defaultTypes(r Request, p Policy) (driver.DefaultTypeManager, error) {
-	if !r.Version.AtLeast(mvDefaultTypes) {
+	if !r.Version.AtLeast(driver.MVDefaultTypes) {
 		return nil, tooOld()
 	}
 	types, err := Capability[driver.DefaultTypeManager](t.driver, "default types of projects")

@@ -24,14 +24,14 @@ var (
 )
 
 func clusters(ctx context.Context, r Request) (Response, error) {
-	answer, err := empty("clusters", mvClusterSupport, &clustersList)(ctx, r)
+	answer, err := empty("clusters", driver.MVClusterSupport, &clustersList)(ctx, r)
 	if err != nil {
 		return answer, err
 	}
 	var odd []string
 	for _, param := range r.Query {
 		known := slices.Contains(clusterFilters, param.Key) ||
-			r.Version.AtLeast(mvReplicationCluster) && slices.Contains(clusterReplicationFilters, param.Key)
+			r.Version.AtLeast(driver.MVReplicationCluster) && slices.Contains(clusterReplicationFilters, param.Key)
 		if !known {
 			odd = append(odd, param.Key)
 		}

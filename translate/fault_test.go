@@ -72,7 +72,7 @@ func TestFaultOfOtherErrors(t *testing.T) {
 		{context.Canceled, internal},
 		{fmt.Errorf("call: %w", context.DeadlineExceeded), internal},
 		{&driver.Error{}, internal},
-		{&UnsupportedVersion{"3.999", MaxMinor}, Fault{Status: 406, Name: "computeFault",
+		{&UnsupportedVersion{"3.999", driver.MaxMicroversion}, Fault{Status: 406, Name: "computeFault",
 			Message: "Version 3.999 is not supported by the API. Minimum is 3.0 and maximum is 3.70."}},
 		{UnsupportedMedia(), Fault{Status: 415, Name: "badMediaType", Message: "Unsupported Content-Type"}},
 		{&schema.Error{Message: "m"}, Fault{Status: 400, Name: "badRequest", Message: "m"}},
@@ -128,10 +128,10 @@ type only struct{ driver.Driver }
 func TestStatusesAreDocumented(t *testing.T) {
 	for _, d := range []driver.Driver{&backend{}, &backend{err: errors.New(secret)}, only{&backend{}}} {
 		for name, operation := range operations(newTranslator(d)) {
-			for _, who := range []driver.Caller{{}, reader, writer, root} {
+			for _, caller := range []driver.Caller{{}, reader, writer, root} {
 				for _, version := range []Version{V2, V3, newest} {
 					for _, body := range []string{bodies[name], "", "null", "[]", "{}", `{"x": null}`, "{", `"\ud800"`} {
-						r := request(name, who, version)
+						r := request(name, caller, version)
 						r.Body = []byte(body)
 						_, err := operation(t.Context(), r)
 						if err == nil {

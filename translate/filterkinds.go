@@ -30,7 +30,7 @@ func literalFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 	if all, isList := v.(sequence); isList {
 		wanted := map[string]bool{}
 		for _, element := range all {
-			if text, comparable := scalar(element); comparable {
+			if text, isScalar := scalar(element); isScalar {
 				wanted[strings.ToLower(text)] = true
 			}
 		}
@@ -47,8 +47,8 @@ func literalFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 		}
 		return &f, nil
 	}
-	text, comparable := scalar(v)
-	if !comparable {
+	text, isScalar := scalar(v)
+	if !isScalar {
 		return nothing(f)
 	}
 	f.Value = text
@@ -69,8 +69,8 @@ func literalLike(_ Version, f driver.Filter) (*driver.Filter, error) {
 		f.Value = map[bool]string{false: "False", true: "True"}[b]
 		return &f, nil
 	}
-	text, comparable := scalar(v)
-	if !comparable {
+	text, isScalar := scalar(v)
+	if !isScalar {
 		return nil, nil
 	}
 	f.Value = text
@@ -118,9 +118,9 @@ func hasAll(f driver.Filter, pairs dict, has func(p driver.Pairs, key, value str
 func booleanFilter(v Version, f driver.Filter) (*driver.Filter, error) {
 	b, valid := schema.ParseBool(f.Value)
 	switch {
-	case v.AtLeast(mvVolumeListBootable) && !valid:
+	case v.AtLeast(driver.MVVolumeListBootable) && !valid:
 		return nil, driver.Errorf(driver.InvalidInput, "Invalid input received: '%s = %s'", f.Column, f.Value)
-	case !v.AtLeast(mvVolumeListBootable):
+	case !v.AtLeast(driver.MVVolumeListBootable):
 		b = f.Value != "" && f.Value != "False" && f.Value != "false" && f.Value != "FALSE"
 	}
 	f.Value = strconv.FormatBool(b)

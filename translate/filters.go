@@ -59,7 +59,7 @@ var resourceFilters = []*filterRules{
 // poolFilters are those of the list of pools: admins' alone, and checked for them too
 // (_process_pool_filtering of cinder/api/contrib/scheduler_stats.py).
 var poolFilters = &filterRules{
-	resource: "pool", advertised: []string{"name", "volume_type"}, general: mvGeneralFilters, admins: true,
+	resource: "pool", advertised: []string{"name", "volume_type"}, general: driver.MVGeneralFilters, admins: true,
 }
 
 type resourceFilter struct {
@@ -69,7 +69,7 @@ type resourceFilter struct {
 
 // ListResourceFilters is GET /resource_filters, from 3.33.
 func ListResourceFilters(_ context.Context, r Request) (Response, error) {
-	if !r.Version.AtLeast(mvResourceFilters) {
+	if !r.Version.AtLeast(driver.MVResourceFilters) {
 		return Response{}, tooOld()
 	}
 	resource, _ := r.Query.Get("resource")

@@ -23,8 +23,8 @@ var someVolumes = []driver.Volume{
 func text1(s string) *string { return &s }
 
 // filtered is the ids, oldest first, of someVolumes that a list shows, or the error.
-func filtered(raw string, who driver.Caller, minor int) string {
-	p, err := volumeListing.list(Request{Caller: who, Version: Version{3, minor}, Query: ParseQuery(raw)})
+func filtered(raw string, caller driver.Caller, minor int) string {
+	p, err := volumeListing.list(Request{Caller: caller, Version: Version{3, minor}, Query: ParseQuery(raw)})
 	if err != nil {
 		return FaultOf(err).Message
 	}
@@ -90,9 +90,9 @@ func TestVolumeFilters(t *testing.T) {
 		{"created_at", "gt:2026-02-30", "Invalid 2026-02-30 value"},
 	} {
 		raw := c.key + "=" + url.QueryEscape(c.value)
-		for _, who := range []driver.Caller{writer, root} {
-			if got := filtered(raw, who, 70); got != c.want {
-				t.Errorf("%s=%s as role %d: got %s, want %s", c.key, c.value, who.Role, got, c.want)
+		for _, caller := range []driver.Caller{writer, root} {
+			if got := filtered(raw, caller, 70); got != c.want {
+				t.Errorf("%s=%s as role %d: got %s, want %s", c.key, c.value, caller.Role, got, c.want)
 			}
 		}
 	}
@@ -101,10 +101,10 @@ func TestVolumeFilters(t *testing.T) {
 // Microversions on both sides of which a filter is another.
 func TestFilterMicroversions(t *testing.T) {
 	for _, c := range []struct {
-		raw   string
-		who   driver.Caller
-		minor int
-		want  string
+		raw    string
+		caller driver.Caller
+		minor  int
+		want   string
 	}{
 		{"group_id=g", writer, 9, "abc"}, {"group_id=g", writer, 10, "b"},
 		{"bootable=foo", writer, 1, "a"}, {"bootable=foo", writer, 2, "Invalid input received: 'bootable = foo'"},
@@ -119,8 +119,8 @@ func TestFilterMicroversions(t *testing.T) {
 		{"all_tenants=x", root, 70, "Value 'x' for 'all_tenants' is not a boolean."}, {"all_tenants=x", writer, 70, "abc"},
 		{"marker=", root, 70, "Volume  could not be found."},
 	} {
-		if got := filtered(c.raw, c.who, c.minor); got != c.want {
-			t.Errorf("%s as role %d at 3.%d: got %s, want %s", c.raw, c.who.Role, c.minor, got, c.want)
+		if got := filtered(c.raw, c.caller, c.minor); got != c.want {
+			t.Errorf("%s as role %d at 3.%d: got %s, want %s", c.raw, c.caller.Role, c.minor, got, c.want)
 		}
 	}
 }

@@ -14,13 +14,13 @@ import (
 // furnished is a backend in which everything that is asked for is there.
 type furnished struct{ *backend }
 
-func (furnished) GetVolume(_ context.Context, who driver.Caller, id string) (driver.Volume, error) {
-	return driver.Volume{ID: id, ProjectID: who.ProjectID, Size: 1, Metadata: map[string]string{"k": "v"},
+func (furnished) GetVolume(_ context.Context, caller driver.Caller, id string) (driver.Volume, error) {
+	return driver.Volume{ID: id, ProjectID: caller.ProjectID, Size: 1, Metadata: map[string]string{"k": "v"},
 		Attachments: []driver.Attachment{{ID: someID, VolumeID: id}}}, nil
 }
 
-func (f furnished) ListVolumes(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Volume], error) {
-	v, _ := f.GetVolume(ctx, who, someID)
+func (f furnished) ListVolumes(ctx context.Context, caller driver.Caller, q driver.Query) (driver.Page[driver.Volume], error) {
+	v, _ := f.GetVolume(ctx, caller, someID)
 	return driver.Paginate([]driver.Volume{v}, driver.VolumeColumns, q, driver.VolumeNotFound)
 }
 
@@ -51,7 +51,7 @@ func FuzzRequest(f *testing.F) {
 		f.Add(uint8(slices.Index(names, "ActOnVolume")), uint8(driver.Member), "volume latest", someID, "", "", body)
 	}
 	f.Fuzz(func(t *testing.T, which, role uint8, header, id, key, query, body string) {
-		version, err := ParseVersion([]string{header}, MaxMinor)
+		version, err := ParseVersion([]string{header}, driver.MaxMicroversion)
 		if err != nil {
 			if status := FaultOf(err).Status; status != http.StatusBadRequest && status != http.StatusNotAcceptable {
 				t.Errorf("%q is %d", header, status)

@@ -80,16 +80,16 @@ func statusFormat(prefix, invalid string) *schema.Format {
 }
 
 var groupListing = &listing{
-	columns: columnNames(driver.GroupColumns), sortByName: MaxMinor + 1, notFound: driver.GroupNotFound,
+	columns: columnNames(driver.GroupColumns), sortByName: never, notFound: driver.GroupNotFound,
 	filters: &filterRules{
-		resource: "group", advertised: []string{"name"}, general: mvGeneralFilters,
+		resource: "group", advertised: []string{"name"}, general: driver.MVGeneralFilters,
 		kinds:      map[string]filterKind{"host": backendFilter, "backend_match_level": ignored},
 		allTenants: anyAllTenants,
 	},
 }
 
 func (t *Translator) groups(r Request) (driver.GroupManager, error) {
-	if !r.Version.AtLeast(mvGroupVolume) {
+	if !r.Version.AtLeast(driver.MVGroupVolume) {
 		return nil, tooOld()
 	}
 	return Capability[driver.GroupManager](t.driver, "groups")
@@ -112,16 +112,16 @@ func (r Request) groupDetail(g *driver.Group, volumes bool) map[string]any {
 		"id": g.ID, "status": g.Status, "availability_zone": nullable(g.AvailabilityZone), "created_at": timestamp(g.CreatedAt),
 		"name": g.Name, "description": g.Description, "group_type": g.GroupTypeID, "volume_types": types,
 	}
-	if r.Version.AtLeast(mvGroupSnapshot) {
+	if r.Version.AtLeast(driver.MVGroupSnapshot) {
 		v["group_snapshot_id"], v["source_group_id"] = nullable(g.GroupSnapshotID), nullable(g.SourceGroupID)
 	}
-	if volumes && r.Version.AtLeast(mvGroupVolumeList) {
+	if volumes && r.Version.AtLeast(driver.MVGroupVolumeList) {
 		v["volumes"] = append([]string{}, g.VolumeIDs...)
 	}
-	if r.Version.AtLeast(mvGroupReplication) {
+	if r.Version.AtLeast(driver.MVGroupReplication) {
 		v["replication_status"] = "disabled"
 	}
-	if r.Caller.IsAdmin() && r.Version.AtLeast(mvGroupProject) {
+	if r.Caller.IsAdmin() && r.Version.AtLeast(driver.MVGroupProject) {
 		v["project_id"] = g.ProjectID
 	}
 	return v
@@ -215,7 +215,7 @@ func (t *Translator) ActOnGroups(ctx context.Context, r Request) (Response, erro
 	if do.name != "create-from-src" {
 		return Response{}, noSuchAction(do.name)
 	}
-	if !r.Version.AtLeast(mvGroupSnapshot) {
+	if !r.Version.AtLeast(driver.MVGroupSnapshot) {
 		return Response{}, tooOld()
 	}
 	body, err := do.decode(createFromSourceBody)
@@ -290,7 +290,7 @@ func (t *Translator) ActOnGroup(ctx context.Context, r Request) (Response, error
 		}
 		return finish(groups.DeleteGroup(ctx, r.Caller, r.ID, body.Flag("delete-volumes")))
 	case "reset_status":
-		if !r.Version.AtLeast(mvGroupReset) {
+		if !r.Version.AtLeast(driver.MVGroupReset) {
 			return Response{}, tooOld()
 		}
 		body, err := do.decode(resetGroupBody)

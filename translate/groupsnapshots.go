@@ -29,15 +29,15 @@ var (
 )
 
 var groupSnapshotListing = &listing{
-	columns: columnNames(driver.GroupSnapshotColumns), sortByName: MaxMinor + 1, notFound: driver.GroupSnapshotNotFound,
+	columns: columnNames(driver.GroupSnapshotColumns), sortByName: never, notFound: driver.GroupSnapshotNotFound,
 	filters: &filterRules{
-		resource: "group_snapshot", advertised: []string{"name", "status", "group_id"}, general: mvGeneralFilters,
+		resource: "group_snapshot", advertised: []string{"name", "status", "group_id"}, general: driver.MVGeneralFilters,
 		allTenants: anyAllTenants,
 	},
 }
 
 func (t *Translator) groupSnapshots(r Request) (driver.GroupSnapshotManager, error) {
-	if !r.Version.AtLeast(mvGroupSnapshot) {
+	if !r.Version.AtLeast(driver.MVGroupSnapshot) {
 		return nil, tooOld()
 	}
 	return Capability[driver.GroupSnapshotManager](t.driver, "group snapshots")
@@ -49,7 +49,7 @@ func (r Request) groupSnapshotView(s *driver.GroupSnapshot) map[string]any {
 		"id": s.ID, "group_id": s.GroupID, "group_type_id": s.GroupTypeID, "status": s.Status,
 		"created_at": timestamp(s.CreatedAt), "name": s.Name, "description": s.Description,
 	}
-	if r.Caller.IsAdmin() && r.Version.AtLeast(mvGroupProject) {
+	if r.Caller.IsAdmin() && r.Version.AtLeast(driver.MVGroupProject) {
 		v["project_id"] = s.ProjectID
 	}
 	return v
@@ -75,7 +75,7 @@ func (t *Translator) listGroupSnapshots(ctx context.Context, r Request, view fun
 		return Response{}, err
 	}
 	asked := r
-	if !r.Version.AtLeast(mvGroupSnapshotPages) {
+	if !r.Version.AtLeast(driver.MVGroupSnapshotPages) {
 		asked.Query = nil // below, the list takes no parameters
 	}
 	p, err := groupSnapshotListing.list(asked)
@@ -165,7 +165,7 @@ func (t *Translator) ActOnGroupSnapshot(ctx context.Context, r Request) (Respons
 	if do.name != "reset_status" {
 		return Response{}, noSuchAction(do.name)
 	}
-	if !r.Version.AtLeast(mvGroupSnapshotReset) {
+	if !r.Version.AtLeast(driver.MVGroupSnapshotReset) {
 		return Response{}, tooOld()
 	}
 	body, err := do.decode(resetGroupSnapshotBody)

@@ -40,12 +40,12 @@ var (
 
 // groupTypeListing has no filter but is_public, which publicFilter reads.
 var groupTypeListing = &listing{
-	columns: columnNames(driver.GroupTypeColumns), sortByName: MaxMinor + 1, notFound: driver.GroupTypeNotFound,
+	columns: columnNames(driver.GroupTypeColumns), sortByName: never, notFound: driver.GroupTypeNotFound,
 	filters: &filterRules{early: []string{}, admins: true},
 }
 
 func (t *Translator) groupTypes(r Request) (driver.GroupTypeManager, error) {
-	if !r.Version.AtLeast(mvGroupType) {
+	if !r.Version.AtLeast(driver.MVGroupType) {
 		return nil, tooOld()
 	}
 	return Capability[driver.GroupTypeManager](t.driver, "group types")

@@ -10,15 +10,15 @@ import (
 var messageDelete = Policy{"message:delete", driver.Member}
 
 var messageListing = &listing{
-	columns: columnNames(driver.MessageColumns), sortByName: MaxMinor + 1, notFound: driver.MessageNotFound,
+	columns: columnNames(driver.MessageColumns), sortByName: never, notFound: driver.MessageNotFound,
 	filters: &filterRules{
 		resource:   "message",
-		advertised: []string{"resource_uuid", "resource_type", "event_id", "request_id", "message_level"}, general: mvGeneralFilters,
+		advertised: []string{"resource_uuid", "resource_type", "event_id", "request_id", "message_level"}, general: driver.MVGeneralFilters,
 	},
 }
 
 func (t *Translator) messages(r Request) (driver.MessageReader, error) {
-	if !r.Version.AtLeast(mvMessages) {
+	if !r.Version.AtLeast(driver.MVMessages) {
 		return nil, tooOld()
 	}
 	return Capability[driver.MessageReader](t.driver, "user messages")
@@ -52,7 +52,7 @@ func (t *Translator) ListMessages(ctx context.Context, r Request) (Response, err
 		return Response{}, err
 	}
 	asked := r
-	if !r.Version.AtLeast(mvMessagePages) {
+	if !r.Version.AtLeast(driver.MVMessagePages) {
 		asked.Query = nil // below, the list takes no parameters
 	}
 	p, err := messageListing.list(asked)

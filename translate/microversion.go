@@ -9,9 +9,6 @@ import (
 	"cindergate/driver"
 )
 
-// MaxMinor is the highest 3.x microversion served (Cinder Zed's).
-const MaxMinor = 70
-
 // Version is the API version of a request: 2.0, or 3.0 to 3.70.
 type Version struct{ Major, Minor int }
 
@@ -29,68 +26,6 @@ func (v Version) AtLeast(minor int) bool { return v.Major == 3 && v.Minor >= min
 func (v Version) V2() bool { return v.Major == 2 }
 
 func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
-
-// Microversions of the Block Storage API (cinder/api/microversions.py).
-const (
-	mvMessages             = 3
-	mvClusterSupport       = 7
-	mvBackupUpdate         = 9
-	mvVolumeListBootable   = 2
-	mvVolumeListGlance     = 4
-	mvMessagePages         = 5
-	mvVolumeListGroup      = 10
-	mvPoolFilters          = 28
-	mvPoolTypeFilter       = 35
-	mvTypeFilters          = 52
-	mvVolumeSummary        = 12
-	mvManageExisting       = 8
-	mvGroupType            = 11
-	mvAttachments          = 27
-	mvGroupSnapshotReset   = 19
-	mvGroupReset           = 20
-	mvGroupVolumeList      = 25
-	mvReplicationCluster   = 26
-	mvGroupSnapshotPages   = 29
-	mvLogLevel             = 32
-	mvGroupReplication     = 38
-	mvAttachComplete       = 44
-	mvAttachMode           = 54
-	mvTransfers            = 55
-	mvTransferHistory      = 57
-	mvGroupProject         = 58
-	mvTransferPages        = 59
-	mvGroupVolume          = 13
-	mvGroupSnapshot        = 14
-	mvBackupProject        = 18
-	mvVolumeProviderID     = 21
-	mvSnapshotMetaFilter   = 22
-	mvVolumeDeleteForce    = 23
-	mvSnapshotSort         = 30
-	mvGeneralFilters       = 31
-	mvResourceFilters      = 33
-	mvVolumeSummaryMeta    = 36
-	mvBackupSortName       = 37
-	mvLimitsProject        = 39
-	mvVolumeRevert         = 40
-	mvSnapshotUserID       = 41
-	mvExtendInUse          = 42
-	mvBackupMetadata       = 43
-	mvWithCount            = 45
-	mvVolumeFromBackup     = 47
-	mvVolumeSharedTargets  = 48
-	mvBackendState         = 49
-	mvBackupAZ             = 51
-	mvVolumeSchemaChanges  = 53
-	mvBackupUser           = 56
-	mvVolumeTimeComparison = 60
-	mvVolumeClusterName    = 61
-	mvDefaultTypes         = 62
-	mvVolumeTypeID         = 63
-	mvEncryptionKeyID      = 64
-	mvUseQuota             = 65
-	mvSnapshotInUse        = 66
-	mvReimage              = 68
-)
 
 // UnsupportedVersion is a well-formed microversion out of range: 406.
 type UnsupportedVersion struct {

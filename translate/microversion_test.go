@@ -2,6 +2,8 @@ package translate
 
 import (
 	"testing"
+
+	"cindergate/driver"
 )
 
 const (
@@ -23,14 +25,14 @@ func TestParseVersion(t *testing.T) {
 		{"volumev3 3.47", Version{3, 47}}, // old gophercloud
 		{"  volume   3.9 ", Version{3, 9}},
 	} {
-		if got, err := ParseVersion([]string{c.header}, MaxMinor); err != nil || got != c.want {
+		if got, err := ParseVersion([]string{c.header}, driver.MaxMicroversion); err != nil || got != c.want {
 			t.Errorf("%q: got %v, %v", c.header, got, err)
 		}
 	}
-	if got, err := ParseVersion(nil, MaxMinor); err != nil || got != V3 {
+	if got, err := ParseVersion(nil, driver.MaxMicroversion); err != nil || got != V3 {
 		t.Errorf("no header: got %v, %v", got, err)
 	}
-	if got, err := ParseVersion([]string{"compute 2.1", "volume 3.9"}, MaxMinor); err != nil || got != (Version{3, 9}) {
+	if got, err := ParseVersion([]string{"compute 2.1", "volume 3.9"}, driver.MaxMicroversion); err != nil || got != (Version{3, 9}) {
 		t.Errorf("two lines: got %v, %v", got, err)
 	}
 }
@@ -65,7 +67,7 @@ func TestParseVersionRefused(t *testing.T) {
 		{"volume 4.0", 406, unsupported("4.0")},
 		{"volume 3.99999999999999999999", 406, unsupported("3.99999999999999999999")},
 	} {
-		_, err := ParseVersion([]string{c.header}, MaxMinor)
+		_, err := ParseVersion([]string{c.header}, driver.MaxMicroversion)
 		if f := FaultOf(err); err == nil || f.Status != c.status || f.Message != c.message {
 			t.Errorf("%q: got %d %s", c.header, f.Status, f.Message)
 		}
@@ -73,7 +75,7 @@ func TestParseVersionRefused(t *testing.T) {
 }
 
 func TestV2IsBelowEveryMicroversionButTheFirst(t *testing.T) {
-	for minor := range MaxMinor + 1 {
+	for minor := range driver.MaxMicroversion + 1 {
 		if V2.AtLeast(minor) {
 			t.Errorf("2.0 is at least 3.%d", minor)
 		}

@@ -68,7 +68,7 @@ func poolCapabilities(p *driver.Pool) map[string]any {
 // capabilities, from 3.35 by a volume type that they meet
 // (cinder/api/contrib/scheduler_stats.py, get_pools of cinder/scheduler/host_manager.py).
 func (t *Translator) filterPools(ctx context.Context, r Request, all []driver.Pool) ([]driver.Pool, error) {
-	if !r.Version.AtLeast(mvPoolFilters) {
+	if !r.Version.AtLeast(driver.MVPoolFilters) {
 		return all, nil
 	}
 	rest, err := poolFilters.allowed(r, r.Query.without("detail"))
@@ -78,7 +78,7 @@ func (t *Translator) filterPools(ctx context.Context, r Request, all []driver.Po
 	name, _ := rest.Get("name")
 	typeName, typed := rest.Get("volume_type")
 	var specs map[string]string
-	if typed && typeName != "" && r.Version.AtLeast(mvPoolTypeFilter) {
+	if typed && typeName != "" && r.Version.AtLeast(driver.MVPoolTypeFilter) {
 		vt, err := t.typeByNameOrID(ctx, r, typeName)
 		if err != nil {
 			return nil, err

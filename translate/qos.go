@@ -29,7 +29,7 @@ var (
 )
 
 var qosListing = &listing{
-	columns: columnNames(driver.QoSSpecsColumns), sortByName: MaxMinor + 1, notFound: driver.QoSSpecsNotFound,
+	columns: columnNames(driver.QoSSpecsColumns), sortByName: never, notFound: driver.QoSSpecsNotFound,
 	filters: &filterRules{early: []string{"id", "name", "consumer"}},
 }
 

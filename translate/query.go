@@ -116,13 +116,16 @@ func (q Query) boolean(key string) (bool, error) {
 	return parseFlag(key, v)
 }
 
+// never is a microversion that no request has.
+const never = driver.MaxMicroversion + 1
+
 // listing says how a resource's list may be filtered and sorted.
 type listing struct {
 	// columns are those that may sort.
 	columns map[string]bool
 	filters *filterRules
 	// sortByName is the microversion from which "name" sorts by the column display_name;
-	// 0: always; above MaxMinor: never, for the column is called name.
+	// 0: always; above driver.MaxMicroversion: never, for the column is called name.
 	sortByName int
 	// counts tells that the list knows with_count, from 3.45 on; others take it for a
 	// filter.
@@ -168,7 +171,7 @@ func (l *listing) list(r Request) (page, error) {
 	if err := l.readSort(r, &p, take); err != nil {
 		return p, err
 	}
-	if _, counted := rest.Get("with_count"); counted && l.counts && r.Version.AtLeast(mvWithCount) {
+	if _, counted := rest.Get("with_count"); counted && l.counts && r.Version.AtLeast(driver.MVWithCount) {
 		count, err := rest.boolean("with_count")
 		if err != nil {
 			return p, err

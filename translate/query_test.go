@@ -8,8 +8,8 @@ import (
 	"cindergate/driver"
 )
 
-func listed(raw string, who driver.Caller, minor int) (page, error) {
-	return backupListing.list(Request{Caller: who, Version: Version{3, minor}, Query: ParseQuery(raw)})
+func listed(raw string, caller driver.Caller, minor int) (page, error) {
+	return backupListing.list(Request{Caller: caller, Version: Version{3, minor}, Query: ParseQuery(raw)})
 }
 
 func TestPages(t *testing.T) {
@@ -94,10 +94,10 @@ func TestSort(t *testing.T) {
 
 func TestFilters(t *testing.T) {
 	for _, c := range []struct {
-		raw   string
-		who   driver.Caller
-		minor int
-		want  string
+		raw    string
+		caller driver.Caller
+		minor  int
+		want   string
 	}{
 		{"name=a&status=error&volume_id=v", writer, 0, "display_name=a status=error volume_id=v"},
 		{"name=a&name=b", writer, 0, "name=a display_name=b"}, // matches nothing
@@ -127,7 +127,7 @@ func TestFilters(t *testing.T) {
 		{"n%C3%A4me=x", writer, 31, "Filter keys can only contain ASCII characters."},
 		{"status=a&status=b", writer, 0, "status=b"},
 	} {
-		p, err := listed(c.raw, c.who, c.minor)
+		p, err := listed(c.raw, c.caller, c.minor)
 		var found []string
 		for _, f := range p.Filters {
 			found = append(found, f.Column+map[bool]string{true: "~", false: "="}[f.Like]+f.Value)
@@ -143,7 +143,7 @@ func TestFilters(t *testing.T) {
 			got = FaultOf(err).Message
 		}
 		if got != c.want {
-			t.Errorf("%q as role %d at 3.%d: got %s, want %s", c.raw, c.who.Role, c.minor, got, c.want)
+			t.Errorf("%q as role %d at 3.%d: got %s, want %s", c.raw, c.caller.Role, c.minor, got, c.want)
 		}
 	}
 }

@@ -237,7 +237,7 @@ func (t *Translator) ShowLimits(ctx context.Context, r Request) (Response, error
 		return Response{}, err
 	}
 	project := r.Caller.ProjectID
-	if r.Version.AtLeast(mvLimitsProject) && r.Caller.IsAdmin() {
+	if r.Version.AtLeast(driver.MVLimitsProject) && r.Caller.IsAdmin() {
 		for _, key := range []string{"project_id", "tenant_id"} {
 			if v, ok := r.Query.Get(key); ok && v != "" {
 				project = v

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"cindergate/driver"
 )
 
 // recorded is a line of what acceptance/record recorded on a real Cinder.
@@ -89,7 +91,7 @@ func TestRecordedSchemaTexts(t *testing.T) {
 		}
 		r := request("", root, V3)
 		if header, ok := x.Request.Headers["OpenStack-API-Version"]; ok {
-			r.Version = must[Version](t)(ParseVersion([]string{header}, MaxMinor))
+			r.Version = must[Version](t)(ParseVersion([]string{header}, driver.MaxMicroversion))
 		}
 		r.Body = []byte(concrete(string(x.Request.Body)))
 		_, err := operation(t.Context(), r)

@@ -109,7 +109,7 @@ var routes = slices.Concat(
 		get("/backups/detail", (*Translator).ListBackupsDetail),
 		post("/backups/import_record", (*Translator).ImportRecord).by(backupImport).on(is[driver.RecordPorter]()),
 		get("/backups/:id", (*Translator).ShowBackup),
-		put("/backups/:id", (*Translator).UpdateBackup).by(backupUpdate).on(is[driver.BackupUpdater]()).from(mvBackupUpdate),
+		put("/backups/:id", (*Translator).UpdateBackup).by(backupUpdate).on(is[driver.BackupUpdater]()).from(driver.MVBackupUpdate),
 		remove("/backups/:id", (*Translator).DeleteBackup).by(BackupDelete),
 		post("/backups/:id/restore", (*Translator).RestoreBackup).by(BackupRestore),
 		post("/backups/:id/action", (*Translator).ActOnBackup).on(is[driver.BackupAdmin]()),
@@ -118,10 +118,10 @@ var routes = slices.Concat(
 	),
 	// Volumes.
 	section{needs: is[driver.VolumeReader]()}.of(
-		get("/volumes", (*Translator).ListVolumes),
+		get("/volumes", (*Translator).ListVolumes).on(is[driver.VolumeLister]()),
 		post("/volumes", (*Translator).CreateVolume).by(volumeCreate).on(is[driver.VolumeManager]()),
-		get("/volumes/detail", (*Translator).ListVolumesDetail),
-		get("/volumes/summary", (*Translator).SummarizeVolumes).from(mvVolumeSummary).ownWith(is[driver.VolumeSummarizer]()),
+		get("/volumes/detail", (*Translator).ListVolumesDetail).on(is[driver.VolumeLister]()),
+		get("/volumes/summary", (*Translator).SummarizeVolumes).from(driver.MVVolumeSummary).ownWith(is[driver.VolumeSummarizer]()),
 		get("/volumes/:id", (*Translator).ShowVolume),
 		put("/volumes/:id", (*Translator).UpdateVolume).by(volumeUpdate).on(is[driver.VolumeManager]()),
 		remove("/volumes/:id", (*Translator).DeleteVolume).by(volumeDelete).on(is[driver.VolumeManager]()),
@@ -171,7 +171,7 @@ var routes = slices.Concat(
 		put("/types/:id/extra_specs/:key", (*Translator).SetExtraSpec).by(extraSpecsUpdate).on(is[driver.TypeManager]()),
 		remove("/types/:id/extra_specs/:key", (*Translator).DeleteExtraSpec).by(extraSpecsDelete).on(is[driver.TypeManager]()),
 	),
-	section{needs: is[driver.DefaultTypeManager](), since: mvDefaultTypes}.of(
+	section{needs: is[driver.DefaultTypeManager](), since: driver.MVDefaultTypes}.of(
 		get("/default-types", (*Translator).ListDefaultTypes).by(defaultTypeList).notV2(),
 		get("/default-types/:id", (*Translator).ShowDefaultType).by(defaultTypeGet).notV2(),
 		put("/default-types/:id", (*Translator).SetDefaultType).by(defaultTypeSet).notV2(),
@@ -191,7 +191,7 @@ var routes = slices.Concat(
 		get("/qos-specs/:id/disassociate_all", (*Translator).DisassociateAllQoSSpecs).by(qosUpdate),
 	),
 	// Attachments.
-	section{needs: is[driver.AttachmentManager](), since: mvAttachments}.of(
+	section{needs: is[driver.AttachmentManager](), since: driver.MVAttachments}.of(
 		get("/attachments", (*Translator).ListAttachments),
 		post("/attachments", (*Translator).CreateAttachment).by(attachmentCreate),
 		get("/attachments/detail", (*Translator).ListAttachmentsDetail),
@@ -201,7 +201,7 @@ var routes = slices.Concat(
 		post("/attachments/:id/action", (*Translator).ActOnAttachment),
 	),
 	// Groups.
-	section{needs: is[driver.GroupTypeManager](), since: mvGroupType}.of(
+	section{needs: is[driver.GroupTypeManager](), since: driver.MVGroupType}.of(
 		get("/group_types", (*Translator).ListGroupTypes),
 		post("/group_types", (*Translator).CreateGroupType).by(groupTypeCreate),
 		get("/group_types/:id", (*Translator).ShowGroupType),
@@ -213,7 +213,7 @@ var routes = slices.Concat(
 		put("/group_types/:id/group_specs/:key", (*Translator).SetGroupSpec).by(groupSpecsUpdate),
 		remove("/group_types/:id/group_specs/:key", (*Translator).DeleteGroupSpec).by(groupSpecsDelete),
 	),
-	section{needs: is[driver.GroupManager](), since: mvGroupVolume}.of(
+	section{needs: is[driver.GroupManager](), since: driver.MVGroupVolume}.of(
 		get("/groups", (*Translator).ListGroups),
 		post("/groups", (*Translator).CreateGroup).by(groupCreate),
 		get("/groups/detail", (*Translator).ListGroupsDetail),
@@ -222,7 +222,7 @@ var routes = slices.Concat(
 		put("/groups/:id", (*Translator).UpdateGroup).by(groupUpdate),
 		post("/groups/:id/action", (*Translator).ActOnGroup),
 	),
-	section{needs: is[driver.GroupSnapshotManager](), since: mvGroupSnapshot}.of(
+	section{needs: is[driver.GroupSnapshotManager](), since: driver.MVGroupSnapshot}.of(
 		get("/group_snapshots", (*Translator).ListGroupSnapshots),
 		post("/group_snapshots", (*Translator).CreateGroupSnapshot).by(groupSnapshotCreate),
 		get("/group_snapshots/detail", (*Translator).ListGroupSnapshotsDetail),
@@ -256,7 +256,7 @@ var routes = slices.Concat(
 		put("/os-quota-class-sets/:id", (*Translator).UpdateQuotaClass).by(quotaClassUpdate),
 	),
 	// Messages.
-	section{needs: is[driver.MessageReader](), since: mvMessages}.of(
+	section{needs: is[driver.MessageReader](), since: driver.MVMessages}.of(
 		get("/messages", (*Translator).ListMessages),
 		get("/messages/:id", (*Translator).ShowMessage),
 		remove("/messages/:id", (*Translator).DeleteMessage).by(messageDelete),
@@ -275,22 +275,22 @@ var routes = slices.Concat(
 	section{}.of(
 		get("/extensions", fixed(ListExtensions)).named("ListExtensions"),
 		get("/extensions/:id", fixed(ShowExtension)).named("ShowExtension"),
-		get("/resource_filters", fixed(ListResourceFilters)).named("ListResourceFilters").from(mvResourceFilters),
+		get("/resource_filters", fixed(ListResourceFilters)).named("ListResourceFilters").from(driver.MVResourceFilters),
 	),
 	// Lists that are always empty here, for clients that ask for them.
 	section{}.of(
-		get("/clusters", fixed(clusters)).named("ListClusters").by(clustersList).from(mvClusterSupport),
+		get("/clusters", fixed(clusters)).named("ListClusters").by(clustersList).from(driver.MVClusterSupport),
 		get("/os-volume-manage", fixed(empty("manageable-volumes", 0, &manageableList))).named("ListManageable").by(manageableList),
 		get("/os-snapshot-manage", fixed(empty("manageable-snapshots", 0, &snapshotsManaged))).named("ListManageableSnapshots").by(snapshotsManaged),
-		get("/manageable_volumes", fixed(empty("manageable-volumes", mvManageExisting, &manageableList))).named("ListManageableVolumes").by(manageableList).from(mvManageExisting),
-		get("/manageable_snapshots", fixed(empty("manageable-snapshots", mvManageExisting, &snapshotsManaged))).named("ListManageableSnapshots").by(snapshotsManaged).from(mvManageExisting),
+		get("/manageable_volumes", fixed(empty("manageable-volumes", driver.MVManageExisting, &manageableList))).named("ListManageableVolumes").by(manageableList).from(driver.MVManageExisting),
+		get("/manageable_snapshots", fixed(empty("manageable-snapshots", driver.MVManageExisting, &snapshotsManaged))).named("ListManageableSnapshots").by(snapshotsManaged).from(driver.MVManageExisting),
 		get("/consistencygroups", fixed(empty("consistencygroups", 0, nil))).named("ListConsistencyGroups"),
 		get("/cgsnapshots", fixed(empty("cgsnapshots", 0, nil))).named("ListConsistencyGroupSnapshots"),
-		get("/clusters/detail", fixed(clusters)).named("ListClustersDetail").by(clustersList).from(mvClusterSupport),
+		get("/clusters/detail", fixed(clusters)).named("ListClustersDetail").by(clustersList).from(driver.MVClusterSupport),
 		get("/os-volume-manage/detail", fixed(empty("manageable-volumes", 0, &manageableList))).named("ListManageableDetail").by(manageableList),
 		get("/os-snapshot-manage/detail", fixed(empty("manageable-snapshots", 0, &snapshotsManaged))).named("ListManageableSnapshotsDetail").by(snapshotsManaged),
-		get("/manageable_volumes/detail", fixed(empty("manageable-volumes", mvManageExisting, &manageableList))).named("ListManageableVolumesDetail").by(manageableList).from(mvManageExisting),
-		get("/manageable_snapshots/detail", fixed(empty("manageable-snapshots", mvManageExisting, &snapshotsManaged))).named("ListManageableSnapshotsDetail").by(snapshotsManaged).from(mvManageExisting),
+		get("/manageable_volumes/detail", fixed(empty("manageable-volumes", driver.MVManageExisting, &manageableList))).named("ListManageableVolumesDetail").by(manageableList).from(driver.MVManageExisting),
+		get("/manageable_snapshots/detail", fixed(empty("manageable-snapshots", driver.MVManageExisting, &snapshotsManaged))).named("ListManageableSnapshotsDetail").by(snapshotsManaged).from(driver.MVManageExisting),
 		get("/consistencygroups/detail", fixed(empty("consistencygroups", 0, nil))).named("ListConsistencyGroupsDetail"),
 		get("/cgsnapshots/detail", fixed(empty("cgsnapshots", 0, nil))).named("ListConsistencyGroupSnapshotsDetail"),
 	),

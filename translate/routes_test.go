@@ -10,9 +10,9 @@ import (
 )
 
 // try runs a route as a caller, with a valid body, and returns its fault.
-func try(t *testing.T, r *Route, d driver.Driver, who driver.Caller, v Version) (f Fault, failed bool) {
+func try(t *testing.T, r *Route, d driver.Driver, caller driver.Caller, v Version) (f Fault, failed bool) {
 	t.Helper()
-	_, err := r.Of(newTranslator(d))(t.Context(), request(r.Operation, who, v))
+	_, err := r.Of(newTranslator(d))(t.Context(), request(r.Operation, caller, v))
 	if err == nil {
 		return Fault{}, false
 	}
@@ -54,11 +54,11 @@ func TestRoutesHaveTheirPolicy(t *testing.T) {
 		if strings.HasSuffix(r.Path, "/action") {
 			continue
 		}
-		for _, who := range []driver.Caller{reader, writer, root} {
-			f, _ := try(t, &r, furnished{&backend{}}, who, newest)
+		for _, caller := range []driver.Caller{reader, writer, root} {
+			f, _ := try(t, &r, furnished{&backend{}}, caller, newest)
 			refused := f.Status == http.StatusForbidden
-			if want := who.Role < r.Policy.Role; refused != want {
-				t.Errorf("%s %s as role %d: %+v, the policy is %+v", r.Method, r.Path, who.Role, f, r.Policy)
+			if want := caller.Role < r.Policy.Role; refused != want {
+				t.Errorf("%s %s as role %d: %+v, the policy is %+v", r.Method, r.Path, caller.Role, f, r.Policy)
 			} else if refused && !strings.Contains(f.Message, " "+r.Policy.Name+" ") {
 				t.Errorf("%s %s: %q names another policy than %s", r.Method, r.Path, f.Message, r.Policy.Name)
 			}
@@ -95,5 +95,65 @@ func TestRoutesAreListedOnce(t *testing.T) {
 	}
 	if all := Routes(); len(all) < 140 || !slices.ContainsFunc(all, func(r Route) bool { return r.Operation == "ListBackupsDetail" }) {
 		t.Errorf("%d routes", len(all))
+	}
+}
+
+// Another project's resource is unknown before it is forbidden: a caller who may not change
+// it does not learn that it is there.
+func TestOthersResourcesAreUnknownBeforeTheyAreForbidden(t *testing.T) {
+	checked := 0
+	for _, r := range Routes() {
+		if r.Policy.Role != driver.Member || !strings.Contains(r.Path, ":id") || r.Operation == "AcceptTransfer" { // which is for others
+			continue
+		}
+		checked++
+		f, _ := try(t, &r, &backend{err: driver.Errorf(driver.NotFound, "It is not there.")}, reader, newest)
+		if f.Status != http.StatusNotFound {
+			t.Errorf("%s %s: %+v", r.Method, r.Path, f)
+		}
+	}
+	if checked < 20 {
+		t.Errorf("only %d routes", checked)
+	}
+}
+
+// Every listed action is one, from its microversion on, and asks for its policy.
+func TestActionsAreListed(t *testing.T) {
+	routes := map[string]Route{}
+	for _, r := range Routes() {
+		routes[r.Path] = r
+	}
+	all := Actions()
+	for _, a := range all {
+		r, ok := routes[a.Path]
+		if !ok {
+			t.Errorf("%s is no route", a.Path)
+			continue
+		}
+		act := func(name string, caller driver.Caller, v Version) Fault {
+			q := request(r.Operation, caller, v)
+			q.Body = []byte(`{"` + name + `": {}}`)
+			if _, err := r.Of(newTranslator(furnished{&backend{}}))(t.Context(), q); err != nil {
+				return FaultOf(err)
+			}
+			return Fault{}
+		}
+		if f := act(a.Name, root, newest); strings.HasPrefix(f.Message, "There is no such action") || (f.Status == http.StatusNotImplemented) != a.Unoffered {
+			t.Errorf("%s %s: %+v", a.Path, a.Name, f)
+		}
+		if f := act(a.Name+"x", root, newest); !strings.HasPrefix(f.Message, "There is no such action") {
+			t.Errorf("%s %sx: %+v", a.Path, a.Name, f)
+		}
+		if a.Since > 0 {
+			if f := act(a.Name, root, Version{3, a.Since - 1}); f.Message != "The resource could not be found." {
+				t.Errorf("%s %s at 3.%d: %+v", a.Path, a.Name, a.Since-1, f)
+			}
+		}
+		if f := act(a.Name, reader, newest); f.Status == http.StatusForbidden && !strings.Contains(f.Message, " "+a.Policy.Name+" ") {
+			t.Errorf("%s %s: %q, want %s", a.Path, a.Name, f.Message, a.Policy.Name)
+		}
+	}
+	if len(all) < 35 {
+		t.Errorf("%d actions", len(all))
 	}
 }

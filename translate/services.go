@@ -79,10 +79,10 @@ func (r Request) serviceView(s driver.Service) map[string]any {
 		"binary": s.Binary, "host": s.Host, "zone": s.Zone, "status": status, "state": state,
 		"updated_at": timestamp(s.UpdatedAt), "disabled_reason": nullable(s.DisabledReason),
 	}
-	if r.Version.AtLeast(mvClusterSupport) {
+	if r.Version.AtLeast(driver.MVClusterSupport) {
 		v["cluster"] = nil
 	}
-	if r.Version.AtLeast(mvBackendState) && s.Binary == "cinder-volume" {
+	if r.Version.AtLeast(driver.MVBackendState) && s.Binary == "cinder-volume" {
 		v["backend_state"] = state
 	}
 	if s.Binary == "cinder-volume" {
@@ -118,11 +118,11 @@ func (t *Translator) UpdateService(ctx context.Context, r Request) (Response, er
 	case "failover_host":
 		return r.failover(ctx, services)
 	case "failover":
-		if r.Version.AtLeast(mvReplicationCluster) {
+		if r.Version.AtLeast(driver.MVReplicationCluster) {
 			return r.failover(ctx, services)
 		}
 	case "set-log", "get-log":
-		if r.Version.AtLeast(mvLogLevel) {
+		if r.Version.AtLeast(driver.MVLogLevel) {
 			return Response{}, driver.Errorf(driver.NotSupported, "The log level is a setting of this service.")
 		}
 	}

@@ -68,14 +68,14 @@ func checkProgress(v any) string {
 
 var snapshotListing = &listing{
 	columns:    columnNames(driver.SnapshotColumns),
-	sortByName: mvSnapshotSort,
+	sortByName: driver.MVSnapshotSort,
 	notFound:   driver.SnapshotNotFound,
 	counts:     true,
 	filters: &filterRules{
 		resource:   "snapshot",
 		advertised: []string{"name", "status", "volume_id", "metadata", "availability_zone", "consumes_quota"},
-		early:      []string{"name", "status", "volume_id", "metadata"}, general: mvGeneralFilters,
-		since:   map[string]int{"metadata": mvSnapshotMetaFilter, "use_quota": mvUseQuota},
+		early:      []string{"name", "status", "volume_id", "metadata"}, general: driver.MVGeneralFilters,
+		since:   map[string]int{"metadata": driver.MVSnapshotMetaFilter, "use_quota": driver.MVUseQuota},
 		columns: displayName, later: likeNames,
 		kinds: map[string]filterKind{
 			"metadata": pairsFilter, "use_quota": flagFilter,
@@ -153,14 +153,14 @@ func (t *Translator) CreateSnapshot(ctx context.Context, r Request) (Response, e
 		return Response{}, err
 	}
 	force := body.Flag("force")
-	if r.Version.AtLeast(mvSnapshotInUse) {
+	if r.Version.AtLeast(driver.MVSnapshotInUse) {
 		if _, given := body.Get("force"); given && !force {
 			if err := t.volumeExists(ctx, r, volumeID); err != nil {
 				return Response{}, err
 			}
 			return Response{}, driver.Errorf(driver.InvalidInput, "Since microversion 3.%d the 'force' flag is invalid for this "+
 				"request.  For backward compatability, however, when the 'force' flag is passed with a value evaluating to True, "+
-				"it is silently ignored.", mvSnapshotInUse)
+				"it is silently ignored.", driver.MVSnapshotInUse)
 		}
 		force = true
 	}
@@ -246,8 +246,8 @@ func (t *Translator) ActOnSnapshot(ctx context.Context, r Request) (Response, er
 
 // snapshotTransitions are what os-update_snapshot_status may do, by the status now.
 var snapshotTransitions = map[string][]string{
-	"creating": {"creating", "available", "error"},
-	"deleting": {"deleting", "error_deleting"},
+	driver.VolumeCreating: {driver.VolumeCreating, driver.VolumeAvailable, driver.VolumeError},
+	driver.VolumeDeleting: {driver.VolumeDeleting, driver.VolumeErrorDeleting},
 }
 
 func (t *Translator) updateSnapshotStatus(ctx context.Context, r Request, do action, snapshots driver.SnapshotManager) (Response, error) {
@@ -306,14 +306,14 @@ func (r Request) snapshotSummary(s *driver.Snapshot) snapshotView {
 func (r Request) snapshotDetail(s *driver.Snapshot) snapshotView {
 	v := r.snapshotSummary(s)
 	v.ProjectID, v.Progress = s.ProjectID, s.Progress
-	if r.Version.AtLeast(mvGroupSnapshot) {
+	if r.Version.AtLeast(driver.MVGroupSnapshot) {
 		part := nullable(s.GroupSnapshotID)
 		v.GroupSnapshotID = &part
 	}
-	if r.Version.AtLeast(mvSnapshotUserID) {
+	if r.Version.AtLeast(driver.MVSnapshotUserID) {
 		v.UserID = s.UserID
 	}
-	if r.Version.AtLeast(mvUseQuota) {
+	if r.Version.AtLeast(driver.MVUseQuota) {
 		yes := true
 		v.ConsumesQuota = &yes
 	}

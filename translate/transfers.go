@@ -22,7 +22,7 @@ var (
 	).Require("volume_id")
 	createTransferV355   = createTransferV30.With(schema.Property{Name: "no_snapshots", Schema: schema.Boolean})
 	createTransferBodies = []gated{
-		{mvTransfers, schema.Body("transfer", createTransferV355)},
+		{driver.MVTransfers, schema.Body("transfer", createTransferV355)},
 		{0, schema.Body("transfer", createTransferV30)},
 	}
 	acceptTransferBody = schema.Body("accept", schema.Members(
@@ -31,7 +31,7 @@ var (
 )
 
 var transferListing = &listing{
-	columns: columnNames(driver.TransferColumns), sortByName: MaxMinor + 1, notFound: driver.TransferNotFound,
+	columns: columnNames(driver.TransferColumns), sortByName: never, notFound: driver.TransferNotFound,
 	filters: &filterRules{columns: displayName, allTenants: lenientAllTenants},
 }
 
@@ -68,10 +68,10 @@ func (r Request) transferDetail(t *driver.Transfer) transferView {
 	v := r.transferSummary(t)
 	created := timestamp(t.CreatedAt)
 	v.CreatedAt = &created
-	if r.Version.AtLeast(mvTransfers) {
+	if r.Version.AtLeast(driver.MVTransfers) {
 		v.NoSnapshots = &t.NoSnapshots
 	}
-	if r.Version.AtLeast(mvTransferHistory) {
+	if r.Version.AtLeast(driver.MVTransferHistory) {
 		v.transferHistory = &transferHistory{Source: t.SourceProjectID}
 	}
 	return v
@@ -106,7 +106,7 @@ func (t *Translator) listTransfers(ctx context.Context, r Request, sortable bool
 	if err != nil {
 		return Response{}, err
 	}
-	if !sortable || !r.Version.AtLeast(mvTransferPages) {
+	if !sortable || !r.Version.AtLeast(driver.MVTransferPages) {
 		p.Sort = []driver.SortKey{{Column: "created_at"}, {Column: "id"}}
 	}
 	found, err := transfers.ListTransfers(ctx, r.Caller, p.Query)

@@ -140,9 +140,9 @@ var typeColumns = driver.Columns[driver.VolumeType]{
 }
 
 var typeListing = &listing{
-	columns: columnNames(typeColumns), sortByName: MaxMinor + 1, notFound: driver.VolumeTypeNotFound,
+	columns: columnNames(typeColumns), sortByName: never, notFound: driver.VolumeTypeNotFound,
 	filters: &filterRules{
-		resource: "volume_type", advertised: []string{"is_public", "extra_specs"}, early: []string{"is_public"}, general: mvTypeFilters,
+		resource: "volume_type", advertised: []string{"is_public", "extra_specs"}, early: []string{"is_public"}, general: driver.MVTypeFilters,
 		kinds: map[string]filterKind{
 			"is_public":   ignored, // publicFilter reads it
 			"extra_specs": extraSpecsFilter,

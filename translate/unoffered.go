@@ -16,16 +16,16 @@ var (
 		"os-migrate_volume":            {admin("volume_extension:volume_admin_actions:migrate_volume"), 0},
 		"os-migrate_volume_completion": {admin("volume_extension:volume_admin_actions:migrate_volume_completion"), 0},
 		"os-unmanage":                  {admin("volume_extension:volume_unmanage"), 0},
-		"os-reimage":                   {member("volume:reimage"), mvReimage},
+		"os-reimage":                   {member("volume:reimage"), driver.MVReimage},
 	}
 	unofferedSnapshotActions = map[string]unoffered{
 		"os-unmanage": {admin("snapshot_extension:snapshot_unmanage"), 0},
 	}
 	unofferedGroupActions = map[string]unoffered{
-		"enable_replication":       {member("group:enable_replication"), mvGroupReplication},
-		"disable_replication":      {member("group:disable_replication"), mvGroupReplication},
-		"failover_replication":     {member("group:failover_replication"), mvGroupReplication},
-		"list_replication_targets": {member("group:list_replication_targets"), mvGroupReplication},
+		"enable_replication":       {member("group:enable_replication"), driver.MVGroupReplication},
+		"disable_replication":      {member("group:disable_replication"), driver.MVGroupReplication},
+		"failover_replication":     {member("group:failover_replication"), driver.MVGroupReplication},
+		"list_replication_targets": {member("group:list_replication_targets"), driver.MVGroupReplication},
 	}
 )
 

@@ -64,12 +64,12 @@ func TestBackupMembersByMicroversion(t *testing.T) {
 		{Version{3, 64}, " metadata encryption_key_id", " os-backup-project-attr:project_id user_id"},
 		{newest, " metadata encryption_key_id", " os-backup-project-attr:project_id user_id"},
 	} {
-		for _, who := range []driver.Caller{reader, writer, root} {
+		for _, caller := range []driver.Caller{reader, writer, root} {
 			want := backupMembers + c.everyone
-			if who.IsAdmin() {
+			if caller.IsAdmin() {
 				want += c.admin
 			}
-			r := Request{Caller: who, Version: c.version}
+			r := Request{Caller: caller, Version: c.version}
 			one := decoded(t, backupBody{r, &someBackup})
 			wantMembers(t, "show at "+c.version.String(), one["backup"].(map[string]any), want)
 			all := decoded(t, backupsBody{r: r, items: []driver.Backup{someBackup}})

@@ -18,6 +18,13 @@ type volumeAction struct {
 	decode func(r Request, body *schema.Object) (driver.VolumeAction, error)
 }
 
+// Policies of the actions that are not in volumeActions.
+var (
+	volumeAdminDelete = admin("volume_extension:volume_admin_actions:force_delete")
+	volumeConnect     = member("volume_extension:volume_actions:initialize_connection")
+	volumeDisconnect  = member("volume_extension:volume_actions:terminate_connection")
+)
+
 func member(name string) Policy { return Policy{name, driver.Member} }
 func admin(name string) Policy  { return Policy{name, driver.Admin} }
 
@@ -28,7 +35,7 @@ var volumeActions = map[string]volumeAction{
 		policy: member("volume:extend"), status: http.StatusAccepted,
 		body: schema.Body("os-extend", schema.Members(schema.Property{Name: "new_size", Schema: schema.VolumeSize}).Require("new_size")),
 		decode: func(r Request, body *schema.Object) (driver.VolumeAction, error) {
-			return driver.ExtendVolume{Size: body.Integer("new_size"), Attached: r.Version.AtLeast(mvExtendInUse)}, nil
+			return driver.ExtendVolume{Size: body.Integer("new_size"), Attached: r.Version.AtLeast(driver.MVExtendInUse)}, nil
 		},
 	},
 	"os-set_bootable": {
@@ -100,7 +107,7 @@ var volumeActions = map[string]volumeAction{
 		},
 	},
 	"revert": {
-		policy: member("volume:revert_to_snapshot"), status: http.StatusAccepted, since: mvVolumeRevert,
+		policy: member("volume:revert_to_snapshot"), status: http.StatusAccepted, since: driver.MVVolumeRevert,
 		decode: func(_ Request, body *schema.Object) (driver.VolumeAction, error) {
 			if body == nil {
 				return nil, driver.Errorf(driver.InvalidInput, "Missing required element 'revert' in request body.")
@@ -173,7 +180,7 @@ func decodeResetVolume(_ Request, body *schema.Object) (driver.VolumeAction, err
 	case a == driver.ResetVolumeStatus{}:
 		return nil, driver.Errorf(driver.InvalidInput,
 			"Must specify 'status', 'attach_status' or 'migration_status' for update.")
-	case a.Status == "deleting" || a.Status == "error_deleting" || a.Status == "detaching":
+	case a.Status == driver.VolumeDeleting || a.Status == driver.VolumeErrorDeleting || a.Status == driver.VolumeDetaching:
 		return nil, driver.Errorf(driver.InvalidInput, "Cannot reset-state to %s", a.Status)
 	}
 	return a, nil
@@ -229,8 +236,7 @@ func (t *Translator) ActOnVolume(ctx context.Context, r Request) (Response, erro
 }
 
 func (t *Translator) forceDeleteVolume(ctx context.Context, r Request, manager driver.VolumeManager) (Response, error) {
-	p := admin("volume_extension:volume_admin_actions:force_delete")
-	if err := r.allowOn(p, func() error { return t.volumeExists(ctx, r, r.ID) }); err != nil {
+	if err := r.allowOn(volumeAdminDelete, func() error { return t.volumeExists(ctx, r, r.ID) }); err != nil {
 		return Response{}, err
 	}
 	return finish(manager.DeleteVolume(ctx, r.Caller, r.ID, driver.VolumeDelete{Force: true}))
@@ -261,8 +267,7 @@ func (t *Translator) initializeConnection(ctx context.Context, r Request, do act
 	if err != nil {
 		return Response{}, err
 	}
-	p := member("volume_extension:volume_actions:initialize_connection")
-	if err := r.allowOn(p, func() error { return t.volumeExists(ctx, r, r.ID) }); err != nil {
+	if err := r.allowOn(volumeConnect, func() error { return t.volumeExists(ctx, r, r.ID) }); err != nil {
 		return Response{}, err
 	}
 	c, err := connector.ConnectVolume(ctx, r.Caller, r.ID)
@@ -277,8 +282,7 @@ func (t *Translator) terminateConnection(ctx context.Context, r Request) (Respon
 	if err != nil {
 		return Response{}, err
 	}
-	p := member("volume_extension:volume_actions:terminate_connection")
-	if err := r.allowOn(p, func() error { return t.volumeExists(ctx, r, r.ID) }); err != nil {
+	if err := r.allowOn(volumeDisconnect, func() error { return t.volumeExists(ctx, r, r.ID) }); err != nil {
 		return Response{}, err
 	}
 	return finish(connector.DisconnectVolume(ctx, r.Caller, r.ID))

@@ -59,13 +59,13 @@ var (
 
 var (
 	createVolumeBodies = []gated{
-		{mvVolumeSchemaChanges, volumeBody(createVolumeV353)},
-		{mvVolumeFromBackup, volumeBody(createVolumeV347)},
-		{mvGroupVolume, volumeBody(createVolumeV313)},
+		{driver.MVVolumeSchemaChanges, volumeBody(createVolumeV353)},
+		{driver.MVVolumeFromBackup, volumeBody(createVolumeV347)},
+		{driver.MVGroupVolume, volumeBody(createVolumeV313)},
 		{0, volumeBody(createVolumeV30)},
 	}
 	updateVolumeBodies = []gated{
-		{mvVolumeSchemaChanges, schema.Body("volume", anyOf(updateVolumeV30,
+		{driver.MVVolumeSchemaChanges, schema.Body("volume", anyOf(updateVolumeV30,
 			"name", "description", "display_name", "display_description", "metadata"))},
 		{0, schema.Body("volume", updateVolumeV30)},
 	}
@@ -98,10 +98,10 @@ var volumeListing = &listing{
 	columns:  columnNames(driver.VolumeColumns),
 	notFound: driver.VolumeNotFound, counts: true,
 	filters: &filterRules{
-		resource: "volume", advertised: volumeFilters, early: volumeFilters, general: mvGeneralFilters,
+		resource: "volume", advertised: volumeFilters, early: volumeFilters, general: driver.MVGeneralFilters,
 		since: map[string]int{
-			"glance_metadata": mvVolumeListGlance, "group_id": mvVolumeListGroup,
-			"created_at": mvVolumeTimeComparison, "updated_at": mvVolumeTimeComparison, "use_quota": mvUseQuota,
+			"glance_metadata": driver.MVVolumeListGlance, "group_id": driver.MVVolumeListGroup,
+			"created_at": driver.MVVolumeTimeComparison, "updated_at": driver.MVVolumeTimeComparison, "use_quota": driver.MVUseQuota,
 		},
 		columns: displayName, later: likeNames,
 		kinds: map[string]filterKind{
@@ -120,7 +120,7 @@ var volumeFilters = []string{
 }
 
 func (t *Translator) volumeExists(ctx context.Context, r Request, id string) error {
-	volumes, err := Capability[driver.VolumeReader](t.driver, "volumes")
+	volumes, err := t.volumes()
 	if err != nil {
 		return err
 	}
@@ -130,6 +130,10 @@ func (t *Translator) volumeExists(ctx context.Context, r Request, id string) err
 
 func (t *Translator) volumes() (driver.VolumeReader, error) {
 	return Capability[driver.VolumeReader](t.driver, "volumes")
+}
+
+func (t *Translator) volumeLister() (driver.VolumeLister, error) {
+	return Capability[driver.VolumeLister](t.driver, "volumes")
 }
 
 func (t *Translator) volumeManager() (driver.VolumeManager, error) {
@@ -147,7 +151,7 @@ func (t *Translator) ListVolumesDetail(ctx context.Context, r Request) (Response
 }
 
 func listVolumes[V any](ctx context.Context, t *Translator, r Request, path string, view func(*driver.Volume) V) (Response, error) {
-	volumes, err := t.volumes()
+	volumes, err := t.volumeLister()
 	if err != nil {
 		return Response{}, err
 	}
@@ -166,10 +170,10 @@ func volumeID(v *driver.Volume) string { return v.ID }
 
 // SummarizeVolumes is GET /volumes/summary, from 3.12.
 func (t *Translator) SummarizeVolumes(ctx context.Context, r Request) (Response, error) {
-	if !r.Version.AtLeast(mvVolumeSummary) {
+	if !r.Version.AtLeast(driver.MVVolumeSummary) {
 		return Response{}, tooOld()
 	}
-	volumes, err := t.volumes()
+	summarize, err := t.summarizer()
 	if err != nil {
 		return Response{}, err
 	}
@@ -180,24 +184,31 @@ func (t *Translator) SummarizeVolumes(ctx context.Context, r Request) (Response,
 			return Response{}, err
 		}
 	}
-	sum, err := summarize(ctx, volumes, r.Caller, q)
+	sum, err := summarize(ctx, r.Caller, q)
 	if err != nil {
 		return Response{}, err
 	}
 	summary := map[string]any{"total_count": sum.Count, "total_size": sum.Size}
-	if r.Version.AtLeast(mvVolumeSummaryMeta) {
+	if r.Version.AtLeast(driver.MVVolumeSummaryMeta) {
 		summary["metadata"] = sum.Metadata
 	}
 	return ok(envelope("volume-summary", summary))
 }
 
-func summarize(ctx context.Context, volumes driver.VolumeReader, who driver.Caller, q driver.Query) (driver.VolumeSummary, error) {
-	if summarizer, sums := volumes.(driver.VolumeSummarizer); sums {
-		return summarizer.SummarizeVolumes(ctx, who, q)
+// summarizer returns how the backend adds up volumes.
+func (t *Translator) summarizer() (func(context.Context, driver.Caller, driver.Query) (driver.VolumeSummary, error), error) {
+	if s, sums := t.driver.(driver.VolumeSummarizer); sums {
+		return s.SummarizeVolumes, nil
 	}
-	q.Limit = -1
-	found, err := volumes.ListVolumes(ctx, who, q)
-	return driver.Summarize(found.Items), err
+	volumes, err := t.volumeLister()
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, caller driver.Caller, q driver.Query) (driver.VolumeSummary, error) {
+		q.Limit = -1
+		found, err := volumes.ListVolumes(ctx, caller, q)
+		return driver.Summarize(found.Items), err
+	}, nil
 }
 
 // ShowVolume is GET /volumes/{id}.
@@ -264,7 +275,7 @@ func volumeSpec(r Request, body *schema.Object) (driver.VolumeSpec, error) {
 		GroupID:          body.Text("group_id"),
 	}
 	// Below 3.47 Cinder takes backup_id and makes an empty volume all the same.
-	if r.Version.AtLeast(mvVolumeFromBackup) {
+	if r.Version.AtLeast(driver.MVVolumeFromBackup) {
 		spec.BackupID = body.Text("backup_id")
 	}
 	spec.Size = body.Integer("size")
@@ -325,7 +336,7 @@ func (t *Translator) DeleteVolume(ctx context.Context, r Request) (Response, err
 		return Response{}, err
 	}
 	needed := volumeDelete
-	if r.Version.AtLeast(mvVolumeDeleteForce) {
+	if r.Version.AtLeast(driver.MVVolumeDeleteForce) {
 		if how.Force, err = r.Query.boolean("force"); err != nil {
 			return Response{}, err
 		}
@@ -444,23 +455,23 @@ func (r Request) volumeDetail(v *driver.Volume) *volumeView {
 		view.admin["os-vol-mig-status-attr:name_id"] = nil
 		view.admin["os-vol-host-attr:host"] = nullable(v.Host)
 	}
-	if r.Version.AtLeast(mvGroupVolume) {
+	if r.Version.AtLeast(driver.MVGroupVolume) {
 		view.gated["group_id"] = nullable(v.GroupID)
 	}
-	if admin && r.Version.AtLeast(mvVolumeProviderID) {
+	if admin && r.Version.AtLeast(driver.MVVolumeProviderID) {
 		view.admin["provider_id"] = nil
 	}
-	if r.Version.AtLeast(mvVolumeSharedTargets) {
+	if r.Version.AtLeast(driver.MVVolumeSharedTargets) {
 		view.gated["shared_targets"] = false
 		view.gated["service_uuid"] = nullable(v.ServiceUUID)
 	}
-	if admin && r.Version.AtLeast(mvVolumeClusterName) {
+	if admin && r.Version.AtLeast(driver.MVVolumeClusterName) {
 		view.admin["cluster_name"] = nil
 	}
-	if r.Version.AtLeast(mvVolumeTypeID) {
+	if r.Version.AtLeast(driver.MVVolumeTypeID) {
 		view.gated["volume_type_id"] = nullable(v.VolumeTypeID)
 	}
-	if r.Version.AtLeast(mvUseQuota) {
+	if r.Version.AtLeast(driver.MVUseQuota) {
 		view.gated["consumes_quota"] = true
 	}
 	return view

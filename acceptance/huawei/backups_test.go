@@ -14,6 +14,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/backups"
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
+	"github.com/jonboulle/clockwork"
 
 	"cindergate/internal/openstack"
 )
@@ -91,5 +92,5 @@ func until(t *testing.T, done func(context.Context) (bool, error)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	must(t, openstack.Until(ctx, 20*time.Millisecond, done))
+	must(t, openstack.Until(ctx, clockwork.NewRealClock(), 20*time.Millisecond, done))
 }

@@ -6,7 +6,7 @@
                                   request; KEY: members of JSON bodies to leave out,
                                   "object_count,container,service,backup_service,
                                   service_metadata" are the backup driver's own;
-                                  FILE: testdata/wire/deviations.json, what may differ;
+                                  FILE: internal/conformance/wire/deviations.json, what may differ;
                                   --stale: but need not
 
 Which endpoint and who: OS_AUTH_URL and OS_PASSWORD, with the users rec, rec-admin,

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -33,7 +32,7 @@ func callers(
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	o.Now, o.Base, o.Client = time.Now, base, client
+	o.Base, o.Client = base, client
 	o.Log, o.Catalog = log.Named("identity"), configuredCatalog(c.Identity.Catalog)
 	var clouds *demoClouds
 	if kept != nil {

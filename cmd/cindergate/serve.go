@@ -111,7 +111,7 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 			Metrics: metrics, Base: base, MaxBody: c.HTTP.MaxBody, VBS: c.API.VBS, Mounts: mounts,
 			MaxRequests: c.HTTP.MaxRequests, MaxRequestsPerProject: c.HTTP.MaxRequestsPerProject,
 			BodyTimeout: c.HTTP.ReadTimeout, HealthTime: c.HTTP.HealthCache,
-		}), c.HTTP.WriteTimeout),
+		}), c.HTTP.WriteTimeout, nil),
 		ReadHeaderTimeout: c.HTTP.HeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
 		ConnState: connections.State,
 		ErrorLog:  zap.NewStdLog(log.Named("http")),

@@ -2,6 +2,7 @@ package cbr_test
 
 import (
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ type lab struct {
 	project otcfake.Project
 	vault   string
 	driver  *cbr.Driver
-	who     driver.Caller
+	caller  driver.Caller
 }
 
 // vaultName is the lab's vault.
@@ -52,7 +53,7 @@ func open(t *testing.T, o cbr.Options, made otcfake.Options) *lab {
 	}
 	l := &lab{Cloud: fake, t: t, url: server.URL, project: fake.AddProject("eu-de"), driver: d}
 	l.vault = fake.AddVault(l.project.ID, otcfake.Vault{Name: vaultName})
-	l.who = caller(l.project)
+	l.caller = caller(l.project)
 	return l
 }
 
@@ -69,17 +70,22 @@ func both(t *testing.T, test func(t *testing.T, dialect otc.Dialect)) {
 
 func TestConformance(t *testing.T) {
 	both(t, func(t *testing.T, dialect otc.Dialect) {
+		lacks := slices.Concat(drivertest.Forwarded, drivertest.Records, drivertest.AdminActions)
+		if dialect == otc.OTC {
+			lacks = append(lacks, drivertest.Updates...)
+		}
 		drivertest.Run(t, func(t *testing.T) drivertest.Backend {
 			l := open(t, cbr.Options{Options: otc.Options{Dialect: dialect}, Vault: vaultName, Bind: true}, otcfake.Options{})
 			admin := caller(l.AddProject("eu-de_admins"))
 			admin.Role = driver.Admin
 			return drivertest.Backend{
-				Driver: l.driver, Caller: l.who, OtherCaller: caller(l.AddProject("eu-de_other")), AdminCaller: admin,
+				Driver: l.driver, Caller: l.caller, OtherCaller: caller(l.AddProject("eu-de_other")), AdminCaller: admin,
 				Volume: func(_ *testing.T, size int) string {
 					return l.AddVolume(l.project.ID, otcfake.Volume{SizeGiB: size})
 				},
 				Settle: func(*testing.T) { l.Settle() },
-				Facts: drivertest.Facts{
+				Lacks:  lacks,
+				Quirks: drivertest.Quirks{
 					OwnProjectOnly: true, Independent: true, FirstIsFull: true, NewVolumeApart: true, NameOnly: true,
 					OriginalVolumeOnly: dialect == otc.OTC, ShowsWish: dialect == otc.Huawei,
 				},

@@ -23,23 +23,23 @@ type parameters struct {
 
 // CreateBackup implements driver.Driver. It answers once the backup that the checkpoint
 // makes has an id.
-func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec driver.BackupSpec) (driver.Backup, error) {
+func (d *Driver) CreateBackup(ctx context.Context, caller driver.Caller, spec driver.BackupSpec) (driver.Backup, error) {
 	p, err := d.translate(spec)
 	if err != nil {
 		return driver.Backup{}, err
 	}
-	if err := d.CheckSource(ctx, who, spec); err != nil {
+	if err := d.CheckSource(ctx, caller, spec); err != nil {
 		return driver.Backup{}, err
 	}
-	vaultID, err := d.vaultFor(ctx, who, spec.VolumeID, spec.Container)
+	vaultID, err := d.vaultFor(ctx, caller, spec.VolumeID, spec.Container)
 	if err != nil {
 		return driver.Backup{}, err
 	}
-	point, err := d.protect(ctx, who, vaultID, p)
+	point, err := d.protect(ctx, caller, vaultID, p)
 	if hasCode(err, notBound) && d.o.Bind {
 		// Somebody took the volume out of its vault a moment ago.
-		if vaultID, err = d.vaultFor(ctx, who, spec.VolumeID, spec.Container); err == nil {
-			point, err = d.protect(ctx, who, vaultID, p)
+		if vaultID, err = d.vaultFor(ctx, caller, spec.VolumeID, spec.Container); err == nil {
+			point, err = d.protect(ctx, caller, vaultID, p)
 		}
 	}
 	if err != nil {
@@ -47,10 +47,10 @@ func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec drive
 	}
 	for _, s := range point.Vault.Skipped {
 		if s.ID == spec.VolumeID {
-			return driver.Backup{}, d.cbr.Failed(who, "The backup of volume "+s.ID, string(s.Code), s.Reason)
+			return driver.Backup{}, d.cbr.Failed(caller, "The backup of volume "+s.ID, string(s.Code), s.Reason)
 		}
 	}
-	b, err := d.made(ctx, who, point.ID, spec.VolumeID)
+	b, err := d.made(ctx, caller, point.ID, spec.VolumeID)
 	b.Status = driver.BackupCreating
 	return b, err
 }
@@ -79,11 +79,11 @@ func (d *Driver) translate(spec driver.BackupSpec) (parameters, error) {
 }
 
 // protect makes a checkpoint. It is sent once.
-func (d *Driver) protect(ctx context.Context, who driver.Caller, vaultID string, p parameters) (checkpoint, error) {
+func (d *Driver) protect(ctx context.Context, caller driver.Caller, vaultID string, p parameters) (checkpoint, error) {
 	var answer struct {
 		Checkpoint checkpoint `json:"checkpoint"`
 	}
-	err := d.cbr.Call(ctx, who, http.MethodPost, "v3", "/checkpoints", nil,
+	err := d.cbr.Call(ctx, caller, http.MethodPost, "v3", "/checkpoints", nil,
 		map[string]any{"checkpoint": map[string]any{"vault_id": vaultID, "parameters": p}}, &answer)
 	if err == nil && answer.Checkpoint.ID == "" {
 		err = driver.Errorf(driver.Unavailable, "CBR of backend %s took the backup without naming a checkpoint.", d.o.Name)
@@ -93,28 +93,28 @@ func (d *Driver) protect(ctx context.Context, who driver.Caller, vaultID string,
 
 // made waits for the backup that a checkpoint makes of a volume to be listed: the
 // checkpoint itself never tells its id.
-func (d *Driver) made(ctx context.Context, who driver.Caller, checkpointID, volumeID string) (driver.Backup, error) {
+func (d *Driver) made(ctx context.Context, caller driver.Caller, checkpointID, volumeID string) (driver.Backup, error) {
 	q := url.Values{"checkpoint_id": {checkpointID}, "resource_id": {volumeID}, "resource_type": {ofVolumes}}
 	var found driver.Backup
 	err := d.cbr.Wait(ctx, "checkpoint "+checkpointID, func(ctx context.Context) (bool, error) {
-		page, err := d.page(ctx, who, q)
+		page, err := d.page(ctx, caller, q)
 		if err != nil {
 			return false, err
 		}
 		for i := range page.Backups.Items {
 			if b := &page.Backups.Items[i]; b.ofVolume() && b.CheckpointID == checkpointID && b.ResourceID == volumeID {
-				found = b.domain()
+				found = b.toDriver()
 				return true, nil
 			}
 		}
 		var answer struct {
 			Checkpoint checkpoint `json:"checkpoint"`
 		}
-		if err := d.cbr.Call(ctx, who, http.MethodGet, "v3", "/checkpoints/"+url.PathEscape(checkpointID), nil, nil, &answer); err != nil {
+		if err := d.cbr.Call(ctx, caller, http.MethodGet, "v3", "/checkpoints/"+url.PathEscape(checkpointID), nil, nil, &answer); err != nil {
 			return false, err
 		}
 		if answer.Checkpoint.Status == "error" {
-			return true, d.checkpointFailed(ctx, who, checkpointID, volumeID)
+			return true, d.checkpointFailed(ctx, caller, checkpointID, volumeID)
 		}
 		return false, nil
 	})

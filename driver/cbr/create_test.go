@@ -24,7 +24,7 @@ func (l *lab) bound(v otcfake.Volume) string {
 
 func (l *lab) create(spec driver.BackupSpec) driver.Backup {
 	l.t.Helper()
-	b, err := l.driver.CreateBackup(l.t.Context(), l.who, spec)
+	b, err := l.driver.CreateBackup(l.t.Context(), l.caller, spec)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func (l *lab) create(spec driver.BackupSpec) driver.Backup {
 
 func (l *lab) get(id string) driver.Backup {
 	l.t.Helper()
-	b, err := l.driver.GetBackup(l.t.Context(), l.who, id)
+	b, err := l.driver.GetBackup(l.t.Context(), l.caller, id)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestRulesOfARequest(t *testing.T) {
 		both(t, func(t *testing.T, dialect otc.Dialect) {
 			l := open(t, cbr.Options{Options: otc.Options{Dialect: dialect}}, otcfake.Options{})
 			test.spec.VolumeID = volume
-			_, err := l.driver.CreateBackup(t.Context(), l.who, test.spec)
+			_, err := l.driver.CreateBackup(t.Context(), l.caller, test.spec)
 			wantError(t, err, test.kind, test.message)
 			if n := len(l.Requests()); n != 0 {
 				t.Errorf("%s: %d requests", test.name, n)
@@ -166,7 +166,7 @@ func TestChineseNamesOnHuawei(t *testing.T) {
 		t.Errorf("the name is %s", *b.Name)
 	}
 	l = open(t, cbr.Options{}, otcfake.Options{})
-	_, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{Name: ptr("备份")})
+	_, err := l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{Name: ptr("备份")})
 	wantError(t, err, driver.InvalidInput, "field name")
 }
 
@@ -174,7 +174,7 @@ func TestChineseNamesOnHuawei(t *testing.T) {
 func TestForce(t *testing.T) {
 	l := open(t, cbr.Options{}, otcfake.Options{})
 	volume := l.bound(otcfake.Volume{Status: "in-use", ServerID: "s"})
-	_, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+	_, err := l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume})
 	wantError(t, err, driver.InvalidState, "must use the force flag")
 	l.create(driver.BackupSpec{VolumeID: volume, Force: true})
 	l = open(t, cbr.Options{Options: otc.Options{EVSURL: otc.None}}, otcfake.Options{})
@@ -209,7 +209,7 @@ func TestVaults(t *testing.T) {
 				l.driver = d
 			}
 			volume := l.AddVolume(l.project.ID, otcfake.Volume{})
-			b, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{
+			b, err := l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{
 				VolumeID: volume, Container: strings.Replace(test.container, "ID", l.vault, 1),
 			})
 			if test.message != "" {
@@ -242,7 +242,7 @@ func TestAVolumeStaysInItsVault(t *testing.T) {
 		}
 		l.Settle()
 	}
-	_, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume, Container: "other"})
+	_, err := l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume, Container: "other"})
 	wantError(t, err, driver.NotSupported, "another container than vault "+l.vault)
 }
 
@@ -291,7 +291,7 @@ func TestVaultsThatChangeMeanwhile(t *testing.T) {
 	refused.Times = 2
 	l.Inject(refused)
 	before := len(l.asked("POST", "checkpoints"))
-	_, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+	_, err := l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume})
 	wantError(t, err, driver.InvalidState, "not in the vault")
 	if n := len(l.asked("POST", "checkpoints")) - before; n != 2 {
 		t.Errorf("sent %d times", n)
@@ -299,7 +299,7 @@ func TestVaultsThatChangeMeanwhile(t *testing.T) {
 	gone := otcfake.Refusal("cbr", "BackupService.6105")
 	gone.Method, gone.Path = "POST", "/checkpoints$"
 	l.Inject(gone)
-	_, err = l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+	_, err = l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume})
 	wantError(t, err, driver.Unavailable, "A vault that backend east needs for this does not exist.")
 }
 
@@ -307,12 +307,12 @@ func TestUnboundMeanwhileWhereNothingIsBound(t *testing.T) {
 	l := open(t, cbr.Options{Vault: vaultName}, otcfake.Options{})
 	volume := l.bound(otcfake.Volume{})
 	l.Inject(otcfake.Refusal("cbr", "BackupService.6135")) // of the look for the vault
-	_, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+	_, err := l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume})
 	wantError(t, err, driver.InvalidState, "not in the vault")
 	refused := otcfake.Refusal("cbr", "BackupService.6135")
 	refused.Method = "POST"
 	l.Inject(refused)
-	_, err = l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+	_, err = l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume})
 	wantError(t, err, driver.InvalidState, "not in the vault")
 	if n := len(l.asked("POST", "")); n != 1 {
 		t.Errorf("sent %d times", n)
@@ -326,7 +326,7 @@ func TestAnswersWithMoreThanWasAsked(t *testing.T) {
 	volume := l.AddVolume(l.project.ID, otcfake.Volume{})
 	const theirs = `{"id":"x","name":"backups-of-others","resources":[{"id":"y"}]}`
 	l.Inject(otcfake.Fault{Service: "cbr", Method: "GET", Path: "/vaults$", Times: 2, Status: 200, Body: `{"vaults":[` + theirs + `]}`})
-	_, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+	_, err := l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume})
 	wantError(t, err, driver.Unavailable, "The vault "+vaultName+" that backend east is configured with does not exist")
 	for _, record := range []string{
 		`"checkpoint_id":"x","resource_id":"` + volume + `"`, `"resource_id":"x"`, `"checkpoint_id":"x"`,
@@ -350,7 +350,7 @@ func TestASkippedVolumeIsAFailure(t *testing.T) {
 		l := open(t, cbr.Options{}, otcfake.Options{})
 		volume := l.bound(otcfake.Volume{})
 		l.Trap(func(traps *otcfake.Traps) { traps.Skip = &otcfake.Failure{Code: code, Reason: "the disk is odd"} })
-		_, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+		_, err := l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume})
 		wantError(t, err, kind, "The backup of volume "+volume+" of CBR failed: "+code+": the disk is odd")
 	}
 }
@@ -372,7 +372,7 @@ func TestTheRecordMayComeLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = d.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+	_, err = d.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume})
 	wantError(t, err, driver.Unavailable, "CBR took the request, but its checkpoint ")
 }
 
@@ -382,7 +382,7 @@ func TestACheckpointThatFails(t *testing.T) {
 	l.Trap(func(traps *otcfake.Traps) {
 		traps.FailBackup, traps.NoRecord = &otcfake.Failure{Code: "BackupService.6209", Reason: "no room"}, true
 	})
-	_, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+	_, err := l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume})
 	wantError(t, err, driver.Unavailable, "failed: BackupService.6209: no room")
 }
 
@@ -398,7 +398,7 @@ func TestACheckpointThatFailsWithoutAReason(t *testing.T) {
 		l.Inject(fault)
 		l.Inject(otcfake.Fault{Method: "POST", Path: "/checkpoints$", Status: 200, Body: `{"checkpoint":{"id":"p","status":"protecting"}}`})
 		l.Inject(otcfake.Fault{Method: "GET", Path: "/checkpoints/p$", Status: 200, Body: `{"checkpoint":{"id":"p","status":"error"}}`})
-		_, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+		_, err := l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume})
 		wantError(t, err, driver.Unavailable, reason)
 		wantError(t, err, driver.Unavailable, "Checkpoint p of CBR failed: ")
 	}
@@ -415,7 +415,7 @@ func TestABackupThatFailsTellsWhy(t *testing.T) {
 	if b = l.get(b.ID); b.Status != driver.BackupError || b.FailReason != "BackupService.6209: no room" {
 		t.Errorf("%+v", b)
 	}
-	if err := l.driver.DeleteBackup(t.Context(), l.who, b.ID); err != nil {
+	if err := l.driver.DeleteBackup(t.Context(), l.caller, b.ID); err != nil {
 		t.Error(err)
 	}
 }
@@ -428,7 +428,7 @@ func TestATokenThatEndsEndsTheWait(t *testing.T) {
 	ended := otcfake.Refusal("cbr", "APIGW.0301")
 	ended.Method, ended.Path, ended.Skip = http.MethodGet, "/backups$", 2
 	l.Inject(ended)
-	_, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+	_, err := l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume})
 	wantError(t, err, driver.Unauthorized, "not correct")
 	if n := len(l.asked("GET", "/backups$")); n != 3 {
 		t.Errorf("asked %d times", n)

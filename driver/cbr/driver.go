@@ -51,13 +51,13 @@ func New(o Options) (*Driver, error) {
 func (d *Driver) Check(ctx context.Context) error { return d.cbr.Check(ctx) }
 
 // GetBackup implements driver.Driver.
-func (d *Driver) GetBackup(ctx context.Context, who driver.Caller, backupID string) (driver.Backup, error) {
-	b, err := d.show(ctx, who, backupID)
+func (d *Driver) GetBackup(ctx context.Context, caller driver.Caller, backupID string) (driver.Backup, error) {
+	b, err := d.show(ctx, caller, backupID)
 	if err != nil {
 		return driver.Backup{}, err
 	}
 	one := []driver.Backup{b}
-	if err := d.addReasons(ctx, who, one); err != nil {
+	if err := d.addReasons(ctx, caller, one); err != nil {
 		return driver.Backup{}, err
 	}
 	return one[0], nil
@@ -65,14 +65,14 @@ func (d *Driver) GetBackup(ctx context.Context, who driver.Caller, backupID stri
 
 // show is a backup without what the operation logs tell. A server's backup, or a part
 // of one, is none.
-func (d *Driver) show(ctx context.Context, who driver.Caller, backupID string) (driver.Backup, error) {
+func (d *Driver) show(ctx context.Context, caller driver.Caller, backupID string) (driver.Backup, error) {
 	if !otc.IsID(backupID) {
 		return driver.Backup{}, driver.BackupNotFound(backupID)
 	}
 	var answer struct {
 		Backup backup `json:"backup"`
 	}
-	err := d.cbr.Call(ctx, who, http.MethodGet, "v3", "/backups/"+backupID, nil, nil, &answer)
+	err := d.cbr.Call(ctx, caller, http.MethodGet, "v3", "/backups/"+backupID, nil, nil, &answer)
 	switch {
 	case err != nil:
 		return driver.Backup{}, otc.Gone(err, backupID)
@@ -81,31 +81,31 @@ func (d *Driver) show(ctx context.Context, who driver.Caller, backupID string) (
 	case !answer.Backup.ofVolume():
 		return driver.Backup{}, driver.BackupNotFound(backupID)
 	}
-	return answer.Backup.domain(), nil
+	return answer.Backup.toDriver(), nil
 }
 
 // DeleteBackup implements driver.Driver. The backup is looked at first: the service
 // would delete a server's as well.
-func (d *Driver) DeleteBackup(ctx context.Context, who driver.Caller, backupID string) error {
-	b, err := d.show(ctx, who, backupID)
+func (d *Driver) DeleteBackup(ctx context.Context, caller driver.Caller, backupID string) error {
+	b, err := d.show(ctx, caller, backupID)
 	switch {
 	case err != nil:
 		return err
 	case b.Status != driver.BackupAvailable && b.Status != driver.BackupError:
 		return driver.NotDeletable()
 	}
-	return otc.Gone(d.cbr.Call(ctx, who, http.MethodDelete, "v3", "/backups/"+backupID, nil, nil, nil), backupID)
+	return otc.Gone(d.cbr.Call(ctx, caller, http.MethodDelete, "v3", "/backups/"+backupID, nil, nil, nil), backupID)
 }
 
 // UpdateBackup implements driver.BackupUpdater.
-func (d *Driver) UpdateBackup(ctx context.Context, who driver.Caller, backupID string, patch driver.BackupPatch) (driver.Backup, error) {
+func (d *Driver) UpdateBackup(ctx context.Context, caller driver.Caller, backupID string, patch driver.BackupPatch) (driver.Backup, error) {
 	switch {
 	case d.o.Dialect != otc.Huawei:
 		return driver.Backup{}, d.cbr.Cannot("changing backups: the service has no such function")
 	case patch.Description.Set, patch.Metadata.Set:
 		return driver.Backup{}, d.cbr.Cannot("changing the description or metadata of backups: the service changes names only")
 	case !patch.Name.Set:
-		return d.GetBackup(ctx, who, backupID)
+		return d.GetBackup(ctx, caller, backupID)
 	}
 	name := ""
 	if patch.Name.Value != nil {
@@ -114,14 +114,14 @@ func (d *Driver) UpdateBackup(ctx context.Context, who driver.Caller, backupID s
 	if err := d.checkName(name); err != nil {
 		return driver.Backup{}, err
 	}
-	if _, err := d.show(ctx, who, backupID); err != nil {
+	if _, err := d.show(ctx, caller, backupID); err != nil {
 		return driver.Backup{}, err
 	}
-	if err := d.cbr.Call(ctx, who, http.MethodPut, "v3", "/backups/"+backupID, nil,
+	if err := d.cbr.Call(ctx, caller, http.MethodPut, "v3", "/backups/"+backupID, nil,
 		map[string]any{"backup": map[string]string{"name": name}}, nil); err != nil {
 		return driver.Backup{}, otc.Gone(err, backupID)
 	}
-	return d.GetBackup(ctx, who, backupID)
+	return d.GetBackup(ctx, caller, backupID)
 }
 
 func (d *Driver) checkName(name string) error {

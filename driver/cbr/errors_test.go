@@ -24,7 +24,7 @@ var faultNames = map[int]string{
 func TestCodesBecomeDocumentedFaults(t *testing.T) {
 	l := open(t, cbr.Options{Options: otc.Options{EVSURL: otc.None}}, otcfake.Options{})
 	volume, id := l.made(otcfake.Volume{})
-	if _, err := l.driver.GetBackup(t.Context(), l.who, id); err != nil { // the catalogue is read
+	if _, err := l.driver.GetBackup(t.Context(), l.caller, id); err != nil { // the catalogue is read
 		t.Fatal(err)
 	}
 	count := 0
@@ -76,7 +76,7 @@ func TestAnswersThatMeanSomethingElse(t *testing.T) {
 			l := open(t, cbr.Options{}, otcfake.Options{})
 			_, id := l.made(otcfake.Volume{})
 			l.Inject(test.fault)
-			_, err := l.driver.GetBackup(t.Context(), l.who, id)
+			_, err := l.driver.GetBackup(t.Context(), l.caller, id)
 			if driver.KindOf(err) != test.kind || translate.FaultOf(err).Status != test.status {
 				t.Errorf("%v of kind %d", err, driver.KindOf(err))
 			}
@@ -101,7 +101,7 @@ func TestThrottling(t *testing.T) {
 	throttled := otcfake.Refusal("cbr", "APIGW.0308")
 	throttled.Method, throttled.Path, throttled.Times = "POST", "/checkpoints$", 2
 	l.Inject(throttled)
-	b, err := d.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+	b, err := d.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestThrottling(t *testing.T) {
 	l.Settle()
 	throttled.Method, throttled.Path, throttled.Times = "GET", "/backups/", -1
 	l.Inject(throttled)
-	_, err = d.GetBackup(t.Context(), l.who, b.ID)
+	_, err = d.GetBackup(t.Context(), l.caller, b.ID)
 	var e *driver.Error
 	if !errors.As(err, &e) || e.Kind != driver.OverLimit || e.RetryAfter == 0 || translate.FaultOf(err).Status != 413 {
 		t.Errorf("%v, after %s", err, e.RetryAfter)
@@ -132,7 +132,7 @@ func TestCreatesAreSentOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Inject(otcfake.Fault{Service: "cbr", Method: "POST", Path: "/checkpoints$", Drop: true, Done: true})
-	_, err = d.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+	_, err = d.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume})
 	if driver.KindOf(err) != driver.Unavailable || len(l.asked("POST", "/checkpoints$")) != 1 {
 		t.Errorf("%v after %d times", err, len(l.asked("POST", "/checkpoints$")))
 	}
@@ -140,18 +140,18 @@ func TestCreatesAreSentOnce(t *testing.T) {
 
 func TestACloudWithoutTheService(t *testing.T) {
 	l := open(t, cbr.Options{}, otcfake.Options{Without: []string{"cbr"}})
-	_, err := l.driver.ListBackups(t.Context(), l.who, driver.Query{Limit: 1})
+	_, err := l.driver.ListBackups(t.Context(), l.caller, driver.Query{Limit: 1})
 	wantError(t, err, driver.NotSupported, "has no CBR")
 	d, err := cbr.New(optionsOf(l, cbr.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = d.ListBackups(t.Context(), l.who, driver.Query{Limit: 1})
+	_, err = d.ListBackups(t.Context(), l.caller, driver.Query{Limit: 1})
 	wantError(t, err, driver.NotSupported, "has no CBR")
 	l.ExpireToken(l.project.Token)
 	l = open(t, cbr.Options{}, otcfake.Options{})
 	l.ExpireToken(l.project.Token)
-	_, err = l.driver.ListBackups(t.Context(), l.who, driver.Query{Limit: 1})
+	_, err = l.driver.ListBackups(t.Context(), l.caller, driver.Query{Limit: 1})
 	if driver.KindOf(err) != driver.Unauthorized {
 		t.Errorf("an expired token: %v", err)
 	}

@@ -32,10 +32,10 @@ func (anyone) Challenge(string) string { return "Keystone" }
 // ask sends a request through a gateway; U in path, body and the answer is its URL.
 func (l *lab) ask(role driver.Role, method, path, body string) (status int, text string) {
 	l.t.Helper()
-	who := l.who
-	who.Role = role
+	caller := l.caller
+	caller.Role = role
 	s := httptest.NewServer(gateway.New(gateway.Options{
-		Backends: map[string]driver.Driver{"east": l.driver}, Default: "east", Log: zap.NewNop(), Metrics: gateway.NewMetrics(), Auth: anyone{who},
+		Backends: map[string]driver.Driver{"east": l.driver}, Default: "east", Log: zap.NewNop(), Metrics: gateway.NewMetrics(), Auth: anyone{caller},
 	}))
 	defer s.Close()
 	r, err := http.NewRequestWithContext(l.t.Context(), method, s.URL+path, strings.NewReader(body))

@@ -19,9 +19,9 @@ type page struct {
 	Count otc.Int `json:"count"`
 }
 
-func (d *Driver) page(ctx context.Context, who driver.Caller, q url.Values) (page, error) {
+func (d *Driver) page(ctx context.Context, caller driver.Caller, q url.Values) (page, error) {
 	var p page
-	err := d.cbr.Call(ctx, who, http.MethodGet, "v3", "/backups", q, nil, &p)
+	err := d.cbr.Call(ctx, caller, http.MethodGet, "v3", "/backups", q, nil, &p)
 	if err == nil && !p.Backups.Told {
 		err = d.cbr.Unreadable("backups")
 	}
@@ -32,15 +32,15 @@ func (d *Driver) page(ctx context.Context, who driver.Caller, q url.Values) (pag
 // sorts if it knows all the keys: then only as many of its pages are read as the
 // caller's page needs. Names it compares otherwise than Cinder does, and lists may have
 // parts of servers' backups: every backup is looked at here again.
-func (d *Driver) ListBackups(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
-	if q.AllProjects && who.IsAdmin() {
+func (d *Driver) ListBackups(ctx context.Context, caller driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
+	if q.AllProjects && caller.IsAdmin() {
 		return driver.Page[driver.Backup]{}, d.cbr.Cannot("lists of all projects: the service shows a token's own project")
 	}
 	filter, possible := filters(q.Filters)
 	if !possible {
 		return driver.Paginate(nil, driver.BackupColumns, q, driver.BackupNotFound)
 	}
-	l := listing{d: d, who: who, query: filter, reasons: wantsReasons(q), filtered: len(q.Filters) > 0}
+	l := listing{d: d, caller: caller, query: filter, reasons: wantsReasons(q), filtered: len(q.Filters) > 0}
 	order, sorts := sortKeys(q.Sort)
 	if !sorts || q.Limit < 0 || q.WithCount {
 		order, _ = sortKeys(nil) // pages need some order to follow one another
@@ -54,7 +54,7 @@ func (d *Driver) ListBackups(ctx context.Context, who driver.Caller, q driver.Qu
 	l.query.Set("sort", order)
 	if q.Marker != "" {
 		// What the service makes of a marker that is not there is not documented.
-		if _, err := d.show(ctx, who, q.Marker); err != nil {
+		if _, err := d.show(ctx, caller, q.Marker); err != nil {
 			return driver.Page[driver.Backup]{}, err
 		}
 		l.query.Set("marker", q.Marker)
@@ -71,9 +71,9 @@ func (d *Driver) ListBackups(ctx context.Context, who driver.Caller, q driver.Qu
 
 // listing reads pages of the service.
 type listing struct {
-	d     *Driver
-	who   driver.Caller
-	query url.Values
+	d      *Driver
+	caller driver.Caller
+	query  url.Values
 	// reasons are of interest; filtered is if not all that is read may be kept.
 	reasons, filtered bool
 }
@@ -91,7 +91,7 @@ func (l *listing) collect(ctx context.Context, most int, keep func(driver.Backup
 	read, count := 0, 0
 	for most < 0 || len(all) < most {
 		l.query.Set("limit", strconv.Itoa(size))
-		p, err := l.d.page(ctx, l.who, l.query)
+		p, err := l.d.page(ctx, l.caller, l.query)
 		if err != nil {
 			return nil, err
 		}
@@ -100,14 +100,14 @@ func (l *listing) collect(ctx context.Context, most int, keep func(driver.Backup
 		for i := range p.Backups.Items {
 			b := &p.Backups.Items[i]
 			if b.ofVolume() {
-				found = append(found, b.domain())
+				found = append(found, b.toDriver())
 			}
 			if b.ID != "" {
 				last = b.ID
 			}
 		}
 		if l.reasons {
-			if err := l.d.addReasons(ctx, l.who, found); err != nil {
+			if err := l.d.addReasons(ctx, l.caller, found); err != nil {
 				return nil, err
 			}
 		}

@@ -17,7 +17,7 @@ import (
 
 func (l *lab) list(q driver.Query) driver.Page[driver.Backup] {
 	l.t.Helper()
-	page, err := l.driver.ListBackups(l.t.Context(), l.who, q)
+	page, err := l.driver.ListBackups(l.t.Context(), l.caller, q)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestUnknownMarkers(t *testing.T) {
 	parent, _ := l.AddServerBackup(l.project.ID, l.vault, "server", l.bound(otcfake.Volume{}))
 	for _, marker := range []string{"abc", "00000000-1111-4222-8333-444444444444", parent} {
 		for _, limit := range []int{10, -1} {
-			_, err := l.driver.ListBackups(t.Context(), l.who, driver.Query{Limit: limit, Marker: marker})
+			_, err := l.driver.ListBackups(t.Context(), l.caller, driver.Query{Limit: limit, Marker: marker})
 			wantError(t, err, driver.NotFound, "Backup "+marker+" could not be found.")
 		}
 	}
@@ -179,10 +179,10 @@ func TestWhatTheServiceListsTooMuch(t *testing.T) {
 			}
 		}
 		for _, id := range append(children, parent) {
-			_, err := l.driver.GetBackup(t.Context(), l.who, id)
+			_, err := l.driver.GetBackup(t.Context(), l.caller, id)
 			wantError(t, err, driver.NotFound, "Backup "+id+" could not be found.")
-			wantError(t, l.driver.DeleteBackup(t.Context(), l.who, id), driver.NotFound, "could not be found")
-			_, err = l.driver.RestoreBackup(t.Context(), l.who, id, driver.ToVolume(volume))
+			wantError(t, l.driver.DeleteBackup(t.Context(), l.caller, id), driver.NotFound, "could not be found")
+			_, err = l.driver.RestoreBackup(t.Context(), l.caller, id, driver.ToVolume(volume))
 			wantError(t, err, driver.NotFound, "could not be found")
 		}
 		if n := len(l.asked("DELETE", "")) + len(l.asked("POST", "")); n != 0 {
@@ -197,8 +197,8 @@ func TestListsOfAllProjects(t *testing.T) {
 	if got := l.listed(driver.Query{Limit: 10, AllProjects: true}); len(got) != 1 {
 		t.Errorf("a member who asks for all sees %v", got)
 	}
-	l.who.Role = driver.Admin
-	_, err := l.driver.ListBackups(t.Context(), l.who, driver.Query{Limit: 10, AllProjects: true})
+	l.caller.Role = driver.Admin
+	_, err := l.driver.ListBackups(t.Context(), l.caller, driver.Query{Limit: 10, AllProjects: true})
 	wantError(t, err, driver.NotSupported, "lists of all projects")
 }
 

@@ -42,17 +42,17 @@ func TestAnswersWithoutWhatWasAskedFor(t *testing.T) {
 			l.Inject(otcfake.Fault{Service: "cbr", Method: "GET", Path: path, Status: http.StatusOK, Body: body})
 		}
 		inject("/backups$")
-		_, err := l.driver.ListBackups(t.Context(), l.who, driver.Query{Limit: 10})
+		_, err := l.driver.ListBackups(t.Context(), l.caller, driver.Query{Limit: 10})
 		wantError(t, err, driver.Unavailable, "it has no backups.")
 		inject("/backups/" + id)
-		_, err = l.driver.GetBackup(t.Context(), l.who, id)
+		_, err = l.driver.GetBackup(t.Context(), l.caller, id)
 		wantError(t, err, driver.Unavailable, "it has no backup.")
 		inject("/operation-logs$")
-		_, err = l.driver.GetBackup(t.Context(), l.who, id)
+		_, err = l.driver.GetBackup(t.Context(), l.caller, id)
 		wantError(t, err, driver.Unavailable, "it has no operation_logs.")
 		inject("/vaults$")
 		volume := l.AddVolume(l.project.ID, otcfake.Volume{})
-		_, err = l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume})
+		_, err = l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume})
 		wantError(t, err, driver.Unavailable, "it has no vaults.")
 		if n := len(l.asked("POST", "")); n != 0 {
 			t.Errorf("%s: %d changes were sent", body, n)
@@ -80,7 +80,7 @@ func TestCappedLists(t *testing.T) {
 	}
 	volume := l.AddVolume(l.project.ID, otcfake.Volume{})
 	l.AddVault(l.project.ID, otcfake.Vault{Name: "the-last", VolumeIDs: []string{volume}})
-	quotas, err := l.driver.Quotas(t.Context(), l.who, l.project.ID)
+	quotas, err := l.driver.Quotas(t.Context(), l.caller, l.project.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestOperationLogsThatMayNotBeRead(t *testing.T) {
 	fault := otcfake.Refusal("cbr", "BackupService.9998")
 	fault.Status, fault.Path = http.StatusForbidden, "/backups/"
 	l.Inject(fault)
-	_, err := l.driver.GetBackup(t.Context(), l.who, id)
+	_, err := l.driver.GetBackup(t.Context(), l.caller, id)
 	wantError(t, err, driver.Forbidden, "The authentication failed.")
 }
 
@@ -122,7 +122,7 @@ func TestAnglesInDescriptions(t *testing.T) {
 		l := open(t, cbr.Options{Options: otc.Options{Dialect: dialect}}, otcfake.Options{})
 		volume := l.bound(otcfake.Volume{})
 		l.Forget()
-		b, err := l.driver.CreateBackup(t.Context(), l.who, driver.BackupSpec{VolumeID: volume, Description: ptr("a < b")})
+		b, err := l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume, Description: ptr("a < b")})
 		if dialect == otc.Huawei {
 			wantError(t, err, driver.InvalidInput, "field description: this backend takes no < and >")
 			if n := len(l.Requests()); n != 0 {

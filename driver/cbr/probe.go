@@ -10,12 +10,12 @@ import (
 
 // Probe implements driver.Prober: where the services are, whether they answer, which
 // vaults there are, and what the configuration leaves out.
-func (d *Driver) Probe(ctx context.Context, who driver.Caller) ([]string, error) {
-	findings, asks, err := d.Places(ctx, who, d.cbr)
+func (d *Driver) Probe(ctx context.Context, caller driver.Caller) ([]string, error) {
+	findings, asks, err := d.Places(ctx, caller, d.cbr)
 	if !asks {
 		return findings, err
 	}
-	vaults, err := d.vaults(ctx, who, url.Values{})
+	vaults, err := d.vaults(ctx, caller, url.Values{})
 	if err != nil {
 		return findings, fmt.Errorf("list vaults: %w", err)
 	}
@@ -26,7 +26,7 @@ func (d *Driver) Probe(ctx context.Context, who driver.Caller) ([]string, error)
 	if d.o.Vault == "" {
 		return append(findings, "vault is not set: only volumes that are in a vault can be backed up"), nil
 	}
-	_, found, err := d.named(ctx, who, d.o.Vault)
+	_, found, err := d.named(ctx, caller, d.o.Vault)
 	if err == nil && !found && !d.o.CreateVault {
 		findings = append(findings, "vault "+d.o.Vault+" is not in the project of who asks: each project needs one of its own")
 	}

@@ -11,13 +11,13 @@ import (
 
 // Quotas are a project's limits and use: of backups what its vaults can take and have,
 // of volumes what EVS tells. The number of backups has no limit.
-func (d *Driver) Quotas(ctx context.Context, who driver.Caller, projectID string) ([]driver.Quota, error) {
-	if projectID != who.ProjectID {
+func (d *Driver) Quotas(ctx context.Context, caller driver.Caller, projectID string) ([]driver.Quota, error) {
+	if projectID != caller.ProjectID {
 		return nil, d.cbr.Cannot("quotas of other projects than the token's")
 	}
 	var quotas []driver.Quota
 	if d.EVS.Exists() {
-		all, err := d.Volumes.Quotas(ctx, who, projectID)
+		all, err := d.Volumes.Quotas(ctx, caller, projectID)
 		if err != nil {
 			return nil, err
 		}
@@ -27,7 +27,7 @@ func (d *Driver) Quotas(ctx context.Context, who driver.Caller, projectID string
 			}
 		}
 	}
-	vaults, err := d.vaults(ctx, who, url.Values{})
+	vaults, err := d.vaults(ctx, caller, url.Values{})
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (d *Driver) Quotas(ctx context.Context, who driver.Caller, projectID string
 	var answer struct {
 		Count *otc.Int `json:"count"`
 	}
-	if err := d.cbr.Call(ctx, who, http.MethodGet, "v3", "/backups", url.Values{"resource_type": {ofVolumes}, "limit": {"1"}}, nil, &answer); err != nil {
+	if err := d.cbr.Call(ctx, caller, http.MethodGet, "v3", "/backups", url.Values{"resource_type": {ofVolumes}, "limit": {"1"}}, nil, &answer); err != nil {
 		return nil, err
 	}
 	if answer.Count == nil {

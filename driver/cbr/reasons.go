@@ -19,13 +19,13 @@ import (
 // backups. Backups show without where the caller may not read the logs, for which the
 // service may also say that the authentication failed: of the token the request for the
 // backups has told.
-func (d *Driver) addReasons(ctx context.Context, who driver.Caller, backups []driver.Backup) error {
+func (d *Driver) addReasons(ctx context.Context, caller driver.Caller, backups []driver.Backup) error {
 	for kind, about := range map[string]driver.BackupStatus{"backup": driver.BackupError, "restore": driver.BackupAvailable} {
-		since, any := oldest(backups, about)
-		if !any {
+		since, found := oldest(backups, about)
+		if !found {
 			continue
 		}
-		last, err := d.last(ctx, who, kind, since)
+		last, err := d.last(ctx, caller, kind, since)
 		switch driver.KindOf(err) {
 		case driver.Forbidden, driver.NotSupported, driver.Unauthorized:
 			continue
@@ -48,24 +48,24 @@ func (d *Driver) addReasons(ctx context.Context, who driver.Caller, backups []dr
 	return nil
 }
 
-// oldest is when the first of the backups of a status was made.
-func oldest(backups []driver.Backup, status driver.BackupStatus) (at time.Time, any bool) {
+// oldest returns when the first of the backups of a status was made.
+func oldest(backups []driver.Backup, status driver.BackupStatus) (at time.Time, found bool) {
 	for _, b := range backups {
-		if b.Status == status && (!any || b.CreatedAt.Before(at)) {
-			at, any = b.CreatedAt, true
+		if b.Status == status && (!found || b.CreatedAt.Before(at)) {
+			at, found = b.CreatedAt, true
 		}
 	}
-	return at, any
+	return at, found
 }
 
 // last are the latest operations of a kind by backup, of those since a time.
-func (d *Driver) last(ctx context.Context, who driver.Caller, kind string, since time.Time) (map[string]*operation, error) {
+func (d *Driver) last(ctx context.Context, caller driver.Caller, kind string, since time.Time) (map[string]*operation, error) {
 	q := url.Values{"operation_type": {kind}}
 	if !since.IsZero() {
 		// The service's clocks need not agree to the second.
 		q.Set("start_time", since.Add(-time.Minute).UTC().Format("2006-01-02T15:04:05Z"))
 	}
-	logs, err := d.operations(ctx, who, q)
+	logs, err := d.operations(ctx, caller, q)
 	if err != nil {
 		return nil, err
 	}
@@ -85,18 +85,18 @@ func (d *Driver) last(ctx context.Context, who driver.Caller, kind string, since
 
 // operations reads the operation logs (GET /v3/{project_id}/operation-logs), in no order
 // that is promised.
-func (d *Driver) operations(ctx context.Context, who driver.Caller, q url.Values) ([]operation, error) {
-	return all[operation](ctx, d, who, "operation_logs", "/operation-logs", q)
+func (d *Driver) operations(ctx context.Context, caller driver.Caller, q url.Values) ([]operation, error) {
+	return all[operation](ctx, d, caller, "operation_logs", "/operation-logs", q)
 }
 
 // all reads every page of a list that pages by offset. offset=0 is refused. A page that
 // is shorter than asked is the last one only if the count says so, too.
-func all[T any](ctx context.Context, d *Driver, who driver.Caller, name, path string, q url.Values) ([]T, error) {
+func all[T any](ctx context.Context, d *Driver, caller driver.Caller, name, path string, q url.Values) ([]T, error) {
 	q.Set("limit", strconv.Itoa(otc.MaxPage))
 	var items []T
 	for read := 0; ; {
 		var members map[string]json.RawMessage
-		if err := d.cbr.Call(ctx, who, http.MethodGet, "v3", path, q, nil, &members); err != nil {
+		if err := d.cbr.Call(ctx, caller, http.MethodGet, "v3", path, q, nil, &members); err != nil {
 			return nil, err
 		}
 		var page otc.List[T]
@@ -115,15 +115,15 @@ func all[T any](ctx context.Context, d *Driver, who driver.Caller, name, path st
 
 // checkpointFailed is the error for a checkpoint that failed, with the reason that the
 // operation log of the volume's backup tells.
-func (d *Driver) checkpointFailed(ctx context.Context, who driver.Caller, checkpointID, volumeID string) error {
+func (d *Driver) checkpointFailed(ctx context.Context, caller driver.Caller, checkpointID, volumeID string) error {
 	what := "Checkpoint " + checkpointID
-	logs, err := d.operations(ctx, who, url.Values{"operation_type": {"backup"}, "resource_id": {volumeID}})
+	logs, err := d.operations(ctx, caller, url.Values{"operation_type": {"backup"}, "resource_id": {volumeID}})
 	if err != nil {
-		return d.cbr.Failed(who, what, "", "the operation log, which tells why, could not be read")
+		return d.cbr.Failed(caller, what, "", "the operation log, which tells why, could not be read")
 	}
 	at := slices.IndexFunc(logs, func(o operation) bool { return o.CheckpointID == checkpointID && o.failed() })
 	if at < 0 {
-		return d.cbr.Failed(who, what, "", "")
+		return d.cbr.Failed(caller, what, "", "")
 	}
-	return d.cbr.Failed(who, what, string(logs[at].Error.Code), logs[at].Error.Message)
+	return d.cbr.Failed(caller, what, string(logs[at].Error.Code), logs[at].Error.Message)
 }

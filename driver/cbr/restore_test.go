@@ -11,7 +11,7 @@ import (
 )
 
 func (l *lab) restore(id string, to driver.RestoreTarget) (driver.Restore, error) {
-	return l.driver.RestoreBackup(l.t.Context(), l.who, id, to)
+	return l.driver.RestoreBackup(l.t.Context(), l.caller, id, to)
 }
 
 // made makes a volume with content and a backup of that.
@@ -56,7 +56,7 @@ func TestRestoreWithoutEVS(t *testing.T) {
 		_, err := l.restore(id, to)
 		wantError(t, err, driver.NotSupported, "restoring without volume_id")
 	}
-	_, err = l.driver.GetVolume(t.Context(), l.who, volume)
+	_, err = l.driver.GetVolume(t.Context(), l.caller, volume)
 	wantError(t, err, driver.NotSupported, "without EVS")
 }
 
@@ -156,7 +156,7 @@ func TestARestoreThatFailsShows(t *testing.T) {
 		shows(driver.BackupAvailable, "")
 		l.EndOperations(id, "restore", "failed", otcfake.Failure{})
 		shows(driver.BackupErrorRestore, "no reason given")
-		if err := l.driver.DeleteBackup(t.Context(), l.who, id); err != nil {
+		if err := l.driver.DeleteBackup(t.Context(), l.caller, id); err != nil {
 			t.Errorf("delete: %v", err)
 		}
 	})
@@ -172,7 +172,7 @@ func TestWithoutTheRightToReadOperationLogs(t *testing.T) {
 	}
 	// For a while unreadable is another thing: the status would not be true.
 	l.Inject(otcfake.Fault{Service: "cbr", Path: "operation-logs", Times: 1, Status: 503})
-	_, err := l.driver.GetBackup(t.Context(), l.who, id)
+	_, err := l.driver.GetBackup(t.Context(), l.caller, id)
 	wantError(t, err, driver.Unavailable, "status 503")
 }
 

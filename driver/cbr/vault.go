@@ -27,20 +27,20 @@ func hasCode(err error, codes ...string) bool {
 // vaultFor is the id of the vault that a volume is backed up into: the one that it is
 // in, else the wanted one, by id or name, or else the configured one, which it is put
 // into if that is allowed.
-func (d *Driver) vaultFor(ctx context.Context, who driver.Caller, volumeID, wanted string) (string, error) {
-	in, found, err := d.vaultOf(ctx, who, volumeID)
+func (d *Driver) vaultFor(ctx context.Context, caller driver.Caller, volumeID, wanted string) (string, error) {
+	in, found, err := d.vaultOf(ctx, caller, volumeID)
 	if err != nil || found {
 		if err == nil && wanted != "" && wanted != in.ID && wanted != in.Name {
 			return "", d.cbr.Cannot("another container than vault " + in.ID + ", which the volume is in: it can be in no other")
 		}
 		return in.ID, err
 	}
-	return d.bind(ctx, who, volumeID, wanted)
+	return d.bind(ctx, caller, volumeID, wanted)
 }
 
 // vaultOf is the vault that has a volume.
-func (d *Driver) vaultOf(ctx context.Context, who driver.Caller, volumeID string) (vault, bool, error) {
-	vaults, err := d.vaults(ctx, who, url.Values{"resource_ids": {volumeID}})
+func (d *Driver) vaultOf(ctx context.Context, caller driver.Caller, volumeID string) (vault, bool, error) {
+	vaults, err := d.vaults(ctx, caller, url.Values{"resource_ids": {volumeID}})
 	if err != nil {
 		return vault{}, false, err
 	}
@@ -53,14 +53,14 @@ func (d *Driver) vaultOf(ctx context.Context, who driver.Caller, volumeID string
 }
 
 // vaults lists vaults for backups of volumes.
-func (d *Driver) vaults(ctx context.Context, who driver.Caller, q url.Values) ([]vault, error) {
+func (d *Driver) vaults(ctx context.Context, caller driver.Caller, q url.Values) ([]vault, error) {
 	q.Set("object_type", "disk")
 	q.Set("protect_type", "backup")
-	return all[vault](ctx, d, who, "vaults", "/vaults", q)
+	return all[vault](ctx, d, caller, "vaults", "/vaults", q)
 }
 
 // bind puts a volume that is in no vault into one, and returns its id.
-func (d *Driver) bind(ctx context.Context, who driver.Caller, volumeID, wanted string) (string, error) {
+func (d *Driver) bind(ctx context.Context, caller driver.Caller, volumeID, wanted string) (string, error) {
 	name := wanted
 	if name == "" {
 		name = d.o.Vault
@@ -71,28 +71,28 @@ func (d *Driver) bind(ctx context.Context, who driver.Caller, volumeID, wanted s
 	case !d.o.Bind:
 		return "", driver.InvalidVolume("volume %s is in no vault, and backend %s is configured to put none into one.", volumeID, d.o.Name)
 	}
-	v, found, err := d.named(ctx, who, name)
+	v, found, err := d.named(ctx, caller, name)
 	switch {
 	case err != nil:
 		return "", err
 	case !found && wanted != "":
 		return "", driver.Errorf(driver.InvalidInput, "Invalid container: there is no vault %s.", wanted)
 	case !found && d.o.CreateVault:
-		return d.makeVault(ctx, who, volumeID)
+		return d.makeVault(ctx, caller, volumeID)
 	case !found:
 		return "", driver.Errorf(driver.Unavailable, "The vault %s that backend %s is configured with does not exist in this project.", name, d.o.Name)
 	}
-	err = d.cbr.Call(ctx, who, http.MethodPost, "v3", "/vaults/"+url.PathEscape(v.ID)+"/addresources", nil,
+	err = d.cbr.Call(ctx, caller, http.MethodPost, "v3", "/vaults/"+url.PathEscape(v.ID)+"/addresources", nil,
 		map[string]any{"resources": []resource{{volumeID, ofVolumes}}}, nil)
-	return d.orBoundMeanwhile(ctx, who, volumeID, v.ID, err)
+	return d.orBoundMeanwhile(ctx, caller, volumeID, v.ID, err)
 }
 
 // orBoundMeanwhile looks again where somebody else was faster to bind a volume.
-func (d *Driver) orBoundMeanwhile(ctx context.Context, who driver.Caller, volumeID, vaultID string, err error) (string, error) {
+func (d *Driver) orBoundMeanwhile(ctx context.Context, caller driver.Caller, volumeID, vaultID string, err error) (string, error) {
 	if !hasCode(err, boundAlready, boundAlready2) {
 		return vaultID, d.missingVault(err)
 	}
-	v, found, lookErr := d.vaultOf(ctx, who, volumeID)
+	v, found, lookErr := d.vaultOf(ctx, caller, volumeID)
 	if lookErr != nil {
 		return "", lookErr
 	}
@@ -103,12 +103,12 @@ func (d *Driver) orBoundMeanwhile(ctx context.Context, who driver.Caller, volume
 }
 
 // named is a vault by id or name.
-func (d *Driver) named(ctx context.Context, who driver.Caller, name string) (vault, bool, error) {
+func (d *Driver) named(ctx context.Context, caller driver.Caller, name string) (vault, bool, error) {
 	key := "name"
 	if otc.IsID(name) {
 		key = "id"
 	}
-	vaults, err := d.vaults(ctx, who, url.Values{key: {name}})
+	vaults, err := d.vaults(ctx, caller, url.Values{key: {name}})
 	if err != nil {
 		return vault{}, false, err
 	}
@@ -121,18 +121,18 @@ func (d *Driver) named(ctx context.Context, who driver.Caller, name string) (vau
 
 // makeVault makes the configured vault with a volume in it. Requests at the same moment
 // may make several; later ones use the one that is listed first.
-func (d *Driver) makeVault(ctx context.Context, who driver.Caller, volumeID string) (string, error) {
+func (d *Driver) makeVault(ctx context.Context, caller driver.Caller, volumeID string) (string, error) {
 	var answer struct {
 		Vault vault `json:"vault"`
 	}
-	err := d.cbr.Call(ctx, who, http.MethodPost, "v3", "/vaults", nil, map[string]any{"vault": map[string]any{
+	err := d.cbr.Call(ctx, caller, http.MethodPost, "v3", "/vaults", nil, map[string]any{"vault": map[string]any{
 		"name": d.o.Vault, "resources": []resource{{volumeID, ofVolumes}},
 		"billing": map[string]any{
 			"consistent_level": "crash_consistent", "object_type": "disk", "protect_type": "backup", "size": d.o.VaultSize,
 			"charging_mode": "post_paid", "cloud_type": "public",
 		},
 	}}, &answer)
-	return d.orBoundMeanwhile(ctx, who, volumeID, answer.Vault.ID, err)
+	return d.orBoundMeanwhile(ctx, caller, volumeID, answer.Vault.ID, err)
 }
 
 // missingVault is about a vault that the client did not choose: an operator has to see

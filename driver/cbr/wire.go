@@ -39,8 +39,8 @@ type backup struct {
 // ofVolume tells whether it is a volume's backup, and not a server's or part of one.
 func (b *backup) ofVolume() bool { return b.ResourceType == ofVolumes && b.ParentID == "" }
 
-// domain is the backup in our terms, without what only operation logs tell.
-func (b *backup) domain() driver.Backup {
+// toDriver is the backup in the terms of package driver, without what only operation logs tell.
+func (b *backup) toDriver() driver.Backup {
 	incremental := b.Incremental
 	if b.ExtendInfo.Incremental != nil {
 		incremental = *b.ExtendInfo.Incremental

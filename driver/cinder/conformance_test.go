@@ -62,7 +62,7 @@ func TestConformance(t *testing.T) {
 			}
 		}
 		return drivertest.Backend{
-			Driver: d, Caller: caller, OtherCaller: other, AdminCaller: admin, Settle: settle,
+			Driver: d, Caller: caller, OtherCaller: other, AdminCaller: admin, Settle: settle, Lacks: drivertest.Forwarded,
 			Volume: func(t *testing.T, size int) string {
 				v, err := store.CreateVolume(t.Context(), caller, driver.VolumeSpec{Size: size})
 				if err != nil {

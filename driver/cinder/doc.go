@@ -13,7 +13,7 @@
 //	ImportRecord            POST   /backups/import_record
 //	ResetBackupStatus       POST   /backups/{id}/action            os-reset_status
 //	ForceDeleteBackup       POST   /backups/{id}/action            os-force_delete
-//	GetVolume, ListVolumes  GET    /volumes/{id}, /volumes/detail
+//	GetVolume               GET    /volumes/{id}
 //	BackupQuotas            GET    /os-quota-sets/{project}          for VBS's own API only
 //	Forward                 everything else, untouched
 //

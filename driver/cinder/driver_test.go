@@ -166,6 +166,26 @@ func TestRestoreByNameWhereTheUpstreamNeedsAVolume(t *testing.T) {
 	if err != nil || r != (driver.Restore{BackupID: "b", VolumeID: "v", VolumeName: "n"}) {
 		t.Fatalf("%v %+v", err, r)
 	}
+	server = versionOnly(t, `{"versions":[{"id":"v3.0","version":"3.70"}]}`, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/backups/"):
+			answer(200, "application/json", `{"backup": {"id": "b", "status": "available", "size": 1}}`)(w, r)
+		case r.Method == http.MethodGet:
+			answer(200, "application/json", `{"volume": {"id": "v", "status": "available", "size": 1}}`)(w, r)
+		case strings.HasSuffix(r.URL.Path, "/volumes"):
+			body, _ := io.ReadAll(r.Body)
+			if !strings.Contains(string(body), `"name":"restore_backup_b"`) || !strings.Contains(string(body), `"description":"auto-created_from_restore_from_backup"`) {
+				t.Errorf("the volume is made as %s", body)
+			}
+			answer(202, "application/json", `{"volume": {"id": "v"}}`)(w, r)
+		default:
+			answer(202, "application/json", `{"restore": {"backup_id": "b", "volume_id": "v", "volume_name": "x"}}`)(w, r)
+		}
+	})
+	r, err = open(t, server.URL, needsVolume).RestoreBackup(t.Context(), member, "b", driver.RestoreTarget{})
+	if err != nil || r != (driver.Restore{BackupID: "b", VolumeID: "v", VolumeName: "restore_backup_b"}) {
+		t.Fatalf("with neither: %v %+v", err, r)
+	}
 }
 
 func TestFailureInBetweenDeletesTheVolumeOrNamesIt(t *testing.T) {
@@ -204,9 +224,9 @@ func TestForwardStreamsAndRelinks(t *testing.T) {
 		r.Header.Set("OpenStack-API-Version", "volume 3.50")
 		w := httptest.NewRecorder()
 		w.Header().Set("X-Openstack-Request-Id", "req-gateway")
-		who := member
-		who.RequestID = "req-gateway"
-		if err := d.Forward(w, r, who, "https://gw.example"); err != nil {
+		caller := member
+		caller.RequestID = "req-gateway"
+		if err := d.Forward(w, r, caller, "https://gw.example"); err != nil {
 			t.Fatal(err)
 		}
 		want := `{"echo":` + payload + `,"href":"https://gw.example/v3/abc123/volumes/1"}`
@@ -268,8 +288,8 @@ func TestForwardOfADeadUpstreamWritesNothing(t *testing.T) {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodPost, "/v3/abc123/volumes", strings.NewReader("{}"))
 	err := open(t, server.URL, nil).Forward(w, r, member, "http://gw")
-	if driver.KindOf(err) != driver.Unavailable || w.Body.Len() > 0 {
-		t.Fatalf("%v %s", err, w.Body)
+	if driver.KindOf(err) != driver.Unavailable || w.Body.Len() > 0 || w.Code != http.StatusOK { // the recorder's own
+		t.Fatalf("%v %d %s", err, w.Code, w.Body)
 	}
 }
 
@@ -313,13 +333,37 @@ func TestBackupQuotas(t *testing.T) {
 		answer(200, "application/json", `{"quota_set": {"id": "abc123", "volumes": {"limit": 10, "in_use": 3, "reserved": 0, "allocated": 0},
 			"backups": {"limit": 10, "in_use": 2, "reserved": 1}, "backup_gigabytes": {"limit": -1, "in_use": 20, "reserved": 0}}}`)(w, r)
 	})
-	who := member
-	who.RequestID = "req-1"
-	got, err := open(t, server.URL, nil).BackupQuotas(t.Context(), who)
+	caller := member
+	caller.RequestID = "req-1"
+	got, err := open(t, server.URL, nil).BackupQuotas(t.Context(), caller)
 	want := []driver.Quota{
 		{Resource: driver.QuotaBackups, Limit: 10, InUse: 2, Reserve: 1}, {Resource: driver.QuotaBackupGigabytes, Limit: -1, InUse: 20},
 	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Fatalf("%v %+v", err, got)
+	}
+}
+
+// Check tells whether the upstream answers, and MaxMicroversion what it has.
+func TestCheckAndVersionOfTheUpstream(t *testing.T) {
+	for document, want := range map[string]int{
+		`{"versions":[{"id":"v2.0","version":""},{"id":"v3.0","version":"3.27"}]}`: 27,
+		`{"versions":[{"id":"v2.0","version":""}]}`:                                0,
+	} {
+		d := open(t, versionOnly(t, document, answer(500, "text/plain", "")).URL, nil)
+		if err := d.Check(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if minor, err := d.MaxMicroversion(t.Context()); minor != want || err != nil {
+			t.Errorf("%s: 3.%d, %v", document, minor, err)
+		}
+	}
+	dead := open(t, upstreamServer(t, reset).URL, nil)
+	dead.base.Host = "127.0.0.1:1"
+	if err := dead.Check(t.Context()); driver.KindOf(err) != driver.Unavailable {
+		t.Errorf("a dead upstream: %v", err)
+	}
+	if _, err := dead.MaxMicroversion(t.Context()); driver.KindOf(err) != driver.Unavailable {
+		t.Errorf("the version of a dead upstream: %v", err)
 	}
 }

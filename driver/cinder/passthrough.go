@@ -14,16 +14,16 @@ import (
 )
 
 // Forward implements driver.Passthrough.
-func (d *Driver) Forward(w http.ResponseWriter, r *http.Request, who driver.Caller, base string) error {
+func (d *Driver) Forward(w http.ResponseWriter, r *http.Request, caller driver.Caller, base string) error {
 	v, err := d.version(r.Context())
 	if err != nil {
 		return err
 	}
-	if !v.atLeast(mvProjectOptional) {
-		r = withProject(r, who.ProjectID)
+	if !v.atLeast(driver.MVProjectOptional) {
+		r = withProject(r, caller.ProjectID)
 	}
 	return d.http.Forward(w, r, openstack.Forwarding{
-		Upstream: d.base, Version: strconv.Itoa(v.major), Service: service, Project: who.ProjectID, Base: base, RequestID: who.RequestID,
+		Upstream: d.base, Version: strconv.Itoa(v.major), Service: service, Project: caller.ProjectID, Base: base, RequestID: caller.RequestID,
 		Check: d.foreign,
 	})
 }

@@ -13,7 +13,7 @@ var _ driver.Prober = (*Driver)(nil)
 
 // Probe implements driver.Prober: the versions, and whether a backup service is up,
 // which only an admin may ask.
-func (d *Driver) Probe(ctx context.Context, who driver.Caller) ([]string, error) {
+func (d *Driver) Probe(ctx context.Context, caller driver.Caller) ([]string, error) {
 	v, err := d.discover(ctx)
 	if err != nil {
 		return nil, err
@@ -22,13 +22,13 @@ func (d *Driver) Probe(ctx context.Context, who driver.Caller) ([]string, error)
 	if v.major == 3 {
 		findings = []string{fmt.Sprintf("speaks v3, microversions to 3.%d", v.minor)}
 	}
-	if !who.IsAdmin() {
+	if !caller.IsAdmin() {
 		return append(findings, "who asks is no admin there: services not looked at"), nil
 	}
 	var answer struct {
 		Services []struct{ Binary, Host, Status, State string }
 	}
-	if err := d.call(ctx, who, http.MethodGet, "/os-services?binary=cinder-backup", nil, &answer, http.StatusOK); err != nil {
+	if err := d.call(ctx, caller, http.MethodGet, "/os-services?binary=cinder-backup", nil, &answer, http.StatusOK); err != nil {
 		return findings, err
 	}
 	up := 0

@@ -14,7 +14,7 @@ func TestProbeTellsWhatIsThere(t *testing.T) {
 	admin.Role = driver.Admin
 	for _, test := range []struct {
 		name, services string
-		who            driver.Caller
+		caller         driver.Caller
 		findings       []string
 		wrong          string
 	}{
@@ -28,7 +28,7 @@ func TestProbeTellsWhatIsThere(t *testing.T) {
 			server := upstreamServer(t, func(w http.ResponseWriter, r *http.Request) {
 				answer(200, "application/json", `{"services": `+test.services+`}`)(w, r)
 			})
-			findings, err := open(t, server.URL, nil).Probe(t.Context(), test.who)
+			findings, err := open(t, server.URL, nil).Probe(t.Context(), test.caller)
 			if !slices.Equal(findings, test.findings) {
 				t.Errorf("found %q", findings)
 			}

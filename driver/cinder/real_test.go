@@ -16,6 +16,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/projects"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/roles"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/users"
+	"github.com/jonboulle/clockwork"
 
 	"cindergate/driver"
 	"cindergate/driver/cinder"
@@ -38,7 +39,8 @@ func TestRealCinder(t *testing.T) {
 		check(t, err)
 		return drivertest.Backend{
 			Driver: d, Caller: caller, OtherCaller: other, AdminCaller: admin,
-			Facts:  drivertest.Facts{AdminOrphans: true, TrustsRecords: true},
+			Quirks: drivertest.Quirks{AdminOrphans: true, TrustsRecords: true},
+			Lacks:  drivertest.Forwarded,
 			Settle: func(t *testing.T) { settle(t, storage, adminStorage, otherStorage) },
 			Volume: func(t *testing.T, size int) string {
 				v, err := volumes.Create(t.Context(), storage, volumes.CreateOpts{Size: size}, nil).Extract()
@@ -119,7 +121,7 @@ func settle(t *testing.T, storages ...*gophercloud.ServiceClient) {
 }
 
 func untilSettled(ctx context.Context, storage *gophercloud.ServiceClient) error {
-	return shared.Until(ctx, 200*time.Millisecond, func(ctx context.Context) (bool, error) {
+	return shared.Until(ctx, clockwork.NewRealClock(), 200*time.Millisecond, func(ctx context.Context) (bool, error) {
 		bs, vs, err := resources(ctx, storage)
 		for _, b := range bs {
 			if changing[b.Status] {

@@ -7,12 +7,14 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"cindergate/driver"
 	"cindergate/internal/openstack"
 )
 
 // RestoreBackup implements driver.Driver. It is never sent twice.
-func (d *Driver) RestoreBackup(ctx context.Context, who driver.Caller, backupID string, to driver.RestoreTarget) (driver.Restore, error) {
+func (d *Driver) RestoreBackup(ctx context.Context, caller driver.Caller, backupID string, to driver.RestoreTarget) (driver.Restore, error) {
 	target := map[string]any{}
 	if id, existing := to.VolumeID(); existing {
 		target["volume_id"] = id
@@ -20,12 +22,12 @@ func (d *Driver) RestoreBackup(ctx context.Context, who driver.Caller, backupID 
 		target["name"] = name
 	}
 	if _, existing := target["volume_id"]; d.o.RestoreNeedsVolume && !existing {
-		return d.restoreToOwnVolume(ctx, who, backupID, to)
+		return d.restoreToOwnVolume(ctx, caller, backupID, to)
 	}
-	return d.restore(ctx, who, backupID, target)
+	return d.restore(ctx, caller, backupID, target)
 }
 
-func (d *Driver) restore(ctx context.Context, who driver.Caller, backupID string, target map[string]any) (driver.Restore, error) {
+func (d *Driver) restore(ctx context.Context, caller driver.Caller, backupID string, target map[string]any) (driver.Restore, error) {
 	var answer struct {
 		Restore struct {
 			BackupID   string `json:"backup_id"`
@@ -33,7 +35,7 @@ func (d *Driver) restore(ctx context.Context, who driver.Caller, backupID string
 			VolumeName string `json:"volume_name"`
 		} `json:"restore"`
 	}
-	err := d.call(ctx, who, http.MethodPost, "/backups/"+url.PathEscape(backupID)+"/restore",
+	err := d.call(ctx, caller, http.MethodPost, "/backups/"+url.PathEscape(backupID)+"/restore",
 		map[string]any{"restore": target}, &answer, http.StatusAccepted)
 	if err == nil && (answer.Restore.BackupID == "" || answer.Restore.VolumeID == "") {
 		err = d.unreadable("restore")
@@ -43,8 +45,8 @@ func (d *Driver) restore(ctx context.Context, who driver.Caller, backupID string
 
 // restoreToOwnVolume makes the new volume and restores into it, for clouds whose
 // restore cannot. A failure in between deletes the volume, or says which is left.
-func (d *Driver) restoreToOwnVolume(ctx context.Context, who driver.Caller, backupID string, to driver.RestoreTarget) (driver.Restore, error) {
-	b, err := d.GetBackup(ctx, who, backupID)
+func (d *Driver) restoreToOwnVolume(ctx context.Context, caller driver.Caller, backupID string, to driver.RestoreTarget) (driver.Restore, error) {
+	b, err := d.GetBackup(ctx, caller, backupID)
 	if err != nil {
 		return driver.Restore{}, err
 	}
@@ -53,54 +55,54 @@ func (d *Driver) restoreToOwnVolume(ctx context.Context, who driver.Caller, back
 	}
 	name, named := to.NewName()
 	if !named {
-		name = "restore_backup_" + b.ID
+		name = driver.RestoredName(b.ID)
 	}
-	body := map[string]any{"size": b.Size, "name": name, "description": "auto-created_from_restore_from_backup"}
+	body := map[string]any{"size": b.Size, "name": name, "description": driver.RestoredDescription}
 	if d.o.RestoreVolumeType != "" {
 		body["volume_type"] = d.o.RestoreVolumeType
 	}
 	var answer struct {
 		Volume openstack.Volume `json:"volume"`
 	}
-	if err := d.call(ctx, who, http.MethodPost, "/volumes", map[string]any{"volume": body}, &answer, http.StatusAccepted, http.StatusOK); err != nil {
+	if err := d.call(ctx, caller, http.MethodPost, "/volumes", map[string]any{"volume": body}, &answer, http.StatusAccepted, http.StatusOK); err != nil {
 		return driver.Restore{}, err
 	}
 	id := answer.Volume.ID
 	if id == "" {
 		return driver.Restore{}, d.unreadable("volume")
 	}
-	if err := d.untilAvailable(ctx, who, id); err != nil {
-		return driver.Restore{}, d.undo(ctx, who, id, err)
+	if err := d.untilAvailable(ctx, caller, id); err != nil {
+		return driver.Restore{}, d.undo(ctx, caller, id, err)
 	}
-	restore, err := d.restore(ctx, who, backupID, map[string]any{"volume_id": id})
+	restore, err := d.restore(ctx, caller, backupID, map[string]any{"volume_id": id})
 	if err != nil {
-		return driver.Restore{}, d.undo(ctx, who, id, err)
+		return driver.Restore{}, d.undo(ctx, caller, id, err)
 	}
 	restore.BackupID, restore.VolumeID, restore.VolumeName = b.ID, id, name
 	return restore, nil
 }
 
-func (d *Driver) untilAvailable(ctx context.Context, who driver.Caller, volumeID string) error {
-	ctx, cancel := context.WithTimeout(ctx, d.o.VolumeTimeout)
+func (d *Driver) untilAvailable(ctx context.Context, caller driver.Caller, volumeID string) error {
+	ctx, cancel := clockwork.WithTimeout(ctx, d.http.Clock(), d.o.VolumeTimeout)
 	defer cancel()
-	return openstack.Until(ctx, 500*time.Millisecond, func(ctx context.Context) (bool, error) {
-		v, err := d.GetVolume(ctx, who, volumeID)
+	return openstack.Until(ctx, d.http.Clock(), 500*time.Millisecond, func(ctx context.Context) (bool, error) {
+		v, err := d.GetVolume(ctx, caller, volumeID)
 		switch {
 		case err != nil:
 			return false, err
-		case v.Status == "error":
+		case v.Status == driver.VolumeError:
 			return false, driver.InvalidVolume("Error while creating volume %s for restoring the backup.", volumeID)
 		}
-		return v.Status == "available", nil
+		return v.Status == driver.VolumeAvailable, nil
 	})
 }
 
 // undo deletes the volume that was made for a restore that failed with cause. It
 // goes on when the client is gone.
-func (d *Driver) undo(ctx context.Context, who driver.Caller, volumeID string, cause error) error {
+func (d *Driver) undo(ctx context.Context, caller driver.Caller, volumeID string, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.o.VolumeTimeout)
 	defer cancel()
-	if err := d.call(ctx, who, http.MethodDelete, "/volumes/"+volumeID, nil, nil, http.StatusAccepted, http.StatusNoContent); err != nil {
+	if err := d.call(ctx, caller, http.MethodDelete, "/volumes/"+volumeID, nil, nil, http.StatusAccepted, http.StatusNoContent); err != nil {
 		var known *driver.Error
 		if !errors.As(d.http.Classify(cause), &known) {
 			return cause

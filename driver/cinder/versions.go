@@ -13,16 +13,6 @@ import (
 	"cindergate/internal/flight"
 )
 
-// Microversions that the driver's own calls depend on.
-const (
-	mvUpdate           = 9
-	mvMetadata         = 43
-	mvWithCount        = 45
-	mvAvailabilityZone = 51
-	mvProjectOptional  = 67 // a path may begin with the resource
-	mvHighest          = 70 // of the gateway
-)
-
 // upstream is the API version that the backend is spoken to in.
 type upstream struct {
 	major, minor int
@@ -36,7 +26,7 @@ func (u upstream) microversion() string {
 	if u.major != 3 {
 		return ""
 	}
-	return "3." + strconv.Itoa(min(u.minor, mvHighest))
+	return "3." + strconv.Itoa(min(u.minor, driver.MaxMicroversion))
 }
 
 func (d *Driver) tooOld(what string, minor int) error {
@@ -56,7 +46,7 @@ const versionsLifetime = 5 * time.Minute
 
 func (d *Driver) version(ctx context.Context) (upstream, error) {
 	d.versions.mu.Lock()
-	found, fresh := d.versions.found, time.Now().Before(d.versions.until)
+	found, fresh := d.versions.found, d.http.Clock().Now().Before(d.versions.until)
 	d.versions.mu.Unlock()
 	if fresh {
 		return found, nil
@@ -107,7 +97,7 @@ func (d *Driver) discover(ctx context.Context) (upstream, error) {
 			return upstream{}, driver.Errorf(driver.Unavailable, "Backend %s speaks neither v3 nor v2 of the Block Storage API.", d.o.Name)
 		}
 		d.versions.mu.Lock()
-		d.versions.found, d.versions.until = found, time.Now().Add(versionsLifetime)
+		d.versions.found, d.versions.until = found, d.http.Clock().Now().Add(versionsLifetime)
 		d.versions.mu.Unlock()
 		return found, nil
 	})

@@ -33,11 +33,11 @@ type backup struct {
 	EncryptionKeyID  string            `json:"encryption_key_id"`
 }
 
-// seenBy is the backup in our terms. Only admins are told the project; others see
-// but their own.
-func (b *backup) seenBy(who driver.Caller) driver.Backup {
-	if b.ProjectID == "" && !who.IsAdmin() {
-		b.ProjectID = who.ProjectID
+// toDriver is the backup in the terms of package driver. Only admins are told the project;
+// others see but their own.
+func (b *backup) toDriver(caller driver.Caller) driver.Backup {
+	if b.ProjectID == "" && !caller.IsAdmin() {
+		b.ProjectID = caller.ProjectID
 	}
 	return driver.Backup{
 		ID: b.ID, ProjectID: b.ProjectID, UserID: b.UserID, VolumeID: b.VolumeID, SnapshotID: b.SnapshotID,
@@ -92,7 +92,7 @@ func parameters(q driver.Query, v upstream) url.Values {
 	if q.AllProjects {
 		p.Set("all_tenants", "1")
 	}
-	if q.WithCount && v.atLeast(mvWithCount) {
+	if q.WithCount && v.atLeast(driver.MVWithCount) {
 		p.Set("with_count", "true")
 	}
 	return p

@@ -77,9 +77,9 @@ func (d *Driver) targetVolume(tx *meta.Tx, who driver.Caller, id string, size in
 func (d *Driver) newTarget(tx *meta.Tx, who driver.Caller, b *meta.Backup, id string, to driver.RestoreTarget) (*meta.Volume, error) {
 	name, ok := to.NewName()
 	if !ok {
-		name = "restore_backup_" + b.ID
+		name = driver.RestoredName(b.ID)
 	}
-	description := "auto-created_from_restore_from_backup"
+	description := driver.RestoredDescription
 	typ, err := d.volumeType(tx, who, "")
 	if err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -107,7 +106,7 @@ func finishRestore(tx *meta.Tx, j *meta.Job, a restoreArguments, vm chunked.Volu
 		name = *v.Name
 	}
 	source := vm.Base["display_name"]
-	if source != nil && *source != "" && (name == "" || strings.HasPrefix(name, "restore_backup_")) {
+	if source != nil && *source != "" && driver.TakesSourceName(name) {
 		v.Name = source
 		if description, ok := vm.Base["display_description"]; ok {
 			v.Description = description

@@ -79,9 +79,9 @@ func call(t *testing.T, code otcfake.Code) error {
 	c.Inject(fault)
 	if code.Service == "evs" {
 		id := c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs", VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
-		_, err := c.driver.RestoreBackup(t.Context(), c.who, id, driver.RestoreTarget{})
+		_, err := c.driver.RestoreBackup(t.Context(), c.caller, id, driver.RestoreTarget{})
 		return err
 	}
-	_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{}), Force: true})
+	_, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{}), Force: true})
 	return err
 }

@@ -2,6 +2,7 @@ package vbs_test
 
 import (
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ type cloud struct {
 	url     string
 	project otcfake.Project
 	driver  *vbs.Driver
-	who     driver.Caller
+	caller  driver.Caller
 }
 
 // open makes a cloud; endpoints come from its catalogue unless o says otherwise.
@@ -58,7 +59,7 @@ func open(t *testing.T, o vbs.Options, made otcfake.Options) *cloud {
 		t.Fatal(err)
 	}
 	c := &cloud{Cloud: fake, url: server.URL, project: fake.AddProject("eu-de"), driver: d}
-	c.who = caller(c.project)
+	c.caller = caller(c.project)
 	return c
 }
 
@@ -69,17 +70,19 @@ func caller(p otcfake.Project) driver.Caller {
 func TestConformance(t *testing.T) {
 	for _, o := range combinations {
 		t.Run(name(o), func(t *testing.T) {
+			lacks := slices.Concat(drivertest.Forwarded, drivertest.Records, drivertest.AdminActions, drivertest.Updates)
 			drivertest.Run(t, func(t *testing.T) drivertest.Backend {
 				c := open(t, o, otcfake.Options{})
 				admin := caller(c.AddProject("eu-de_admins"))
 				admin.Role = driver.Admin
 				return drivertest.Backend{
-					Driver: c.driver, Caller: c.who, OtherCaller: caller(c.AddProject("eu-de_other")), AdminCaller: admin,
+					Driver: c.driver, Caller: c.caller, OtherCaller: caller(c.AddProject("eu-de_other")), AdminCaller: admin,
 					Volume: func(_ *testing.T, size int) string {
 						return c.AddVolume(c.project.ID, otcfake.Volume{SizeGiB: size})
 					},
 					Settle: func(*testing.T) { c.Settle() },
-					Facts:  drivertest.Facts{OwnProjectOnly: true, Independent: true, FirstIsFull: true, NewVolumeApart: true},
+					Lacks:  lacks,
+					Quirks: drivertest.Quirks{OwnProjectOnly: true, Independent: true, FirstIsFull: true, NewVolumeApart: true},
 				}
 			})
 		})

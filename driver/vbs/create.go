@@ -42,30 +42,30 @@ type extendParam struct {
 // CreateBackup implements driver.Driver. It answers once the service's job tells the
 // backup's id, or past Options.IDTimeout once the backup is listed. A backup that fails
 // shows it in its status; a job that fails without one is an error with the reason.
-func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec driver.BackupSpec) (driver.Backup, error) {
+func (d *Driver) CreateBackup(ctx context.Context, caller driver.Caller, spec driver.BackupSpec) (driver.Backup, error) {
 	body, err := d.request(spec)
 	if err != nil {
 		return driver.Backup{}, err
 	}
-	if err := d.CheckSource(ctx, who, spec); err != nil {
+	if err := d.CheckSource(ctx, caller, spec); err != nil {
 		return driver.Backup{}, err
 	}
 	var answer struct {
 		JobID string `json:"job_id"`
 	}
-	began := time.Now()
-	if err := d.vbs.Call(ctx, who, http.MethodPost, "v2", "/cloudbackups", nil, map[string]any{"backup": body}, &answer); err != nil {
+	began := d.vbs.Now()
+	if err := d.vbs.Call(ctx, caller, http.MethodPost, "v2", "/cloudbackups", nil, map[string]any{"backup": body}, &answer); err != nil {
 		return driver.Backup{}, err
 	}
 	if answer.JobID == "" {
 		return driver.Backup{}, driver.Errorf(driver.Unavailable, "VBS of backend %s took the backup %s without naming a job.", d.o.Name, body.Name)
 	}
-	id, err := d.made(ctx, who, answer.JobID, began, body)
+	id, err := d.made(ctx, caller, answer.JobID, began, body)
 	if err != nil {
 		return driver.Backup{}, err
 	}
 	return driver.Backup{
-		ID: id, ProjectID: who.ProjectID, VolumeID: spec.VolumeID, SnapshotID: spec.SnapshotID, Name: &body.Name, Description: spec.Description,
+		ID: id, ProjectID: caller.ProjectID, VolumeID: spec.VolumeID, SnapshotID: spec.SnapshotID, Name: &body.Name, Description: spec.Description,
 		Status: driver.BackupCreating,
 	}, nil
 }
@@ -73,13 +73,13 @@ func (d *Driver) CreateBackup(ctx context.Context, who driver.Caller, spec drive
 // made is the id of the backup that a job makes. Jobs take minutes, and one that tells
 // the id at its end tells it too late for clients, who would ask again and get a second
 // backup: then the backup is looked for in the list.
-func (d *Driver) made(ctx context.Context, who driver.Caller, jobID string, began time.Time, body newBackup) (string, error) {
-	id, job, err := d.vbs.Await(ctx, who, jobID, otc.BackupID)
+func (d *Driver) made(ctx context.Context, caller driver.Caller, jobID string, began time.Time, body newBackup) (string, error) {
+	id, job, err := d.vbs.Await(ctx, caller, jobID, otc.BackupID)
 	switch {
 	case err == nil:
 		return id, nil
 	case job.Failed() && id != "":
-		if _, look := d.GetBackup(ctx, who, id); look == nil {
+		if _, look := d.GetBackup(ctx, caller, id); look == nil {
 			return id, nil // its status tells
 		}
 		return "", err
@@ -89,7 +89,7 @@ func (d *Driver) made(ctx context.Context, who driver.Caller, jobID string, bega
 	if !job.BeginTime.IsZero() {
 		began = job.BeginTime.Time // by the service's own clock
 	}
-	found, look := d.find(ctx, who, began, body)
+	found, look := d.find(ctx, caller, began, body)
 	if look != nil || found == "" {
 		return "", err
 	}
@@ -98,8 +98,8 @@ func (d *Driver) made(ctx context.Context, who driver.Caller, jobID string, bega
 
 // find looks for a backup of the volume, with the name, made since. "" is none. A volume
 // has one backup at a time being made: that one counts, or else the latest.
-func (d *Driver) find(ctx context.Context, who driver.Caller, since time.Time, body newBackup) (string, error) {
-	all, err := d.all(ctx, who, url.Values{"volume_id": {body.VolumeID}})
+func (d *Driver) find(ctx context.Context, caller driver.Caller, since time.Time, body newBackup) (string, error) {
+	all, err := d.all(ctx, caller, url.Values{"volume_id": {body.VolumeID}})
 	if err != nil {
 		return "", err
 	}

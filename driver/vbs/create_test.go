@@ -57,7 +57,7 @@ func TestCreateInTheServicesWords(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := open(t, test.options, otcfake.Options{})
 			test.spec.VolumeID = c.AddVolume(c.project.ID, otcfake.Volume{})
-			b, err := c.driver.CreateBackup(t.Context(), c.who, test.spec)
+			b, err := c.driver.CreateBackup(t.Context(), c.caller, test.spec)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,18 +77,18 @@ func TestCreateOfASnapshot(t *testing.T) {
 	c := open(t, vbs.Options{}, otcfake.Options{})
 	volume := c.AddVolume(c.project.ID, otcfake.Volume{Status: "in-use"})
 	var made struct{ Snapshot struct{ ID string } }
-	if err := c.driver.EVS.Call(t.Context(), c.who, http.MethodPost, "v2", "/snapshots", nil,
+	if err := c.driver.EVS.Call(t.Context(), c.caller, http.MethodPost, "v2", "/snapshots", nil,
 		map[string]any{"snapshot": map[string]any{"volume_id": volume, "force": true}}, &made); err != nil {
 		t.Fatal(err)
 	}
 	c.Settle()
 	snapshot := made.Snapshot.ID
-	b, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: volume, SnapshotID: snapshot})
+	b, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: volume, SnapshotID: snapshot})
 	if err != nil || b.SnapshotID != snapshot {
 		t.Fatalf("%+v, %v", b, err)
 	}
 	c.Settle()
-	if got, err := c.driver.GetBackup(t.Context(), c.who, b.ID); err != nil || got.SnapshotID != snapshot {
+	if got, err := c.driver.GetBackup(t.Context(), c.caller, b.ID); err != nil || got.SnapshotID != snapshot {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -110,7 +110,7 @@ func TestCreateThatCannotBe(t *testing.T) {
 		{driver.BackupSpec{Metadata: map[string]string{"a": "b"}}, driver.NotSupported, "Backend east does not support metadata of backups"},
 	} {
 		c := open(t, vbs.Options{}, otcfake.Options{})
-		_, err := c.driver.CreateBackup(t.Context(), c.who, test.spec)
+		_, err := c.driver.CreateBackup(t.Context(), c.caller, test.spec)
 		wantError(t, err, test.kind, test.message)
 		if asked := c.Requests(); len(asked) != 0 {
 			t.Errorf("%s: asked %v", test.message, asked)
@@ -137,7 +137,7 @@ func TestForceIsAsInCinder(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s, force %t, EVS %q", test.status, test.force, test.evs), func(t *testing.T) {
 			c := open(t, vbs.Options{Options: otc.Options{EVSURL: test.evs}}, otcfake.Options{})
-			_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{
+			_, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{
 				VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{Status: test.status}), Force: test.force,
 			})
 			if test.message == "" {
@@ -162,7 +162,7 @@ func TestQuotasOfBackups(t *testing.T) {
 			if name == "of a volume" {
 				c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs", VolumeID: volume})
 			}
-			_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: volume})
+			_, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: volume})
 			wantError(t, err, driver.OverLimit, "")
 		})
 	}
@@ -176,7 +176,7 @@ func TestTheJobTellsTheIDLateOrInAPart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := open(t, vbs.Options{}, otcfake.Options{})
 			c.Trap(trap)
-			b, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{}), Name: ptr("n")})
+			b, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{}), Name: ptr("n")})
 			if err != nil || c.Backup(b.ID).Name != "n" {
 				t.Errorf("%+v, %v", b, err)
 			}
@@ -189,12 +189,12 @@ func TestABackupThatFails(t *testing.T) {
 	t.Run("shows it", func(t *testing.T) {
 		c := open(t, vbs.Options{}, otcfake.Options{})
 		c.Trap(func(traps *otcfake.Traps) { traps.FailBackup = failure })
-		b, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
+		b, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.Settle()
-		got, err := c.driver.GetBackup(t.Context(), c.who, b.ID)
+		got, err := c.driver.GetBackup(t.Context(), c.caller, b.ID)
 		if err != nil || got.Status != driver.BackupError || got.FailReason != failure.Reason {
 			t.Errorf("%+v, %v", got, err)
 		}
@@ -202,21 +202,21 @@ func TestABackupThatFails(t *testing.T) {
 	t.Run("without a record fails the create", func(t *testing.T) {
 		c := open(t, vbs.Options{}, otcfake.Options{Auto: true})
 		c.Trap(func(traps *otcfake.Traps) { traps.FailBackup, traps.NoRecord = failure, true })
-		_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
+		_, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
 		wantError(t, err, driver.Unavailable, "failed: VolumeBackup.0064: fsp cinder return backup status is error.")
 	})
 	t.Run("succeeds without an id, and is not listed", func(t *testing.T) {
 		c := open(t, vbs.Options{}, otcfake.Options{Auto: true})
 		c.Trap(func(traps *otcfake.Traps) { traps.NoEntity = true })
 		c.Inject(otcfake.Fault{Service: "vbs", Method: "GET", Path: "/backups/detail", Status: 200, Body: `{"backups": []}`})
-		_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
+		_, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
 		wantError(t, err, driver.Unavailable, "succeeded without telling what it made")
 	})
 	t.Run("takes too long to tell its id, and is not listed", func(t *testing.T) {
 		c := open(t, vbs.Options{Options: otc.Options{IDTimeout: 20 * time.Millisecond}}, otcfake.Options{})
 		c.Inject(otcfake.Fault{Service: "vbs", Path: "/jobs/", Times: -1, Status: 200, Body: `{"status": "RUNNING"}`})
 		c.Inject(otcfake.Fault{Service: "vbs", Method: "GET", Path: "/backups/detail", Status: 200, Body: `{"backups": []}`})
-		_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
+		_, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
 		asked := c.sent("vbs", "GET")
 		job, _, _ := strings.Cut(strings.TrimPrefix(asked[0], "GET /v1/P/jobs/"), " ")
 		wantError(t, err, driver.Unavailable, "its job "+job+" did not tell in time")
@@ -224,7 +224,7 @@ func TestABackupThatFails(t *testing.T) {
 	t.Run("is not answered with a job", func(t *testing.T) {
 		c := open(t, vbs.Options{}, otcfake.Options{})
 		c.Inject(otcfake.Fault{Service: "vbs", Method: "POST", Status: http.StatusOK, Body: `{}`})
-		_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{}), Name: ptr("n")})
+		_, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{}), Name: ptr("n")})
 		wantError(t, err, driver.Unavailable, "took the backup n without naming a job")
 	})
 }
@@ -235,7 +235,7 @@ func TestATokenThatEndsBetween(t *testing.T) {
 	c.Trap(func(traps *otcfake.Traps) { traps.IDAfter = 1 << 30 })
 	c.Inject(otcfake.Fault{Service: "vbs", Path: "/jobs/", Skip: 2, Status: http.StatusUnauthorized,
 		Body: `{"error_code": "APIGW.0307", "error_msg": "The token must be renewed."}`})
-	_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
+	_, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
 	wantError(t, err, driver.Unauthorized, "The token must be renewed.")
 	if n := len(c.sent("vbs", "GET")); n != 3 {
 		t.Errorf("asked %d times", n)
@@ -244,7 +244,7 @@ func TestATokenThatEndsBetween(t *testing.T) {
 		t.Errorf("logged in: %q", logins)
 	}
 	c.ExpireToken(c.project.Token)
-	_, err = c.driver.GetBackup(t.Context(), c.who, c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs"}))
+	_, err = c.driver.GetBackup(t.Context(), c.caller, c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs"}))
 	wantError(t, err, driver.Unauthorized, "The authentication information is not correct.")
 }
 
@@ -253,13 +253,13 @@ func TestThrottledCreatesAreSentAgain(t *testing.T) {
 	c.Inject(otcfake.Fault{Service: "vbs", Method: "POST", Times: 2, Status: http.StatusTooManyRequests,
 		Body: `{"error_code": "APIGW.0308", "error_msg": "Slow down."}`})
 	volume := c.AddVolume(c.project.ID, otcfake.Volume{})
-	_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: volume})
+	_, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: volume})
 	wantError(t, err, driver.OverLimit, "Slow down.") // it is told not to retry
 	patient := open(t, vbs.Options{Options: retrying(2)}, otcfake.Options{})
 	patient.Inject(otcfake.Fault{Service: "vbs", Method: "POST", Times: 2, Status: http.StatusTooManyRequests,
 		Body: `{"error_code": "APIGW.0308", "error_msg": "Slow down."}`})
 	volume = patient.AddVolume(patient.project.ID, otcfake.Volume{})
-	if _, err := patient.driver.CreateBackup(t.Context(), patient.who, driver.BackupSpec{VolumeID: volume}); err != nil {
+	if _, err := patient.driver.CreateBackup(t.Context(), patient.caller, driver.BackupSpec{VolumeID: volume}); err != nil {
 		t.Error(err)
 	}
 	if n := len(patient.sent("vbs", "POST")); n != 3 {
@@ -285,7 +285,7 @@ func TestACreateIsSentOnce(t *testing.T) {
 			volume := c.AddVolume(c.project.ID, otcfake.Volume{})
 			fault.Service, fault.Method = "vbs", http.MethodPost
 			c.Inject(fault)
-			_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: volume, Name: ptr("n")})
+			_, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: volume, Name: ptr("n")})
 			if n := len(c.sent("vbs", "POST")); n != 1 || err == nil {
 				t.Errorf("sent %d times: %v", n, err)
 			}

@@ -15,8 +15,8 @@ const noDeleteQuery = "VolumeBackup.0110"
 
 // DeleteBackup implements driver.Driver. The status is looked at first: the service has
 // no code for a wrong one.
-func (d *Driver) DeleteBackup(ctx context.Context, who driver.Caller, backupID string) error {
-	b, err := d.GetBackup(ctx, who, backupID)
+func (d *Driver) DeleteBackup(ctx context.Context, caller driver.Caller, backupID string) error {
+	b, err := d.GetBackup(ctx, caller, backupID)
 	if err != nil {
 		return err
 	}
@@ -25,9 +25,9 @@ func (d *Driver) DeleteBackup(ctx context.Context, who driver.Caller, backupID s
 	default:
 		return driver.NotDeletable()
 	}
-	err = d.vbs.Call(ctx, who, http.MethodDelete, d.o.Native, "/backups/"+backupID, nil, nil, nil)
+	err = d.vbs.Call(ctx, caller, http.MethodDelete, d.o.Native, "/backups/"+backupID, nil, nil, nil)
 	if strings.EqualFold(otc.CodeOf(err), noDeleteQuery) {
-		if _, again := d.GetBackup(ctx, who, backupID); driver.KindOf(again) == driver.NotFound {
+		if _, again := d.GetBackup(ctx, caller, backupID); driver.KindOf(again) == driver.NotFound {
 			return again
 		}
 	}

@@ -49,18 +49,18 @@ func New(o Options) (*Driver, error) {
 func (d *Driver) Check(ctx context.Context) error { return d.vbs.Check(ctx) }
 
 // GetBackup implements driver.Driver.
-func (d *Driver) GetBackup(ctx context.Context, who driver.Caller, backupID string) (driver.Backup, error) {
+func (d *Driver) GetBackup(ctx context.Context, caller driver.Caller, backupID string) (driver.Backup, error) {
 	if !otc.IsID(backupID) {
 		return driver.Backup{}, driver.BackupNotFound(backupID)
 	}
 	var answer struct {
 		Backup backup `json:"backup"`
 	}
-	if err := d.vbs.Call(ctx, who, http.MethodGet, d.o.Native, "/backups/"+backupID, nil, nil, &answer); err != nil {
+	if err := d.vbs.Call(ctx, caller, http.MethodGet, d.o.Native, "/backups/"+backupID, nil, nil, &answer); err != nil {
 		return driver.Backup{}, otc.Gone(err, backupID)
 	}
 	if answer.Backup.ID == "" {
 		return driver.Backup{}, d.vbs.Unreadable("backup")
 	}
-	return answer.Backup.seenBy(who), nil
+	return answer.Backup.toDriver(caller), nil
 }

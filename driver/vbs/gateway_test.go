@@ -32,10 +32,10 @@ func (anyone) Challenge(string) string { return "Keystone" }
 // behindTheGateway serves the cloud through the gateway.
 func (c *cloud) behindTheGateway(t *testing.T, role driver.Role) string {
 	t.Helper()
-	who := c.who
-	who.Role = role
+	caller := c.caller
+	caller.Role = role
 	s := httptest.NewServer(gateway.New(gateway.Options{
-		Backends: map[string]driver.Driver{"east": c.driver}, Default: "east", Log: zap.NewNop(), Metrics: gateway.NewMetrics(), Auth: anyone{who},
+		Backends: map[string]driver.Driver{"east": c.driver}, Default: "east", Log: zap.NewNop(), Metrics: gateway.NewMetrics(), Auth: anyone{caller},
 	}))
 	t.Cleanup(s.Close)
 	return s.URL
@@ -148,7 +148,7 @@ func TestOwnAPIWithTags(t *testing.T) {
 	c := open(t, vbs.Options{}, otcfake.Options{})
 	volume := c.AddVolume(c.project.ID, otcfake.Volume{})
 	s := httptest.NewServer(gateway.New(gateway.Options{
-		Backends: map[string]driver.Driver{"east": c.driver}, Default: "east", Log: zap.NewNop(), Metrics: gateway.NewMetrics(), Auth: anyone{c.who}, VBS: true,
+		Backends: map[string]driver.Driver{"east": c.driver}, Default: "east", Log: zap.NewNop(), Metrics: gateway.NewMetrics(), Auth: anyone{c.caller}, VBS: true,
 	}))
 	t.Cleanup(s.Close)
 	status, _, text := ask(t, c, http.MethodPost, s.URL+"/v2/"+c.project.ID+"/cloudbackups",
@@ -159,7 +159,7 @@ func TestOwnAPIWithTags(t *testing.T) {
 	if sent := c.sent("vbs", "POST"); len(sent) != 1 || !strings.Contains(sent[0], `"tags":[{"key":"a","value":"b"}]`) {
 		t.Errorf("sent %q", sent)
 	}
-	page, err := c.driver.ListBackups(t.Context(), c.who, driver.Query{Limit: -1})
+	page, err := c.driver.ListBackups(t.Context(), c.caller, driver.Query{Limit: -1})
 	if err != nil || len(page.Items) != 1 || c.Backup(page.Items[0].ID).Tags["a"] != "b" {
 		t.Errorf("%+v, %v", page.Items, err)
 	}

@@ -33,7 +33,7 @@ func TestABackupWhoseIDComesLate(t *testing.T) {
 					c.Inject(otcfake.Fault{Service: "vbs", Path: "/jobs/", Times: -1, Status: 200, Body: `{"status": "RUNNING", "entities": {"backup_id": null}}`})
 				}
 				c.Trap(trap)
-				b, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: volume, Name: ptr("n")})
+				b, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: volume, Name: ptr("n")})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -61,7 +61,7 @@ func TestTheBackupThatIsBeingMadeIsMeant(t *testing.T) {
 	}
 	c.Trap(func(traps *otcfake.Traps) { traps.IDAfter = 1 << 30 })
 	c.Inject(otcfake.Fault{Service: "vbs", Path: "/backups/detail", Status: 200, Body: `{"backups": [` + strings.Join(listed, ",") + `]}`})
-	if b, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: volume, Name: ptr("n")}); err != nil || b.ID != "1" {
+	if b, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: volume, Name: ptr("n")}); err != nil || b.ID != "1" {
 		t.Errorf("%+v, %v", b, err)
 	}
 }
@@ -74,11 +74,11 @@ func TestAFailedJobWithAnID(t *testing.T) {
 	there := c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs", VolumeID: volume, Status: "error"})
 	c.Inject(otcfake.Fault{Service: "vbs", Path: "/jobs/", Status: 200, Body: fmt.Sprintf(failed, there)})
 	c.Inject(otcfake.Fault{Service: "vbs", Path: "/jobs/", Status: 200, Body: fmt.Sprintf(failed, someID)})
-	if b, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: volume}); err != nil || b.ID != there {
+	if b, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: volume}); err != nil || b.ID != there {
 		t.Errorf("%+v, %v", b, err)
 	}
 	c.Settle()
-	_, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: volume})
+	_, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: volume})
 	wantError(t, err, driver.Unavailable, "failed: VolumeBackup.0064: no")
 }
 
@@ -87,10 +87,10 @@ func TestTags(t *testing.T) {
 	c := open(t, vbs.Options{Options: otc.Options{Dialect: otc.Huawei}}, otcfake.Options{})
 	volume := c.AddVolume(c.project.ID, otcfake.Volume{})
 	spec := driver.BackupSpec{VolumeID: volume, Name: ptr("n"), Metadata: map[string]string{"b": "2", "a": ""}}
-	_, err := c.driver.CreateBackup(t.Context(), c.who, spec)
+	_, err := c.driver.CreateBackup(t.Context(), c.caller, spec)
 	wantError(t, err, driver.NotSupported, "does not support metadata of backups")
 	spec.MetadataAsTags = true
-	b, err := c.driver.CreateBackup(t.Context(), c.who, spec)
+	b, err := c.driver.CreateBackup(t.Context(), c.caller, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,21 +110,21 @@ func TestOddAnswers(t *testing.T) {
 		"service_metadata": {"Type": 1}, "object_count": {}, "is_incremental": "perhaps", "description": ["d"], "volume_id": "` + someID + `"}`
 	one := fmt.Sprintf(odd, someID)
 	c.Inject(otcfake.Fault{Service: "vbs", Path: "/backups/detail", Status: 200, Body: `{"backups": [` + one + `, "odd", null, {"id": "` + id + `", "name": "first"}]}`})
-	page, err := c.driver.ListBackups(t.Context(), c.who, driver.Query{Limit: -1})
+	page, err := c.driver.ListBackups(t.Context(), c.caller, driver.Query{Limit: -1})
 	if err != nil || len(page.Items) != 2 {
 		t.Fatalf("%+v, %v", page.Items, err)
 	}
 	c.Inject(otcfake.Fault{Service: "vbs", Path: "/backups/" + id, Status: 200, Body: `{"backup": ` + one + `}`})
-	b, err := c.driver.GetBackup(t.Context(), c.who, id)
+	b, err := c.driver.GetBackup(t.Context(), c.caller, id)
 	if err != nil || *b.Name != "n" || b.VolumeID != someID || b.Size != 0 || b.CreatedAt.Day() != 23 || !b.UpdatedAt.IsZero() || *b.Description != "" {
 		t.Errorf("%+v, %v", b, err)
 	}
 	for _, body := range []string{`{}`, `[]`, `null`, `"x"`, `{"backups": {}}`, `{"backups": "none"}`} {
 		c.Inject(otcfake.Fault{Service: "vbs", Path: "/backups/detail", Status: 200, Body: body})
-		_, err := c.driver.ListBackups(t.Context(), c.who, driver.Query{Limit: -1})
+		_, err := c.driver.ListBackups(t.Context(), c.caller, driver.Query{Limit: -1})
 		wantError(t, err, driver.Unavailable, "VBS of backend east gave an answer that cannot be read: it has no backups.")
 		c.Inject(otcfake.Fault{Service: "vbs", Path: "/backups/" + id, Status: 200, Body: body})
-		_, err = c.driver.GetBackup(t.Context(), c.who, id)
+		_, err = c.driver.GetBackup(t.Context(), c.caller, id)
 		wantError(t, err, driver.Unavailable, "it has no backup.")
 	}
 }

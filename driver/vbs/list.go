@@ -20,8 +20,8 @@ var statuses = []driver.BackupStatus{
 // ListBackups implements driver.Driver. The service filters by volume and status, which
 // is what shortens lists; names it compares otherwise than Cinder does, it knows no
 // marker, and its v3 does not sort: that is done here, over all of its pages.
-func (d *Driver) ListBackups(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
-	if q.AllProjects && who.IsAdmin() {
+func (d *Driver) ListBackups(ctx context.Context, caller driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
+	if q.AllProjects && caller.IsAdmin() {
 		return driver.Page[driver.Backup]{}, d.vbs.Cannot("lists of all projects: the service shows a token's own project")
 	}
 	parameters := url.Values{}
@@ -42,7 +42,7 @@ func (d *Driver) ListBackups(ctx context.Context, who driver.Caller, q driver.Qu
 	var all []driver.Backup
 	if possible {
 		var err error
-		if all, err = d.all(ctx, who, parameters); err != nil {
+		if all, err = d.all(ctx, caller, parameters); err != nil {
 			return driver.Page[driver.Backup]{}, err
 		}
 	}
@@ -50,7 +50,7 @@ func (d *Driver) ListBackups(ctx context.Context, who driver.Caller, q driver.Qu
 }
 
 // all reads every page of a list.
-func (d *Driver) all(ctx context.Context, who driver.Caller, parameters url.Values) ([]driver.Backup, error) {
+func (d *Driver) all(ctx context.Context, caller driver.Caller, parameters url.Values) ([]driver.Backup, error) {
 	parameters.Set("limit", strconv.Itoa(otc.MaxPage))
 	if d.o.Native == "v2" {
 		// New backups then come last and shift nothing from page to page.
@@ -65,7 +65,7 @@ func (d *Driver) all(ctx context.Context, who driver.Caller, parameters url.Valu
 			Backups otc.List[backup]   `json:"backups"`
 			Links   otc.List[struct{}] `json:"backups_links"` // one to a next page, if there is one
 		}
-		if err := d.vbs.Call(ctx, who, http.MethodGet, d.o.Native, "/backups/detail", parameters, nil, &page); err != nil {
+		if err := d.vbs.Call(ctx, caller, http.MethodGet, d.o.Native, "/backups/detail", parameters, nil, &page); err != nil {
 			return nil, err
 		}
 		if !page.Backups.Told {
@@ -74,7 +74,7 @@ func (d *Driver) all(ctx context.Context, who driver.Caller, parameters url.Valu
 		for i := range page.Backups.Items {
 			if b := &page.Backups.Items[i]; b.ID != "" && !seen[b.ID] {
 				seen[b.ID] = true
-				all = append(all, b.seenBy(who))
+				all = append(all, b.toDriver(caller))
 			}
 		}
 		// The link says that there is more; where it leads, clients cannot go.

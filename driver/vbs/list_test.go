@@ -21,7 +21,7 @@ func TestManyBackups(t *testing.T) {
 			slices.Reverse(want)
 			var got []string
 			for marker := ""; ; {
-				page, err := c.driver.ListBackups(t.Context(), c.who, driver.Query{Limit: 400, Marker: marker, WithCount: true})
+				page, err := c.driver.ListBackups(t.Context(), c.caller, driver.Query{Limit: 400, Marker: marker, WithCount: true})
 				if err != nil || page.Count != 1500 {
 					t.Fatalf("%v, count %d", err, page.Count)
 				}
@@ -37,7 +37,7 @@ func TestManyBackups(t *testing.T) {
 				t.Errorf("%d backups, or not in order", len(got))
 			}
 			c.Forget()
-			page, err := c.driver.ListBackups(t.Context(), c.who, driver.Query{
+			page, err := c.driver.ListBackups(t.Context(), c.caller, driver.Query{
 				Limit: 2, Offset: 1, Sort: []driver.SortKey{{Column: "display_name"}}, Filters: []driver.Filter{{Column: "display_name", Value: "B-14", Like: true}},
 			})
 			if err != nil || len(page.Items) != 2 || *page.Items[0].Name != "b-1401" || *page.Items[1].Name != "b-1402" {
@@ -54,7 +54,7 @@ func TestManyBackups(t *testing.T) {
 func TestAPageThatIsJustFull(t *testing.T) {
 	c := open(t, vbs.Options{}, otcfake.Options{})
 	c.AddBackups(c.project.ID, 1000, otcfake.Backup{Name: "b", Service: "vbs"})
-	page, err := c.driver.ListBackups(t.Context(), c.who, driver.Query{Limit: -1})
+	page, err := c.driver.ListBackups(t.Context(), c.caller, driver.Query{Limit: -1})
 	if err != nil || len(page.Items) != 1000 {
 		t.Errorf("%v, %d backups", err, len(page.Items))
 	}
@@ -68,7 +68,7 @@ func TestPagesThatShift(t *testing.T) {
 	for _, body := range []string{`{"backups": [{"id": "a"}, {"id": "b"}], ` + link + `}`, `{"backups": [{"id": "b"}, {"id": "c"}]}`} {
 		c.Inject(otcfake.Fault{Service: "vbs", Status: 200, Body: body})
 	}
-	page, err := c.driver.ListBackups(t.Context(), c.who, driver.Query{Limit: -1, Sort: []driver.SortKey{{Column: "id"}}})
+	page, err := c.driver.ListBackups(t.Context(), c.caller, driver.Query{Limit: -1, Sort: []driver.SortKey{{Column: "id"}}})
 	var ids []string
 	for _, b := range page.Items {
 		ids = append(ids, b.ID)
@@ -95,7 +95,7 @@ func TestFiltersThatTheServiceHas(t *testing.T) {
 		{"v3", driver.Filter{Column: "no_such_column", Value: "x"}, ""},
 	} {
 		c := open(t, vbs.Options{Native: test.native, Options: otc.Options{URL: "fake", EVSURL: otc.None}}, otcfake.Options{})
-		if _, err := c.driver.ListBackups(t.Context(), c.who, driver.Query{Limit: -1, Filters: []driver.Filter{test.filter}}); err != nil {
+		if _, err := c.driver.ListBackups(t.Context(), c.caller, driver.Query{Limit: -1, Filters: []driver.Filter{test.filter}}); err != nil {
 			t.Error(err)
 		}
 		asked := ""
@@ -116,10 +116,10 @@ func TestBackupsOfServers(t *testing.T) {
 	for _, o := range combinations {
 		c := open(t, o, otcfake.Options{})
 		id := c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs", Server: true})
-		page, err := c.driver.ListBackups(t.Context(), c.who, driver.Query{Limit: -1})
+		page, err := c.driver.ListBackups(t.Context(), c.caller, driver.Query{Limit: -1})
 		if err != nil || len(page.Items) != 1 || page.Items[0].ID != id {
 			t.Errorf("%v, %+v", err, page.Items)
 		}
-		wantError(t, c.driver.DeleteBackup(t.Context(), c.who, id), driver.InvalidInput, "The backup cannot be deleted now, or not by VBS.")
+		wantError(t, c.driver.DeleteBackup(t.Context(), c.caller, id), driver.InvalidInput, "The backup cannot be deleted now, or not by VBS.")
 	}
 }

@@ -10,18 +10,18 @@ import (
 
 // Probe implements driver.Prober: where the services are, whether they answer, the
 // caller's quotas, and what the configuration leaves out.
-func (d *Driver) Probe(ctx context.Context, who driver.Caller) ([]string, error) {
-	findings, asks, err := d.Places(ctx, who, d.vbs)
+func (d *Driver) Probe(ctx context.Context, caller driver.Caller) ([]string, error) {
+	findings, asks, err := d.Places(ctx, caller, d.vbs)
 	if !asks {
 		return findings, err
 	}
 	var problems []error
-	if _, err := d.ListBackups(ctx, who, driver.Query{Filters: []driver.Filter{{Column: "status", Value: string(driver.BackupError)}}}); err != nil {
+	if _, err := d.ListBackups(ctx, caller, driver.Query{Filters: []driver.Filter{{Column: "status", Value: string(driver.BackupError)}}}); err != nil {
 		problems = append(problems, fmt.Errorf("list backups by %s: %w", d.o.Native, err))
 	} else {
 		findings = append(findings, "lists backups by its native "+d.o.Native)
 	}
-	quotas, err := d.Quotas(ctx, who, who.ProjectID)
+	quotas, err := d.Quotas(ctx, caller, caller.ProjectID)
 	if err != nil {
 		problems = append(problems, fmt.Errorf("quotas: %w", err))
 	}

@@ -15,7 +15,7 @@ func TestQuotas(t *testing.T) {
 	for _, evs := range []string{"", otc.None} {
 		c := open(t, vbs.Options{Options: otc.Options{EVSURL: evs}}, otcfake.Options{Quotas: map[string]int{"backups": 20}})
 		c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs", SizeGiB: 7})
-		got, err := c.driver.Quotas(t.Context(), c.who, c.project.ID)
+		got, err := c.driver.Quotas(t.Context(), c.caller, c.project.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -27,7 +27,7 @@ func TestQuotas(t *testing.T) {
 		if hasVolumes := slices.ContainsFunc(got, func(q driver.Quota) bool { return q.Resource == "volumes" }); hasVolumes != (evs == "") {
 			t.Errorf("EVS %q: %+v", evs, got)
 		}
-		_, err = c.driver.Quotas(t.Context(), c.who, "another")
+		_, err = c.driver.Quotas(t.Context(), c.caller, "another")
 		wantError(t, err, driver.NotSupported, "quotas of other projects")
 	}
 }
@@ -52,7 +52,7 @@ func TestProbe(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := open(t, test.options, test.cloud)
-			findings, err := c.driver.Probe(t.Context(), c.who)
+			findings, err := c.driver.Probe(t.Context(), c.caller)
 			all := strings.Join(findings, "\n")
 			for _, want := range test.findings {
 				if !strings.Contains(all, strings.ReplaceAll(want, "$URL", c.url)) {

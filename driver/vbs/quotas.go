@@ -11,12 +11,12 @@ import (
 
 // Quotas implements driver.QuotaReader: EVS tells of volumes and backups alike; without
 // it the service tells of backups.
-func (d *Driver) Quotas(ctx context.Context, who driver.Caller, projectID string) ([]driver.Quota, error) {
-	if projectID != who.ProjectID {
+func (d *Driver) Quotas(ctx context.Context, caller driver.Caller, projectID string) ([]driver.Quota, error) {
+	if projectID != caller.ProjectID {
 		return nil, d.vbs.Cannot("quotas of other projects than the token's")
 	}
 	if d.EVS.Exists() {
-		return d.Volumes.Quotas(ctx, who, projectID)
+		return d.Volumes.Quotas(ctx, caller, projectID)
 	}
 	var answer struct {
 		Quotas struct {
@@ -28,7 +28,7 @@ func (d *Driver) Quotas(ctx context.Context, who driver.Caller, projectID string
 			}] `json:"resources"`
 		} `json:"quotas"`
 	}
-	if err := d.vbs.Call(ctx, who, http.MethodGet, "v2", "/cloudbackups/quota", nil, nil, &answer); err != nil {
+	if err := d.vbs.Call(ctx, caller, http.MethodGet, "v2", "/cloudbackups/quota", nil, nil, &answer); err != nil {
 		return nil, err
 	}
 	if !answer.Quotas.Resources.Told {

@@ -9,12 +9,12 @@ import (
 
 // RestoreBackup implements driver.Driver. The service's restore takes an existing
 // volume and nothing else.
-func (d *Driver) RestoreBackup(ctx context.Context, who driver.Caller, backupID string, to driver.RestoreTarget) (driver.Restore, error) {
-	b, err := d.GetBackup(ctx, who, backupID)
+func (d *Driver) RestoreBackup(ctx context.Context, caller driver.Caller, backupID string, to driver.RestoreTarget) (driver.Restore, error) {
+	b, err := d.GetBackup(ctx, caller, backupID)
 	if err != nil {
 		return driver.Restore{}, err
 	}
-	return d.Volumes.RestoreBackup(ctx, who, b, to, func(body any) error {
-		return d.vbs.Call(ctx, who, http.MethodPost, "v2", "/cloudbackups/"+b.ID+"/restore", nil, body, nil)
+	return d.Volumes.RestoreBackup(ctx, caller, b, to, func(body any) error {
+		return d.vbs.Call(ctx, caller, http.MethodPost, "v2", "/cloudbackups/"+b.ID+"/restore", nil, body, nil)
 	})
 }

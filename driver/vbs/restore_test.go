@@ -25,7 +25,7 @@ func TestRestoreToTheVolumeAndToAnother(t *testing.T) {
 		other := c.AddVolume(c.project.ID, otcfake.Volume{Name: "other", SizeGiB: 20})
 		for id, name := range map[string]string{volume: "source", other: "other"} {
 			c.Forget()
-			got, err := c.driver.RestoreBackup(t.Context(), c.who, backup, driver.ToVolume(id))
+			got, err := c.driver.RestoreBackup(t.Context(), c.caller, backup, driver.ToVolume(id))
 			if err != nil || got != (driver.Restore{BackupID: backup, VolumeID: id, VolumeName: name}) {
 				t.Errorf("%+v, %v", got, err)
 			}
@@ -45,18 +45,18 @@ func TestARestoreThatFails(t *testing.T) {
 	c.Trap(func(traps *otcfake.Traps) {
 		traps.FailRestore = &otcfake.Failure{Code: "VolumeBackup.0200", Reason: "no way"}
 	})
-	if _, err := c.driver.RestoreBackup(t.Context(), c.who, backup, driver.ToVolume(volume)); err != nil {
+	if _, err := c.driver.RestoreBackup(t.Context(), c.caller, backup, driver.ToVolume(volume)); err != nil {
 		t.Fatal(err)
 	}
 	c.Settle()
-	b, err := c.driver.GetBackup(t.Context(), c.who, backup)
+	b, err := c.driver.GetBackup(t.Context(), c.caller, backup)
 	if err != nil || b.Status != driver.BackupErrorRestore || b.FailReason != "no way" {
 		t.Errorf("%+v, %v", b, err)
 	}
-	if v, err := c.driver.GetVolume(t.Context(), c.who, volume); err != nil || v.Status != "error_restoring" {
+	if v, err := c.driver.GetVolume(t.Context(), c.caller, volume); err != nil || v.Status != "error_restoring" {
 		t.Errorf("%+v, %v", v, err)
 	}
-	if err := c.driver.DeleteBackup(t.Context(), c.who, backup); err != nil {
+	if err := c.driver.DeleteBackup(t.Context(), c.caller, backup); err != nil {
 		t.Errorf("it cannot be deleted: %v", err)
 	}
 }
@@ -68,7 +68,7 @@ func TestRestoreToANewVolume(t *testing.T) {
 			if name == "" {
 				name = "restore_backup_" + backup
 			}
-			got, err := c.driver.RestoreBackup(t.Context(), c.who, backup, to)
+			got, err := c.driver.RestoreBackup(t.Context(), c.caller, backup, to)
 			if err != nil || got.BackupID != backup || got.VolumeName != name {
 				t.Fatalf("%+v, %v", got, err)
 			}
@@ -96,12 +96,12 @@ func TestRestoreToANewVolumeThatFails(t *testing.T) {
 	t.Run("shows it", func(t *testing.T) {
 		c, _, backup := restorable(t, vbs.Options{})
 		c.Trap(func(traps *otcfake.Traps) { traps.FailVolume = failure })
-		got, err := c.driver.RestoreBackup(t.Context(), c.who, backup, driver.RestoreTarget{})
+		got, err := c.driver.RestoreBackup(t.Context(), c.caller, backup, driver.RestoreTarget{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.Settle()
-		if v, err := c.driver.GetVolume(t.Context(), c.who, got.VolumeID); err != nil || v.Status != "error_restoring" {
+		if v, err := c.driver.GetVolume(t.Context(), c.caller, got.VolumeID); err != nil || v.Status != "error_restoring" {
 			t.Errorf("%+v, %v", v, err)
 		}
 	})
@@ -109,7 +109,7 @@ func TestRestoreToANewVolumeThatFails(t *testing.T) {
 		c := open(t, vbs.Options{}, otcfake.Options{Auto: true})
 		backup := c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs", VolumeID: c.AddVolume(c.project.ID, otcfake.Volume{})})
 		c.Trap(func(traps *otcfake.Traps) { traps.FailVolume, traps.NoVolume = failure, true })
-		_, err := c.driver.RestoreBackup(t.Context(), c.who, backup, driver.RestoreTarget{})
+		_, err := c.driver.RestoreBackup(t.Context(), c.caller, backup, driver.RestoreTarget{})
 		wantError(t, err, driver.InvalidState, "for restoring backup "+backup+". EVS.2025: the restore failed")
 	})
 }
@@ -156,7 +156,7 @@ func TestRestoreThatCannotBe(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, volume, backup := restorable(t, test.options)
-			_, err := c.driver.RestoreBackup(t.Context(), c.who, backup, test.change(c, volume, backup))
+			_, err := c.driver.RestoreBackup(t.Context(), c.caller, backup, test.change(c, volume, backup))
 			wantError(t, err, test.kind, test.message)
 		})
 	}
@@ -169,7 +169,7 @@ func TestDelete(t *testing.T) {
 		for _, o := range combinations {
 			c, _, backup := restorable(t, o)
 			c.ChangeBackup(backup, func(b *otcfake.Backup) { b.Status = status })
-			err := c.driver.DeleteBackup(t.Context(), c.who, backup)
+			err := c.driver.DeleteBackup(t.Context(), c.caller, backup)
 			if !deletable {
 				wantError(t, err, driver.InvalidState, "Invalid backup: Backup status must be available or error")
 				continue
@@ -177,11 +177,11 @@ func TestDelete(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", status, err)
 			}
-			if b, err := c.driver.GetBackup(t.Context(), c.who, backup); err != nil || b.Status != driver.BackupDeleting {
+			if b, err := c.driver.GetBackup(t.Context(), c.caller, backup); err != nil || b.Status != driver.BackupDeleting {
 				t.Errorf("%+v, %v", b, err)
 			}
 			c.Settle()
-			_, err = c.driver.GetBackup(t.Context(), c.who, backup)
+			_, err = c.driver.GetBackup(t.Context(), c.caller, backup)
 			wantError(t, err, driver.NotFound, "Backup "+backup+" could not be found.")
 		}
 	}
@@ -193,8 +193,8 @@ func TestDeleteOfWhatGoesMeanwhile(t *testing.T) {
 	c, _, backup := restorable(t, vbs.Options{})
 	c.Inject(otcfake.Fault{Service: "vbs", Method: http.MethodDelete, Status: 500, Body: body})
 	c.Inject(otcfake.Fault{Service: "vbs", Method: http.MethodGet, Skip: 1, Status: 404, Body: `{"itemNotFound": {"code": 404, "message": "gone"}}`})
-	wantError(t, c.driver.DeleteBackup(t.Context(), c.who, backup), driver.NotFound, "Backup "+backup+" could not be found.")
+	wantError(t, c.driver.DeleteBackup(t.Context(), c.caller, backup), driver.NotFound, "Backup "+backup+" could not be found.")
 	c, _, backup = restorable(t, vbs.Options{})
 	c.Inject(otcfake.Fault{Service: "vbs", Method: http.MethodDelete, Status: 500, Body: body})
-	wantError(t, c.driver.DeleteBackup(t.Context(), c.who, backup), driver.Internal, "Query failed.")
+	wantError(t, c.driver.DeleteBackup(t.Context(), c.caller, backup), driver.Internal, "Query failed.")
 }

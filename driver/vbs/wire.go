@@ -47,8 +47,8 @@ type wrapped struct {
 	Incremental *otc.Int `json:"INC"` // 1: was asked for
 }
 
-// seenBy is the backup in our terms.
-func (b *backup) seenBy(who driver.Caller) driver.Backup {
+// toDriver is the backup in the terms of package driver.
+func (b *backup) toDriver(caller driver.Caller) driver.Backup {
 	var metadata serviceMetadata
 	if json.Unmarshal([]byte(b.ServiceMetadata), &metadata) != nil {
 		metadata = serviceMetadata{} // it is nowhere promised to be readable
@@ -61,7 +61,7 @@ func (b *backup) seenBy(who driver.Caller) driver.Backup {
 		incremental = *metadata.Type == 1
 	}
 	seen := driver.Backup{
-		ID: b.ID, ProjectID: who.ProjectID, VolumeID: b.VolumeID, SnapshotID: b.SnapshotID, Name: b.Name, Description: description,
+		ID: b.ID, ProjectID: caller.ProjectID, VolumeID: b.VolumeID, SnapshotID: b.SnapshotID, Name: b.Name, Description: description,
 		Status: driver.BackupStatus(strings.ToLower(b.Status)), FailReason: b.FailReason, Size: int(b.Size), ObjectCount: int(b.ObjectCount),
 		Container: b.Container, AvailabilityZone: b.AvailabilityZone, IsIncremental: incremental, HasDependents: bool(b.HasDependents),
 		EncryptionKeyID: string(metadata.CMKID),

@@ -23,7 +23,7 @@ func shown(t *testing.T, native, body string) (driver.Backup, string) {
 	t.Helper()
 	c := open(t, vbs.Options{Native: native}, otcfake.Options{})
 	c.Inject(otcfake.Fault{Service: "vbs", Status: http.StatusOK, Body: `{"backup": ` + body + `}`})
-	b, err := c.driver.GetBackup(t.Context(), c.who, someID)
+	b, err := c.driver.GetBackup(t.Context(), c.caller, someID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,12 +115,12 @@ func TestTraps(t *testing.T) {
 			c.Trap(func(traps *otcfake.Traps) { traps.DescriptionJSON, traps.MetadataBlank = true, true })
 			volume := c.AddVolume(c.project.ID, otcfake.Volume{})
 			c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs", VolumeID: volume})
-			b, err := c.driver.CreateBackup(t.Context(), c.who, driver.BackupSpec{VolumeID: volume, Description: ptr("of many"), Incremental: true})
+			b, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: volume, Description: ptr("of many"), Incremental: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			c.Settle()
-			got, err := c.driver.GetBackup(t.Context(), c.who, b.ID)
+			got, err := c.driver.GetBackup(t.Context(), c.caller, b.ID)
 			if err != nil || got.Description == nil || *got.Description != "of many" || !got.IsIncremental || got.ProjectID != c.project.ID {
 				t.Errorf("%+v, %v", got, err)
 			}
@@ -131,9 +131,9 @@ func TestTraps(t *testing.T) {
 func TestWhatIsNoIDIsNotAskedFor(t *testing.T) {
 	c := open(t, vbs.Options{}, otcfake.Options{})
 	for _, id := range []string{"abc", "..", "detail", someID + "/restore", "{" + someID + "}", strings.ReplaceAll(someID, "-", "")} {
-		_, get := c.driver.GetBackup(t.Context(), c.who, id)
-		_, restore := c.driver.RestoreBackup(t.Context(), c.who, id, driver.ToVolume(volumeID))
-		for _, err := range []error{get, restore, c.driver.DeleteBackup(t.Context(), c.who, id)} {
+		_, get := c.driver.GetBackup(t.Context(), c.caller, id)
+		_, restore := c.driver.RestoreBackup(t.Context(), c.caller, id, driver.ToVolume(volumeID))
+		for _, err := range []error{get, restore, c.driver.DeleteBackup(t.Context(), c.caller, id)} {
 			wantError(t, err, driver.NotFound, "Backup "+id+" could not be found.")
 		}
 	}
@@ -146,15 +146,15 @@ func TestWhatIsNoIDIsNotAskedFor(t *testing.T) {
 func TestGatewayAnswersThatMeanSomethingElse(t *testing.T) {
 	c := open(t, vbs.Options{}, otcfake.Options{})
 	c.Inject(otcfake.Fault{Service: "vbs", Status: 401, Times: 2, Body: `{"unauthorized":{"code":"401","message":"Malformed request url"}}`})
-	_, err := c.driver.GetBackup(t.Context(), c.who, someID)
+	_, err := c.driver.GetBackup(t.Context(), c.caller, someID)
 	wantError(t, err, driver.NotFound, "Backup "+someID+" could not be found.")
-	wantError(t, c.driver.DeleteBackup(t.Context(), c.who, someID), driver.NotFound, "Backup "+someID+" could not be found.")
+	wantError(t, c.driver.DeleteBackup(t.Context(), c.caller, someID), driver.NotFound, "Backup "+someID+" could not be found.")
 	if n := len(c.sent("vbs", "GET")); n != 2 {
 		t.Errorf("asked %d times", n)
 	}
 	elsewhere := open(t, vbs.Options{Options: otc.Options{URL: "fake"}}, otcfake.Options{Without: []string{"vbs"}})
-	_, err = elsewhere.driver.GetBackup(t.Context(), elsewhere.who, someID)
+	_, err = elsewhere.driver.GetBackup(t.Context(), elsewhere.caller, someID)
 	wantError(t, err, driver.NotSupported, "Backend east has no VBS, or not this function of it.")
-	_, err = elsewhere.driver.ListBackups(t.Context(), elsewhere.who, driver.Query{Limit: -1})
+	_, err = elsewhere.driver.ListBackups(t.Context(), elsewhere.caller, driver.Query{Limit: -1})
 	wantError(t, err, driver.NotSupported, "Backend east has no VBS, or not this function of it.")
 }

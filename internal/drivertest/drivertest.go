@@ -21,11 +21,14 @@ type Backend struct {
 	Volume func(t *testing.T, sizeGiB int) string
 	// Settle lets the backend finish what was accepted.
 	Settle func(t *testing.T)
-	Facts
+	Quirks
+	// Lacks names the tests of what the driver cannot do: they are skipped. Any other test
+	// that meets a missing interface or NotSupported fails, and so does one of these that
+	// does not.
+	Lacks []string
 }
 
-// Run tests a driver. Each subtest gets a backend of its own. One that needs an
-// optional interface that the driver has not is skipped.
+// Run tests a driver. Each subtest gets a backend of its own.
 func Run(t *testing.T, open func(t *testing.T) Backend) {
 	for _, test := range []struct {
 		name string
@@ -82,7 +85,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		{"CloudIsShown", cloudIsShown},
 		{"Check", healthy},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.run(&suite{T: t, Backend: open(t)}) })
+		t.Run(test.name, func(t *testing.T) { (&suite{T: t, Backend: open(t), name: test.name}).run(test.run) })
 	}
 }
 
@@ -93,14 +96,17 @@ const unknown = "00000000-1111-4222-8333-444444444444"
 type suite struct {
 	*testing.T
 	Backend
+	name  string
+	lacks bool // what the test is about
 }
 
-// optional returns the driver as one of its optional interfaces, or skips.
+// optional returns the driver as one of its optional interfaces. The test ends if the
+// driver has not.
 func optional[I any](s *suite) I {
 	s.Helper()
 	i, ok := s.Driver.(I)
 	if !ok {
-		s.Skipf("the driver does not implement %T", (*I)(nil))
+		s.missing("the driver does not implement %T", (*I)(nil))
 	}
 	return i
 }
@@ -111,7 +117,7 @@ func (s *suite) ok(err error) {
 		return
 	}
 	if driver.KindOf(err) == driver.NotSupported {
-		s.Skip(err)
+		s.missing("%v", err)
 	}
 	s.Fatal(err)
 }
@@ -124,7 +130,7 @@ func (s *suite) want(kind driver.Kind, err error) {
 		s.Fatalf("got %v, want a *driver.Error of kind %d", err, kind)
 	}
 	if e.Kind == driver.NotSupported && kind != driver.NotSupported {
-		s.Skip(err)
+		s.missing("%v", err)
 	}
 	if e.Kind != kind {
 		s.Fatalf("got kind %d (%v), want %d", e.Kind, err, kind)

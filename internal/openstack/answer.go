@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/jonboulle/clockwork"
 )
 
 // ErrAnswerTooLarge is the error for an answer that is larger than the gateway reads.
@@ -26,7 +28,7 @@ type answerBody struct {
 	limit, left int64 // left is -1 if the size is not bounded
 	streamed    bool  // time bounds each read, not all together
 	time        time.Duration
-	timer       *time.Timer
+	timer       clockwork.Timer
 	slow        atomic.Bool
 	cancel      context.CancelFunc
 }
@@ -41,7 +43,7 @@ func (t *Transport) bound(resp *http.Response, streamed bool, cancel context.Can
 	if streamed {
 		b.left = -1
 	}
-	b.timer = time.AfterFunc(b.time, func() {
+	b.timer = t.clock.AfterFunc(b.time, func() {
 		b.slow.Store(true)
 		cancel()
 	})

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"cindergate/driver"
 )
 
@@ -81,16 +83,17 @@ func TestAnswersAreBounded(t *testing.T) {
 // What goes on to a client as it comes may be of any size, and take any time while it
 // gets on.
 func TestStreamsAreNotCutOff(t *testing.T) {
-	const pieces = 40
+	const pieces, size = 40, 64 << 10
+	next := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		for range pieces {
-			_, _ = w.Write(make([]byte, 64<<10))
+		for range next {
+			_, _ = w.Write(make([]byte, size))
 			_ = http.NewResponseController(w).Flush()
-			time.Sleep(10 * time.Millisecond) // longer together than the bound of each
 		}
 	}))
 	defer server.Close()
-	transport, err := NewTransport(Options{Name: "east", MaxAnswer: 64 << 10, AnswerTimeout: 200 * time.Millisecond})
+	clock := clockwork.NewFakeClock()
+	transport, err := NewTransport(Options{Name: "east", MaxAnswer: size, AnswerTimeout: time.Minute, Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,12 +101,25 @@ func TestStreamsAreNotCutOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	go func() { next <- struct{}{} }() // the first piece, with the headers
 	resp, err := transport.RoundTrip(target{streamed: true}.of(r))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if n, err := io.Copy(io.Discard, resp.Body); err != nil || n != pieces*64<<10 {
-		t.Errorf("%d bytes, %v", n, err)
+	for i := range pieces {
+		if i > 0 {
+			next <- struct{}{}
+		}
+		if _, err := io.ReadFull(resp.Body, make([]byte, size)); err != nil {
+			t.Fatalf("piece %d: %v", i, err)
+		}
+		clock.Advance(50 * time.Second) // all together longer than the bound of each
 	}
+	// A piece that does not come in time ends the answer.
+	clock.Advance(11 * time.Second)
+	if _, err := resp.Body.Read(make([]byte, 1)); !errors.Is(err, errAnswerSlow) {
+		t.Errorf("an answer that stands still: %v", err)
+	}
+	close(next)
 }

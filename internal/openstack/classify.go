@@ -79,7 +79,7 @@ var statuses = map[int]driver.Kind{
 }
 
 func (t *Transport) answer(a gophercloud.ErrUnexpectedResponseCode) error {
-	e := &driver.Error{Kind: statuses[a.Actual], Err: a, RetryAfter: RetryAfter(a.ResponseHeader, time.Now())}
+	e := &driver.Error{Kind: statuses[a.Actual], Err: a, RetryAfter: RetryAfter(a.ResponseHeader, t.clock.Now())}
 	if e.Kind == driver.OverLimit && (a.Actual == http.StatusTooManyRequests || e.RetryAfter > 0) {
 		e.Reason = driver.RateLimited // a quota has no Retry-After but 0
 	}

@@ -3,19 +3,21 @@ package openstack
 import (
 	"context"
 	"time"
+
+	"github.com/jonboulle/clockwork"
 )
 
-// Until asks again and again, after every, whether something is done, until it is,
-// fails, or ctx ends.
-func Until(ctx context.Context, every time.Duration, done func(context.Context) (bool, error)) error {
-	again := time.NewTicker(every)
+// Until calls done at once and then after every pause, until it reports true, fails, or
+// ctx ends. It returns the error of done or of ctx.
+func Until(ctx context.Context, clock clockwork.Clock, pause time.Duration, done func(context.Context) (bool, error)) error {
+	again := clock.NewTicker(pause)
 	defer again.Stop()
 	for {
 		if ok, err := done(ctx); ok || err != nil {
 			return err
 		}
 		select {
-		case <-again.C:
+		case <-again.Chan():
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+	"github.com/jonboulle/clockwork"
 	"golang.org/x/time/rate"
 )
 
@@ -43,14 +44,16 @@ type Options struct {
 	// RetryBudget is how many retries a second all requests together may cause, with
 	// bursts of twice as many; 0: 10, negative: none.
 	RetryBudget float64
-	// Unprocessed tells of an answer that the backend has not looked at the request:
-	// then a write is sent again as a read is. It leaves the answer's body readable.
+	// Unprocessed reports whether a response means that the backend rejected the request
+	// without processing it; only then is a write retried. It leaves the body readable.
 	// nil: writes are sent once.
 	Unprocessed func(*http.Response) bool
 	// After BreakAfter failures in a row, a service of the backend, or a resource of it,
 	// is not asked for BreakFor; 0: 10 and 5 s, negative: it is always asked.
 	BreakAfter int
 	BreakFor   time.Duration
+	// Clock is what pauses, bounds and caches go by; nil: the system's.
+	Clock clockwork.Clock
 }
 
 func (o Options) withDefaults() Options {
@@ -78,6 +81,9 @@ func (o Options) withDefaults() Options {
 	if o.BreakFor == 0 {
 		o.BreakFor = 5 * time.Second
 	}
+	if o.Clock == nil {
+		o.Clock = clockwork.NewRealClock()
+	}
 	if o.BreakFor < 0 {
 		o.BreakAfter = 0
 	}
@@ -88,6 +94,7 @@ func (o Options) withDefaults() Options {
 // Transport sends requests to one backend. It is safe for concurrent use.
 type Transport struct {
 	name       string
+	clock      clockwork.Clock
 	base       *http.Transport
 	maxAnswer  int64
 	answerTime time.Duration
@@ -115,7 +122,7 @@ func NewTransport(o Options) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Transport{name: o.Name, maxAnswer: o.MaxAnswer, answerTime: o.AnswerTimeout, breakers: map[string]*breaker{}, base: &http.Transport{
+	t := &Transport{name: o.Name, clock: o.Clock, maxAnswer: o.MaxAnswer, answerTime: o.AnswerTimeout, breakers: map[string]*breaker{}, base: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           dialer(o).DialContext,
 		TLSHandshakeTimeout:   o.ConnectTimeout,
@@ -153,7 +160,7 @@ func (t *Transport) retrying(o Options, budget *rate.Limiter, again func(*http.R
 	}
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	c.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
-		if resp != nil && RetryAfter(resp.Header, time.Now()) > c.RetryWaitMax {
+		if resp != nil && RetryAfter(resp.Header, t.clock.Now()) > c.RetryWaitMax {
 			return false, nil // the client is told how long, not kept waiting
 		}
 		return ctx.Err() == nil && again(resp, err) && budget.Allow(), nil
@@ -244,13 +251,16 @@ func (t *Transport) further(r *http.Request) (*http.Response, error) {
 	return t.once(r)
 }
 
+// Clock is what the backend's pauses, bounds and caches go by.
+func (t *Transport) Clock() clockwork.Clock { return t.clock }
+
 // breaker is that of a service.
 func (t *Transport) breaker(service string) *breaker {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := t.breakers[service]
 	if b == nil {
-		b = &breaker{after: t.breakAfter, pause: t.breakFor, now: time.Now, resource: map[string]*circuit{}}
+		b = &breaker{after: t.breakAfter, pause: t.breakFor, now: t.clock.Now, resource: map[string]*circuit{}}
 		t.breakers[service] = b
 	}
 	return b

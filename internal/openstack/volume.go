@@ -19,8 +19,8 @@ type Volume struct {
 	UserID           string            `json:"user_id"`
 }
 
-// Domain is the volume in our terms.
-func (v *Volume) Domain() driver.Volume {
+// ToDriver is the volume in the terms of package driver.
+func (v *Volume) ToDriver() driver.Volume {
 	return driver.Volume{
 		ID: v.ID, Status: v.Status, Size: int(v.Size), Name: v.Name, Description: v.Description, ProjectID: v.ProjectID,
 		UserID: v.UserID, AvailabilityZone: v.AvailabilityZone, VolumeType: v.VolumeType, Metadata: v.Metadata,

@@ -31,19 +31,19 @@ type endpoints struct {
 	until time.Time
 }
 
-func (c *endpoints) get(kind *Kind) (template, bool) {
+func (c *endpoints) get(kind *Kind, now time.Time) (template, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Now().After(c.until) {
+	if now.After(c.until) {
 		return "", false
 	}
 	return kind.in(c.known)
 }
 
-func (c *endpoints) set(known map[string]template) {
+func (c *endpoints) set(known map[string]template, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known, c.until = known, time.Now().Add(catalogLifetime)
+	c.known, c.until = known, now.Add(catalogLifetime)
 }
 
 // in finds the service among endpoints by type.
@@ -65,11 +65,11 @@ func (k *Kind) in(known map[string]template) (template, bool) {
 
 // find looks a service up: in the catalogue that is remembered, else in the caller's
 // own. What one caller's catalogue lacks another's may have: that is not remembered.
-func (c *Cloud) find(ctx context.Context, who driver.Caller, kind *Kind) (template, error) {
-	if at, ok := c.known.get(kind); ok {
+func (c *Cloud) find(ctx context.Context, caller driver.Caller, kind *Kind) (template, error) {
+	if at, ok := c.known.get(kind, c.http.Clock().Now()); ok {
 		return at, nil
 	}
-	known, err := c.readCatalog(ctx, who)
+	known, err := c.readCatalog(ctx, caller)
 	if err != nil {
 		return "", err
 	}
@@ -77,7 +77,7 @@ func (c *Cloud) find(ctx context.Context, who driver.Caller, kind *Kind) (templa
 	if !ok {
 		return "", driver.Errorf(driver.NotSupported, "The catalogue of backend %s has no %s%s.", c.o.Name, kind.Name, c.inRegion())
 	}
-	c.known.set(known)
+	c.known.set(known, c.http.Clock().Now())
 	return at, nil
 }
 
@@ -89,23 +89,23 @@ func (c *Cloud) inRegion() string {
 }
 
 // readCatalog asks for the catalogue of the caller's token (GET /v3/auth/catalog).
-func (c *Cloud) readCatalog(ctx context.Context, who driver.Caller) (map[string]template, error) {
+func (c *Cloud) readCatalog(ctx context.Context, caller driver.Caller) (map[string]template, error) {
 	if c.o.IdentityURL == "" {
 		return nil, driver.Errorf(driver.Unavailable, "Backend %s is configured without an identity service that could tell its endpoints.", c.o.Name)
 	}
 	identity := &Service{cloud: c, kind: &identityKind}
-	pages, err := catalog.List(c.http.Service(who, "identity", c.o.IdentityURL, "")).AllPages(ctx)
+	pages, err := catalog.List(c.http.Service(caller, "identity", c.o.IdentityURL, "")).AllPages(ctx)
 	if err != nil {
-		return nil, c.noCatalog(identity.classify(who, err))
+		return nil, c.noCatalog(identity.classify(caller, err))
 	}
 	entries, err := catalog.ExtractServiceCatalog(pages)
 	if err != nil {
-		return nil, c.noCatalog(identity.classify(who, err))
+		return nil, c.noCatalog(identity.classify(caller, err))
 	}
 	known := map[string]template{}
 	for _, entry := range entries {
 		if at, ok := c.publicEndpoint(entry); ok {
-			known[entry.Type] = newTemplate(at, who.ProjectID)
+			known[entry.Type] = newTemplate(at, caller.ProjectID)
 		}
 	}
 	return known, nil

@@ -85,9 +85,9 @@ func TestOneCatalogueServesAllProjects(t *testing.T) {
 	other := member
 	other.ProjectID = "def456"
 	service := c.Service(&CBR, "")
-	for i, who := range []driver.Caller{member, other, member} {
-		at, err := service.Endpoint(t.Context(), who)
-		if err != nil || at.String() != "https://"+who.ProjectID+".example" {
+	for i, caller := range []driver.Caller{member, other, member} {
+		at, err := service.Endpoint(t.Context(), caller)
+		if err != nil || at.String() != "https://"+caller.ProjectID+".example" {
 			t.Errorf("%d: %v, %v", i, at, err)
 		}
 	}

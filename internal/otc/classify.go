@@ -90,21 +90,21 @@ func parseFault(body []byte) fault {
 }
 
 // classify turns what went wrong into a driver error.
-func (s *Service) classify(who driver.Caller, err error) error {
+func (s *Service) classify(caller driver.Caller, err error) error {
 	var answer gophercloud.ErrUnexpectedResponseCode
 	if !errors.As(err, &answer) {
 		return s.cloud.http.Classify(err)
 	}
-	return s.refused(who, answer.Actual, answer.ResponseHeader, answer.Body, answer)
+	return s.refused(caller, answer.Actual, answer.ResponseHeader, answer.Body, answer)
 }
 
 // refused classifies an error answer: its code counts before its status. Only what a
 // fault body says gets through to the client.
-func (s *Service) refused(who driver.Caller, status int, header http.Header, body []byte, cause error) error {
+func (s *Service) refused(caller driver.Caller, status int, header http.Header, body []byte, cause error) error {
 	found := parseFault(body)
 	e := &driver.Error{
-		Kind: s.kind.codes.kind(status, found), Reason: s.kind.reason(found.code), RetryAfter: openstack.RetryAfter(header, time.Now()),
-		Message: discreet(found.message, who),
+		Kind: s.kind.codes.kind(status, found), Reason: s.kind.reason(found.code), RetryAfter: openstack.RetryAfter(header, s.Now()),
+		Message: discreet(found.message, caller),
 		Err:     &Refusal{Service: s.kind.Name, Status: status, Code: found.code, Err: cause},
 	}
 	if e.Message == "" {
@@ -131,9 +131,9 @@ func Gone(err error, backupID string) error {
 var anyURL = regexp.MustCompile(`[a-z]+://[^\s"']+`)
 
 // discreet is a text without URLs and the caller's token, should the vendor's have any.
-func discreet(text string, who driver.Caller) string {
-	if who.Token != "" {
-		text = strings.ReplaceAll(text, string(who.Token), who.Token.String())
+func discreet(text string, caller driver.Caller) string {
+	if caller.Token != "" {
+		text = strings.ReplaceAll(text, string(caller.Token), caller.Token.String())
 	}
 	return anyURL.ReplaceAllString(text, "…")
 }

@@ -51,7 +51,7 @@ type Cloud struct {
 // NewCloud makes a Cloud. It does not yet ask it for anything.
 func NewCloud(o Options) (*Cloud, error) {
 	if o.IDTimeout == 0 {
-		o.IDTimeout = 45 * time.Second
+		o.IDTimeout = driver.AnswerTime
 	}
 	if o.PollEvery == 0 {
 		o.PollEvery = 500 * time.Millisecond
@@ -67,7 +67,7 @@ func NewCloud(o Options) (*Cloud, error) {
 // Services are the service of backups and the volumes around them, as drivers use them.
 // get is the driver's GetBackup.
 func (c *Cloud) Services(
-	kind *Kind, get func(ctx context.Context, who driver.Caller, backupID string) (driver.Backup, error),
+	kind *Kind, get func(ctx context.Context, caller driver.Caller, backupID string) (driver.Backup, error),
 ) (*Service, *Volumes) {
 	return c.Service(kind, c.o.URL), &Volumes{EVS: c.Service(&EVS, c.o.EVSURL), DefaultType: c.o.RestoreVolumeType, Backup: get}
 }

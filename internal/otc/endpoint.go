@@ -41,13 +41,13 @@ func (t template) of(projectID string) (*url.URL, error) {
 
 // Endpoint is the service's URL without version: the configured one, else what the
 // caller's catalogue says.
-func (s *Service) Endpoint(ctx context.Context, who driver.Caller) (*url.URL, error) {
+func (s *Service) Endpoint(ctx context.Context, caller driver.Caller) (*url.URL, error) {
 	at := s.url
 	if at == "" {
 		var err error
-		if at, err = s.cloud.find(ctx, who, s.kind); err != nil {
+		if at, err = s.cloud.find(ctx, caller, s.kind); err != nil {
 			return nil, err
 		}
 	}
-	return at.of(who.ProjectID)
+	return at.of(caller.ProjectID)
 }

@@ -13,32 +13,32 @@ import (
 // backups. Its errors, and those of the gateway before it, become driver errors. A
 // volume from a backup, which this API of EVS does not know, is made by the one that
 // does.
-func (v *Volumes) Forward(w http.ResponseWriter, r *http.Request, who driver.Caller, base string) error {
+func (v *Volumes) Forward(w http.ResponseWriter, r *http.Request, caller driver.Caller, base string) error {
 	if !v.EVS.Exists() {
 		return v.EVS.Missing("anything but backups")
 	}
-	asked, path := v.split(r, who)
+	asked, path := v.split(r, caller)
 	if r.Method == http.MethodPost && strings.TrimSuffix(path, "/") == "volumes" {
-		id, err := v.fromBackup(r, who)
+		id, err := v.fromBackup(r, caller)
 		if err != nil {
 			return err
 		}
 		if id != "" {
-			return v.made(w, r, who, base, id)
+			return v.made(w, r, caller, base, id)
 		}
 	}
-	return v.forward(w, r, who, base, asked, path)
+	return v.forward(w, r, caller, base, asked, path)
 }
 
 // split is the version that was asked for and the path below the project, which v3
 // need not name.
-func (*Volumes) split(r *http.Request, who driver.Caller) (asked, path string) {
+func (*Volumes) split(r *http.Request, caller driver.Caller) (asked, path string) {
 	asked, path, _ = strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/v"), "/")
-	return asked, strings.TrimPrefix(path, url.PathEscape(who.ProjectID)+"/")
+	return asked, strings.TrimPrefix(path, url.PathEscape(caller.ProjectID)+"/")
 }
 
-func (v *Volumes) forward(w http.ResponseWriter, r *http.Request, who driver.Caller, base, asked, path string) error {
-	endpoint, err := v.EVS.Endpoint(r.Context(), who)
+func (v *Volumes) forward(w http.ResponseWriter, r *http.Request, caller driver.Caller, base, asked, path string) error {
+	endpoint, err := v.EVS.Endpoint(r.Context(), caller)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (v *Volumes) forward(w http.ResponseWriter, r *http.Request, who driver.Cal
 	}
 	r = r.Clone(r.Context())
 	r.URL.RawQuery = query
-	r.URL.RawPath = "/v" + asked + "/" + url.PathEscape(who.ProjectID) + "/" + path
+	r.URL.RawPath = "/v" + asked + "/" + url.PathEscape(caller.ProjectID) + "/" + path
 	if r.URL.Path, err = url.PathUnescape(r.URL.RawPath); err != nil {
 		return driver.Wrap(driver.NotFound, err, "The resource could not be found.")
 	}
@@ -57,7 +57,7 @@ func (v *Volumes) forward(w http.ResponseWriter, r *http.Request, who driver.Cal
 		w.Header().Set("Vary", "OpenStack-API-Version")
 	}
 	return v.EVS.cloud.http.Forward(w, r, openstack.Forwarding{
-		Upstream: endpoint, Version: "2", Service: v.EVS.kind.Name, Project: who.ProjectID, Base: base, RequestID: who.RequestID,
+		Upstream: endpoint, Version: "2", Service: v.EVS.kind.Name, Project: caller.ProjectID, Base: base, RequestID: caller.RequestID,
 		Check: func(resp *http.Response) error {
 			if resp.StatusCode < http.StatusBadRequest {
 				return nil
@@ -66,7 +66,7 @@ func (v *Volumes) forward(w http.ResponseWriter, r *http.Request, who driver.Cal
 			if err != nil {
 				return err
 			}
-			return v.EVS.refused(who, resp.StatusCode, resp.Header, body, statusError(resp.StatusCode))
+			return v.EVS.refused(caller, resp.StatusCode, resp.Header, body, statusError(resp.StatusCode))
 		},
 	})
 }

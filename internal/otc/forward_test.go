@@ -122,7 +122,7 @@ func TestOtherVolumesAreForwarded(t *testing.T) {
 		{"/v3/abc123/volumes", "", `{"volume":{"size":1,"backup_id":"x"}}`},
 		{"/v2/abc123/volumes", "volume 3.50", `{"volume":{"size":1,"backup_id":"x"}}`},
 		{"/v3/abc123/volumes", "compute 2.90, volume 3.60", `not JSON`},
-		{"/v3/abc123/volumes", "volume 3.60", `{"volume":{"name":"` + strings.Repeat("x", 2*maxVolumeBody) + `","backup_id":"x"}}`},
+		{"/v3/abc123/volumes", "volume 3.60", `{"volume":{"name":"` + strings.Repeat("x", 2*driver.MaxRequestBody) + `","backup_id":"x"}}`},
 	} {
 		s := serve(t, map[string][]answer{"POST /v2/abc123/volumes": {{202, `{}`}}})
 		w := httptest.NewRecorder()

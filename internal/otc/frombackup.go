@@ -5,8 +5,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"strings"
-	"time"
 
 	"cindergate/driver"
 )
@@ -28,31 +26,23 @@ type NewVolume struct {
 	AsSource bool
 }
 
-// restoredFrom is the description of volumes that a restore made (cinder/backup/api.py
-// restore).
-const restoredFrom = "auto-created_from_restore_from_backup"
-
 // sourceBackup is the metadata of a volume that was restored from another's backup
 // (cinder/backup/manager.py restore_backup).
 const sourceBackup = "src_backup_id"
 
-// autoNamed begins the names that Cinder replaces by the source volume's at the end of a
-// restore, as it does with an empty one.
-const autoNamed = "restore_backup_"
-
 // RestoreBackup is driver.Driver's for a backup that was looked at: an existing volume is
 // checked and restored to by inPlace, the service's restore; a new one is made by EVS.
 func (v *Volumes) RestoreBackup(
-	ctx context.Context, who driver.Caller, b driver.Backup, to driver.RestoreTarget, inPlace func(body any) error,
+	ctx context.Context, caller driver.Caller, b driver.Backup, to driver.RestoreTarget, inPlace func(body any) error,
 ) (driver.Restore, error) {
 	if err := driver.CheckRestorable(b.Status); err != nil {
 		return driver.Restore{}, err
 	}
 	volumeID, existing := to.VolumeID()
 	if !existing {
-		return v.toNew(ctx, who, b, to)
+		return v.toNew(ctx, caller, b, to)
 	}
-	name, err := v.CheckTarget(ctx, who, b, volumeID)
+	name, err := v.CheckTarget(ctx, caller, b, volumeID)
 	if err != nil {
 		return driver.Restore{}, err
 	}
@@ -63,25 +53,25 @@ func (v *Volumes) RestoreBackup(
 // toNew makes a volume from an available backup for a restore that names none. The
 // answer has the name that Cinder's has. The volume has the one that it gets in Cinder
 // when the restore is done: nothing here runs on until then.
-func (v *Volumes) toNew(ctx context.Context, who driver.Caller, b driver.Backup, to driver.RestoreTarget) (driver.Restore, error) {
+func (v *Volumes) toNew(ctx context.Context, caller driver.Caller, b driver.Backup, to driver.RestoreTarget) (driver.Restore, error) {
 	name, named := to.NewName()
 	if !named {
-		name = autoNamed + b.ID
+		name = driver.RestoredName(b.ID)
 	}
-	id, err := v.FromBackup(ctx, who, NewVolume{
-		BackupID: b.ID, SourceVolumeID: b.VolumeID, Name: name, Description: restoredFrom, AvailabilityZone: b.AvailabilityZone,
-		AsSource: name == "" || strings.HasPrefix(name, autoNamed),
+	id, err := v.FromBackup(ctx, caller, NewVolume{
+		BackupID: b.ID, SourceVolumeID: b.VolumeID, Name: name, Description: driver.RestoredDescription, AvailabilityZone: b.AvailabilityZone,
+		AsSource: driver.TakesSourceName(name),
 	})
 	return driver.Restore{BackupID: b.ID, VolumeID: id, VolumeName: name}, err
 }
 
 // FromBackup makes a volume from a backup. It returns the volume's id once there is such
 // a volume; a volume that could not be made is InvalidState with EVS's reason.
-func (v *Volumes) FromBackup(ctx context.Context, who driver.Caller, n NewVolume) (string, error) {
+func (v *Volumes) FromBackup(ctx context.Context, caller driver.Caller, n NewVolume) (string, error) {
 	if !v.EVS.Exists() {
 		return "", v.EVS.Missing("restoring without volume_id")
 	}
-	if err := v.complete(ctx, who, &n); err != nil {
+	if err := v.complete(ctx, caller, &n); err != nil {
 		return "", err
 	}
 	volume := map[string]any{
@@ -111,12 +101,12 @@ func (v *Volumes) FromBackup(ctx context.Context, who driver.Caller, n NewVolume
 		JobID     string   `json:"job_id"`
 		VolumeIDs []string `json:"volume_ids"`
 	}
-	began := time.Now()
-	err := v.EVS.Call(ctx, who, http.MethodPost, version, "/cloudvolumes", nil, map[string]any{"volume": volume}, &answer)
+	began := v.EVS.Now()
+	err := v.EVS.Call(ctx, caller, http.MethodPost, version, "/cloudvolumes", nil, map[string]any{"volume": volume}, &answer)
 	if err != nil {
 		return "", notTheBackup(err)
 	}
-	m := &making{Volumes: v, who: who, new: n, jobID: answer.JobID, began: began}
+	m := &making{Volumes: v, caller: caller, new: n, jobID: answer.JobID, began: began}
 	if len(answer.VolumeIDs) > 0 {
 		m.id = answer.VolumeIDs[0]
 	}
@@ -138,11 +128,11 @@ func notTheBackup(err error) error {
 
 // complete finds what EVS needs and clients need not say, from the volume that the
 // backup is of.
-func (v *Volumes) complete(ctx context.Context, who driver.Caller, n *NewVolume) error {
+func (v *Volumes) complete(ctx context.Context, caller driver.Caller, n *NewVolume) error {
 	if n.VolumeType != "" && n.AvailabilityZone != "" && !n.AsSource {
 		return nil
 	}
-	source, err := v.GetVolume(ctx, who, n.SourceVolumeID)
+	source, err := v.GetVolume(ctx, caller, n.SourceVolumeID)
 	if err != nil && driver.KindOf(err) != driver.NotFound {
 		return err
 	}

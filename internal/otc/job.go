@@ -76,8 +76,8 @@ func (j *Job) cause() *Job {
 }
 
 // job asks for a job.
-func (s *Service) job(ctx context.Context, who driver.Caller, id string) (job Job, err error) {
-	err = s.Call(ctx, who, http.MethodGet, "v1", "/jobs/"+url.PathEscape(id), nil, nil, &job)
+func (s *Service) job(ctx context.Context, caller driver.Caller, id string) (job Job, err error) {
+	err = s.Call(ctx, caller, http.MethodGet, "v1", "/jobs/"+url.PathEscape(id), nil, nil, &job)
 	return job, err
 }
 
@@ -87,9 +87,9 @@ func (s *Service) job(ctx context.Context, who driver.Caller, id string) (job Jo
 // A job that failed is an error with the vendor's reason; it may still tell an id. One
 // that has not told within Options.IDTimeout is Unavailable, with its id, so that an
 // operator can look for what it made; so is one that succeeds without an id.
-func (s *Service) Await(ctx context.Context, who driver.Caller, jobID string, what Entity) (id string, last Job, err error) {
+func (s *Service) Await(ctx context.Context, caller driver.Caller, jobID string, what Entity) (id string, last Job, err error) {
 	err = s.Wait(ctx, "job "+jobID, func(ctx context.Context) (bool, error) {
-		job, err := s.job(ctx, who, jobID)
+		job, err := s.job(ctx, caller, jobID)
 		if err != nil {
 			return false, err
 		}
@@ -97,7 +97,7 @@ func (s *Service) Await(ctx context.Context, who driver.Caller, jobID string, wh
 		switch {
 		case job.Failed():
 			cause := job.cause()
-			return true, s.Failed(who, "Job "+jobID, string(cause.ErrorCode), string(cause.FailReason))
+			return true, s.Failed(caller, "Job "+jobID, string(cause.ErrorCode), string(cause.FailReason))
 		case id != "":
 			return true, nil
 		case job.Status == jobSucceeded:

@@ -2,7 +2,6 @@ package otc
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"cindergate/driver"
@@ -15,10 +14,10 @@ import (
 // this very question). Jobs may tell the id of a volume that then fails.
 type making struct {
 	*Volumes
-	who   driver.Caller
-	new   NewVolume
-	jobID string // "" if EVS named none
-	began time.Time
+	caller driver.Caller
+	new    NewVolume
+	jobID  string // "" if EVS named none
+	began  time.Time
 
 	id      string // promised, or told by the job; "" so far
 	shown   bool   // EVS shows the volume, and not in error
@@ -56,7 +55,7 @@ func (m *making) wait(ctx context.Context) (string, error) {
 func (m *making) look(ctx context.Context) (done bool, err error) {
 	ended := m.jobID == ""
 	if m.jobID != "" {
-		job, err := m.EVS.job(ctx, m.who, m.jobID)
+		job, err := m.EVS.job(ctx, m.caller, m.jobID)
 		if err != nil {
 			return false, err
 		}
@@ -79,24 +78,24 @@ func (m *making) look(ctx context.Context) (done bool, err error) {
 		}
 		return false, nil
 	}
-	volume, err := m.GetVolume(ctx, m.who, m.id)
+	volume, err := m.GetVolume(ctx, m.caller, m.id)
 	if driver.KindOf(err) == driver.NotFound {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	m.inError = volume.Status == "error"
+	m.inError = volume.Status == driver.VolumeError
 	m.shown = !m.inError
 	if m.inError {
 		return ended, nil // until then the job may tell why
 	}
-	return ended || volume.Status != "creating", nil
+	return ended || volume.Status != driver.VolumeCreating, nil
 }
 
 // failed is Cinder's error for a volume that could not be made, with the vendor's reason.
 func (m *making) failed(code, reason string) error {
-	told := Reason(code, discreet(reason, m.who))
+	told := Reason(code, discreet(reason, m.caller))
 	cause := &Refusal{Service: m.EVS.kind.Name, Status: 200, Code: code, Err: errJob}
 	if m.EVS.kind.codes.kind(500, fault{code, reason}) == driver.OverLimit {
 		return driver.Wrap(driver.OverLimit, cause, "%s", told)
@@ -112,7 +111,7 @@ func (m *making) failed(code, reason string) error {
 // a client that asks again does not make another: it has the backup's id in its metadata
 // and was made since the job began.
 func (m *making) find(ctx context.Context) bool {
-	found, err := m.ListVolumes(ctx, m.who, driver.Query{Limit: -1})
+	found, err := m.ListVolumes(ctx, m.caller, driver.Query{Limit: -1})
 	if err != nil {
 		return false
 	}
@@ -121,7 +120,7 @@ func (m *making) find(ctx context.Context) bool {
 		if v.Metadata[sourceBackup] != m.new.BackupID || deref(v.Name) != m.new.Name || v.CreatedAt.Before(Since(m.began)) {
 			continue
 		}
-		if !strings.HasPrefix(v.Status, "error") {
+		if driver.StatusReason(v.Status) != driver.VolumeFailed {
 			m.id = v.ID
 			return true
 		}

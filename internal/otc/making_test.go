@@ -115,9 +115,9 @@ func TestARestoreWithNeither(t *testing.T) {
 		{"neither", driver.RestoreTarget{}, answer{200, described}, "data", "mine"},
 		{"an empty name", driver.ToNewVolume(""), answer{200, described}, "data", "mine"},
 		{"a name that looks like Cinder's", driver.ToNewVolume("restore_backup_x"), answer{200, described}, "data", "mine"},
-		{"a name", driver.ToNewVolume("n"), answer{200, described}, "n", restoredFrom},
-		{"a source without a name", driver.RestoreTarget{}, answer{200, source}, "restore_backup_" + backupID, restoredFrom},
-		{"a source that is gone", driver.RestoreTarget{}, answer{404, gone}, "restore_backup_" + backupID, restoredFrom},
+		{"a name", driver.ToNewVolume("n"), answer{200, described}, "n", driver.RestoredDescription},
+		{"a source without a name", driver.RestoreTarget{}, answer{200, source}, "restore_backup_" + backupID, driver.RestoredDescription},
+		{"a source that is gone", driver.RestoreTarget{}, answer{404, gone}, "restore_backup_" + backupID, driver.RestoredDescription},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := serve(t, map[string][]answer{

@@ -10,8 +10,8 @@ import (
 // Places says where the service of backups and EVS are, and what the configuration
 // leaves out. asks is false where there is no token to ask with: then it is only known
 // whether the service answers.
-func (v *Volumes) Places(ctx context.Context, who driver.Caller, backups *Service) (findings []string, asks bool, err error) {
-	if who.Token == "" {
+func (v *Volumes) Places(ctx context.Context, caller driver.Caller, backups *Service) (findings []string, asks bool, err error) {
+	if caller.Token == "" {
 		return []string{"nobody to log in as: looked only whether " + backups.Name() + " answers"}, false, backups.Check(ctx)
 	}
 	var problems []error
@@ -20,7 +20,7 @@ func (v *Volumes) Places(ctx context.Context, who driver.Caller, backups *Servic
 			findings = append(findings, "without "+s.Name()+": no volumes, no restore without volume_id, and force is not asked for")
 			continue
 		}
-		at, err := s.Endpoint(ctx, who)
+		at, err := s.Endpoint(ctx, caller)
 		if err != nil {
 			problems = append(problems, err)
 			continue

@@ -20,14 +20,14 @@ var quotaNames = []string{
 }
 
 // Quotas are a project's limits and use (GET /v2/{project_id}/os-quota-sets/{project_id}).
-func (v *Volumes) Quotas(ctx context.Context, who driver.Caller, projectID string) ([]driver.Quota, error) {
+func (v *Volumes) Quotas(ctx context.Context, caller driver.Caller, projectID string) ([]driver.Quota, error) {
 	if !v.EVS.Exists() {
 		return nil, v.EVS.Missing("quotas")
 	}
 	var answer struct {
 		Set map[string]quota `json:"quota_set"`
 	}
-	if err := v.EVS.Call(ctx, who, http.MethodGet, "v2", "/os-quota-sets/"+url.PathEscape(projectID),
+	if err := v.EVS.Call(ctx, caller, http.MethodGet, "v2", "/os-quota-sets/"+url.PathEscape(projectID),
 		url.Values{"usage": {"True"}}, nil, &answer); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 
@@ -49,26 +50,29 @@ func (s *Service) Name() string { return s.kind.Name }
 // one for a kind of request, nor the two clouds for a service.
 var success = []int{http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent}
 
+// Now is the time by the clock of the cloud's options.
+func (s *Service) Now() time.Time { return s.cloud.http.Clock().Now() }
+
 // Call sends one request to /{version}/{project}{path} and decodes the answer. version
 // is v1, v2, v2.1 or v3; query, body and answer may be nil. An answer without a body
 // leaves answer as it is, and a member of an odd type its member: what the caller cannot
 // do without it must check, see [Service.Unreadable].
-func (s *Service) Call(ctx context.Context, who driver.Caller, method, version, path string, query url.Values, body, answer any) error {
-	base, err := s.Endpoint(ctx, who)
+func (s *Service) Call(ctx context.Context, caller driver.Caller, method, version, path string, query url.Values, body, answer any) error {
+	base, err := s.Endpoint(ctx, caller)
 	if err != nil {
 		return err
 	}
-	target := base.JoinPath(version, who.ProjectID).String() + path
+	target := base.JoinPath(version, caller.ProjectID).String() + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
-	client := s.cloud.http.Service(who, s.kind.Name, base.String(), "")
+	client := s.cloud.http.Service(caller, s.kind.Name, base.String(), "")
 	resp, err := client.Request(ctx, method, target, &gophercloud.RequestOpts{
 		JSONBody: body, OkCodes: success, KeepResponseBody: true,
 		MoreHeaders: map[string]string{"X-Language": "en-us"}, // else some texts are Chinese
 	})
 	if err != nil {
-		return s.classify(who, err)
+		return s.classify(caller, err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body) // the transport bounds it

@@ -11,13 +11,6 @@ import (
 	"cindergate/driver"
 )
 
-// mvVolumeFromBackup is the microversion from which POST /volumes takes backup_id.
-// Cinder passes over members that came later.
-const mvVolumeFromBackup = 47
-
-// maxVolumeBody is the largest request that Cinder takes, in bytes.
-const maxVolumeBody = 112 << 10
-
 // volumeBody is what POST /volumes may ask of a volume from a backup
 // (cinder/api/schemas/volumes.py).
 type volumeBody struct {
@@ -38,11 +31,11 @@ type volumeBody struct {
 
 // fromBackup makes the volume of POST /volumes if it names a backup. Otherwise id is ""
 // and r can be handed on as if nobody had read it.
-func (v *Volumes) fromBackup(r *http.Request, who driver.Caller) (id string, err error) {
-	if minor(r) < mvVolumeFromBackup {
+func (v *Volumes) fromBackup(r *http.Request, caller driver.Caller) (id string, err error) {
+	if minor(r) < driver.MVVolumeFromBackup { // Cinder passes over members that came later
 		return "", nil
 	}
-	text, err := io.ReadAll(io.LimitReader(r.Body, maxVolumeBody))
+	text, err := io.ReadAll(io.LimitReader(r.Body, driver.MaxRequestBody))
 	if err != nil {
 		return "", driver.UnreadBody(err)
 	}
@@ -57,7 +50,7 @@ func (v *Volumes) fromBackup(r *http.Request, who driver.Caller) (id string, err
 	if asked.SnapshotID+asked.SourceVolumeID+asked.ImageRef+asked.ImageID != "" {
 		return "", driver.Errorf(driver.InvalidInput, "A volume has one source: backup_id, snapshot_id, source_volid or imageRef.")
 	}
-	b, err := v.Backup(r.Context(), who, asked.BackupID)
+	b, err := v.Backup(r.Context(), caller, asked.BackupID)
 	switch {
 	case err != nil:
 		return "", err
@@ -71,24 +64,24 @@ func (v *Volumes) fromBackup(r *http.Request, who driver.Caller) (id string, err
 	if n.AvailabilityZone == "" {
 		n.AvailabilityZone = b.AvailabilityZone
 	}
-	return v.FromBackup(r.Context(), who, n)
+	return v.FromBackup(r.Context(), caller, n)
 }
 
 // made answers for a volume that was made: with what EVS shows of it, or, if it does
 // not yet, with the little that is known.
-func (v *Volumes) made(w http.ResponseWriter, r *http.Request, who driver.Caller, base, id string) error {
+func (v *Volumes) made(w http.ResponseWriter, r *http.Request, caller driver.Caller, base, id string) error {
 	show := r.Clone(r.Context())
 	show.Method, show.Body, show.ContentLength = http.MethodGet, http.NoBody, 0
 	show.Header.Del("Content-Type")
 	show.URL.RawQuery = ""
-	asked, _ := v.split(r, who)
-	err := v.forward(acceptedWriter{w}, show, who, base, asked, "volumes/"+id)
+	asked, _ := v.split(r, caller)
+	err := v.forward(acceptedWriter{w}, show, caller, base, asked, "volumes/"+id)
 	if driver.KindOf(err) != driver.NotFound {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusAccepted)
-	return json.NewEncoder(w).Encode(map[string]any{"volume": map[string]any{"id": id, "status": "creating"}})
+	return json.NewEncoder(w).Encode(map[string]any{"volume": map[string]any{"id": id, "status": driver.VolumeCreating}})
 }
 
 // acceptedWriter answers 202 where the upstream says 200.
@@ -116,7 +109,7 @@ func minor(r *http.Request) int {
 			case service != "volume":
 				continue
 			case version == "latest":
-				return mvVolumeFromBackup
+				return driver.MVVolumeFromBackup
 			}
 			_, n, _ := strings.Cut(version, ".")
 			m, _ := strconv.Atoi(n) // what is no version EVS is not told of either

@@ -13,17 +13,17 @@ import (
 )
 
 // Volumes are the volumes around the backups: EVS, if the backend has it. Drivers
-// embed it for driver.VolumeReader, driver.Passthrough and driver.Versioner.
+// embed it for driver.VolumeLister, driver.Passthrough and driver.Versioner.
 type Volumes struct {
 	EVS *Service
 	// DefaultType is the type of a volume made from a backup whose volume is gone.
 	DefaultType string
 	// Backup is the driver's GetBackup.
-	Backup func(ctx context.Context, who driver.Caller, backupID string) (driver.Backup, error)
+	Backup func(ctx context.Context, caller driver.Caller, backupID string) (driver.Backup, error)
 }
 
 var (
-	_ driver.VolumeReader     = (*Volumes)(nil)
+	_ driver.VolumeLister     = (*Volumes)(nil)
 	_ driver.VolumeSummarizer = (*Volumes)(nil)
 	_ driver.Passthrough      = (*Volumes)(nil)
 	_ driver.Versioner        = (*Volumes)(nil)
@@ -34,7 +34,7 @@ var (
 func IsID(id string) bool { return len(id) == 36 && uuid.Validate(id) == nil }
 
 // GetVolume implements driver.VolumeReader.
-func (v *Volumes) GetVolume(ctx context.Context, who driver.Caller, volumeID string) (driver.Volume, error) {
+func (v *Volumes) GetVolume(ctx context.Context, caller driver.Caller, volumeID string) (driver.Volume, error) {
 	if !v.EVS.Exists() {
 		return driver.Volume{}, v.EVS.Missing("volumes")
 	}
@@ -44,22 +44,22 @@ func (v *Volumes) GetVolume(ctx context.Context, who driver.Caller, volumeID str
 	var answer struct {
 		Volume openstack.Volume `json:"volume"`
 	}
-	err := v.EVS.Call(ctx, who, http.MethodGet, "v2", "/volumes/"+volumeID, nil, nil, &answer)
+	err := v.EVS.Call(ctx, caller, http.MethodGet, "v2", "/volumes/"+volumeID, nil, nil, &answer)
 	if driver.KindOf(err) == driver.NotFound {
 		err = driver.Because(err, driver.VolumeNotFound(volumeID))
 	}
 	if err == nil && answer.Volume.ID == "" && answer.Volume.Status == "" {
 		err = v.EVS.Unreadable("volume")
 	}
-	return answer.Volume.Domain(), err
+	return answer.Volume.ToDriver(), err
 }
 
 // MaxPage is the most that one page of the services' lists has.
 const MaxPage = 1000
 
-// ListVolumes implements driver.VolumeReader. EVS knows few filters and sort keys: its
+// ListVolumes implements driver.VolumeLister. EVS knows few filters and sort keys: its
 // pages are read to the end, and filtered and sorted here.
-func (v *Volumes) ListVolumes(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Volume], error) {
+func (v *Volumes) ListVolumes(ctx context.Context, caller driver.Caller, q driver.Query) (driver.Page[driver.Volume], error) {
 	if !v.EVS.Exists() {
 		return driver.Page[driver.Volume]{}, v.EVS.Missing("volumes")
 	}
@@ -74,7 +74,7 @@ func (v *Volumes) ListVolumes(ctx context.Context, who driver.Caller, q driver.Q
 			Volumes List[openstack.Volume] `json:"volumes"`
 			Links   List[struct{}]         `json:"volumes_links"` // one to a next page, if there is one
 		}
-		if err := v.EVS.Call(ctx, who, http.MethodGet, "v2", "/volumes/detail", page, nil, &answer); err != nil {
+		if err := v.EVS.Call(ctx, caller, http.MethodGet, "v2", "/volumes/detail", page, nil, &answer); err != nil {
 			return driver.Page[driver.Volume]{}, err
 		}
 		if !answer.Volumes.Told {
@@ -82,7 +82,7 @@ func (v *Volumes) ListVolumes(ctx context.Context, who driver.Caller, q driver.Q
 		}
 		before := len(all)
 		for i := range answer.Volumes.Items {
-			if volume := answer.Volumes.Items[i].Domain(); volume.ID != "" && !seen[volume.ID] {
+			if volume := answer.Volumes.Items[i].ToDriver(); volume.ID != "" && !seen[volume.ID] {
 				all, marker, seen[volume.ID] = append(all, volume), volume.ID, true
 			}
 		}
@@ -94,12 +94,12 @@ func (v *Volumes) ListVolumes(ctx context.Context, who driver.Caller, q driver.Q
 }
 
 // SummarizeVolumes implements driver.VolumeSummarizer: EVS has no such request.
-func (v *Volumes) SummarizeVolumes(ctx context.Context, who driver.Caller, q driver.Query) (driver.VolumeSummary, error) {
+func (v *Volumes) SummarizeVolumes(ctx context.Context, caller driver.Caller, q driver.Query) (driver.VolumeSummary, error) {
 	q.Limit = -1
-	found, err := v.ListVolumes(ctx, who, q)
+	found, err := v.ListVolumes(ctx, caller, q)
 	return driver.Summarize(found.Items), err
 }
 
 // MaxMicroversion implements driver.Versioner: the gateway speaks for the backups, in
 // all microversions that it knows.
-func (v *Volumes) MaxMicroversion(context.Context) (int, error) { return 70, nil }
+func (v *Volumes) MaxMicroversion(context.Context) (int, error) { return driver.MaxMicroversion, nil }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/jonboulle/clockwork"
+
 	"cindergate/driver"
 	"cindergate/internal/openstack"
 )
@@ -15,10 +17,10 @@ import (
 // error is Unavailable and names what was waited for, such as a job and its id, so that
 // an operator can look for what it made.
 func (s *Service) Wait(ctx context.Context, what string, look func(context.Context) (done bool, err error)) error {
-	bounded, cancel := context.WithTimeout(ctx, s.cloud.o.IDTimeout)
+	bounded, cancel := clockwork.WithTimeout(ctx, s.cloud.http.Clock(), s.cloud.o.IDTimeout)
 	defer cancel()
 	var last error
-	err := openstack.Until(bounded, s.cloud.o.PollEvery, func(ctx context.Context) (bool, error) {
+	err := openstack.Until(bounded, s.cloud.http.Clock(), s.cloud.o.PollEvery, func(ctx context.Context) (bool, error) {
 		done, err := look(ctx)
 		if done || err == nil || lasting(err) {
 			return done, err
@@ -57,8 +59,8 @@ var errJob = errors.New("the work failed")
 // Failed is the error for work of the service, such as a job, that failed with a code
 // and a reason of the vendor's. What would be an internal error in an answer is
 // Unavailable here: the reason is known, and the client is to see it.
-func (s *Service) Failed(who driver.Caller, what, code, reason string) error {
-	reason = discreet(reason, who)
+func (s *Service) Failed(caller driver.Caller, what, code, reason string) error {
+	reason = discreet(reason, caller)
 	kind := s.kind.codes.kind(http.StatusInternalServerError, fault{code, reason})
 	if kind == driver.Internal {
 		kind = driver.Unavailable

@@ -138,30 +138,30 @@ func (c *Cloud) login(k *call) answer {
 		return keystoneFault(badRequest, "The request body is invalid")
 	}
 	given := body.Auth.Identity.Password.User
-	var who *user
+	var caller *user
 	switch body.Auth.Identity.Methods[0] {
 	case "password":
 		for _, u := range c.users {
 			if given.is(u.id, u.name) && given.Password == u.password && (given.ID != "" || given.Domain.is(c.o.Domain, c.o.Domain)) {
-				who = u
+				caller = u
 			}
 		}
 	case "token":
 		if t := c.tokens[body.Auth.Identity.Token.ID]; t != nil && c.o.Now().Before(t.expires) {
-			who = t.user
+			caller = t.user
 		}
 	}
-	if who == nil {
+	if caller == nil {
 		return keystoneFault(noToken, "The username or password is wrong.")
 	}
 	var into *Project
 	if wanted := body.Auth.Scope.Project; wanted != nil {
-		if !wanted.is(who.project.ID, who.project.Name) {
+		if !wanted.is(caller.project.ID, caller.project.Name) {
 			return keystoneFault(noToken, "The user has no role in the project.")
 		}
-		into = who.project
+		into = caller.project
 	}
-	t := c.newToken(who, into)
+	t := c.newToken(caller, into)
 	return answer{status: http.StatusCreated, body: object{"token": c.tokenView(k, t)}, header: map[string]string{"X-Subject-Token": t.text}}
 }
 

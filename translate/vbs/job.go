@@ -135,9 +135,9 @@ func (j *jobView) deleted(b *driver.Backup, gone bool) {
 
 func (j *jobView) restored(b *driver.Backup, v *driver.Volume) {
 	switch {
-	case b.Status == driver.BackupRestoring, v.Status == "restoring-backup", v.Status == "creating":
+	case b.Status == driver.BackupRestoring, v.Status == driver.VolumeRestoringBackup, v.Status == driver.VolumeCreating:
 		j.Status, j.BeginTime = jobRunning, jobTime(b.UpdatedAt)
-	case b.Status == driver.BackupErrorRestore, v.Status == "error_restoring", v.Status == "error":
+	case b.Status == driver.BackupErrorRestore, v.Status == driver.VolumeErrorRestoring, v.Status == driver.VolumeError:
 		reason := b.FailReason
 		if reason == "" {
 			reason = "The volume's status is " + v.Status + "."

@@ -1,30 +1,32 @@
 package core
 
+import "cindergate/driver"
+
 // Statuses of volumes and snapshots (cinder/objects/fields.py VolumeStatus and
 // SnapshotStatus); those of backups are in package driver.
 const (
-	Creating       = "creating"
-	Available      = "available"
-	Deleting       = "deleting"
-	InUse          = "in-use"
-	BackingUp      = "backing-up"
-	Restoring      = "restoring"
-	RestoringBack  = "restoring-backup"
-	Reverting      = "reverting"
-	Attaching      = "attaching"
-	Detaching      = "detaching"
-	Maintenance    = "maintenance"
-	Reserved       = "reserved"
-	Downloading    = "downloading"
-	Uploading      = "uploading"
-	StatusError    = "error"
-	ErrorRestoring = "error_restoring"
-	ErrorExtending = "error_extending"
-	ErrorManaging  = "error_managing"
-	ErrorDeleting  = "error_deleting"
+	Creating       = driver.VolumeCreating
+	Available      = driver.VolumeAvailable
+	Deleting       = driver.VolumeDeleting
+	InUse          = driver.VolumeInUse
+	BackingUp      = driver.VolumeBackingUp
+	Restoring      = driver.SnapshotRestoring
+	RestoringBack  = driver.VolumeRestoringBackup
+	Reverting      = driver.VolumeReverting
+	Attaching      = driver.VolumeAttaching
+	Detaching      = driver.VolumeDetaching
+	Maintenance    = driver.VolumeMaintenance
+	Reserved       = driver.VolumeReserved
+	Downloading    = driver.VolumeDownloading
+	Uploading      = driver.VolumeUploading
+	StatusError    = driver.VolumeError
+	ErrorRestoring = driver.VolumeErrorRestoring
+	ErrorExtending = driver.VolumeErrorExtending
+	ErrorManaging  = driver.VolumeErrorManaging
+	ErrorDeleting  = driver.VolumeErrorDeleting
 
-	AwaitingTransfer = "awaiting-transfer"
+	AwaitingTransfer = driver.VolumeAwaitingTransfer
 
-	Attached = "attached"
-	Detached = "detached"
+	Attached = driver.VolumeAttached
+	Detached = driver.VolumeDetached
 )

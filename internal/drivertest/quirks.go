@@ -1,8 +1,8 @@
 package drivertest
 
-// Facts are what a backend honestly does otherwise than the contract has it, and no
+// Quirks are what a backend honestly does otherwise than the contract has it, and no
 // missing interface tells. The suite then asks for that instead.
-type Facts struct {
+type Quirks struct {
 	// OwnProjectOnly: an admin sees what a member of its project sees, and lists of all
 	// projects are NotSupported.
 	OwnProjectOnly bool
