@@ -1,0 +1,137 @@
+package volumes
+
+import (
+	"context"
+
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/jobs"
+	"cindergate/internal/meta"
+)
+
+// The kinds of jobs that delete volumes and snapshots.
+const (
+	deleteVolumeJob   = meta.DeleteVolume
+	deleteSnapshotJob = meta.DeleteSnapshot
+)
+
+type deleteSnapshotArguments struct {
+	Cascade bool `json:"cascade,omitempty"` // the volume is deleted after its last snapshot
+}
+
+// cascades tells whether a job about a snapshot is part of the delete of its volume.
+func cascades(j *meta.Job) (bool, error) {
+	if j.Kind != deleteSnapshotJob {
+		return false, nil
+	}
+	a, err := jobs.Arguments[deleteSnapshotArguments](j)
+	return a.Cascade, err
+}
+
+// deleteVolumeTask deletes a volume, whose snapshots are gone.
+func (vs *Volumes) deleteVolumeTask(j *meta.Job, _ struct{}) jobs.Task {
+	return jobs.Task{
+		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+			var snapshots []*meta.Snapshot
+			err := vs.core.Read(ctx, func(tx *meta.Tx) (err error) {
+				snapshots, err = tx.SnapshotsOf(j.VolumeID)
+				return err
+			})
+			if err != nil {
+				return 0, nil, err
+			}
+			if len(snapshots) > 0 { // a job of a version that deleted them in one
+				return 0, func(tx *meta.Tx) error {
+					snapshots, err := tx.SnapshotsOf(j.VolumeID)
+					if err != nil {
+						return err
+					}
+					for _, s := range snapshots {
+						if err := vs.StartDeleteSnapshot(tx, jobs.Requester(j), s, true); err != nil {
+							return err
+						}
+					}
+					return nil
+				}, nil
+			}
+			return 0, func(tx *meta.Tx) error { return removeVolume(tx, j.VolumeID) }, vs.core.Files.Remove(vs.core.Files.Volume(j.VolumeID))
+		},
+		Fail: func(tx *meta.Tx, _ string) error { return failDeleteVolume(tx, j.VolumeID) },
+	}
+}
+
+func failDeleteVolume(tx *meta.Tx, id string) error {
+	v, err := tx.Volume(id)
+	if err != nil || v == nil {
+		return err
+	}
+	v.Status = core.ErrorDeleting
+	if err := tx.TouchVolume(v); err != nil {
+		return err
+	}
+	return SettleGroup(tx, v.GroupID)
+}
+
+// removeVolume removes the row of a volume that has no file and no snapshots any
+// more, and what hangs on it.
+func removeVolume(tx *meta.Tx, id string) error {
+	v, err := tx.Volume(id)
+	if err != nil || v == nil {
+		return err
+	}
+	if err := tx.RemoveTransferOf(id); err != nil {
+		return err
+	}
+	if err := tx.RemoveVolume(id); err != nil {
+		return err
+	}
+	return SettleGroup(tx, v.GroupID)
+}
+
+// deleteSnapshotTask deletes a snapshot, and starts the delete of its volume if that
+// was to go with its snapshots and this was the last.
+func (vs *Volumes) deleteSnapshotTask(j *meta.Job, a deleteSnapshotArguments) jobs.Task {
+	return jobs.Task{
+		Run: func(context.Context) (int64, func(*meta.Tx) error, error) {
+			return 0, func(tx *meta.Tx) error {
+				s, err := tx.Snapshot(j.SnapshotID)
+				if err != nil || s == nil {
+					return err
+				}
+				if err := tx.RemoveSnapshot(s.ID); err != nil {
+					return err
+				}
+				if err := SettleGroupSnapshot(tx, s.GroupSnapshotID); err != nil || !a.Cascade {
+					return err
+				}
+				return vs.continueCascade(tx, j)
+			}, vs.core.Files.Remove(vs.core.Files.Snapshot(j.SnapshotID))
+		},
+		Fail: func(tx *meta.Tx, _ string) error {
+			s, err := tx.Snapshot(j.SnapshotID)
+			if err != nil || s == nil {
+				return err
+			}
+			s.Status = core.ErrorDeleting
+			if err := tx.TouchSnapshot(s); err != nil {
+				return err
+			}
+			if err := SettleGroupSnapshot(tx, s.GroupSnapshotID); err != nil {
+				return err
+			}
+			if !a.Cascade {
+				return nil
+			}
+			return failDeleteVolume(tx, s.VolumeID)
+		},
+	}
+}
+
+// continueCascade starts the delete of a volume once its snapshots are gone. One that
+// could not be deleted has failed the delete of the volume.
+func (vs *Volumes) continueCascade(tx *meta.Tx, j *meta.Job) error {
+	snapshots, err := tx.SnapshotsOf(j.VolumeID)
+	if err != nil || len(snapshots) > 0 {
+		return err
+	}
+	return vs.StartDeleteVolume(tx, jobs.Requester(j), j.VolumeID)
+}
