@@ -64,7 +64,7 @@ method may still be 501 where a region or a service lacks the function: see the 
 const apiTail = `
 ## What differs from Cinder
 
-The recorded answers of a real Cinder are replayed against each build, and nothing but what ` + "`testdata/wire/deviations.json`" + ` lists may
+The recorded answers of a real Cinder are replayed against each build, and nothing but what ` + "`internal/conformance/wire/deviations.json`" + ` lists may
 differ. Most of it is of these kinds:
 
 - A bad request that makes Cinder fail with 500 is 400 here.
@@ -80,7 +80,7 @@ The whole list:
 
 func api(t *testing.T) string {
 	var page strings.Builder
-	fmt.Fprintf(&page, apiHead, translate.MaxMinor)
+	fmt.Fprintf(&page, apiHead, driver.MaxMicroversion)
 	page.WriteString("| Operation | Request | From | Role and policy |")
 	for _, b := range backends {
 		page.WriteString(" " + b.name + " |")
@@ -137,13 +137,13 @@ func policy(p translate.Policy, byAction bool) string {
 	return "reader"
 }
 
-// deviations lists the reasons of testdata/wire/deviations.json.
+// deviations lists the reasons of internal/conformance/wire/deviations.json.
 func deviations(t *testing.T, page *strings.Builder) {
 	var list []struct {
 		IDs    []string
 		Reason string
 	}
-	if err := json.Unmarshal([]byte(read(t, "testdata/wire/deviations.json")), &list); err != nil {
+	if err := json.Unmarshal([]byte(read(t, "internal/conformance/wire/deviations.json")), &list); err != nil {
 		t.Fatal(err)
 	}
 	var seen []string

@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
-	"cindergate/internal/chunked"
 	"cindergate/internal/meta"
 )
 
@@ -44,7 +42,13 @@ func (d *Driver) adopt(ctx context.Context) error {
 	if err := d.reportSnapshots(ctx, report); err != nil {
 		return err
 	}
-	return d.adoptBackups(ctx, report)
+	return d.backups.Adopt(ctx, d.o.Adopt.ProjectID, func(b *meta.Backup, prefix string, err error) {
+		if err != nil {
+			report(Adopted{Kind: "backup", ID: prefix, Reason: core.ReasonOf(err)})
+			return
+		}
+		report(Adopted{Kind: "backup", ID: b.ID, Status: string(b.Status), Reason: b.FailReason})
+	})
 }
 
 // adoptVolumes makes a row for each file of a volume, also in lost+found, whose name
@@ -108,11 +112,11 @@ func (d *Driver) adoptVolume(ctx context.Context, id string) error {
 	}
 	return d.core.Write(ctx, func(tx *meta.Tx) error {
 		who := driver.Caller{ProjectID: d.o.Adopt.ProjectID}
-		t, err := d.volumeType(tx, who, "")
+		t, err := d.volumes.VolumeType(tx, who, "")
 		if err != nil {
 			return err
 		}
-		v := d.newVolume(tx, who, id, t, size)
+		v := d.volumes.NewVolume(tx, who, id, t, size)
 		v.CreatedAt, v.LaunchedAt, v.UpdatedAt = st.ModTime().UTC().Truncate(time.Microsecond), tx.Now, tx.Now
 		return tx.PutVolume(v)
 	})
@@ -139,96 +143,4 @@ func (d *Driver) reportSnapshots(ctx context.Context, report func(Adopted)) erro
 		}
 	}
 	return nil
-}
-
-// adoptBackups makes a row for each backup whose metadata is in the store.
-func (d *Driver) adoptBackups(ctx context.Context, report func(Adopted)) error {
-	found := map[string]*meta.Backup{}
-	for key, err := range d.core.Store.List(ctx, "") {
-		if err != nil {
-			return fmt.Errorf("list the backup store: %w", err)
-		}
-		at, ok := chunked.LocationOf(d.core.Store.Layout(), key)
-		if !ok {
-			continue
-		}
-		b, err := d.describe(ctx, at)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			report(Adopted{Kind: "backup", ID: at.Prefix, Reason: core.ReasonOf(err)})
-			continue
-		}
-		row, err := d.core.DB.Backup(ctx, b.ID)
-		if err != nil {
-			return err
-		}
-		if row == nil {
-			found[b.ID] = b
-		}
-	}
-	rows := make([]*meta.Backup, 0, len(found))
-	for _, b := range found {
-		rows = append(rows, b)
-	}
-	// Parents first: the chain of each is looked up among the rows.
-	slices.SortFunc(rows, func(a, b *meta.Backup) int { return a.CreatedAt.Compare(b.CreatedAt) })
-	if err := d.putAdopted(ctx, rows); err != nil {
-		return err
-	}
-	for _, b := range rows {
-		err := d.checkData(ctx, b)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		b.Status, b.FailReason = driver.BackupAvailable, ""
-		if err != nil {
-			b.Status, b.FailReason = driver.BackupError, core.ReasonOf(err)
-		}
-		if err := d.putAdopted(ctx, []*meta.Backup{b}); err != nil {
-			return err
-		}
-		report(Adopted{Kind: "backup", ID: b.ID, Status: string(b.Status), Reason: b.FailReason})
-	}
-	return nil
-}
-
-func (d *Driver) putAdopted(ctx context.Context, rows []*meta.Backup) error {
-	return d.core.Write(ctx, func(tx *meta.Tx) error {
-		for _, b := range rows {
-			if err := tx.PutBackup(b); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// describe makes a row, in error, from what the objects of a backup say.
-func (d *Driver) describe(ctx context.Context, at chunked.Location) (*meta.Backup, error) {
-	found, err := chunked.Describe(ctx, d.core.Store, at)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case !core.IsUUID(found.BackupID) || found.ParentID != "" && !core.IsUUID(found.ParentID):
-		return nil, core.Reasonf("The ids in its metadata are not UUIDs.")
-	case isEncrypted(found.VolumeMeta):
-		return nil, core.Reasonf("%s", encrypted)
-	}
-	created, ok := driver.ParseISOTime(found.CreatedAt)
-	if !ok {
-		created = d.core.Now().UTC().Truncate(time.Microsecond)
-	}
-	return &meta.Backup{
-		Backup: driver.Backup{
-			ID: strings.ToLower(found.BackupID), ProjectID: d.o.Adopt.ProjectID, VolumeID: found.VolumeID,
-			ParentID: strings.ToLower(found.ParentID), Name: found.Name, Description: found.Description,
-			Status: driver.BackupError, FailReason: "The backup has not been checked.",
-			Size: max(1, int((found.Bytes+d.core.Unit-1)/d.core.Unit)), ObjectCount: found.Objects, Container: at.Container,
-			AvailabilityZone: d.core.AvailabilityZone, CreatedAt: created, DataTimestamp: created,
-		},
-		Service: d.core.Store.Layout().Service(), ServiceMetadata: at.Prefix, Host: d.core.Host, Imported: true,
-	}, nil
 }

@@ -26,8 +26,7 @@ func TestGivenUpBackupLeavesNothing(t *testing.T) {
 	row := r.row(b.ID)
 	for j.Attempts < r.o.MaxAttempts { // each has written an object, and died
 		j.Attempts++
-		at := r.attempt(row, j)
-		r.store.Set(at.Container+"/"+at.Prefix+"-00001", []byte("x"))
+		r.store.Set(r.attempt(row, j.Attempts)+"-00001", []byte("x"))
 	}
 	check(t, r.core.Write(t.Context(), func(tx *meta.Tx) error { return tx.PutJob(j) }))
 	r.settle()

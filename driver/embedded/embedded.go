@@ -4,8 +4,12 @@
 // service in one process.
 //
 // A request is one transaction: it checks the state, changes it, inserts a job and
-// commits. [Driver.Run] does the jobs. The status of a backup and of its volume is
+// commits. [Driver.Run] runs the jobs. The status of a backup and of its volume is
 // the state of the job, as in Cinder.
+//
+// The work is in rooms below internal/: core is what all share, jobs is the queue, volumes
+// and backups are what they are called, and cloud emulates the rest of Cinder. This
+// package opens a data directory, puts the rooms together, and repairs what a crash left.
 package embedded
 
 import (
@@ -21,33 +25,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/backups"
+	"cindergate/driver/embedded/internal/cloud"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/driver/embedded/internal/jobs"
+	"cindergate/driver/embedded/internal/volumes"
 	"cindergate/internal/chunk"
-)
-
-var (
-	_ driver.Driver               = (*Driver)(nil)
-	_ driver.BackupUpdater        = (*Driver)(nil)
-	_ driver.RecordPorter         = (*Driver)(nil)
-	_ driver.BackupAdmin          = (*Driver)(nil)
-	_ driver.VolumeManager        = (*Driver)(nil)
-	_ driver.SnapshotManager      = (*Driver)(nil)
-	_ driver.QuotaManager         = (*Driver)(nil)
-	_ driver.Cloud                = (*Driver)(nil)
-	_ driver.TypeManager          = (*Driver)(nil)
-	_ driver.MessageReader        = (*Driver)(nil)
-	_ driver.QoSManager           = (*Driver)(nil)
-	_ driver.TypeEncrypter        = (*Driver)(nil)
-	_ driver.GroupManager         = (*Driver)(nil)
-	_ driver.GroupTypeManager     = (*Driver)(nil)
-	_ driver.GroupSnapshotManager = (*Driver)(nil)
-	_ driver.TransferManager      = (*Driver)(nil)
-	_ driver.AttachmentManager    = (*Driver)(nil)
-	_ driver.ServiceManager       = (*Driver)(nil)
-	_ driver.DefaultTypeManager   = (*Driver)(nil)
-	_ driver.Runner               = (*Driver)(nil)
-	_ driver.Checker              = (*Driver)(nil)
+	"cindergate/internal/chunked"
 )
 
 // Options configure a Driver. Only DataDir is required.
@@ -82,7 +66,7 @@ type Options struct {
 	// MaxAttempts is how often a job is tried whose worker died; 0: 3.
 	MaxAttempts int
 
-	Quotas   map[string]int // defaults by name, over [DefaultQuotas]; -1: no limit
+	Quotas   map[string]int // defaults by name, over Cinder's; -1: no limit
 	Observer Observer       // may be nil
 
 	unit     int64 // of volumes' sizes, in bytes; 0: a GiB. Less makes tests faster.
@@ -92,19 +76,64 @@ type Options struct {
 // Observer is told what operators count.
 type Observer interface {
 	// JobDone is called with each job that ended: outcome is ok, error, cancelled or
-	// released (given back at shutdown); bytes are those of the volume.
+	// released (requeued at shutdown); bytes are those of the volume.
 	JobDone(kind, outcome string, bytes int64, took time.Duration)
 	// StrayFile is called with each file that has no row: kind is volume or snapshot.
 	StrayFile(kind string)
 }
 
-// Driver stores volumes and backups on this machine.
+// Driver stores volumes and backups on this machine. Its rooms answer the requests: each
+// embedded interface is what one of them has for package driver.
 type Driver struct {
+	backupRoom
+	volumeRoom
+	cloudRoom
+
 	o     Options
 	core  *core.Core
 	jobs  *jobs.Runner
 	owned []io.Closer // closed by Close, last first
+
+	backups *backups.Backups
+	volumes *volumes.Volumes
+	cloud   *cloud.Cloud
 }
+
+type backupRoom interface {
+	driver.Driver
+	driver.BackupUpdater
+	driver.BackupAdmin
+	driver.RecordPorter
+}
+
+type volumeRoom interface {
+	driver.VolumeManager
+	driver.SnapshotManager
+	driver.TypeManager
+	driver.QuotaManager
+}
+
+type cloudRoom interface {
+	driver.Cloud
+	driver.MessageReader
+	driver.QoSManager
+	driver.TypeEncrypter
+	driver.GroupManager
+	driver.GroupTypeManager
+	driver.GroupSnapshotManager
+	driver.TransferManager
+	driver.AttachmentManager
+	driver.ServiceManager
+	driver.DefaultTypeManager
+}
+
+var (
+	_ driver.Driver        = (*Driver)(nil)
+	_ driver.VolumeManager = (*Driver)(nil)
+	_ driver.Cloud         = (*Driver)(nil)
+	_ driver.Runner        = (*Driver)(nil)
+	_ driver.Checker       = (*Driver)(nil)
+)
 
 // Open opens the data directory and settles what a crash left behind, so that
 // every status is true again before the first request.
@@ -112,9 +141,12 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 	o = o.withDefaults()
 	c := &core.Core{Store: o.Store, Files: core.NewFiles(o.DataDir), Spare: core.NewReserve(o.DataDir), Log: o.Log, Now: o.Now, NewID: o.NewID,
 		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit}
-	d := &Driver{o: o, core: c, jobs: jobs.NewRunner(c, o.jobs())}
-	d.registerVolumeJobs()
-	d.registerBackupJobs()
+	r := jobs.NewRunner(c, o.jobs())
+	vs := volumes.New(c, r, o.Quotas)
+	bs := backups.New(c, r, vs, backups.Format{
+		Compression: chunked.Compression(o.Compression), ChunkSize: o.ChunkSize, BlockSize: o.BlockSize})
+	cl := cloud.New(c, r, vs)
+	d := &Driver{backupRoom: bs, volumeRoom: vs, cloudRoom: cl, o: o, core: c, jobs: r, backups: bs, volumes: vs, cloud: cl}
 	if err := d.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open data directory %s: %w", o.DataDir, err), d.Close())
 	}
@@ -168,7 +200,7 @@ func (o Options) jobs() jobs.Options {
 func (d *Driver) Run(ctx context.Context) error {
 	var group errgroup.Group
 	group.Go(func() error { return d.jobs.Run(ctx) })
-	group.Go(func() error { d.expireMessages(ctx); return nil })
+	group.Go(func() error { d.cloud.ExpireMessages(ctx); return nil })
 	return group.Wait()
 }
 
@@ -192,7 +224,7 @@ func (d *Driver) open(ctx context.Context) error {
 	if err := d.openInstallation(ctx); err != nil {
 		return err
 	}
-	if err := d.recover(ctx); err != nil {
+	if err := d.repair(ctx); err != nil {
 		return err
 	}
 	if err := d.core.Spare.Keep(); err != nil {

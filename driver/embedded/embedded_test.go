@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/chunktest"
+	"cindergate/internal/chunk/layout"
 	"cindergate/internal/meta"
 )
 
@@ -174,6 +176,21 @@ func (r *rig) row(id string) *meta.Backup {
 		r.t.Fatalf("no backup %s", id)
 	}
 	return b
+}
+
+// names is what the names of a backup's objects depend on.
+func (r *rig) names(b *meta.Backup) layout.Backup {
+	return layout.Backup{ID: b.ID, VolumeID: b.VolumeID, AvailabilityZone: "nova", CreatedAt: b.CreatedAt}
+}
+
+// container is where the objects of a backup are.
+func (r *rig) container(b *meta.Backup) string {
+	return cmp.Or(b.Container, r.store.Layout().Container(r.names(b)))
+}
+
+// attempt is what the keys of the objects of an attempt at a backup begin with.
+func (r *rig) attempt(b *meta.Backup, n int) string {
+	return r.container(b) + "/" + r.store.Layout().Prefix(r.names(b), n)
 }
 
 func (r *rig) getVolume(id string) driver.Volume {

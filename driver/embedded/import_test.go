@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"encoding/base64"
 	"fmt"
 	"maps"
 	"strings"
@@ -301,24 +300,5 @@ func TestImportChecksTheRecord(t *testing.T) {
 	m.copyObjects("")
 	if b := m.importing(edit(t, m.fullRecord, func(f map[string]any) { f["size"] = "1"; f["object_count"] = "1" })); b.Status != driver.BackupAvailable {
 		t.Fatalf("numbers as texts: %s %q", b.Status, b.FailReason)
-	}
-}
-
-// Base64 is read as Python reads it.
-func TestDecodeBase64(t *testing.T) {
-	for text, want := range map[string]string{"aGVsbG8=": "hello", "aGVs\nbG8=": "hello", "a-G_Vsb*G8=": "hello", "": "", "???": "", "aGVsbG8==": "hello"} {
-		if got, ok := decodeBase64(text); !ok || string(got) != want {
-			t.Errorf("%q: %q %v", text, got, ok)
-		}
-	}
-	for _, text := range []string{"aGVsbG8", "a", "aGVsb"} {
-		if got, ok := decodeBase64(text); ok {
-			t.Errorf("%q is read as %q", text, got)
-		}
-	}
-	if raw := base64.StdEncoding.EncodeToString([]byte("[1]")); true {
-		if _, _, _, err := decodeRecord(raw); driver.KindOf(err) != driver.InvalidInput {
-			t.Error(err)
-		}
 	}
 }

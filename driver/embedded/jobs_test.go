@@ -391,7 +391,7 @@ func TestRestart(t *testing.T) {
 			restore, err := r.RestoreBackup(t.Context(), alpha, b.ID, driver.RestoreTarget{})
 			check(t, err)
 			claim(r)
-			check(t, r.core.Files.Blank(r.core.Files.Volume(restore.VolumeID), small))
+			check(t, r.core.Files.CreateBlank(r.core.Files.Volume(restore.VolumeID), small))
 			r.fill(restore.VolumeID, 7) // what the first attempt may have written
 			if lost {
 				dropJobs(r, b.ID)

@@ -13,6 +13,7 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/volumes"
 	"cindergate/internal/marker"
 	"cindergate/internal/meta"
 )
@@ -26,7 +27,7 @@ func (d *Driver) settleFiles(ctx context.Context) error {
 		known       func(id string) (bool, error)
 	}{
 		{core.VolumesDir, "volume-", func(id string) (bool, error) {
-			v, err := d.core.DB.Volume(ctx, strings.TrimSuffix(id, revertSuffix))
+			v, err := d.core.DB.Volume(ctx, strings.TrimSuffix(id, volumes.RevertSuffix))
 			return v != nil, err
 		}},
 		{core.SnapshotsDir, "snapshot-", func(id string) (bool, error) {
@@ -130,7 +131,7 @@ func (d *Driver) failMissing(ctx context.Context) error {
 				return err
 			}
 			who := driver.Caller{ProjectID: v.ProjectID}
-			if err := d.core.Tell(tx, who, core.ActionCreateVolume, core.DetailUnknown, core.VolumeResource, id, core.MissingFile); err != nil {
+			if err := d.core.AddMessage(tx, who, core.ActionCreateVolume, core.DetailUnknown, core.VolumeResource, id, core.MissingFile); err != nil {
 				return err
 			}
 		}
@@ -144,7 +145,7 @@ func (d *Driver) failMissing(ctx context.Context) error {
 				return err
 			}
 			who := driver.Caller{ProjectID: s.ProjectID}
-			if err := d.core.Tell(tx, who, core.ActionSnapshot, core.DetailUnknown, core.SnapshotResource, id, core.MissingFile); err != nil {
+			if err := d.core.AddMessage(tx, who, core.ActionSnapshot, core.DetailUnknown, core.SnapshotResource, id, core.MissingFile); err != nil {
 				return err
 			}
 		}

@@ -63,7 +63,7 @@ func TestTransferTakesSnapshots(t *testing.T) {
 	r.settle()
 	tr, key, err := r.CreateTransfer(ctx, alpha, driver.TransferSpec{VolumeID: v.ID})
 	check(t, err)
-	if len(key) != keyLength {
+	if len(key) != 16 {
 		t.Fatal(key)
 	}
 	_, err = r.SetQuotas(ctx, admin, "beta", map[string]int{"snapshots": 0})
@@ -93,10 +93,10 @@ func TestGroupSurvivesRestart(t *testing.T) {
 	ctx := t.Context()
 	gt, err := r.CreateGroupType(ctx, admin, driver.GroupType{Name: "gt", IsPublic: true})
 	check(t, err)
-	g, err := r.CreateGroup(ctx, alpha, driver.GroupSpec{GroupType: gt.ID, VolumeTypes: []string{defaultType}})
+	g, err := r.CreateGroup(ctx, alpha, driver.GroupSpec{GroupType: gt.ID, VolumeTypes: []string{"__DEFAULT__"}})
 	check(t, err)
 	for range 2 {
-		_, err = r.CreateVolume(ctx, alpha, driver.VolumeSpec{Size: 1, VolumeType: defaultType, GroupID: g.ID})
+		_, err = r.CreateVolume(ctx, alpha, driver.VolumeSpec{Size: 1, VolumeType: "__DEFAULT__", GroupID: g.ID})
 		check(t, err)
 	}
 	clone, err := r.CreateGroupFromSource(ctx, alpha, driver.GroupSource{SourceGroupID: g.ID})

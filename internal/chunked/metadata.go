@@ -157,8 +157,8 @@ func decodeMetadata(r io.Reader, prefix string, size, most int64) (metadata, err
 		case "created_at":
 			err = s.decode(&m.createdAt, maxField)
 		default:
-			var any json.RawMessage
-			err = s.decode(&any, maxVolumeMeta)
+			var unknown json.RawMessage
+			err = s.decode(&unknown, maxVolumeMeta)
 		}
 		if err != nil {
 			return m, fmt.Errorf("%q: %w", key, err)

@@ -17,7 +17,7 @@ const digestBatch = 1024
 // digestsText returns the text of a _sha256file object (chunkeddriver.py
 // _write_sha256file) for digests, which are binary.
 func digestsText(spec Spec, digests io.Reader) io.Reader {
-	head, tail, any := true, true, false
+	head, tail, some := true, true, false
 	batch := make([]byte, digestBatch*sha256.Size)
 	return &text{next: func(b []byte) ([]byte, error) {
 		if head {
@@ -30,17 +30,17 @@ func digestsText(spec Spec, digests io.Reader) io.Reader {
 			return b, err
 		}
 		for d := range n / sha256.Size {
-			if any {
+			if some {
 				b = append(b, ',')
 			}
-			any = true
+			some = true
 			b = append(b, "\n    \""...)
 			b = hex.AppendEncode(b, batch[d*sha256.Size:(d+1)*sha256.Size])
 			b = append(b, '"')
 		}
 		if n == 0 && tail {
 			tail = false
-			if any {
+			if some {
 				b = append(b, "\n  "...)
 			}
 			b = fmt.Appendf(b, "],\n  \"version\": %q,\n  \"volume_id\": %s\n}", version, quote(spec.VolumeID))
@@ -116,8 +116,8 @@ func (d *digestReader) header() (bool, error) {
 		case "chunk_size":
 			err = d.s.decode(&d.blockSize, maxField)
 		default:
-			var any json.RawMessage
-			err = d.s.decode(&any, maxVolumeMeta)
+			var unknown json.RawMessage
+			err = d.s.decode(&unknown, maxVolumeMeta)
 		}
 		if err != nil {
 			return false, d.damaged(fmt.Errorf("%q: %w", key, err))

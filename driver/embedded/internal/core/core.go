@@ -31,6 +31,8 @@ type Core struct {
 	Unit             int64 // of a volume's size, in bytes: a GiB, less in tests
 }
 
+// Classify returns the error for the caller of a driver: one that is no [driver.Error]
+// becomes Canceled, Unavailable or Internal.
 func Classify(err error) error {
 	var known *driver.Error
 	switch {
@@ -56,7 +58,7 @@ func (c *Core) Read(ctx context.Context, look func(*meta.Tx) error) error {
 	return Classify(c.DB.Read(ctx, look))
 }
 
-// WriteFreeing is write for what frees room or ends a job: on a full disk it uses the
+// WriteFreeing is Write for what frees room or ends a job: on a full disk it uses the
 // room that is kept for it. change may run twice.
 func (c *Core) WriteFreeing(ctx context.Context, change func(*meta.Tx) error) error {
 	err := c.DB.Write(ctx, change)

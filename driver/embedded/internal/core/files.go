@@ -24,6 +24,7 @@ type Files struct {
 	growing *sync.Mutex // held while a file's length is looked at and changed
 }
 
+// NewFiles returns the files below a data directory. ID is set once it is known.
 func NewFiles(dir string) Files { return Files{Dir: dir, growing: new(sync.Mutex)} }
 
 // Directories below the data directory.
@@ -32,11 +33,17 @@ const (
 	SnapshotsDir = "snapshots"
 )
 
-func (f Files) Volume(id string) string   { return filepath.Join(f.Dir, VolumeFile(id)) }
+// Volume returns the path of a volume's file.
+func (f Files) Volume(id string) string { return filepath.Join(f.Dir, VolumeFile(id)) }
+
+// Snapshot returns the path of a snapshot's file.
 func (f Files) Snapshot(id string) string { return filepath.Join(f.Dir, SnapshotFile(id)) }
 
-// The names are relative, so that the data directory can be moved.
-func VolumeFile(id string) string   { return filepath.Join(VolumesDir, "volume-"+id) }
+// VolumeFile returns the name of a volume's file, relative to the data directory: that
+// can be moved.
+func VolumeFile(id string) string { return filepath.Join(VolumesDir, "volume-"+id) }
+
+// SnapshotFile returns the name of a snapshot's file, as VolumeFile does.
 func SnapshotFile(id string) string { return filepath.Join(SnapshotsDir, "snapshot-"+id) }
 
 // Directories are those that have a marker: each may be a mount of its own.
@@ -68,9 +75,9 @@ func (f Files) Check() error {
 	return nil
 }
 
-// Blank makes path a file of zeroes that takes up no space, in place of one that is
+// CreateBlank makes path a file of zeroes that takes up no space, in place of one that is
 // there.
-func (f Files) Blank(path string, bytes int64) error {
+func (f Files) CreateBlank(path string, bytes int64) error {
 	if err := f.Remove(path); err != nil {
 		return err
 	}

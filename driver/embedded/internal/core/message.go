@@ -41,9 +41,9 @@ const (
 	BackupResource   = "VOLUME_BACKUP"
 )
 
-// Tell leaves a message for the user whose request failed: Cinder's text, and then
+// AddMessage stores a message for the user whose request failed: Cinder's text, and then
 // the reason in words.
-func (c *Core) Tell(tx *meta.Tx, who driver.Caller, action, detail numbered, resourceType, id, reason string) error {
+func (c *Core) AddMessage(tx *meta.Tx, who driver.Caller, action, detail numbered, resourceType, id, reason string) error {
 	text := action.text + ":" + detail.text
 	if reason != "" {
 		text += " " + reason

@@ -25,8 +25,10 @@ func (r *Reason) Error() string {
 
 func (r *Reason) Unwrap() error { return r.err }
 
+// Reasonf returns an error whose reason is the text.
 func Reasonf(format string, args ...any) error { return &Reason{Text: fmt.Sprintf(format, args...)} }
 
+// Because returns an error whose reason is the text, and whose cause is err.
 func Because(err error, text string) error { return &Reason{text, err} }
 
 // ReasonOf returns the fail_reason for an error: never a path of this machine.

@@ -24,6 +24,7 @@ type Reserve struct {
 	mu   sync.Mutex
 }
 
+// NewReserve returns the reserve of a data directory, which makes no file yet.
 func NewReserve(dir string) *Reserve { return &Reserve{path: filepath.Join(dir, "reserve")} }
 
 // Keep makes the file if it is not there. Its error is that of a full disk.

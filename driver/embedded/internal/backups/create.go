@@ -1,0 +1,156 @@
+package backups
+
+import (
+	"context"
+	"errors"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
+)
+
+// GetBackup returns one backup. Its maps must not be changed.
+func (bs *Backups) GetBackup(ctx context.Context, who driver.Caller, backupID string) (driver.Backup, error) {
+	b, err := bs.core.DB.Backup(ctx, backupID)
+	if err != nil {
+		return driver.Backup{}, core.Classify(err)
+	}
+	if b == nil || !who.Owns(b.ProjectID) {
+		return driver.Backup{}, driver.BackupNotFound(backupID)
+	}
+	return b.Backup, nil
+}
+
+// ListBackups returns one page of backups. Their maps must not be changed.
+func (bs *Backups) ListBackups(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
+	rows, err := core.Visible(ctx, who, q, bs.core.DB.Backups, bs.core.DB.AllBackups)
+	if err != nil {
+		return driver.Page[driver.Backup]{}, err
+	}
+	return core.List(rows, q, driver.BackupColumns, driver.BackupNotFound)
+}
+
+// CreateBackup accepts a backup. The checks, their order and texts are those of
+// cinder/backup/api.py create.
+func (bs *Backups) CreateBackup(ctx context.Context, who driver.Caller, spec driver.BackupSpec) (driver.Backup, error) {
+	if spec.Container != "" {
+		if err := bs.core.Store.Layout().CheckContainer(spec.Container); err != nil {
+			return driver.Backup{}, driver.Errorf(driver.InvalidInput, "Invalid container: %s.", err)
+		}
+	}
+	var b *meta.Backup
+	err := bs.core.Write(ctx, func(tx *meta.Tx) error {
+		v, err := core.OwnVolume(tx, who, spec.VolumeID)
+		if err != nil {
+			return err
+		}
+		var s *meta.Snapshot
+		if spec.SnapshotID != "" {
+			if s, err = core.OwnSnapshot(tx, who, spec.SnapshotID); err != nil {
+				return err
+			}
+		}
+		if err := checkBackupSource(v, s, spec.Force); err != nil {
+			return err
+		}
+		size := v.Size
+		if s != nil {
+			size = s.Size // the volume may have grown since
+		}
+		if err := bs.volumes.CheckBackupQuota(tx, who.ProjectID, 1, size, 0); err != nil {
+			return err
+		}
+		parentID := ""
+		if spec.Incremental {
+			parent, err := chooseParent(tx, who.ProjectID, v.ID, s)
+			if err != nil {
+				return err
+			}
+			parentID = parent.ID
+		}
+		b = &meta.Backup{Backup: driver.Backup{
+			ID: bs.core.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, VolumeID: v.ID, ParentID: parentID,
+			Name: spec.Name, Description: spec.Description, Status: driver.BackupCreating, Size: size,
+			Container: spec.Container, Metadata: spec.Metadata, CreatedAt: tx.Now, DataTimestamp: tx.Now,
+		}, Service: bs.core.Store.Layout().Service(), Host: bs.core.Host}
+		if s != nil {
+			b.SnapshotID, b.DataTimestamp = s.ID, s.CreatedAt
+		}
+		for _, binary := range []string{core.SchedulerService, core.BackupService} {
+			if off, err := core.Disabled(tx, binary); err != nil || off {
+				return errors.Join(err, bs.unscheduledBackup(tx, who, b))
+			}
+		}
+		j, err := bs.jobs.New(who, backupJob, v.ID, backupArguments{Previous: v.Status})
+		if err != nil {
+			return err
+		}
+		j.BackupID, j.VolumeID = b.ID, v.ID
+		if s == nil {
+			v.Status, v.PreviousStatus = core.BackingUp, v.Status
+			err = tx.TouchVolume(v)
+		} else {
+			j.SnapshotID, j.Resource = s.ID, s.ID
+			s.Status = core.BackingUp
+			err = tx.TouchSnapshot(s)
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.PutBackup(b); err != nil {
+			return err
+		}
+		return bs.jobs.Enqueue(tx, j)
+	})
+	if err != nil {
+		return driver.Backup{}, err
+	}
+	return b.Backup, nil
+}
+
+// unscheduledBackup stores a backup that no service takes
+// (cinder/scheduler/manager.py create_backup).
+func (bs *Backups) unscheduledBackup(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
+	row := *b // the answer says creating
+	row.Status, row.FailReason = driver.BackupError, "Service not found for creating backup."
+	if err := tx.PutBackup(&row); err != nil {
+		return err
+	}
+	return bs.core.AddMessage(tx, who, core.ActionBackup, core.DetailNoService, core.BackupResource, b.ID, "")
+}
+
+func checkBackupSource(v *meta.Volume, s *meta.Snapshot, force bool) error {
+	switch {
+	case s != nil && s.VolumeID != v.ID:
+		return driver.InvalidVolume("Volume %s does not match with snapshot.volume_id %s.", v.ID, s.VolumeID)
+	case s != nil && s.Status != core.Available:
+		return driver.SnapshotUnfit.Errorf("Snapshot to be backed up must be available, but the current status is \"%s\".", s.Status)
+	case s != nil:
+		return nil
+	}
+	return driver.CheckSource(v.Status, force, false)
+}
+
+// UpdateBackup renames and describes a backup in any status.
+func (bs *Backups) UpdateBackup(ctx context.Context, who driver.Caller, backupID string, patch driver.BackupPatch) (driver.Backup, error) {
+	var b *meta.Backup
+	err := bs.core.Write(ctx, func(tx *meta.Tx) (err error) {
+		if b, err = core.OwnBackup(tx, who, backupID); err != nil {
+			return err
+		}
+		if patch.Name.Set {
+			b.Name = patch.Name.Value
+		}
+		if patch.Description.Set {
+			b.Description = patch.Description.Value
+		}
+		if patch.Metadata.Set {
+			b.Metadata = patch.Metadata.Value
+		}
+		return tx.TouchBackup(b)
+	})
+	if err != nil {
+		return driver.Backup{}, err
+	}
+	return bs.GetBackup(ctx, who, b.ID)
+}

@@ -1,0 +1,170 @@
+package backups
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/jobs"
+	"cindergate/internal/chunked"
+	"cindergate/internal/meta"
+)
+
+// backupJob is the kind of jobs that write backups.
+const backupJob = "backup"
+
+type backupArguments struct {
+	Previous string `json:"previous,omitempty"` // status of the volume before
+}
+
+// backupTask writes a volume or snapshot into the store and publishes the backup.
+func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
+	return jobs.Task{
+		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+			b, err := bs.core.DB.Backup(ctx, j.BackupID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if b == nil {
+				return 0, nil, core.Reasonf("The backup is gone.")
+			}
+			if err := bs.storeReady(ctx); err != nil {
+				return 0, nil, err
+			}
+			at := bs.attempt(b, j)
+			// An earlier attempt may have got anywhere.
+			if err := bs.sweep(ctx, b); err != nil {
+				return 0, nil, core.Because(err, "The objects of an earlier attempt could not be deleted.")
+			}
+			result, err := bs.writeBackup(ctx, b, at)
+			if err != nil {
+				return 0, nil, err
+			}
+			return bs.core.Bytes(b.Size), func(tx *meta.Tx) error { return publish(tx, j, a, at, result) }, nil
+		},
+		Fail:   func(tx *meta.Tx, reason string) error { return bs.failBackup(tx, j, a, reason) },
+		Cancel: func(tx *meta.Tx) error { return freeSource(tx, j, a) },
+		Undo: func(ctx context.Context) error {
+			b, err := bs.core.DB.Backup(ctx, j.BackupID)
+			if err != nil {
+				return err
+			}
+			if b == nil {
+				return nil
+			}
+			return chunked.Delete(ctx, bs.core.Store, bs.attempt(b, j))
+		},
+		GiveUp: func(ctx context.Context) error {
+			b, err := bs.core.DB.Backup(ctx, j.BackupID)
+			if err != nil {
+				return err
+			}
+			if b == nil {
+				return nil
+			}
+			return bs.sweep(ctx, b)
+		},
+	}
+}
+
+func (bs *Backups) writeBackup(ctx context.Context, b *meta.Backup, at chunked.Location) (chunked.Result, error) {
+	var parent *chunked.Location
+	parentID := ""
+	if b.ParentID != "" {
+		p, err := bs.core.DB.Backup(ctx, b.ParentID)
+		if err != nil {
+			return chunked.Result{}, err
+		}
+		if p == nil || p.ServiceMetadata == "" {
+			return chunked.Result{}, core.Reasonf("The parent backup %s is gone.", b.ParentID)
+		}
+		parent, parentID = &chunked.Location{Container: bs.container(p), Prefix: p.ServiceMetadata}, dataID(p)
+	}
+	path := bs.core.Files.Volume(b.VolumeID)
+	if b.SnapshotID != "" {
+		path = bs.core.Files.Snapshot(b.SnapshotID)
+	}
+	source, err := openData(path, os.O_RDONLY)
+	if err != nil {
+		return chunked.Result{}, err
+	}
+	defer func() { _ = source.Close() }()
+	volumeMeta, err := bs.volumeMeta(ctx, b.VolumeID)
+	if err != nil {
+		return chunked.Result{}, err
+	}
+	return chunked.Write(ctx, bs.core.Store, source, bs.core.Bytes(b.Size), chunked.Spec{
+		Location: at, BackupID: b.ID, VolumeID: b.VolumeID, Name: b.Name, Description: b.Description,
+		CreatedAt: b.CreatedAt, ParentID: parentID, Parent: parent, VolumeMeta: volumeMeta,
+		Compression: bs.format.Compression, ChunkSize: bs.format.ChunkSize, BlockSize: bs.format.BlockSize,
+		SpillDir: bs.core.Files.Dir,
+	})
+}
+
+// openData opens the file of a volume or snapshot.
+func openData(path string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, flag, 0)
+	switch {
+	case err == nil:
+		return f, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, core.Because(err, "The file of the volume or snapshot is missing.")
+	}
+	return nil, core.Because(err, "The file of the volume or snapshot could not be opened.")
+}
+
+// publish makes a written backup available.
+func publish(tx *meta.Tx, j *meta.Job, a backupArguments, at chunked.Location, result chunked.Result) error {
+	b, err := tx.Backup(j.BackupID)
+	if err != nil {
+		return err
+	}
+	if b != nil && b.Status == driver.BackupCreating {
+		b.Status, b.FailReason, b.ObjectCount = driver.BackupAvailable, "", result.Objects
+		b.Container, b.ServiceMetadata = at.Container, at.Prefix
+		if err := tx.TouchBackup(b); err != nil {
+			return err
+		}
+	}
+	return freeSource(tx, j, a)
+}
+
+func (bs *Backups) failBackup(tx *meta.Tx, j *meta.Job, a backupArguments, reason string) error {
+	b, err := tx.Backup(j.BackupID)
+	if err != nil {
+		return err
+	}
+	if b != nil && b.Status == driver.BackupCreating {
+		b.Status, b.FailReason, b.Container = driver.BackupError, reason, bs.container(b)
+		if err := tx.TouchBackup(b); err != nil {
+			return err
+		}
+		if err := bs.core.AddMessage(tx, jobs.Requester(j), core.ActionBackup, core.DetailBackup, core.BackupResource, b.ID, reason); err != nil {
+			return err
+		}
+	}
+	return freeSource(tx, j, a)
+}
+
+// freeSource gives the volume or snapshot that was backed up its status back.
+func freeSource(tx *meta.Tx, j *meta.Job, a backupArguments) error {
+	if j.SnapshotID != "" {
+		s, err := tx.Snapshot(j.SnapshotID)
+		if err != nil || s == nil || s.Status != core.BackingUp {
+			return err
+		}
+		s.Status = core.Available
+		return tx.TouchSnapshot(s)
+	}
+	v, err := tx.Volume(j.VolumeID)
+	if err != nil || v == nil || v.Status != core.BackingUp {
+		return err
+	}
+	// PreviousStatus, for an attachment may have been deleted meanwhile.
+	v.Status, v.PreviousStatus = cmp.Or(v.PreviousStatus, a.Previous), ""
+	return tx.TouchVolume(v)
+}

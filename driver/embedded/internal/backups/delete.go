@@ -1,0 +1,78 @@
+package backups
+
+import (
+	"context"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
+)
+
+// DeleteBackup accepts a delete (cinder/backup/api.py delete).
+func (bs *Backups) DeleteBackup(ctx context.Context, who driver.Caller, backupID string) error {
+	return bs.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
+		b, err := core.OwnBackup(tx, who, backupID)
+		if err != nil {
+			return err
+		}
+		if b.Status != driver.BackupAvailable && b.Status != driver.BackupError {
+			return driver.NotDeletable()
+		}
+		// A volume is being made from it: Cinder's status would be restoring.
+		if jobs, err := tx.JobsOfBackup(b.ID); err != nil || len(jobs) > 0 {
+			if err != nil {
+				return err
+			}
+			return driver.NotDeletable()
+		}
+		return bs.startDelete(tx, who, b)
+	})
+}
+
+// ForceDeleteBackup deletes in any status; jobs that use the backup are cancelled.
+func (bs *Backups) ForceDeleteBackup(ctx context.Context, who driver.Caller, backupID string) error {
+	return bs.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
+		b, err := core.OwnBackup(tx, who, backupID)
+		if err != nil {
+			return err
+		}
+		if err := checkNoChildren(tx, b); err != nil {
+			return err
+		}
+		if err := bs.cancelJobs(tx, b); err != nil {
+			return err
+		}
+		return bs.startDelete(tx, who, b)
+	})
+}
+
+func (bs *Backups) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
+	if err := checkNoChildren(tx, b); err != nil {
+		return err
+	}
+	b.Status = driver.BackupDeleting
+	if err := tx.TouchBackup(b); err != nil {
+		return err
+	}
+	// Backups that share objects are deleted one after the other, so that the last
+	// of them knows that it is.
+	j, err := bs.jobs.New(who, deleteJob, bs.container(b)+"/"+b.ServiceMetadata, struct{}{})
+	if err != nil {
+		return err
+	}
+	j.BackupID = b.ID
+	return bs.jobs.Enqueue(tx, j)
+}
+
+// checkNoChildren looks at all projects. Cinder looks at the caller's only
+// (cinder/backup/api.py delete), so that an admin of another can orphan a child.
+func checkNoChildren(tx *meta.Tx, b *meta.Backup) error {
+	children, err := tx.Children(b.ID)
+	if err != nil {
+		return err
+	}
+	if len(children) > 0 {
+		return driver.BackupHasDependents.Errorf("Incremental backups exist for this backup.")
+	}
+	return core.BackupServiceUp(tx)
+}

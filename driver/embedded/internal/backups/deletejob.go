@@ -1,0 +1,99 @@
+package backups
+
+import (
+	"context"
+	"slices"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/jobs"
+	"cindergate/internal/chunked"
+	"cindergate/internal/meta"
+)
+
+// deleteJob is the kind of jobs that delete backups.
+const deleteJob = "delete"
+
+// deleteTask deletes a backup's objects, then its row.
+func (bs *Backups) deleteTask(j *meta.Job, _ struct{}) jobs.Task {
+	return jobs.Task{
+		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+			b, err := bs.core.DB.Backup(ctx, j.BackupID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if b == nil {
+				return 0, jobs.Done, nil
+			}
+			if err := bs.deleteData(ctx, b); err != nil {
+				return 0, nil, err
+			}
+			return bs.core.Bytes(b.Size), func(tx *meta.Tx) error { return softDeleteBackup(tx, j.BackupID) }, nil
+		},
+		Fail: func(tx *meta.Tx, reason string) error {
+			b, err := tx.Backup(j.BackupID)
+			if err != nil || b == nil {
+				return err
+			}
+			b.Status, b.FailReason = driver.BackupError, reason
+			if err := tx.TouchBackup(b); err != nil {
+				return err
+			}
+			return bs.core.AddMessage(tx, jobs.Requester(j), core.ActionDeleteBackup, core.DetailDeleteBackup, core.BackupResource, b.ID, reason)
+		},
+	}
+}
+
+// deleteData deletes the objects, unless another backup has the same: one that was
+// exported and imported under a new id. The last of them deletes them.
+func (bs *Backups) deleteData(ctx context.Context, b *meta.Backup) error {
+	if b.Imported && b.ServiceMetadata == "" {
+		return nil // an import that failed owns no objects
+	}
+	if err := bs.storeReady(ctx); err != nil {
+		return err
+	}
+	prefixes := map[string]bool{}
+	if !b.Imported { // else only its own objects are known to be its own
+		var err error
+		if prefixes, err = bs.attempts(ctx, b); err != nil {
+			return core.Because(err, "The backup's objects could not be listed.")
+		}
+	}
+	if b.ServiceMetadata != "" {
+		prefixes[b.ServiceMetadata] = true
+	}
+	for prefix := range prefixes {
+		shared, err := bs.shared(ctx, b, prefix)
+		if err != nil {
+			return err
+		}
+		if shared {
+			continue
+		}
+		if err := chunked.Delete(ctx, bs.core.Store, chunked.Location{Container: bs.container(b), Prefix: prefix}); err != nil {
+			return core.Because(err, "The backup's objects could not be deleted from the store.")
+		}
+	}
+	return nil
+}
+
+// shared tells whether another backup has the same objects.
+func (bs *Backups) shared(ctx context.Context, b *meta.Backup, prefix string) (bool, error) {
+	var sharers []*meta.Backup
+	err := bs.core.Read(ctx, func(tx *meta.Tx) (err error) {
+		sharers, err = tx.Sharers(bs.container(b), prefix)
+		return err
+	})
+	return slices.ContainsFunc(sharers, func(other *meta.Backup) bool { return other.ID != b.ID }), err
+}
+
+// softDeleteBackup soft-deletes the row: an import may revive it.
+func softDeleteBackup(tx *meta.Tx, id string) error {
+	b, err := tx.Backup(id)
+	if err != nil || b == nil {
+		return err
+	}
+	b.Status, b.DeletedAt = "deleted", tx.Now
+	return tx.TouchBackup(b)
+}

@@ -1,0 +1,81 @@
+package backups
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
+)
+
+// ImportRecord accepts a record; a job checks it and looks for the data. A deleted
+// backup with the record's id is revived (cinder/backup/api.py _get_import_backup),
+// and an import that failed can be repeated.
+func (bs *Backups) ImportRecord(ctx context.Context, who driver.Caller, r driver.BackupRecord) (driver.Backup, error) {
+	raw, id, size, err := decodeRecord(r.URL)
+	if err != nil {
+		return driver.Backup{}, err
+	}
+	var b *meta.Backup
+	err = bs.core.Write(ctx, func(tx *meta.Tx) error {
+		if b, err = tx.AnyBackup(id); err != nil {
+			return err
+		}
+		live := b != nil && b.DeletedAt.IsZero()
+		if live && (b.Pending == nil || b.Status != driver.BackupError || b.ProjectID != who.ProjectID) {
+			return driver.BackupExists.Errorf("Backup already exists in database.")
+		}
+		if off, err := core.Disabled(tx, core.BackupService); err != nil || off {
+			// cinder/api/contrib/backups.py import_record: here it is no 404.
+			return errors.Join(err, driver.Errorf(driver.Unavailable, "Service %s could not be found.", core.BackupService))
+		}
+		more, own := 1, 0
+		if live {
+			more, own = 0, b.Size
+		}
+		if err := bs.volumes.CheckBackupQuota(tx, who.ProjectID, more, size, own); err != nil {
+			return err
+		}
+		if b == nil {
+			b = &meta.Backup{Backup: driver.Backup{ID: id, CreatedAt: tx.Now}}
+		}
+		b.ProjectID, b.UserID, b.VolumeID, b.Size = who.ProjectID, who.UserID, importVolumeID, size
+		b.DeletedAt, b.Metadata = time.Time{}, map[string]string{}
+		// Not of what was deleted: these would be taken for data that is here.
+		b.ParentID, b.Container, b.ServiceMetadata, b.DataBackupID, b.ObjectCount = "", "", "", "", 0
+		b.Imported, b.Pending = true, &meta.PendingImport{Service: r.Service, Record: raw}
+		return bs.startImport(tx, who, b)
+	})
+	if err != nil {
+		return driver.Backup{}, err
+	}
+	return b.Backup, nil
+}
+
+// startImport shows that a backup is being imported and inserts the job that does it.
+// The job and deletes of the same objects run one after the other.
+func (bs *Backups) startImport(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
+	b.Status, b.FailReason = driver.BackupCreating, ""
+	if err := tx.PutBackup(b); err != nil {
+		return err
+	}
+	var at struct {
+		Container       any `json:"container"`
+		ServiceMetadata any `json:"service_metadata"`
+	}
+	_ = json.Unmarshal(b.Pending.Record, &at) // the job says what is wrong with them
+	j, err := bs.jobs.New(who, importJob, fmt.Sprint(at.Container, "/", at.ServiceMetadata), struct{}{})
+	if err != nil {
+		return err
+	}
+	j.BackupID = b.ID
+	return bs.jobs.Enqueue(tx, j)
+}
+
+// importVolumeID is the volume of a backup while it is imported
+// (cinder/backup/api.py IMPORT_VOLUME_ID).
+const importVolumeID = "00000000-0000-0000-0000-000000000000"

@@ -1,0 +1,217 @@
+package backups
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/jobs"
+	"cindergate/driver/embedded/internal/volumes"
+	"cindergate/internal/chunk/layout"
+	"cindergate/internal/chunked"
+	"cindergate/internal/meta"
+)
+
+// importJob is the kind of jobs that take over records.
+const importJob = "import"
+
+// importTask checks a record and takes it over (cinder/backup/manager.py
+// import_record). Unlike Cinder it also looks whether the data is here: a backup that
+// cannot be restored is never available. One whose parent or objects are not here yet
+// is in error, and is imported again with its parent or when the import is repeated.
+func (bs *Backups) importTask(j *meta.Job, _ struct{}) jobs.Task {
+	foreign := false // not a record of ours: Cinder forgets its size
+	return jobs.Task{
+		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+			b, err := bs.core.DB.Backup(ctx, j.BackupID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if b == nil {
+				return 0, jobs.Done, nil // deleted meanwhile
+			}
+			if b.Pending == nil { // a job of an earlier version
+				return 0, nil, core.Reasonf("The record was lost. Delete the backup and import it again.")
+			}
+			if !layout.Readable(b.Pending.Service) {
+				foreign = true
+				return 0, nil, core.Reasonf("Import record failed, cannot find backup service to perform the import. "+
+					"Request service %s.", b.Pending.Service)
+			}
+			rec, err := parseRecord(b.Pending.Record, bs.core.Store.Layout())
+			if err != nil {
+				return 0, nil, err
+			}
+			row := bs.imported(b, rec)
+			row.DataBackupID, err = bs.findData(ctx, row)
+			if ctx.Err() != nil {
+				return 0, nil, ctx.Err()
+			}
+			if err != nil {
+				why := core.Because(err, core.ReasonOf(err))
+				return 0, func(tx *meta.Tx) error { return bs.failImport(tx, j, row, why) }, nil
+			}
+			return 0, func(tx *meta.Tx) error { return bs.takeOver(tx, j, row) }, nil
+		},
+		Fail: func(tx *meta.Tx, reason string) error {
+			b, err := tx.Backup(j.BackupID)
+			if err != nil || b == nil || b.Status != driver.BackupCreating {
+				return err
+			}
+			if foreign {
+				b.Size = 0
+			}
+			return bs.importError(tx, j, b, reason)
+		},
+	}
+}
+
+// imported is a backup with what is in its record. Owner, service, host, zone and
+// status are ours.
+func (bs *Backups) imported(b *meta.Backup, rec *record) *meta.Backup {
+	row := *b
+	row.Service, row.Host, row.AvailabilityZone = bs.core.Store.Layout().Service(), bs.core.Host, bs.core.AvailabilityZone
+	row.Name, row.Description, row.ObjectCount = rec.DisplayName, rec.DisplayDescription, int(rec.ObjectCount)
+	row.Container, row.ServiceMetadata = deref(rec.Container), deref(rec.ServiceMetadata)
+	row.ParentID, row.SnapshotID, row.RestoreVolumeID = deref(rec.ParentID), deref(rec.SnapshotID), deref(rec.RestoreVolumeID)
+	row.Metadata = rec.Metadata
+	if rec.VolumeID != "" {
+		row.VolumeID = rec.VolumeID
+	}
+	if !rec.CreatedAt.IsZero() {
+		row.CreatedAt = rec.CreatedAt.Time
+	}
+	// Without it the next incremental would have no parent to choose; Cinder leaves
+	// it null and fails then.
+	row.DataTimestamp = rec.DataTimestamp.Time
+	if row.DataTimestamp.IsZero() {
+		row.DataTimestamp = row.CreatedAt
+	}
+	return &row
+}
+
+// findData checks that the backup can be restored from what is here, by the code of
+// a restore, and returns the backup id that the objects name.
+func (bs *Backups) findData(ctx context.Context, b *meta.Backup) (dataID string, err error) {
+	if err := bs.storeReady(ctx); err != nil {
+		return "", err
+	}
+	at := chunked.Location{Container: bs.container(b), Prefix: b.ServiceMetadata}
+	found, err := chunked.Describe(ctx, bs.core.Store, at)
+	if err != nil {
+		return "", err
+	}
+	if isEncrypted(found.VolumeMeta) {
+		return "", core.Reasonf("%s", volumes.Encrypted)
+	}
+	row := *b
+	row.DataBackupID = found.BackupID
+	chain, err := bs.chain(ctx, &row)
+	if err != nil {
+		return "", err
+	}
+	return found.BackupID, chunked.Check(ctx, bs.core.Store, bs.core.Bytes(b.Size), chain)
+}
+
+// isEncrypted tells whether a backup's volume_meta names a key of its volume.
+func isEncrypted(volumeMeta *string) bool {
+	var v struct {
+		Base struct {
+			Key *string `json:"encryption_key_id"`
+		} `json:"volume-base-metadata"`
+	}
+	return volumeMeta != nil && json.Unmarshal([]byte(*volumeMeta), &v) == nil && deref(v.Base.Key) != ""
+}
+
+// takeOver makes an imported backup available, and imports again those that wait for
+// it. What was checked without a transaction is checked again.
+func (bs *Backups) takeOver(tx *meta.Tx, j *meta.Job, found *meta.Backup) error {
+	copied := *found
+	row := &copied
+	b, err := tx.Backup(j.BackupID)
+	if err != nil || b == nil || b.Status != driver.BackupCreating {
+		return err
+	}
+	if why, err := parentProblem(tx, row); err != nil || why != nil {
+		return errors.Join(err, bs.failImport(tx, j, row, why))
+	}
+	row.Status, row.FailReason, row.Pending = driver.BackupAvailable, "", nil
+	if err := tx.TouchBackup(row); err != nil {
+		return err
+	}
+	waiting, err := tx.PendingChildren(row.ID)
+	if err != nil {
+		return err
+	}
+	for _, child := range waiting {
+		if child.Status != driver.BackupError {
+			continue
+		}
+		who := driver.Caller{ProjectID: child.ProjectID, UserID: child.UserID, RequestID: j.RequestID}
+		if err := bs.startImport(tx, who, child); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parentProblem returns why the backup cannot build on its parent, nil if it can.
+func parentProblem(tx *meta.Tx, b *meta.Backup) (why, err error) {
+	if b.ParentID == "" {
+		return nil, nil
+	}
+	parent, err := tx.Backup(b.ParentID)
+	switch {
+	case err != nil:
+		return nil, err
+	case parent == nil:
+		return core.Reasonf("Backup %s depends on backup %s, which is not here. Import that as well.", b.ID, b.ParentID), nil
+	case parent.Status != driver.BackupAvailable && parent.Status != driver.BackupRestoring:
+		return core.Reasonf("Backup %s depends on backup %s, whose status is %s.", b.ID, b.ParentID, parent.Status), nil
+	}
+	return nil, nil
+}
+
+// failImport stores an import whose record is right and whose data is not here. The
+// backup shows what is in the record but owns nothing: a delete must not touch
+// objects that may be another's.
+func (bs *Backups) failImport(tx *meta.Tx, j *meta.Job, found *meta.Backup, why error) error {
+	copied := *found
+	row := &copied
+	b, err := tx.Backup(j.BackupID)
+	if err != nil || b == nil || b.Status != driver.BackupCreating {
+		return err
+	}
+	row.Container, row.ServiceMetadata, row.DataBackupID = "", "", ""
+	circle, err := isAncestor(tx, row.ID, row.ParentID)
+	if err != nil {
+		return err
+	}
+	if circle {
+		row.ParentID = "" // else none of the circle could ever be deleted
+	}
+	return bs.importError(tx, j, row, core.ReasonOf(why))
+}
+
+func (bs *Backups) importError(tx *meta.Tx, j *meta.Job, b *meta.Backup, reason string) error {
+	b.Status, b.FailReason = driver.BackupError, reason
+	if err := tx.TouchBackup(b); err != nil {
+		return err
+	}
+	// Cinder has no message for an import.
+	return bs.core.AddMessage(tx, jobs.Requester(j), core.ActionBackup, core.DetailUnknown, core.BackupResource, b.ID, reason)
+}
+
+// isAncestor tells whether the backup id is from or one of its ancestors.
+func isAncestor(tx *meta.Tx, id, from string) (bool, error) {
+	for from != "" && from != id {
+		b, err := tx.Backup(from)
+		if err != nil || b == nil {
+			return false, err
+		}
+		from = b.ParentID
+	}
+	return from == id, nil
+}

@@ -1,0 +1,91 @@
+package backups
+
+import (
+	"context"
+	"errors"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
+)
+
+// ResetBackupStatus sets the status. Work on the backup is cancelled, as Cinder does
+// when it notices. Cinder also makes a backup available that has no data; here its
+// objects are looked at first, for an available backup can be restored.
+func (bs *Backups) ResetBackupStatus(ctx context.Context, who driver.Caller, backupID string, to driver.BackupStatus) error {
+	if to == driver.BackupAvailable {
+		return bs.resetToAvailable(ctx, who, backupID)
+	}
+	return bs.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
+		b, err := core.OwnBackup(tx, who, backupID)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(core.BackupServiceUp(tx), bs.cancelJobs(tx, b)); err != nil {
+			return err
+		}
+		b.Status = to
+		return tx.TouchBackup(b)
+	})
+}
+
+func (bs *Backups) resetToAvailable(ctx context.Context, who driver.Caller, backupID string) error {
+	var b *meta.Backup
+	checked := false // the status says already that the data is whole
+	err := bs.core.Write(ctx, func(tx *meta.Tx) (err error) {
+		if b, err = core.OwnBackup(tx, who, backupID); err != nil {
+			return err
+		}
+		if err := core.BackupServiceUp(tx); err != nil {
+			return err
+		}
+		if b.ServiceMetadata == "" || b.Status == driver.BackupDeleting {
+			return driver.InvalidBackup("Backup %s cannot be reset to available: it has no data or is being deleted, its status is %s.",
+				b.ID, b.Status)
+		}
+		checked = b.Status == driver.BackupAvailable || b.Status == driver.BackupRestoring
+		if !checked {
+			return nil
+		}
+		if err := bs.cancelJobs(tx, b); err != nil {
+			return err
+		}
+		b.Status = driver.BackupAvailable
+		return tx.TouchBackup(b)
+	})
+	if err != nil || checked {
+		return err
+	}
+	if err := bs.checkData(ctx, b); err != nil {
+		if ctx.Err() != nil {
+			return core.Classify(ctx.Err())
+		}
+		return driver.Wrap(driver.InvalidState, err, "Invalid backup: Backup %s cannot be reset to available: %s", b.ID, core.ReasonOf(err))
+	}
+	return bs.core.Write(ctx, func(tx *meta.Tx) error {
+		now, err := core.OwnBackup(tx, who, backupID)
+		if err != nil {
+			return err
+		}
+		if now.Status != b.Status || now.ServiceMetadata != b.ServiceMetadata {
+			return driver.InvalidBackup("Backup %s was changed meanwhile, its status is %s.", b.ID, now.Status)
+		}
+		now.Status, now.FailReason = driver.BackupAvailable, ""
+		return tx.TouchBackup(now)
+	})
+}
+
+// cancelJobs removes the jobs of a backup and gives the volumes and snapshots that
+// they hold the status that is true then.
+func (bs *Backups) cancelJobs(tx *meta.Tx, b *meta.Backup) error {
+	about, err := tx.JobsOfBackup(b.ID)
+	if err != nil {
+		return err
+	}
+	for _, j := range about {
+		if err := bs.jobs.Cancel(tx, j); err != nil {
+			return err
+		}
+	}
+	return nil
+}

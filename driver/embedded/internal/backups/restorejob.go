@@ -1,0 +1,154 @@
+package backups
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"go.uber.org/zap"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/jobs"
+	"cindergate/driver/embedded/internal/volumes"
+	"cindergate/internal/chunked"
+	"cindergate/internal/meta"
+)
+
+// restoreTask writes a backup into a volume, an existing or a new one.
+func (bs *Backups) restoreTask(j *meta.Job, a volumes.RestoreArguments) jobs.Task {
+	return jobs.Task{
+		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+			b, err := bs.core.DB.Backup(ctx, j.BackupID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if b == nil {
+				return 0, nil, core.Reasonf("The backup is gone.")
+			}
+			v, err := bs.core.DB.Volume(ctx, j.VolumeID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if v == nil {
+				return 0, nil, core.Reasonf("The volume is gone.")
+			}
+			if v.Status == core.Creating { // a volume from a backup
+				if err := bs.beginRestore(ctx, v.ID); err != nil {
+					return 0, nil, err
+				}
+			}
+			restored, err := bs.readBackup(ctx, b, v, a)
+			if err != nil {
+				return 0, nil, err
+			}
+			vm, err := chunked.MergeVolumeMeta(restored.VolumeMeta)
+			if err != nil {
+				// The data is whole; names and metadata are not worth an error.
+				bs.core.Log.Warn("volume metadata of the backup cannot be read", zap.String("backup_id", b.ID), zap.Error(err))
+				vm = chunked.VolumeMeta{}
+			}
+			return restored.Bytes, func(tx *meta.Tx) error { return finishRestore(tx, j, a, vm) }, nil
+		},
+		Fail:   func(tx *meta.Tx, reason string) error { return bs.failRestore(tx, j, a, reason) },
+		Cancel: func(tx *meta.Tx) error { return volumes.FailVolume(tx, j.VolumeID, core.StatusError) },
+	}
+}
+
+// beginRestore shows that a new volume is being filled.
+func (bs *Backups) beginRestore(ctx context.Context, volumeID string) error {
+	return bs.core.Write(ctx, func(tx *meta.Tx) error {
+		v, err := tx.Volume(volumeID)
+		if err != nil || v == nil || v.Status != core.Creating {
+			return err
+		}
+		v.Status, v.PreviousStatus = core.RestoringBack, core.Creating
+		return tx.TouchVolume(v)
+	})
+}
+
+func (bs *Backups) readBackup(ctx context.Context, b *meta.Backup, v *meta.Volume, a volumes.RestoreArguments) (chunked.Restored, error) {
+	if err := bs.storeReady(ctx); err != nil {
+		return chunked.Restored{}, err
+	}
+	chain, err := bs.chain(ctx, b)
+	if err != nil {
+		return chunked.Restored{}, err
+	}
+	fresh := a.Previous == core.Creating
+	if fresh {
+		// An earlier attempt may have written to it.
+		if err := bs.core.Files.CreateBlank(bs.core.Files.Volume(v.ID), bs.core.Bytes(v.Size)); err != nil {
+			return chunked.Restored{}, err
+		}
+	}
+	target, err := openData(bs.core.Files.Volume(v.ID), os.O_RDWR)
+	if err != nil {
+		return chunked.Restored{}, err
+	}
+	restored, err := chunked.Restore(ctx, bs.core.Store, target, bs.core.Bytes(b.Size), chain, chunked.RestoreOptions{Sparse: fresh})
+	return restored, errors.Join(err, target.Close())
+}
+
+// finishRestore makes the volume and the backup available. The volume gets the
+// name, metadata and image metadata of the source as in cinder/backup/driver.py
+// BackupMetadataAPI and cinder/backup/manager.py restore_backup.
+func finishRestore(tx *meta.Tx, j *meta.Job, a volumes.RestoreArguments, vm chunked.VolumeMeta) error {
+	b, err := freeBackup(tx, j, a)
+	if err != nil {
+		return err
+	}
+	v, err := tx.Volume(j.VolumeID)
+	if err != nil || v == nil || v.Status == core.Deleting {
+		return err
+	}
+	name := ""
+	if v.Name != nil {
+		name = *v.Name
+	}
+	source := vm.Base["display_name"]
+	if source != nil && *source != "" && driver.TakesSourceName(name) {
+		v.Name = source
+		if description, ok := vm.Base["display_description"]; ok {
+			v.Description = description
+		}
+	}
+	if vm.Metadata != nil {
+		v.Metadata = vm.Metadata
+	}
+	if vm.Image != nil {
+		v.ImageMetadata, v.Bootable = vm.Image, true
+	}
+	if b != nil {
+		old := v.Metadata["src_backup_id"]
+		if b.VolumeID != v.ID || (old != "" && old != b.ID) {
+			v.Metadata = core.With(v.Metadata, "src_backup_id", b.ID)
+		}
+	}
+	if v.PreviousStatus == core.Creating {
+		v.LaunchedAt = tx.Now
+	}
+	v.Status, v.PreviousStatus = core.Available, ""
+	return tx.TouchVolume(v)
+}
+
+func (bs *Backups) failRestore(tx *meta.Tx, j *meta.Job, a volumes.RestoreArguments, reason string) error {
+	// A good backup stays available, and has no fail_reason.
+	if _, err := freeBackup(tx, j, a); err != nil {
+		return err
+	}
+	if err := volumes.FailVolume(tx, j.VolumeID, core.ErrorRestoring); err != nil {
+		return err
+	}
+	return bs.core.AddMessage(tx, jobs.Requester(j), core.ActionRestoreBackup, core.DetailRestoreBackup, core.BackupResource, j.BackupID, reason)
+}
+
+// freeBackup makes a backup that was restored available again.
+func freeBackup(tx *meta.Tx, j *meta.Job, a volumes.RestoreArguments) (*meta.Backup, error) {
+	b, err := tx.Backup(j.BackupID)
+	if err != nil || b == nil || b.Status != driver.BackupRestoring || a.New { // New: another job restores
+		return b, err
+	}
+	b.Status = driver.BackupAvailable
+	return b, tx.TouchBackup(b)
+}

@@ -1,0 +1,40 @@
+// Package backups makes backups, restores and deletes them, and exports and imports
+// their records. Checks, their order and texts are Cinder's.
+package backups
+
+import (
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/jobs"
+	"cindergate/driver/embedded/internal/volumes"
+	"cindergate/internal/chunked"
+)
+
+// Backups answers requests about backups and runs their jobs.
+type Backups struct {
+	core    *core.Core
+	jobs    *jobs.Runner
+	volumes *volumes.Volumes
+	format  Format
+}
+
+// Format is how new objects are written.
+type Format struct {
+	Compression chunked.Compression
+	ChunkSize   int64 // bytes per object of a full backup; 0: the default of package chunked
+	BlockSize   int64 // bytes per digest; 0: Cinder's, 32768
+}
+
+// New returns the room and registers its kinds of jobs.
+func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes, f Format) *Backups {
+	bs := &Backups{core: c, jobs: r, volumes: vs, format: f}
+	bs.register()
+	return bs
+}
+
+// register makes the kinds of jobs known that are about backups.
+func (bs *Backups) register() {
+	jobs.Register(bs.jobs, backupJob, jobs.Kind[backupArguments]{Queue: jobs.DataQueue, Task: bs.backupTask})
+	jobs.Register(bs.jobs, volumes.RestoreJob, jobs.Kind[volumes.RestoreArguments]{Queue: jobs.DataQueue, Task: bs.restoreTask})
+	jobs.Register(bs.jobs, deleteJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, AfterBackup: true, Task: bs.deleteTask})
+	jobs.Register(bs.jobs, importJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, Task: bs.importTask})
+}

@@ -1,0 +1,47 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"cindergate/driver"
+	"cindergate/internal/sparse"
+)
+
+// Of two extends of one volume, the smaller may come last: it cuts nothing.
+func TestGrowNeverCuts(t *testing.T) {
+	files := NewFiles(t.TempDir())
+	path := filepath.Join(files.Dir, "volume-x")
+	if err := sparse.Create(path, 1000); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct{ grow, size int64 }{{3000, 3000}, {2000, 3000}, {4000, 4000}} {
+		if err := files.Grow(path, want.grow); err != nil {
+			t.Fatal(err)
+		}
+		st, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.Size() != want.size {
+			t.Fatalf("grown to %d: it has %d bytes, want %d", want.grow, st.Size(), want.size)
+		}
+	}
+	if err := files.Grow(filepath.Join(files.Dir, "none"), 1); err == nil {
+		t.Fatal("a file that is missing is made")
+	}
+}
+
+// A caller that leaves while its request waits for the database is no fault of the backend.
+func TestCallersThatLeave(t *testing.T) {
+	for cause, want := range map[error]driver.Kind{
+		context.Canceled: driver.Canceled, context.DeadlineExceeded: driver.Unavailable,
+	} {
+		if err := Classify(fmt.Errorf("wait for the database: %w", cause)); driver.KindOf(err) != want {
+			t.Errorf("%v: %v", cause, err)
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
+)
+
+// bench is a Runner over a database, with the outcomes of its jobs.
+type bench struct {
+	*Runner
+	t        *testing.T
+	outcomes []string
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	t.Parallel()
+	dir := t.TempDir()
+	db, err := meta.Open(t.Context(), meta.Options{Path: filepath.Join(dir, "db"), Now: time.Now, Rehearse: true})
+	check(t, err)
+	t.Cleanup(func() { check(t, db.Close()) })
+	b := &bench{t: t}
+	c := &core.Core{DB: db, Files: core.NewFiles(dir), Spare: core.NewReserve(dir), Log: zap.NewNop(), Now: time.Now, NewID: uuid.NewString}
+	b.Runner = NewRunner(c, Options{Workers: 1, Lease: time.Minute, MaxAttempts: 2,
+		JobDone: func(kind, outcome string, _ int64, _ time.Duration) {
+			b.outcomes = append(b.outcomes, kind+" "+outcome)
+		}})
+	return b
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (b *bench) write(change func(*meta.Tx) error) {
+	b.t.Helper()
+	check(b.t, b.core.Write(b.t.Context(), change))
+}
+
+// queue makes a job and changes it before it is inserted.
+func (b *bench) queue(kind string, arguments any, change func(*meta.Job)) *meta.Job {
+	b.t.Helper()
+	j, err := b.New(driver.Caller{ProjectID: "p", UserID: "u", RequestID: "r"}, kind, "resource", arguments)
+	check(b.t, err)
+	if change != nil {
+		change(j)
+	}
+	b.write(func(tx *meta.Tx) error { return b.Enqueue(tx, j) })
+	return j
+}
+
+func (b *bench) run() {
+	b.t.Helper()
+	for ran := true; ran; {
+		var err error
+		ran, err = b.RunOne(b.t.Context())
+		check(b.t, err)
+	}
+}
+
+func (b *bench) want(outcomes ...string) {
+	b.t.Helper()
+	if !slices.Equal(b.outcomes, outcomes) {
+		b.t.Fatalf("outcomes %v, want %v", b.outcomes, outcomes)
+	}
+}
+
+type greeting struct {
+	Text string `json:"text"`
+}
+
+// The arguments of a job come back as its kind has them, and its end is stored once.
+func TestKind(t *testing.T) {
+	b := newBench(t)
+	var got greeting
+	var who driver.Caller
+	Register(b.Runner, "greet", Kind[greeting]{Queue: QuickQueue, Task: func(j *meta.Job, a greeting) Task {
+		return Task{
+			Run: func(context.Context) (int64, func(*meta.Tx) error, error) {
+				got, who = a, Requester(j)
+				return 1, func(tx *meta.Tx) error { return tx.SetLimit("p", "backups", 7) }, nil
+			},
+			Fail: func(*meta.Tx, string) error { t.Error("failed"); return nil },
+			Undo: func(context.Context) error { t.Error("undone"); return nil },
+		}
+	}})
+	j := b.queue("greet", greeting{"hello"}, nil)
+	if j.Queue != QuickQueue || j.Kind != "greet" {
+		t.Fatalf("%+v", j)
+	}
+	if ran, err := b.RunOneOf(t.Context(), DataQueue); ran || err != nil {
+		t.Fatalf("the other queue ran it: %v", err)
+	}
+	b.run()
+	b.want("greet ok")
+	if got.Text != "hello" || who.ProjectID != "p" || who.UserID != "u" || who.RequestID != "r" {
+		t.Fatalf("%+v for %+v", got, who)
+	}
+	b.write(func(tx *meta.Tx) error {
+		limits, err := tx.Limits("p")
+		if left, _ := tx.Job(j.ID); left != nil || limits["backups"] != 7 {
+			t.Errorf("job %+v, limits %v", left, limits)
+		}
+		return err
+	})
+}
+
+// What fails is undone first, and its reason is stored.
+func TestFailure(t *testing.T) {
+	b := newBench(t)
+	var order []string
+	reason := ""
+	Register(b.Runner, "fail", Kind[struct{}]{Queue: DataQueue, Task: func(*meta.Job, struct{}) Task {
+		return Task{
+			Run: func(context.Context) (int64, func(*meta.Tx) error, error) {
+				return 0, nil, core.Because(errors.New("disk"), "No room.")
+			},
+			Fail: func(_ *meta.Tx, r string) error { reason = r; order = append(order, "fail"); return nil },
+			Undo: func(context.Context) error { order = append(order, "undo"); return nil },
+		}
+	}})
+	b.queue("fail", struct{}{}, nil)
+	b.run()
+	b.want("fail error")
+	order = slices.Compact(order) // the rehearsal runs Fail twice
+	if reason != "No room." || !slices.Equal(order, []string{"undo", "fail"}) {
+		t.Fatalf("%q %v", reason, order)
+	}
+}
+
+// A job whose arguments cannot be read, or that no kind knows, ends in error.
+func TestUnreadable(t *testing.T) {
+	b := newBench(t)
+	reason := ""
+	Register(b.Runner, "greet", Kind[greeting]{Queue: QuickQueue, Task: func(*meta.Job, greeting) Task {
+		return Task{
+			Run:  func(context.Context) (int64, func(*meta.Tx) error, error) { t.Error("it runs"); return 0, Done, nil },
+			Fail: func(_ *meta.Tx, r string) error { reason = r; return nil },
+		}
+	}})
+	b.queue("greet", greeting{}, func(j *meta.Job) { j.Arguments = []byte(`{"text": 1}`) })
+	b.queue("greet", greeting{}, func(j *meta.Job) { j.Kind = "of a later version" })
+	b.run()
+	b.want("greet error", "of a later version error")
+	if reason != "The arguments of the job cannot be read." {
+		t.Fatal(reason)
+	}
+	if _, err := b.New(driver.Caller{}, "none", "r", nil); err == nil {
+		t.Fatal("a job of an unknown kind is made")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Fatal("a kind is registered twice")
+		}
+	}()
+	Register(b.Runner, "greet", Kind[greeting]{})
+}
+
+// A job whose process died too often is given up: it does not run again.
+func TestGivenUp(t *testing.T) {
+	b := newBench(t)
+	var order []string
+	Register(b.Runner, "die", Kind[struct{}]{Queue: DataQueue, Task: func(*meta.Job, struct{}) Task {
+		return Task{
+			Run: func(context.Context) (int64, func(*meta.Tx) error, error) {
+				order = append(order, "run")
+				return 0, Done, nil
+			},
+			GiveUp: func(context.Context) error { order = append(order, "give up"); return nil },
+			Fail:   func(_ *meta.Tx, r string) error { order = append(order, r); return nil },
+		}
+	}})
+	b.queue("die", struct{}{}, func(j *meta.Job) { j.Attempts = 2 })
+	b.run()
+	b.want("die error")
+	if order = slices.Compact(order); !slices.Equal(order, []string{"give up", "The service died 2 times while it worked on this."}) {
+		t.Fatal(order)
+	}
+}
+
+// A job that is cancelled while it runs is stopped after the commit and settles nothing.
+func TestCancel(t *testing.T) {
+	b := newBench(t)
+	running, stopped := make(chan struct{}), make(chan error, 1)
+	cancels, undone := 0, false
+	Register(b.Runner, "long", Kind[struct{}]{Queue: DataQueue, Task: func(*meta.Job, struct{}) Task {
+		return Task{
+			Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+				close(running)
+				<-ctx.Done()
+				return 0, Done, ctx.Err()
+			},
+			Fail:   func(*meta.Tx, string) error { t.Error("failed"); return nil },
+			Undo:   func(context.Context) error { undone = true; return nil },
+			Cancel: func(*meta.Tx) error { cancels++; return nil },
+		}
+	}})
+	j := b.queue("long", struct{}{}, nil)
+	go func() { _, err := b.RunOne(context.Background()); stopped <- err }()
+	<-running
+	b.write(func(tx *meta.Tx) error { return b.Cancel(tx, j) })
+	check(t, <-stopped)
+	b.want("long cancelled")
+	if cancels != 2 || !undone { // the rehearsal cancels too
+		t.Fatalf("%d cancels, undone %v", cancels, undone)
+	}
+}

@@ -1,0 +1,293 @@
+package volumes
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
+)
+
+// ActOnVolume performs one action. Checks and texts are those of cinder/volume/api.py
+// and cinder/volume/manager.py.
+func (vs *Volumes) ActOnVolume(ctx context.Context, who driver.Caller, volumeID string, action driver.VolumeAction) error {
+	if a, ok := action.(driver.ExtendVolume); ok {
+		return vs.extend(ctx, who, volumeID, a)
+	}
+	return vs.core.Write(ctx, func(tx *meta.Tx) error {
+		v, err := core.OwnVolume(tx, who, volumeID)
+		if err != nil {
+			return err
+		}
+		if err := vs.act(tx, who, v, action); err != nil {
+			return err
+		}
+		return tx.TouchVolume(v)
+	})
+}
+
+func (vs *Volumes) act(tx *meta.Tx, who driver.Caller, v *meta.Volume, action driver.VolumeAction) error {
+	switch a := action.(type) {
+	case driver.SetVolumeBootable:
+		v.Bootable = a.Bootable
+	case driver.SetVolumeReadonly:
+		if v.Status != core.Available {
+			return driver.InvalidVolume("Volume %s status must be available to update readonly flag, "+
+				"but current status is: %s.", v.ID, v.Status)
+		}
+		v.AdminMetadata = core.With(v.AdminMetadata, "readonly", core.PythonBool(a.Readonly))
+	case driver.ResetVolumeStatus:
+		return vs.resetVolume(tx, v, a)
+	case driver.ReserveVolume:
+		return reserveVolume(v)
+	case driver.UnreserveVolume:
+		if v.Status == core.Attaching {
+			v.Status = core.Available
+			if len(v.Attachments) > 0 {
+				v.Status = core.InUse
+			}
+		}
+	case driver.BeginDetaching:
+		if v.Status != core.InUse || v.AttachStatus != core.Attached || migrating(v) {
+			if migrating(v) {
+				return nil
+			}
+			return driver.InvalidVolume("Unable to detach volume. Volume status must be 'in-use' " +
+				"and attach_status must be 'attached' to detach.")
+		}
+		v.Status = core.Detaching
+	case driver.RollDetaching:
+		if v.Status == core.Detaching {
+			v.Status = core.InUse
+		}
+	case driver.AttachVolume:
+		return vs.attach(tx, v, a)
+	case driver.DetachVolume:
+		return detach(v, a.AttachmentID)
+	case driver.RetypeVolume:
+		return vs.retype(tx, who, v, a)
+	case driver.SetImageMetadata:
+		v.ImageMetadata, _ = core.Changed(v.ImageMetadata, driver.MetadataChange{Set: a.Metadata}, nil)
+	case driver.UnsetImageMetadata:
+		if _, ok := v.ImageMetadata[a.Key]; !ok {
+			return driver.Errorf(driver.NotFound, "Glance metadata for volume/snapshot %s cannot be found.", v.ID)
+		}
+		v.ImageMetadata = core.Without(v.ImageMetadata, a.Key)
+	case driver.RevertVolume:
+		return vs.revert(tx, who, v, a.SnapshotID)
+	default:
+		return driver.Errorf(driver.NotSupported, "The embedded driver does not know the action %T.", action)
+	}
+	return nil
+}
+
+// extend makes a volume larger. Its file grows between two transactions: the first
+// refuses what is to be refused; the second checks again and stores the size. A file
+// that is larger than its row says does no harm.
+func (vs *Volumes) extend(ctx context.Context, who driver.Caller, volumeID string, a driver.ExtendVolume) error {
+	placed := false
+	err := vs.core.Read(ctx, func(tx *meta.Tx) error {
+		v, err := core.OwnVolume(tx, who, volumeID)
+		if err != nil {
+			return err
+		}
+		placed, err = vs.checkExtend(tx, v, a)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var refused error // by the file system
+	if placed {
+		if refused = vs.core.Files.Grow(vs.core.Files.Volume(volumeID), vs.core.Bytes(a.Size)); refused != nil {
+			vs.core.Log.Error("the file of a volume cannot be extended", zap.String("volume_id", volumeID), zap.Error(refused))
+		}
+	}
+	return vs.core.Write(ctx, func(tx *meta.Tx) error {
+		v, err := core.OwnVolume(tx, who, volumeID)
+		if err != nil {
+			return err
+		}
+		still, err := vs.checkExtend(tx, v, a)
+		switch {
+		case err != nil:
+			return err
+		case !placed || !still:
+			err = vs.core.AddMessage(tx, who, core.ActionExtend, core.DetailNoBackend, core.VolumeResource, v.ID, "")
+		case refused != nil:
+			// The request was accepted, and the volume says how it ended
+			// (cinder/volume/manager.py extend_volume).
+			v.Status = core.ErrorExtending
+			err = vs.core.AddMessage(tx, who, core.ActionExtend, core.DetailExtend, core.VolumeResource, v.ID, core.ReasonOf(refused))
+		default:
+			v.Size = a.Size
+		}
+		if err != nil {
+			return err
+		}
+		return tx.TouchVolume(v)
+	})
+}
+
+// checkExtend refuses an extend that is not allowed. placed is false if no service takes
+// it: then it was accepted and does nothing.
+func (vs *Volumes) checkExtend(tx *meta.Tx, v *meta.Volume, a driver.ExtendVolume) (placed bool, err error) {
+	if a.Size <= v.Size {
+		return false, driver.Errorf(driver.InvalidInput, "Invalid input received: New size for extend must be greater than "+
+			"current size. (current: %d, extended: %d).", v.Size, a.Size)
+	}
+	t, err := vs.OwnType(tx, v)
+	if err != nil {
+		return false, err
+	}
+	if err := checkTypeSize(t, a.Size); err != nil {
+		return false, err
+	}
+	expected := core.Available
+	if a.Attached && v.Status == core.InUse {
+		expected = core.InUse
+	}
+	if v.Status != expected {
+		// Cinder prints the Python dict that it compares with.
+		return false, driver.InvalidVolume("Volume %s status must be '{'status': '%s'}' to extend, currently %s.", v.ID, expected, v.Status)
+	}
+	if err := vs.checkExtendQuota(tx, v.ProjectID, t, a.Size-v.Size, a.Size); err != nil {
+		return false, err
+	}
+	return serviceTakesWork(tx)
+}
+
+// OwnType is the type that the volume has.
+func (vs *Volumes) OwnType(tx *meta.Tx, v *meta.Volume) (*meta.VolumeType, error) {
+	t, err := tx.VolumeType(v.VolumeTypeID)
+	if err == nil && t == nil {
+		t = &meta.VolumeType{VolumeType: driver.VolumeType{ID: v.VolumeTypeID}}
+	}
+	return t, err
+}
+
+// resetVolume is os-reset_status (cinder/api/contrib/admin_actions.py). Cinder also
+// makes a volume available that is being filled, or was never made; here it gets no
+// status that lets anybody use it before its job has ended, and that job's end sets the
+// status.
+func (vs *Volumes) resetVolume(tx *meta.Tx, v *meta.Volume, a driver.ResetVolumeStatus) error {
+	status := strings.ToLower(a.Status)
+	if status != "" && status != v.Status && !strings.HasPrefix(status, core.StatusError) && status != core.Maintenance {
+		filled, err := isFilled(tx, v.ID)
+		if err != nil {
+			return err
+		}
+		if filled {
+			return driver.InvalidVolume("Volume %s cannot be reset to %s while a job fills it, its status is %s.", v.ID, status, v.Status)
+		}
+		if !core.IsFile(vs.core.Files.Volume(v.ID)) {
+			return driver.InvalidVolume("Volume %s cannot be reset to %s: it has no data, its status is %s.", v.ID, status, v.Status)
+		}
+	}
+	if slices.Contains([]string{core.Deleting, core.ErrorDeleting, core.Detaching}, status) {
+		return driver.Errorf(driver.InvalidInput, "Cannot reset-state to %s", status)
+	}
+	if status == core.InUse && len(v.Attachments) == 0 {
+		return driver.Errorf(driver.InvalidInput, "Cannot reset-state to in-use because volume does not have any attachments.")
+	}
+	if status != "" {
+		v.Status = status
+	}
+	if a.AttachStatus != "" {
+		v.AttachStatus = strings.ToLower(a.AttachStatus)
+		if v.AttachStatus == core.Detached {
+			v.Attachments = nil
+			v.AdminMetadata = core.Without(v.AdminMetadata, "attached_mode")
+		}
+	}
+	if a.MigrationStatus != "" {
+		v.MigrationStatus = strings.ToLower(a.MigrationStatus)
+		if v.MigrationStatus == "none" {
+			v.MigrationStatus = ""
+		}
+	}
+	return nil
+}
+
+// isFilled tells whether a job writes to a volume or deletes it, or will.
+func isFilled(tx *meta.Tx, volumeID string) (bool, error) {
+	about, err := tx.JobsOfVolume(volumeID)
+	return slices.ContainsFunc(about, func(j *meta.Job) bool {
+		cascade, err := cascades(j)
+		return slices.Contains([]string{RestoreJob, copyVolumeJob, revertJob, deleteVolumeJob}, j.Kind) || err != nil || cascade
+	}), err
+}
+
+func (vs *Volumes) retype(tx *meta.Tx, who driver.Caller, v *meta.Volume, a driver.RetypeVolume) error {
+	t, err := vs.VolumeType(tx, who, a.VolumeType)
+	if err != nil {
+		return err
+	}
+	if err := checkTypeSize(t, v.Size); err != nil {
+		return err
+	}
+	if err := RefuseEncrypted(t); err != nil {
+		return err
+	}
+	if (v.Status != core.Available && v.Status != core.InUse) || migrating(v) || v.GroupID != "" || v.VolumeTypeID == t.ID {
+		return driver.InvalidVolume("Retype needs volume to be in available or in-use state, not be part of an active " +
+			"migration or a consistency group, requested type has to be different that the one from the volume, " +
+			"and for in-use volumes front-end qos specs cannot change.")
+	}
+	if err := vs.checkRetypeQuota(tx, v, t); err != nil {
+		return err
+	}
+	if placed, err := vs.Schedulable(tx, t); err != nil || !placed {
+		return err // the volume keeps its type, as when Cinder's scheduler finds no pool
+	}
+	v.VolumeTypeID = t.ID
+	v.Multiattach = t.ExtraSpecs["multiattach"] == "<is> True"
+	return nil
+}
+
+// revert starts to set the volume back to its latest snapshot
+// (cinder/api/v3/volumes.py revert).
+func (vs *Volumes) revert(tx *meta.Tx, who driver.Caller, v *meta.Volume, snapshotID string) error {
+	snapshots, err := tx.SnapshotsOf(v.ID)
+	if err != nil {
+		return err
+	}
+	if len(snapshots) == 0 {
+		return driver.Errorf(driver.InvalidState, "Volume %s doesn't have any snapshots.", v.ID)
+	}
+	s := snapshots[0]
+	switch {
+	case s.ID != snapshotID:
+		return driver.Errorf(driver.InvalidState,
+			"Specified snapshot %s is None or not the latest one of volume %s.", snapshotID, v.ID)
+	case s.Size != v.Size:
+		return driver.Errorf(driver.InvalidState, "Can't revert volume %s to its latest snapshot %s. "+
+			"The volume size must be equal to the snapshot size.", v.ID, s.ID)
+	case v.Status != core.Available:
+		return driver.Errorf(driver.Conflict, "Invalid volume: Can't revert volume %s to its latest snapshot %s. "+
+			"Volume's status must be 'available'.", v.ID, s.ID)
+	case s.Status != core.Available:
+		return driver.Errorf(driver.Conflict, "Invalid snapshot: Can't revert volume %s to its latest snapshot %s. "+
+			"Snapshot's status must be 'available'.", v.ID, s.ID)
+	}
+	v.Status, s.Status = core.Reverting, core.Restoring
+	if err := tx.TouchSnapshot(s); err != nil {
+		return err
+	}
+	j, err := vs.jobs.New(who, revertJob, v.ID, struct{}{})
+	if err != nil {
+		return err
+	}
+	j.VolumeID, j.SnapshotID = v.ID, s.ID
+	return vs.jobs.Enqueue(tx, j)
+}
+
+// migrating tells whether a migration is under way: the others mean that there was
+// none or that it has ended (cinder/volume/api.py AVAILABLE_MIGRATION_STATUS).
+func migrating(v *meta.Volume) bool {
+	return !slices.Contains([]string{"", "deleting", "error", "success"}, v.MigrationStatus)
+}

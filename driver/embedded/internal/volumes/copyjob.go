@@ -1,0 +1,63 @@
+package volumes
+
+import (
+	"context"
+	"path/filepath"
+
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/jobs"
+	"cindergate/internal/meta"
+)
+
+// copyVolumeJob is the kind of jobs that fill volumes from snapshots and volumes.
+const copyVolumeJob = "volume-copy"
+
+type copyArguments struct {
+	Source string `json:"source,omitempty"` // file that is copied, relative to the data directory
+}
+
+// copyVolumeTask fills a new volume from a snapshot or volume.
+func (vs *Volumes) copyVolumeTask(j *meta.Job, a copyArguments) jobs.Task {
+	return jobs.Task{
+		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+			v, err := vs.core.DB.Volume(ctx, j.VolumeID)
+			if err != nil {
+				return 0, nil, err
+			}
+			if v == nil {
+				return 0, nil, core.Reasonf("The volume is gone.")
+			}
+			path := vs.core.Files.Volume(v.ID)
+			if err := vs.core.Files.Clone(ctx, path, filepath.Join(vs.core.Files.Dir, a.Source)); err != nil {
+				return 0, nil, err
+			}
+			if err := vs.core.Files.Resize(path, vs.core.Bytes(v.Size)); err != nil {
+				return 0, nil, err
+			}
+			return vs.core.Bytes(v.Size), func(tx *meta.Tx) error {
+				v, err := tx.Volume(j.VolumeID)
+				if err == nil && v == nil { // deleted by force meanwhile
+					tx.AfterCommit(func() { vs.core.RemoveFile(path) })
+					return nil
+				}
+				if err != nil || v.Status == core.Deleting {
+					return err
+				}
+				v.Status, v.LaunchedAt = core.Available, tx.Now
+				if err := tx.TouchVolume(v); err != nil {
+					return err
+				}
+				return SettleGroup(tx, v.GroupID)
+			}, nil
+		},
+		Fail: func(tx *meta.Tx, reason string) error {
+			if err := FailVolume(tx, j.VolumeID, core.StatusError); err != nil {
+				return err
+			}
+			if err := settleGroupOf(tx, j.VolumeID); err != nil {
+				return err
+			}
+			return vs.core.AddMessage(tx, jobs.Requester(j), core.ActionCreateVolume, core.DetailCreateVolume, core.VolumeResource, j.VolumeID, reason)
+		},
+	}
+}

@@ -1,0 +1,182 @@
+package volumes
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"go.uber.org/zap"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
+)
+
+// NewVolume is a blank, available volume of the caller.
+func (vs *Volumes) NewVolume(tx *meta.Tx, who driver.Caller, id string, t *meta.VolumeType, sizeGiB int) *meta.Volume {
+	return &meta.Volume{Volume: driver.Volume{
+		ID: id, ProjectID: who.ProjectID, UserID: who.UserID, Status: core.Available, Size: sizeGiB,
+		AvailabilityZone: vs.core.AvailabilityZone, VolumeTypeID: t.ID, AttachStatus: core.Detached, Host: vs.Pool(),
+		Multiattach: t.ExtraSpecs["multiattach"] == "<is> True",
+		Metadata:    map[string]string{}, CreatedAt: tx.Now,
+	}}
+}
+
+// CreateVolume makes a volume. A blank one is available at once, though the answer
+// says creating, as Cinder's does; one with a source is filled by a job.
+//
+// The file of a blank volume is made between two transactions: the first refuses what
+// is to be refused, so that no file is made for it; the second checks again and stores
+// the row.
+func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec driver.VolumeSpec) (driver.Volume, error) {
+	var checked *volumePlan
+	err := vs.core.Read(ctx, func(tx *meta.Tx) (err error) {
+		checked, err = vs.planVolume(tx, who, spec)
+		return err
+	})
+	if err != nil {
+		return driver.Volume{}, err
+	}
+	id := vs.core.NewID()
+	blank := checked.placed && checked.from == source{}
+	var refused error // by the file system
+	if blank {
+		if refused = vs.core.Files.CreateBlank(vs.core.Files.Volume(id), vs.core.Bytes(checked.size)); refused != nil {
+			vs.core.Log.Error("the file of a volume cannot be made", zap.String("volume_id", id), zap.Error(refused))
+		}
+	}
+	var v *meta.Volume
+	err = vs.core.Write(ctx, func(tx *meta.Tx) error {
+		plan, err := vs.planVolume(tx, who, spec)
+		if err != nil {
+			return err
+		}
+		v = vs.NewVolume(tx, who, id, plan.volumeType, plan.size)
+		v.Name, v.Description, v.GroupID = spec.Name, spec.Description, spec.GroupID
+		v.Multiattach = v.Multiattach || spec.Multiattach
+		if spec.Metadata != nil {
+			v.Metadata = maps.Clone(spec.Metadata)
+		}
+		switch {
+		case !checked.placed || !plan.placed:
+			return vs.unscheduled(tx, who, v)
+		case blank:
+			return vs.putBlank(tx, who, v, refused)
+		}
+		return vs.startVolume(tx, who, v, plan.from)
+	})
+	if err != nil {
+		if blank {
+			vs.dropFile(ctx, id)
+		}
+		return driver.Volume{}, err
+	}
+	view, err := vs.viewVolume(ctx, v)
+	view.Status = core.Creating
+	return view, err
+}
+
+// dropFile removes the file that was made for a volume whose row was not stored. If the
+// database does not say that there is no row, the file stays: a start moves it aside.
+func (vs *Volumes) dropFile(ctx context.Context, volumeID string) {
+	ctx = context.WithoutCancel(ctx)
+	var v *meta.Volume
+	err := vs.core.Read(ctx, func(tx *meta.Tx) (err error) {
+		v, err = tx.Volume(volumeID)
+		return err
+	})
+	if err == nil && v == nil {
+		err = vs.core.Files.Remove(vs.core.Files.Volume(volumeID))
+	}
+	if err != nil {
+		vs.core.Log.Warn("the file of a volume that was not made stays", zap.String("volume_id", volumeID), zap.Error(err))
+	}
+}
+
+// putBlank stores the row of a volume whose file has been made, or which the file system
+// refused to make: the request was accepted as by Cinder, and the volume says how it
+// ended.
+func (vs *Volumes) putBlank(tx *meta.Tx, who driver.Caller, v *meta.Volume, refused error) error {
+	row := *v // the answer says creating
+	row.LaunchedAt, row.UpdatedAt = tx.Now, tx.Now
+	if refused != nil {
+		row.Status, row.LaunchedAt = core.StatusError, time.Time{}
+		if err := vs.core.AddMessage(tx, who, core.ActionCreateVolume, core.DetailCreateVolume, core.VolumeResource, v.ID, core.ReasonOf(refused)); err != nil {
+			return err
+		}
+	}
+	return tx.PutVolume(&row)
+}
+
+// startVolume stores the new row and inserts the job that fills the volume from its
+// source.
+func (vs *Volumes) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, from source) error {
+	var j *meta.Job
+	var err error
+	switch {
+	case from.backup != nil:
+		if j, err = vs.jobs.New(who, RestoreJob, v.ID, RestoreArguments{Previous: core.Creating, New: true}); err != nil {
+			return err
+		}
+		j.BackupID, j.VolumeID = from.backup.ID, v.ID
+		from.backup.RestoreVolumeID = v.ID
+		if err := tx.TouchBackup(from.backup); err != nil {
+			return err
+		}
+	case from.snapshot != nil:
+		v.SnapshotID = from.snapshot.ID
+		if j, err = vs.jobs.New(who, copyVolumeJob, from.snapshot.ID, copyArguments{Source: core.SnapshotFile(from.snapshot.ID)}); err != nil {
+			return err
+		}
+		j.VolumeID, j.SnapshotID = v.ID, from.snapshot.ID
+		// A snapshot knows its volume's image as Cinder's does.
+		origin, err := tx.Volume(from.snapshot.VolumeID)
+		if err != nil {
+			return err
+		}
+		inheritImage(v, origin)
+	case from.volume != nil:
+		v.SourceVolumeID = from.volume.ID
+		if j, err = vs.jobs.New(who, copyVolumeJob, from.volume.ID, copyArguments{Source: core.VolumeFile(from.volume.ID)}); err != nil {
+			return err
+		}
+		j.VolumeID = v.ID
+		inheritImage(v, from.volume)
+	}
+	v.Status = core.Creating
+	if err := tx.PutVolume(v); err != nil {
+		return err
+	}
+	return vs.jobs.Enqueue(tx, j)
+}
+
+func inheritImage(v, from *meta.Volume) {
+	if from != nil {
+		v.Bootable, v.ImageMetadata = from.Bootable, from.ImageMetadata
+	}
+}
+
+// CreateInGroup makes a volume of a new group, which a job fills from the source in spec.
+func (vs *Volumes) CreateInGroup(tx *meta.Tx, who driver.Caller, g *meta.Group, spec driver.VolumeSpec) error {
+	from, err := vs.source(tx, who, spec)
+	if err != nil {
+		return err
+	}
+	size, err := from.size(0)
+	if err != nil {
+		return err
+	}
+	t, err := vs.typeOf(tx, who, "", from)
+	if err != nil {
+		return err
+	}
+	if err := RefuseEncrypted(t); err != nil {
+		return err
+	}
+	if err := vs.CheckVolumeQuota(tx, who.ProjectID, t, size, Prefixed); err != nil {
+		return err
+	}
+	v := vs.NewVolume(tx, who, vs.core.NewID(), t, size)
+	v.GroupID = g.ID
+	return vs.startVolume(tx, who, v, from)
+}

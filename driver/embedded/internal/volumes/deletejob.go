@@ -1,0 +1,148 @@
+package volumes
+
+import (
+	"context"
+
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/jobs"
+	"cindergate/internal/meta"
+)
+
+// The kinds of jobs that delete volumes and snapshots.
+const (
+	deleteVolumeJob   = meta.DeleteVolume
+	deleteSnapshotJob = meta.DeleteSnapshot
+)
+
+type deleteSnapshotArguments struct {
+	Cascade bool `json:"cascade,omitempty"` // the volume is deleted after its last snapshot
+}
+
+// cascades tells whether a job about a snapshot is part of the delete of its volume.
+func cascades(j *meta.Job) (bool, error) {
+	if j.Kind != deleteSnapshotJob {
+		return false, nil
+	}
+	a, err := jobs.Arguments[deleteSnapshotArguments](j)
+	return a.Cascade, err
+}
+
+// deleteVolumeTask deletes a volume, whose snapshots are gone.
+func (vs *Volumes) deleteVolumeTask(j *meta.Job, _ struct{}) jobs.Task {
+	return jobs.Task{
+		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+			var snapshots []*meta.Snapshot
+			err := vs.core.Read(ctx, func(tx *meta.Tx) (err error) {
+				snapshots, err = tx.SnapshotsOf(j.VolumeID)
+				return err
+			})
+			if err != nil {
+				return 0, nil, err
+			}
+			if len(snapshots) > 0 { // a job of a version that deleted them in one
+				return 0, func(tx *meta.Tx) error {
+					snapshots, err := tx.SnapshotsOf(j.VolumeID)
+					if err != nil {
+						return err
+					}
+					for _, s := range snapshots {
+						if err := vs.StartDeleteSnapshot(tx, jobs.Requester(j), s, true); err != nil {
+							return err
+						}
+					}
+					return nil
+				}, nil
+			}
+			return 0, func(tx *meta.Tx) error { return removeVolume(tx, j.VolumeID) }, vs.core.Files.Remove(vs.core.Files.Volume(j.VolumeID))
+		},
+		Fail: func(tx *meta.Tx, _ string) error { return failDeleteVolume(tx, j.VolumeID) },
+	}
+}
+
+func failDeleteVolume(tx *meta.Tx, id string) error {
+	v, err := tx.Volume(id)
+	if err != nil || v == nil {
+		return err
+	}
+	v.Status = core.ErrorDeleting
+	if err := tx.TouchVolume(v); err != nil {
+		return err
+	}
+	return SettleGroup(tx, v.GroupID)
+}
+
+// removeVolume removes the row of a volume that has no file and no snapshots any
+// more, and what hangs on it.
+func removeVolume(tx *meta.Tx, id string) error {
+	v, err := tx.Volume(id)
+	if err != nil || v == nil {
+		return err
+	}
+	if err := tx.RemoveTransferOf(id); err != nil {
+		return err
+	}
+	if err := tx.RemoveVolume(id); err != nil {
+		return err
+	}
+	return SettleGroup(tx, v.GroupID)
+}
+
+// deleteSnapshotTask deletes a snapshot, and starts the delete of its volume if that
+// was to go with its snapshots and this was the last.
+func (vs *Volumes) deleteSnapshotTask(j *meta.Job, a deleteSnapshotArguments) jobs.Task {
+	return jobs.Task{
+		Run: func(context.Context) (int64, func(*meta.Tx) error, error) {
+			return 0, func(tx *meta.Tx) error {
+				if err := forgetSnapshot(tx, j.SnapshotID); err != nil || !a.Cascade {
+					return err
+				}
+				return vs.continueCascade(tx, j)
+			}, vs.core.Files.Remove(vs.core.Files.Snapshot(j.SnapshotID))
+		},
+		Fail: func(tx *meta.Tx, _ string) error {
+			if err := failDeleteSnapshot(tx, j.SnapshotID); err != nil || !a.Cascade {
+				return err
+			}
+			return failDeleteVolume(tx, j.VolumeID)
+		},
+	}
+}
+
+// forgetSnapshot removes the row of a snapshot that has no file any more. Another
+// delete that was accepted before may have removed it.
+func forgetSnapshot(tx *meta.Tx, id string) error {
+	s, err := tx.Snapshot(id)
+	if err != nil || s == nil {
+		return err
+	}
+	if err := tx.RemoveSnapshot(id); err != nil {
+		return err
+	}
+	return SettleGroupSnapshot(tx, s.GroupSnapshotID)
+}
+
+func failDeleteSnapshot(tx *meta.Tx, id string) error {
+	s, err := tx.Snapshot(id)
+	if err != nil || s == nil {
+		return err
+	}
+	s.Status = core.ErrorDeleting
+	if err := tx.TouchSnapshot(s); err != nil {
+		return err
+	}
+	return SettleGroupSnapshot(tx, s.GroupSnapshotID)
+}
+
+// continueCascade starts the delete of a volume once its snapshots are gone. A snapshot
+// that could not be deleted has failed the delete of the volume, which then stays.
+func (vs *Volumes) continueCascade(tx *meta.Tx, j *meta.Job) error {
+	v, err := tx.Volume(j.VolumeID)
+	if err != nil || v == nil || v.Status == core.ErrorDeleting {
+		return err
+	}
+	snapshots, err := tx.SnapshotsOf(j.VolumeID)
+	if err != nil || len(snapshots) > 0 {
+		return err
+	}
+	return vs.StartDeleteVolume(tx, jobs.Requester(j), j.VolumeID)
+}

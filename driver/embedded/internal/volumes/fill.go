@@ -1,0 +1,27 @@
+package volumes
+
+import (
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
+)
+
+// RestoreJob is the kind of jobs that write backups to volumes. Package backups registers
+// it; a request for a volume from a backup queues one too.
+const RestoreJob = "restore"
+
+// RestoreArguments are those of a [RestoreJob].
+type RestoreArguments struct {
+	Previous string `json:"previous,omitempty"` // status of the volume before
+	New      bool   `json:"new,omitempty"`      // a volume from a backup: the backup stays available
+}
+
+// FailVolume gives a volume that a job did not fill to its end its status, whatever
+// an admin has set meanwhile. One that is being deleted stays so.
+func FailVolume(tx *meta.Tx, id, status string) error {
+	v, err := tx.Volume(id)
+	if err != nil || v == nil || v.Status == core.Deleting {
+		return err
+	}
+	v.Status, v.PreviousStatus = status, ""
+	return tx.TouchVolume(v)
+}

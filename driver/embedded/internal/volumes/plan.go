@@ -1,0 +1,180 @@
+package volumes
+
+import (
+	"fmt"
+	"slices"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
+)
+
+// source is what a new volume is made from; at most one field is set.
+type source struct {
+	snapshot *meta.Snapshot
+	volume   *meta.Volume
+	backup   *meta.Backup
+}
+
+// volumePlan is what becomes of a request for a volume that is not refused.
+type volumePlan struct {
+	from       source
+	size       int // GiB
+	volumeType *meta.VolumeType
+	placed     bool // false: no pool takes the volume, and it ends in error
+}
+
+// planVolume checks a request for a volume. Checks, their order and texts are those of
+// cinder/volume/flows/api/create_volume.py.
+func (vs *Volumes) planVolume(tx *meta.Tx, who driver.Caller, spec driver.VolumeSpec) (*volumePlan, error) {
+	from, err := vs.source(tx, who, spec)
+	if err != nil {
+		return nil, err
+	}
+	size, err := from.size(spec.Size)
+	if err != nil {
+		return nil, err
+	}
+	t, err := vs.typeOf(tx, who, spec.VolumeType, from)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkTypeSize(t, size); err != nil {
+		return nil, err
+	}
+	if err := checkGroupOf(tx, who, spec, t); err != nil {
+		return nil, err
+	}
+	if err := RefuseEncrypted(t); err != nil {
+		return nil, err
+	}
+	if zone := spec.AvailabilityZone; zone != "" && zone != vs.core.AvailabilityZone {
+		return nil, driver.Errorf(driver.InvalidInput, "Availability zone '%s' is invalid.", zone)
+	}
+	if err := vs.CheckVolumeQuota(tx, who.ProjectID, t, size, Prefixed); err != nil {
+		return nil, err
+	}
+	placed, err := vs.Schedulable(tx, t)
+	if err != nil {
+		return nil, err
+	}
+	if from.backup != nil { // cinder/volume/flows/manager/create_volume.py
+		off, err := core.Disabled(tx, core.BackupService)
+		if err != nil {
+			return nil, err
+		}
+		placed = placed && !off
+	}
+	return &volumePlan{from, size, t, placed}, nil
+}
+
+func (vs *Volumes) source(tx *meta.Tx, who driver.Caller, spec driver.VolumeSpec) (from source, err error) {
+	const wrongStatus = "Originating %s status must be one of '%s' values"
+	switch {
+	case spec.SnapshotID != "":
+		if from.snapshot, err = core.OwnSnapshot(tx, who, spec.SnapshotID); err == nil && from.snapshot.Status != core.Available {
+			err = driver.InvalidSnapshot(wrongStatus, "snapshot", core.Available)
+		}
+	case spec.SourceVolumeID != "":
+		if from.volume, err = core.OwnVolume(tx, who, spec.SourceVolumeID); err == nil &&
+			from.volume.Status != core.Available && from.volume.Status != core.InUse {
+			err = driver.InvalidVolume(wrongStatus, "source volume", "available, in-use")
+		}
+	case spec.BackupID != "":
+		if from.backup, err = core.OwnBackup(tx, who, spec.BackupID); err == nil && from.backup.Status != driver.BackupAvailable {
+			err = driver.InvalidBackup(wrongStatus, "backup", core.Available)
+		} else if err == nil && from.backup.EncryptionKeyID != "" {
+			err = driver.InvalidBackup("%s", Encrypted)
+		}
+	}
+	return from, err
+}
+
+// size returns the size of the volume to make, in GiB.
+func (from source) size(asked int) (int, error) {
+	invalid := func(format string, args ...any) error {
+		return driver.Errorf(driver.InvalidInput, "Invalid input received: "+format, args...)
+	}
+	if asked < 0 {
+		return 0, invalid("Invalid volume size provided for create request: %d (size argument must be an integer "+
+			"(or string representation of an integer) and greater than zero).", asked)
+	}
+	least, text := 1, "Volume size '%d' must be an integer and greater than 0"
+	switch {
+	case from.volume != nil:
+		least, text = from.volume.Size, "Volume size '%d'GB cannot be smaller than original volume size  %dGB. "+
+			"They must be >= original volume size."
+	case from.snapshot != nil:
+		least, text = from.snapshot.Size, "Volume size '%d'GB cannot be smaller than the snapshot size %dGB. "+
+			"They must be >= original snapshot size."
+	case from.backup != nil:
+		least, text = from.backup.Size, "Volume size %dGB cannot be smaller than the backup size %dGB. "+
+			"It must be >= backup size."
+	case asked == 0:
+		return 0, invalid(text, asked)
+	}
+	if asked == 0 {
+		return least, nil
+	}
+	if asked < least {
+		return 0, invalid(text, asked, least)
+	}
+	return asked, nil
+}
+
+// typeOf chooses the type: what was asked for, the source's, or the default.
+func (vs *Volumes) typeOf(tx *meta.Tx, who driver.Caller, asked string, from source) (*meta.VolumeType, error) {
+	inherited := ""
+	switch {
+	case from.volume != nil:
+		inherited = from.volume.VolumeTypeID
+	case from.snapshot != nil:
+		inherited = from.snapshot.VolumeTypeID
+	}
+	if asked == "" && inherited != "" {
+		if t, err := tx.VolumeType(inherited); err != nil || t != nil {
+			return t, err
+		}
+	}
+	return vs.VolumeType(tx, who, asked)
+}
+
+// checkTypeSize checks the bounds that a type may set
+// (cinder/volume/volume_types.py provision_filter_on_size).
+func checkTypeSize(t *meta.VolumeType, size int) error {
+	bound := func(key string) (n int, ok bool) {
+		_, err := fmt.Sscanf(t.ExtraSpecs[key], "%d", &n)
+		return n, err == nil
+	}
+	if least, ok := bound("provisioning:min_vol_size"); ok && size < least {
+		return driver.Errorf(driver.InvalidInput, "Invalid input received: Specified volume size of '%d' is less than "+
+			"the minimum required size of '%d' for volume type '%s'.", size, least, t.Name)
+	}
+	if most, ok := bound("provisioning:max_vol_size"); ok && size > most {
+		return driver.Errorf(driver.InvalidInput, "Invalid input received: Specified volume size of '%d' is greater than "+
+			"the maximum allowable size of '%d' for volume type '%s'.", size, most, t.Name)
+	}
+	return nil
+}
+
+// checkGroupOf checks the group that a new volume is asked for in
+// (cinder/volume/api.py create).
+func checkGroupOf(tx *meta.Tx, who driver.Caller, spec driver.VolumeSpec, t *meta.VolumeType) error {
+	if spec.GroupID == "" {
+		return nil
+	}
+	g, err := OwnGroup(tx, who, spec.GroupID)
+	switch {
+	case err != nil:
+		return err
+	case spec.VolumeType == "":
+		return driver.Errorf(driver.InvalidInput,
+			"Invalid input received: volume_type must be provided when creating a volume in a group.")
+	case !slices.Contains(g.VolumeTypeIDs, t.ID):
+		return driver.Errorf(driver.InvalidInput, "Invalid input received: Invalid volume_type provided: %s "+
+			"(requested type must be supported by this group).", t.ID)
+	case g.Status != core.Available && g.Status != core.Creating:
+		return driver.InvalidGroup("Originating group status must be one of 'available, creating' values")
+	}
+	return nil
+}

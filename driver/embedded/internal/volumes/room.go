@@ -1,0 +1,32 @@
+// Package volumes is what backups are made of and restored to: volumes, snapshots and
+// their types, with the quotas and the scheduler that decide about new ones. Checks,
+// their order and texts are Cinder's.
+package volumes
+
+import (
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/jobs"
+)
+
+// Volumes answers requests about volumes and runs the jobs that fill and delete them.
+type Volumes struct {
+	core       *core.Core
+	jobs       *jobs.Runner
+	configured map[string]int // limits of quotas, by name, over [DefaultQuotas]
+}
+
+// New returns the room and registers its kinds of jobs.
+func New(c *core.Core, r *jobs.Runner, quotas map[string]int) *Volumes {
+	vs := &Volumes{core: c, jobs: r, configured: quotas}
+	vs.register()
+	return vs
+}
+
+// register makes the kinds of jobs known that are about volumes and snapshots.
+func (vs *Volumes) register() {
+	jobs.Register(vs.jobs, copyVolumeJob, jobs.Kind[copyArguments]{Queue: jobs.DataQueue, Task: vs.copyVolumeTask})
+	jobs.Register(vs.jobs, snapshotJob, jobs.Kind[copyArguments]{Queue: jobs.DataQueue, Task: vs.snapshotTask})
+	jobs.Register(vs.jobs, revertJob, jobs.Kind[struct{}]{Queue: jobs.DataQueue, Task: vs.revertTask})
+	jobs.Register(vs.jobs, deleteVolumeJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, Task: vs.deleteVolumeTask})
+	jobs.Register(vs.jobs, deleteSnapshotJob, jobs.Kind[deleteSnapshotArguments]{Queue: jobs.QuickQueue, Task: vs.deleteSnapshotTask})
+}

@@ -1,0 +1,90 @@
+package volumes
+
+import (
+	"context"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
+)
+
+// GetVolume returns one volume. Its maps must not be changed.
+func (vs *Volumes) GetVolume(ctx context.Context, who driver.Caller, volumeID string) (driver.Volume, error) {
+	v, err := vs.core.DB.Volume(ctx, volumeID)
+	if err != nil {
+		return driver.Volume{}, core.Classify(err)
+	}
+	if v == nil || !who.Owns(v.ProjectID) {
+		return driver.Volume{}, driver.VolumeNotFound(volumeID)
+	}
+	return vs.viewVolume(ctx, v)
+}
+
+// ListVolumes returns one page of volumes. Their maps must not be changed.
+func (vs *Volumes) ListVolumes(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Volume], error) {
+	rows, err := core.Visible(ctx, who, q, vs.core.DB.Volumes, vs.core.DB.AllVolumes)
+	if err != nil {
+		return driver.Page[driver.Volume]{}, err
+	}
+	page, err := core.List(rows, q, driver.VolumeColumns, driver.VolumeNotFound)
+	for i := range page.Items {
+		if page.Items[i], err = vs.viewVolume(ctx, &meta.Volume{Volume: page.Items[i]}); err != nil {
+			return driver.Page[driver.Volume]{}, err
+		}
+	}
+	return page, err
+}
+
+// viewVolume adds the volume's service and the name of its type, which may have changed
+// since.
+func (vs *Volumes) viewVolume(ctx context.Context, v *meta.Volume) (view driver.Volume, err error) {
+	view = v.Volume
+	view.ServiceUUID = serviceUUID
+	view.VolumeType, err = vs.typeName(ctx, v.VolumeTypeID)
+	return view, err
+}
+
+// typeName returns the name of a volume type, "" if there is none.
+func (vs *Volumes) typeName(ctx context.Context, id string) (string, error) {
+	t, err := vs.core.DB.VolumeType(ctx, id)
+	if err != nil || t == nil {
+		return "", core.Classify(err)
+	}
+	return t.Name, nil
+}
+
+// UpdateVolume renames and describes a volume, also while it is restored: Heat
+// does that.
+func (vs *Volumes) UpdateVolume(ctx context.Context, who driver.Caller, volumeID string, patch driver.VolumePatch) (driver.Volume, error) {
+	var v *meta.Volume
+	err := vs.core.Write(ctx, func(tx *meta.Tx) (err error) {
+		if v, err = core.OwnVolume(tx, who, volumeID); err != nil {
+			return err
+		}
+		if patch.Metadata.Set && (v.Status == core.Maintenance || v.Status == core.Uploading) {
+			return driver.InvalidVolume("Updating volume metadata is not allowed for volumes in %s status.", v.Status)
+		}
+		if v.Status == core.Maintenance {
+			return driver.InvalidVolume("The volume cannot be updated during maintenance.")
+		}
+		if patch.Name.Set {
+			v.Name = patch.Name.Value
+		}
+		if patch.Description.Set {
+			v.Description = patch.Description.Value
+		}
+		if patch.Metadata.Set {
+			v.Metadata, err = core.Changed(v.Metadata, patch.Metadata.Value, func(key string) error {
+				return driver.Errorf(driver.NotFound, "Volume %s has no metadata with key %s.", v.ID, key)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return tx.TouchVolume(v)
+	})
+	if err != nil {
+		return driver.Volume{}, err
+	}
+	return vs.viewVolume(ctx, v)
+}
