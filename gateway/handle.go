@@ -15,9 +15,9 @@ import (
 	"cindergate/translate"
 )
 
-// handle is the only way from HTTP to an operation and back. of returns the operation of
-// the caller's backend.
-func (s *Server) handle(of func(*backend) translate.Operation) echo.HandlerFunc {
+// handle is the only way from HTTP to an operation and back. operations are those of the
+// backends; the caller's counts.
+func (s *Server) handle(operations map[*backend]translate.Operation) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if slices.ContainsFunc(c.ParamValues(), func(v string) bool { return strings.Contains(v, "/") }) {
 			return errNoRoute // Echo gives a last parameter all that is left of the path
@@ -27,7 +27,7 @@ func (s *Server) handle(of func(*backend) translate.Operation) echo.HandlerFunc 
 		if err != nil {
 			return err
 		}
-		answer, err := s.work(c, of(b), r)
+		answer, err := s.work(c, operations[b], r)
 		if err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ func (s *Server) routes() {
 	}
 	if s.VBS {
 		for _, r := range vbs.Routes() {
-			e.Add(r.Method, r.Path, s.handle(func(b *backend) translate.Operation { return r.Of(b.vbs) }), speaksVBS, s.authenticate, s.resolve)
+			e.Add(r.Method, r.Path, s.serveVBS(&r), speaksVBS, s.authenticate, s.resolve)
 		}
 	}
 }
@@ -58,13 +58,28 @@ func (s *Server) blockStorage(api *echo.Group, v translate.Version) {
 
 // serve answers a route, or leaves it to a backend with a Block Storage API of its own.
 func (s *Server) serve(r *translate.Route) echo.HandlerFunc {
-	own := s.handle(func(b *backend) translate.Operation { return r.Of(b.translator) })
+	served := map[*backend]translate.Operation{}
+	for _, b := range s.backends {
+		if r.ServedFor(b.driver) {
+			served[b] = r.Of(b.translator)
+		}
+	}
+	own := s.handle(served)
 	return func(c echo.Context) error {
-		if b := callOf(c).backend; !r.ServedFor(b.driver) {
+		if _, ok := served[callOf(c).backend]; !ok {
 			return s.forward(c)
 		}
 		return own(c)
 	}
+}
+
+// serveVBS answers a route of VBS's own API.
+func (s *Server) serveVBS(r *vbs.Route) echo.HandlerFunc {
+	served := map[*backend]translate.Operation{}
+	for _, b := range s.backends {
+		served[b] = r.Of(b.vbs)
+	}
+	return s.handle(served)
 }
 
 // unlisted answers what is no route: a backend with a Block Storage API of its own may know

@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -39,7 +38,6 @@ type cloud struct {
 	*Service
 	t     *testing.T
 	url   string
-	mu    sync.Mutex
 	clock *clockwork.FakeClock
 }
 
