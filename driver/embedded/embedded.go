@@ -107,6 +107,7 @@ type backupRoom interface {
 }
 
 type volumeRoom interface {
+	driver.VolumeConnector
 	driver.VolumeManager
 	driver.SnapshotManager
 	driver.TypeManager
