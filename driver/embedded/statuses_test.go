@@ -327,6 +327,7 @@ func TestSnapshotResetWhileItIsMade(t *testing.T) {
 	v := r.volume(alpha, 1)
 	s, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
 	check(t, err)
+	check(t, os.WriteFile(r.core.Files.Snapshot(s.ID), []byte("half of it"), 0o600)) // as a copy that is under way
 	if err := r.ResetSnapshotStatus(t.Context(), admin, s.ID, core.Available, ""); driver.KindOf(err) != driver.InvalidState {
 		t.Fatal(err)
 	}

@@ -9,6 +9,10 @@ import (
 	"cindergate/internal/meta"
 )
 
+// restoredPrefix begins the names of new volumes whose restores name none
+// (cinder/backup/api.py restore).
+const restoredPrefix = "restore_backup_"
+
 // RestoreBackup accepts a restore (cinder/backup/api.py restore).
 func (bs *Backups) RestoreBackup(ctx context.Context, who driver.Caller, backupID string, to driver.RestoreTarget) (driver.Restore, error) {
 	var restore driver.Restore
@@ -81,7 +85,7 @@ func (bs *Backups) targetVolume(tx *meta.Tx, who driver.Caller, id string, size 
 func (bs *Backups) newTarget(tx *meta.Tx, who driver.Caller, b *meta.Backup, id string, to driver.RestoreTarget) (*meta.Volume, error) {
 	name, ok := to.NewName()
 	if !ok {
-		name = "restore_backup_" + b.ID
+		name = restoredPrefix + b.ID
 	}
 	description := "auto-created_from_restore_from_backup"
 	typ, err := bs.volumes.VolumeType(tx, who, "")
