@@ -291,7 +291,12 @@ func TestHeartbeat(t *testing.T) {
 		check(t, err)
 	case wait := <-b.clock.waits:
 		wait <- b.clock.Now()
-		check(t, <-stopped)
+		select {
+		case err := <-stopped:
+			check(t, err)
+		case <-b.clock.waits:
+			t.Fatal("the job goes on")
+		}
 	}
 	b.want("long cancelled")
 	if left := row(); left == nil || left.Attempts != 2 {
