@@ -40,7 +40,7 @@ func (d *Driver) openInstallation(ctx context.Context) error {
 			return err
 		}
 	}
-	if d.core.DB, err = meta.Open(ctx, meta.Options{Path: path, Now: d.core.Now, Rehearse: d.o.rehearse}); err != nil {
+	if d.core.DB, err = meta.Open(ctx, meta.Options{Path: path, Now: d.core.Clock.Now, Rehearse: d.o.rehearse}); err != nil {
 		return err
 	}
 	d.owned = append(d.owned, d.core.DB)

@@ -94,7 +94,7 @@ func (bs *Backups) describe(ctx context.Context, projectID string, at chunked.Lo
 	}
 	created, ok := driver.ParseISOTime(found.CreatedAt)
 	if !ok {
-		created = bs.core.Now().UTC().Truncate(time.Microsecond)
+		created = bs.core.Clock.Now().UTC().Truncate(time.Microsecond)
 	}
 	return &meta.Backup{
 		Backup: driver.Backup{

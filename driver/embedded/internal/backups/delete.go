@@ -54,8 +54,8 @@ func (bs *Backups) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) e
 	if err := tx.TouchBackup(b); err != nil {
 		return err
 	}
-	// Backups that share objects are deleted one after the other, so that the last
-	// of them knows that it is.
+	// The resource is the objects: backups that share them are deleted one after the
+	// other, and the last deletes the objects.
 	j, err := bs.jobs.New(who, deleteJob, bs.container(b)+"/"+b.ServiceMetadata, struct{}{})
 	if err != nil {
 		return err

@@ -44,8 +44,8 @@ func (bs *Backups) deleteTask(j *meta.Job, _ struct{}) jobs.Task {
 	}
 }
 
-// deleteData deletes the objects, unless another backup has the same: one that was
-// exported and imported under a new id. The last of them deletes them.
+// deleteData deletes the objects of a backup, unless another backup has the same: its
+// record may have been imported under another id.
 func (bs *Backups) deleteData(ctx context.Context, b *meta.Backup) error {
 	if b.Imported && b.ServiceMetadata == "" {
 		return nil // an import that failed owns no objects
@@ -88,7 +88,7 @@ func (bs *Backups) shared(ctx context.Context, b *meta.Backup, prefix string) (b
 	return slices.ContainsFunc(sharers, func(other *meta.Backup) bool { return other.ID != b.ID }), err
 }
 
-// softDeleteBackup soft-deletes the row: an import may revive it.
+// softDeleteBackup marks the row as deleted. An import of the record revives it.
 func softDeleteBackup(tx *meta.Tx, id string) error {
 	b, err := tx.Backup(id)
 	if err != nil || b == nil {

@@ -45,7 +45,7 @@ func (bs *Backups) ImportRecord(ctx context.Context, who driver.Caller, r driver
 		}
 		b.ProjectID, b.UserID, b.VolumeID, b.Size = who.ProjectID, who.UserID, importVolumeID, size
 		b.DeletedAt, b.Metadata = time.Time{}, map[string]string{}
-		// Not of what was deleted: these would be taken for data that is here.
+		// A deleted backup has them still; they would be taken for data that is here.
 		b.ParentID, b.Container, b.ServiceMetadata, b.DataBackupID, b.ObjectCount = "", "", "", "", 0
 		b.Imported, b.Pending = true, &meta.PendingImport{Service: r.Service, Record: raw}
 		return bs.startImport(tx, who, b)
@@ -56,8 +56,8 @@ func (bs *Backups) ImportRecord(ctx context.Context, who driver.Caller, r driver
 	return b.Backup, nil
 }
 
-// startImport shows that a backup is being imported and inserts the job that does it.
-// The job and deletes of the same objects run one after the other.
+// startImport stores a backup that is being imported and queues the job. Its resource is
+// the objects, so that it waits for deletes of the same objects.
 func (bs *Backups) startImport(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
 	b.Status, b.FailReason = driver.BackupCreating, ""
 	if err := tx.PutBackup(b); err != nil {

@@ -68,8 +68,8 @@ func (bs *Backups) importTask(j *meta.Job, _ struct{}) jobs.Task {
 	}
 }
 
-// imported is a backup with what is in its record. Owner, service, host, zone and
-// status are ours.
+// imported returns the row with what its record says. Owner, service, host, zone and
+// status are those of this installation.
 func (bs *Backups) imported(b *meta.Backup, rec *record) *meta.Backup {
 	row := *b
 	row.Service, row.Host, row.AvailabilityZone = bs.core.Store.Layout().Service(), bs.core.Host, bs.core.AvailabilityZone
@@ -125,8 +125,8 @@ func isEncrypted(volumeMeta *string) bool {
 	return volumeMeta != nil && json.Unmarshal([]byte(*volumeMeta), &v) == nil && deref(v.Base.Key) != ""
 }
 
-// takeOver makes an imported backup available, and imports again those that wait for
-// it. What was checked without a transaction is checked again.
+// takeOver makes an imported backup available, and queues the import of backups that failed
+// because it was missing. It checks the parent again, which may have been deleted.
 func (bs *Backups) takeOver(tx *meta.Tx, j *meta.Job, found *meta.Backup) error {
 	copied := *found
 	row := &copied
@@ -174,9 +174,9 @@ func parentProblem(tx *meta.Tx, b *meta.Backup) (why, err error) {
 	return nil, nil
 }
 
-// failImport stores an import whose record is right and whose data is not here. The
-// backup shows what is in the record but owns nothing: a delete must not touch
-// objects that may be another's.
+// failImport stores an import whose record is valid and whose data is not here. The backup
+// shows what its record says, but owns no objects: those that are there may belong to
+// another backup, and a delete must not touch them.
 func (bs *Backups) failImport(tx *meta.Tx, j *meta.Job, found *meta.Backup, why error) error {
 	copied := *found
 	row := &copied

@@ -10,12 +10,12 @@ import (
 	"cindergate/internal/meta"
 )
 
-// attempt is where the objects of this attempt are.
+// attempt returns where the objects of this attempt are.
 func (bs *Backups) attempt(b *meta.Backup, j *meta.Job) chunked.Location {
 	return chunked.Location{Container: bs.container(b), Prefix: bs.core.Store.Layout().Prefix(bs.names(b), j.Attempts)}
 }
 
-// names is what the names of a backup's objects depend on.
+// names returns what the names of a backup's objects depend on.
 func (bs *Backups) names(b *meta.Backup) layout.Backup {
 	return layout.Backup{ID: b.ID, VolumeID: b.VolumeID, AvailabilityZone: bs.core.AvailabilityZone, CreatedAt: b.CreatedAt}
 }

@@ -59,8 +59,8 @@ func decodeRecord(url string) (raw json.RawMessage, id string, size int, err err
 	return decoded, id, int(gb), nil
 }
 
-// showable is an id that a path can have. Cinder takes any text, and then can neither
-// show nor delete some of them. One that is no UUID ends in error, as a size of 0 does.
+// showable matches ids that can stand in a path. Cinder takes any text, and can then
+// neither show nor delete some of them. An import with an id that is no UUID ends in error.
 var showable = regexp.MustCompile(`^[0-9A-Za-z_-][0-9A-Za-z._-]{0,35}$`)
 
 // wholeNumber is an integer in a record. Cinder also reads one that is written as a

@@ -75,8 +75,8 @@ func (bs *Backups) resetToAvailable(ctx context.Context, who driver.Caller, back
 	})
 }
 
-// cancelJobs removes the jobs of a backup and gives the volumes and snapshots that
-// they hold the status that is true then.
+// cancelJobs cancels the jobs of a backup. Each gives the volume or snapshot that it holds
+// its status.
 func (bs *Backups) cancelJobs(tx *meta.Tx, b *meta.Backup) error {
 	about, err := tx.JobsOfBackup(b.ID)
 	if err != nil {

@@ -44,7 +44,7 @@ func (bs *Backups) restoreTask(j *meta.Job, a volumes.RestoreArguments) jobs.Tas
 			}
 			vm, err := chunked.MergeVolumeMeta(restored.VolumeMeta)
 			if err != nil {
-				// The data is whole; names and metadata are not worth an error.
+				// The data is restored; without names and metadata it is still of use.
 				bs.core.Log.Warn("volume metadata of the backup cannot be read", zap.String("backup_id", b.ID), zap.Error(err))
 				vm = chunked.VolumeMeta{}
 			}
@@ -133,7 +133,7 @@ func finishRestore(tx *meta.Tx, j *meta.Job, a volumes.RestoreArguments, vm chun
 }
 
 func (bs *Backups) failRestore(tx *meta.Tx, j *meta.Job, a volumes.RestoreArguments, reason string) error {
-	// A good backup stays available, and has no fail_reason.
+	// The backup may be whole: it stays available, without a fail_reason.
 	if _, err := freeBackup(tx, j, a); err != nil {
 		return err
 	}

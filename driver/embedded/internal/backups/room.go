@@ -31,7 +31,7 @@ func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes, f Format) *Backups {
 	return bs
 }
 
-// register makes the kinds of jobs known that are about backups.
+// register registers the kinds of jobs that are about backups.
 func (bs *Backups) register() {
 	jobs.Register(bs.jobs, backupJob, jobs.Kind[backupArguments]{Queue: jobs.DataQueue, Task: bs.backupTask})
 	jobs.Register(bs.jobs, volumes.RestoreJob, jobs.Kind[volumes.RestoreArguments]{Queue: jobs.DataQueue, Task: bs.restoreTask})

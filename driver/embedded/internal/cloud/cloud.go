@@ -4,7 +4,6 @@ package cloud
 
 import (
 	"context"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -50,7 +49,7 @@ func (c *Cloud) Pools(ctx context.Context, _ driver.Caller) ([]driver.Pool, erro
 	block := float64(fs.Bsize) / core.GiB
 	return []driver.Pool{{
 		Name: c.volumes.Pool(), TotalCapacityGB: float64(fs.Blocks) * block, FreeCapacityGB: float64(fs.Bavail) * block,
-		AllocatedCapacityGB: volumeGB, ProvisionedCapacityGB: volumeGB + snapshotGB, ReportedAt: time.Now().UTC(), Capabilities: c.volumes.Capabilities(),
+		AllocatedCapacityGB: volumeGB, ProvisionedCapacityGB: volumeGB + snapshotGB, ReportedAt: c.core.Clock.Now().UTC(), Capabilities: c.volumes.Capabilities(),
 	}}, nil
 }
 

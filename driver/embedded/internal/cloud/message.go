@@ -54,16 +54,10 @@ func (c *Cloud) DeleteMessage(ctx context.Context, who driver.Caller, messageID 
 
 // ExpireMessages deletes messages whose time is over, each hour, until ctx ends.
 func (c *Cloud) ExpireMessages(ctx context.Context) {
-	ticker := time.NewTicker(time.Hour)
-	defer ticker.Stop()
-	for {
+	for ctx.Err() == nil {
 		if err := c.core.Write(ctx, func(tx *meta.Tx) error { return tx.ExpireMessages() }); err != nil && ctx.Err() == nil {
 			c.core.Log.Error("expire messages", zap.Error(err))
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+		c.core.Wait(ctx, time.Hour)
 	}
 }

@@ -19,7 +19,7 @@ func (c *Cloud) Services(ctx context.Context, _ driver.Caller) ([]driver.Service
 	var all []driver.Service
 	for _, binary := range []string{core.BackupService, core.SchedulerService, core.VolumeService} {
 		s := driver.Service{Binary: binary, Host: c.core.ServiceHost(binary), Zone: c.core.AvailabilityZone,
-			Up: c.jobs.Up(), UpdatedAt: c.core.Now().UTC()}
+			Up: c.jobs.Up(), UpdatedAt: c.core.Clock.Now().UTC()}
 		for _, c := range changed {
 			if c.Binary == binary {
 				s.Disabled, s.DisabledReason, s.Frozen = c.Disabled, c.DisabledReason, c.Frozen

@@ -6,7 +6,6 @@ package core
 import (
 	"context"
 	"errors"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -15,7 +14,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Core is the common ground of one driver. Its fields do not change once the driver is
+// Core is what the rooms of one driver share. Its fields do not change once the driver is
 // open.
 type Core struct {
 	DB    *meta.DB
@@ -23,7 +22,7 @@ type Core struct {
 	Files Files
 	Spare *Reserve
 	Log   *zap.Logger
-	Now   func() time.Time
+	Clock Clock
 	NewID func() string
 
 	Host             string // of the services that are shown
@@ -58,8 +57,8 @@ func (c *Core) Read(ctx context.Context, look func(*meta.Tx) error) error {
 	return Classify(c.DB.Read(ctx, look))
 }
 
-// WriteFreeing is Write for what frees room or ends a job: on a full disk it uses the
-// room that is kept for it. change may run twice.
+// WriteFreeing is [Core.Write] for changes that free room or end a job. On a full disk it
+// gives up the reserve and runs change once more.
 func (c *Core) WriteFreeing(ctx context.Context, change func(*meta.Tx) error) error {
 	err := c.DB.Write(ctx, change)
 	if meta.Unwritable(err) && c.Spare.Release() {
@@ -75,8 +74,8 @@ func (c *Core) Bytes(size int) int64 { return int64(size) * c.Unit }
 // GiB is the unit of a volume's size, in bytes.
 const GiB = 1 << 30
 
-// RemoveFile removes a file that nobody names any more. One that stays is moved aside by
-// the next start.
+// RemoveFile removes a file that no row names any more. If it cannot, it logs that: the
+// next start moves the file to lost+found.
 func (c *Core) RemoveFile(path string) {
 	if err := c.Files.Remove(path); err != nil {
 		c.Log.Warn("a file without a row stays", zap.String("file", path), zap.Error(err))

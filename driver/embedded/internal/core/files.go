@@ -15,9 +15,8 @@ import (
 	"cindergate/internal/sparse"
 )
 
-// Files is where volumes and snapshots are: one sparse file each. What a method
-// does is on the disk when it returns nil: a row that promises it is committed
-// afterwards.
+// Files is where volumes and snapshots are: one sparse file each. When a method returns nil,
+// what it did is durable, so that a row that says so can be committed.
 type Files struct {
 	Dir     string
 	ID      string      // of the installation, which markers in the directories name
@@ -46,7 +45,7 @@ func VolumeFile(id string) string { return filepath.Join(VolumesDir, "volume-"+i
 // SnapshotFile returns the name of a snapshot's file, as VolumeFile does.
 func SnapshotFile(id string) string { return filepath.Join(SnapshotsDir, "snapshot-"+id) }
 
-// Directories are those that have a marker: each may be a mount of its own.
+// Directories returns the directories with a marker. Each may be a mount of its own.
 func (f Files) Directories() []string {
 	return []string{f.Dir, filepath.Join(f.Dir, VolumesDir), filepath.Join(f.Dir, SnapshotsDir)}
 }
@@ -65,7 +64,7 @@ func (f Files) Create() error {
 }
 
 // Check returns an error unless all directories are there and are the right ones.
-// What is not mounted must neither be written nor be taken for deleted.
+// A directory that is not mounted must not be written to, and its files are not deleted.
 func (f Files) Check() error {
 	for _, dir := range f.Directories() {
 		if err := marker.Check(dir, f.ID); err != nil {
@@ -105,8 +104,8 @@ func (f Files) Resize(path string, bytes int64) error {
 	return errors.Join(file.Truncate(bytes), file.Sync(), file.Close())
 }
 
-// Grow makes a file at least so long. It never cuts it: of two that want to make a file
-// longer, the one that wants less may come last.
+// Grow makes a file at least so long, in bytes. It never makes it shorter: of two extends
+// of a volume, the smaller may come last.
 func (f Files) Grow(path string, bytes int64) error {
 	f.growing.Lock()
 	defer f.growing.Unlock()

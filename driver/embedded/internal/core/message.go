@@ -41,8 +41,8 @@ const (
 	BackupResource   = "VOLUME_BACKUP"
 )
 
-// AddMessage stores a message for the user whose request failed: Cinder's text, and then
-// the reason in words.
+// AddMessage stores a message for the user whose request failed: Cinder's text, and the
+// reason in words unless it is "".
 func (c *Core) AddMessage(tx *meta.Tx, who driver.Caller, action, detail numbered, resourceType, id, reason string) error {
 	text := action.text + ":" + detail.text
 	if reason != "" {

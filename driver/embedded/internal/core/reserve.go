@@ -17,8 +17,8 @@ import (
 // log and the pages of some thousand deletes.
 const reserveSize = 8 << 20
 
-// Reserve is a file that takes up room which the database gets when the disk is
-// full: without it, what frees the disk could not be stored.
+// Reserve is a file that keeps room for the database. It is removed when the disk is full:
+// without that room, deletes could not be stored.
 type Reserve struct {
 	path string
 	mu   sync.Mutex

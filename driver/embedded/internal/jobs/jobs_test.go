@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,18 +21,47 @@ import (
 type bench struct {
 	*Runner
 	t        *testing.T
+	clock    *clock
 	outcomes []string
+}
+
+// clock goes on a millisecond at each look, and otherwise as the test lets time pass.
+type clock struct {
+	mu    sync.Mutex
+	now   time.Time
+	waits chan chan time.Time // one for each call of After, once somebody asks for it
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(time.Millisecond)
+	return c.now
+}
+
+func (c *clock) After(time.Duration) <-chan time.Time {
+	done := make(chan time.Time, 1)
+	go func() { c.waits <- done }()
+	return done
+}
+
+// pass lets time pass, and ends the wait of whoever waits or is the next to do so.
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	c.now = c.now.Add(d)
+	c.mu.Unlock()
+	(<-c.waits) <- c.Now()
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	t.Parallel()
 	dir := t.TempDir()
-	db, err := meta.Open(t.Context(), meta.Options{Path: filepath.Join(dir, "db"), Now: time.Now, Rehearse: true})
+	b := &bench{t: t, clock: &clock{now: time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC), waits: make(chan chan time.Time)}}
+	db, err := meta.Open(t.Context(), meta.Options{Path: filepath.Join(dir, "db"), Now: b.clock.Now, Rehearse: true})
 	check(t, err)
 	t.Cleanup(func() { check(t, db.Close()) })
-	b := &bench{t: t}
-	c := &core.Core{DB: db, Files: core.NewFiles(dir), Spare: core.NewReserve(dir), Log: zap.NewNop(), Now: time.Now, NewID: uuid.NewString}
+	c := &core.Core{DB: db, Files: core.NewFiles(dir), Spare: core.NewReserve(dir), Log: zap.NewNop(), Clock: b.clock, NewID: uuid.NewString}
 	b.Runner = NewRunner(c, Options{Workers: 1, Lease: time.Minute, MaxAttempts: 2,
 		JobDone: func(kind, outcome string, _ int64, _ time.Duration) {
 			b.outcomes = append(b.outcomes, kind+" "+outcome)
@@ -217,5 +247,59 @@ func TestCancel(t *testing.T) {
 	b.want("long cancelled")
 	if cancels != 2 || !undone { // the rehearsal cancels too
 		t.Fatalf("%d cancels, undone %v", cancels, undone)
+	}
+}
+
+// A worker renews its lease as long as the job is its own. When another has claimed it,
+// the job is stopped and settles nothing.
+func TestHeartbeat(t *testing.T) {
+	b := newBench(t)
+	running, stopped := make(chan struct{}), make(chan error, 1)
+	Register(b.Runner, "long", Kind[struct{}]{Queue: DataQueue, Task: func(*meta.Job, struct{}) Task {
+		return Task{
+			Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+				close(running)
+				<-ctx.Done()
+				return 0, nil, ctx.Err()
+			},
+			Fail: func(*meta.Tx, string) error { t.Error("failed"); return nil },
+		}
+	}})
+	j := b.queue("long", struct{}{}, nil)
+	go func() { _, err := b.RunOne(context.Background()); stopped <- err }()
+	<-running
+	row := func() (row *meta.Job) {
+		b.write(func(tx *meta.Tx) (err error) { row, err = tx.Job(j.ID); return err })
+		return row
+	}
+	began := row().LeaseUntil
+	b.clock.pass(20 * time.Second)
+	b.clock.pass(20 * time.Second) // it waits again: the first renewal is stored
+	if renewed := row().LeaseUntil; !renewed.After(began) {
+		t.Fatalf("the lease ends at %s, as before", renewed)
+	}
+	b.write(func(tx *meta.Tx) error { // as a claim by another process
+		now, err := tx.Job(j.ID)
+		if err != nil {
+			return err
+		}
+		now.Attempts++
+		return tx.PutJob(now)
+	})
+	select { // the second renewal may have found that already
+	case err := <-stopped:
+		check(t, err)
+	case wait := <-b.clock.waits:
+		wait <- b.clock.Now()
+		select {
+		case err := <-stopped:
+			check(t, err)
+		case <-b.clock.waits:
+			t.Fatal("the job goes on")
+		}
+	}
+	b.want("long cancelled")
+	if left := row(); left == nil || left.Attempts != 2 {
+		t.Fatalf("the other's job is %+v", left)
 	}
 }

@@ -41,7 +41,7 @@ func (r *Runner) perform(ctx context.Context, j *meta.Job) (outcome string, byte
 	for meta.Unwritable(settleErr) && ctx.Err() == nil {
 		// The work is done: its end is stored as soon as the disk has room.
 		r.core.Log.Error("the end of a job cannot be stored yet", zap.String("job_id", j.ID), zap.Error(settleErr))
-		wait(ctx, retryWrite)
+		r.core.Wait(ctx, retryWrite)
 		held, settleErr = r.settle(after, j, settle)
 	}
 	if !held {

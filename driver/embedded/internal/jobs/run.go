@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"errors"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -75,11 +74,11 @@ func (r *Runner) attempt(ctx context.Context, j *meta.Job) {
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); r.heartbeat(beat, j, own) }()
 
-	began := r.core.Now()
+	began := r.core.Clock.Now()
 	outcome, bytes, err := r.perform(jobCtx, j)
 	stop()
 	<-stopped
-	took := r.core.Now().Sub(began)
+	took := r.core.Clock.Now().Sub(began)
 	if r.o.JobDone != nil {
 		r.o.JobDone(j.Kind, outcome, bytes, took)
 	}
@@ -99,14 +98,12 @@ func (r *Runner) attempt(ctx context.Context, j *meta.Job) {
 
 // heartbeat renews the lease until ctx ends, and ends the job when it is lost.
 func (r *Runner) heartbeat(ctx context.Context, j *meta.Job, own *run) {
-	ticker := time.NewTicker(r.o.Lease / 3)
-	defer ticker.Stop()
 	misses := 0
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-r.core.Clock.After(r.o.Lease / 3):
 		}
 		held := false
 		err := r.core.WriteFreeing(ctx, func(tx *meta.Tx) (err error) {

@@ -86,17 +86,15 @@ func (r *Runner) Run(ctx context.Context) error {
 	return workers.Wait()
 }
 
-// work runs the jobs of a queue. New jobs wake it; the ticker is only for leases that ran
-// out. When the queue cannot be read or written, for instance because the disk is full,
+// work runs the jobs of a queue. New jobs wake it; it also looks after each lease, for
+// leases that ran out. When the queue cannot be read or written, for instance because the disk is full,
 // it tries again soon.
 func (r *Runner) work(ctx context.Context, queue string) {
-	ticker := time.NewTicker(r.o.Lease)
-	defer ticker.Stop()
 	for ctx.Err() == nil {
 		ran, err := r.RunOneOf(ctx, queue)
 		if err != nil && ctx.Err() == nil {
 			r.core.Log.Error("job queue", zap.String("queue", queue), zap.Error(err))
-			wait(ctx, retryWrite)
+			r.core.Wait(ctx, retryWrite)
 			continue
 		}
 		if ran {
@@ -105,7 +103,7 @@ func (r *Runner) work(ctx context.Context, queue string) {
 		select {
 		case <-ctx.Done():
 		case <-r.wake[queue]:
-		case <-ticker.C:
+		case <-r.core.Clock.After(r.o.Lease):
 		}
 	}
 }
@@ -113,16 +111,6 @@ func (r *Runner) work(ctx context.Context, queue string) {
 // retryWrite is how long the queue waits before it writes again to a database that
 // could not be written.
 const retryWrite = time.Second
-
-// wait waits for a while, or until ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
 
 // RunOne runs the next job of any queue, and tells whether there was one. A failed job is
 // recorded in the statuses of its resources, not returned as an error.

@@ -85,9 +85,9 @@ func (vs *Volumes) act(tx *meta.Tx, who driver.Caller, v *meta.Volume, action dr
 	return nil
 }
 
-// extend makes a volume larger. Its file grows between two transactions: the first
-// refuses what is to be refused; the second checks again and stores the size. A file
-// that is larger than its row says does no harm.
+// extend makes a volume larger. The file grows between two transactions. The first checks
+// the request, so that no file grows for one that is refused. The second checks again and
+// stores the size. A file that is larger than its row says does no harm.
 func (vs *Volumes) extend(ctx context.Context, who driver.Caller, volumeID string, a driver.ExtendVolume) error {
 	placed := false
 	err := vs.core.Read(ctx, func(tx *meta.Tx) error {
@@ -133,8 +133,8 @@ func (vs *Volumes) extend(ctx context.Context, who driver.Caller, volumeID strin
 	})
 }
 
-// checkExtend refuses an extend that is not allowed. placed is false if no service takes
-// it: then it was accepted and does nothing.
+// checkExtend checks a request to extend a volume. placed is false if a service that has to
+// do it is disabled: then the request is accepted and changes nothing.
 func (vs *Volumes) checkExtend(tx *meta.Tx, v *meta.Volume, a driver.ExtendVolume) (placed bool, err error) {
 	if a.Size <= v.Size {
 		return false, driver.Errorf(driver.InvalidInput, "Invalid input received: New size for extend must be greater than "+
@@ -213,7 +213,7 @@ func (vs *Volumes) resetVolume(tx *meta.Tx, v *meta.Volume, a driver.ResetVolume
 	return nil
 }
 
-// isFilled tells whether a job writes to a volume or deletes it, or will.
+// isFilled tells whether a queued or running job writes to a volume or deletes it.
 func isFilled(tx *meta.Tx, volumeID string) (bool, error) {
 	about, err := tx.JobsOfVolume(volumeID)
 	return slices.ContainsFunc(about, func(j *meta.Job) bool {
@@ -249,7 +249,7 @@ func (vs *Volumes) retype(tx *meta.Tx, who driver.Caller, v *meta.Volume, a driv
 	return nil
 }
 
-// revert starts to set the volume back to its latest snapshot
+// revert queues the job that sets the volume back to its latest snapshot
 // (cinder/api/v3/volumes.py revert).
 func (vs *Volumes) revert(tx *meta.Tx, who driver.Caller, v *meta.Volume, snapshotID string) error {
 	snapshots, err := tx.SnapshotsOf(v.ID)

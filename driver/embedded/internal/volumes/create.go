@@ -25,9 +25,9 @@ func (vs *Volumes) NewVolume(tx *meta.Tx, who driver.Caller, id string, t *meta.
 // CreateVolume makes a volume. A blank one is available at once, though the answer
 // says creating, as Cinder's does; one with a source is filled by a job.
 //
-// The file of a blank volume is made between two transactions: the first refuses what
-// is to be refused, so that no file is made for it; the second checks again and stores
-// the row.
+// The file of a blank volume is made between two transactions. The first checks the
+// request, so that no file is made for one that is refused. The second checks again and
+// stores the row.
 func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec driver.VolumeSpec) (driver.Volume, error) {
 	var checked *volumePlan
 	err := vs.core.Read(ctx, func(tx *meta.Tx) (err error) {
@@ -76,8 +76,9 @@ func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec dri
 	return view, err
 }
 
-// dropFile removes the file that was made for a volume whose row was not stored. If the
-// database does not say that there is no row, the file stays: a start moves it aside.
+// dropFile removes the file of a volume whose row was not stored. It asks the database
+// first: if that does not answer, the file stays, and the next start moves it to
+// lost+found.
 func (vs *Volumes) dropFile(ctx context.Context, volumeID string) {
 	ctx = context.WithoutCancel(ctx)
 	var v *meta.Volume
@@ -93,9 +94,9 @@ func (vs *Volumes) dropFile(ctx context.Context, volumeID string) {
 	}
 }
 
-// putBlank stores the row of a volume whose file has been made, or which the file system
-// refused to make: the request was accepted as by Cinder, and the volume says how it
-// ended.
+// putBlank stores the row of a blank volume. refused is why the file system did not make
+// its file: as in Cinder, the request is accepted all the same, and the volume ends in
+// error.
 func (vs *Volumes) putBlank(tx *meta.Tx, who driver.Caller, v *meta.Volume, refused error) error {
 	row := *v // the answer says creating
 	row.LaunchedAt, row.UpdatedAt = tx.Now, tx.Now

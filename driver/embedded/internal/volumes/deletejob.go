@@ -71,8 +71,8 @@ func failDeleteVolume(tx *meta.Tx, id string) error {
 	return SettleGroup(tx, v.GroupID)
 }
 
-// removeVolume removes the row of a volume that has no file and no snapshots any
-// more, and what hangs on it.
+// removeVolume removes the row of a volume and of its transfer. The volume has no file and
+// no snapshots any more.
 func removeVolume(tx *meta.Tx, id string) error {
 	v, err := tx.Volume(id)
 	if err != nil || v == nil {
@@ -87,8 +87,8 @@ func removeVolume(tx *meta.Tx, id string) error {
 	return SettleGroup(tx, v.GroupID)
 }
 
-// deleteSnapshotTask deletes a snapshot, and starts the delete of its volume if that
-// was to go with its snapshots and this was the last.
+// deleteSnapshotTask deletes a snapshot. In a cascading delete, the last snapshot of a
+// volume queues the delete of the volume.
 func (vs *Volumes) deleteSnapshotTask(j *meta.Job, a deleteSnapshotArguments) jobs.Task {
 	return jobs.Task{
 		Run: func(context.Context) (int64, func(*meta.Tx) error, error) {

@@ -15,8 +15,8 @@ type RestoreArguments struct {
 	New      bool   `json:"new,omitempty"`      // a volume from a backup: the backup stays available
 }
 
-// FailVolume gives a volume that a job did not fill to its end its status, whatever
-// an admin has set meanwhile. One that is being deleted stays so.
+// FailVolume sets the status of a volume that a job did not fill to its end, whatever
+// status an admin has set meanwhile. A volume that is being deleted keeps its status.
 func FailVolume(tx *meta.Tx, id, status string) error {
 	v, err := tx.Volume(id)
 	if err != nil || v == nil || v.Status == core.Deleting {

@@ -18,7 +18,8 @@ func OwnGroup(tx *meta.Tx, who driver.Caller, id string) (*meta.Group, error) {
 	return g, nil
 }
 
-// SettleGroup ends what a group waits for, once none of its volumes is on its way.
+// SettleGroup ends the status creating or deleting of a group once none of its volumes has
+// that status any more. A deleted group without volumes is removed.
 func SettleGroup(tx *meta.Tx, id string) error {
 	if id == "" {
 		return nil
@@ -47,8 +48,7 @@ func SettleGroup(tx *meta.Tx, id string) error {
 	return tx.TouchGroup(g)
 }
 
-// SettleGroupSnapshot ends what a group snapshot waits for, once none of its
-// snapshots is on its way.
+// SettleGroupSnapshot is [SettleGroup] for a group snapshot and its snapshots.
 func SettleGroupSnapshot(tx *meta.Tx, id string) error {
 	if id == "" {
 		return nil
@@ -77,6 +77,7 @@ func SettleGroupSnapshot(tx *meta.Tx, id string) error {
 	return tx.TouchGroupSnapshot(gs)
 }
 
+// settleGroupOf is [SettleGroup] for the group of a volume.
 func settleGroupOf(tx *meta.Tx, volumeID string) error {
 	v, err := tx.Volume(volumeID)
 	if err != nil || v == nil {

@@ -16,7 +16,7 @@ type source struct {
 	backup   *meta.Backup
 }
 
-// volumePlan is what becomes of a request for a volume that is not refused.
+// volumePlan is what a valid request for a volume comes to.
 type volumePlan struct {
 	from       source
 	size       int // GiB

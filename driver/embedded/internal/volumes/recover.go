@@ -26,7 +26,7 @@ func recoverVolumes(tx *meta.Tx) error {
 		if err != nil {
 			return err
 		}
-		// Jobs about its snapshots have no hand in the status of a volume.
+		// Jobs about snapshots of a volume do not set its status, unless they are part of its delete.
 		jobs = slices.DeleteFunc(jobs, func(j *meta.Job) bool {
 			cascade, err := cascades(j)
 			return err == nil && !cascade && (j.Kind == snapshotJob || j.Kind == deleteSnapshotJob)

@@ -14,8 +14,8 @@ const revertJob = "revert"
 // RevertSuffix ends the name of the copy that is to take a volume's place.
 const RevertSuffix = ".revert"
 
-// revertTask sets a volume back to a snapshot: a copy takes the volume's place, so
-// that it is the one or the other at any time.
+// revertTask sets a volume back to a snapshot. It copies the snapshot and renames the copy
+// to the volume's file, so that the file is complete at any time.
 func (vs *Volumes) revertTask(j *meta.Job, _ struct{}) jobs.Task {
 	end := func(tx *meta.Tx, status string) error {
 		if v, err := tx.Volume(j.VolumeID); err != nil {

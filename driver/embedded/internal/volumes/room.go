@@ -1,6 +1,6 @@
-// Package volumes is what backups are made of and restored to: volumes, snapshots and
-// their types, with the quotas and the scheduler that decide about new ones. Checks,
-// their order and texts are Cinder's.
+// Package volumes has volumes, snapshots and volume types, the quotas and scheduler that
+// decide about new ones, and the jobs that fill and delete them. Checks, their order and
+// texts are Cinder's.
 package volumes
 
 import (
@@ -22,7 +22,7 @@ func New(c *core.Core, r *jobs.Runner, quotas map[string]int) *Volumes {
 	return vs
 }
 
-// register makes the kinds of jobs known that are about volumes and snapshots.
+// register registers the kinds of jobs that are about volumes and snapshots.
 func (vs *Volumes) register() {
 	jobs.Register(vs.jobs, copyVolumeJob, jobs.Kind[copyArguments]{Queue: jobs.DataQueue, Task: vs.copyVolumeTask})
 	jobs.Register(vs.jobs, snapshotJob, jobs.Kind[copyArguments]{Queue: jobs.DataQueue, Task: vs.snapshotTask})

@@ -109,8 +109,8 @@ func (vs *Volumes) StartSnapshot(tx *meta.Tx, who driver.Caller, v *meta.Volume,
 	if err := tx.PutSnapshot(s); err != nil {
 		return nil, err
 	}
-	// The volume's own jobs wait: a restore that is accepted meanwhile must not
-	// change what is copied.
+	// The resource is the volume: a restore to it that is accepted meanwhile waits, and
+	// does not change what is copied.
 	j, err := vs.jobs.New(who, snapshotJob, v.ID, copyArguments{Source: core.VolumeFile(v.ID)})
 	if err != nil {
 		return nil, err
@@ -175,7 +175,7 @@ func (vs *Volumes) StartDeleteSnapshot(tx *meta.Tx, who driver.Caller, s *meta.S
 	if err := tx.TouchSnapshot(s); err != nil {
 		return err
 	}
-	// After the jobs that read it.
+	// The resource is the snapshot: the delete waits for the jobs that read it.
 	j, err := vs.jobs.New(who, deleteSnapshotJob, s.ID, deleteSnapshotArguments{Cascade: cascade})
 	if err != nil {
 		return err
@@ -209,7 +209,7 @@ func (vs *Volumes) ResetSnapshotStatus(ctx context.Context, who driver.Caller, s
 	})
 }
 
-// isTaken tells whether a job makes or deletes a snapshot, or will.
+// isTaken tells whether a queued or running job makes or deletes a snapshot.
 func isTaken(tx *meta.Tx, snapshotID string) (bool, error) {
 	jobs, err := tx.JobsOfSnapshot(snapshotID)
 	return slices.ContainsFunc(jobs, func(j *meta.Job) bool {

@@ -14,8 +14,8 @@ func ExistingType(tx *meta.Tx, typeID string) (*meta.VolumeType, error) {
 	return t, err
 }
 
-// RefuseEncrypted says that a volume cannot have a type whose volumes are to be
-// encrypted: they would not be.
+// RefuseEncrypted returns an error if volumes of the type are to be encrypted: this driver
+// does not encrypt.
 func RefuseEncrypted(t *meta.VolumeType) error {
 	if t.Encryption == nil {
 		return nil
@@ -24,6 +24,5 @@ func RefuseEncrypted(t *meta.VolumeType) error {
 		"Volume type %s has encryption, and this backend does not encrypt volumes.", t.Name)
 }
 
-// Encrypted is why a backup of an encrypted volume is not restored: its bytes are of
-// no use without the key, and there is no key manager.
+// Encrypted is the reason why a backup of an encrypted volume is refused.
 const Encrypted = "The backup is of an encrypted volume, and this gateway has no key manager: a restored volume could not be read."
