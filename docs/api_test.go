@@ -53,7 +53,7 @@ const apiHead = `# The API
 This page is generated from the table of routes: ` + "`go test ./docs -run TestAPI -update`" + `.
 
 Every path is below ` + "`/v3/{project_id}`" + `, below ` + "`/v3`" + ` alone, and, unless it says v3, below ` + "`/v2/{project_id}`" + `. A role includes those
-before it: reader, member, admin. Where the policy is *by action*, each action has its own. *From* is the microversion of v3 that introduced
+before it: reader, member, admin. Each [action](#actions) has its own policy. *From* is the microversion of v3 that introduced
 the operation; before, it is 404. Microversions go up to 3.%d.
 
 For each backend: **yes**, the gateway answers; *cloud*, the request is streamed to the cloud as it is; 501, the backend cannot do it. A
@@ -106,6 +106,17 @@ func api(t *testing.T) string {
 		}
 		page.WriteString("\n")
 	}
+	page.WriteString("\n## Actions\n\nThe body of `POST …/action` has one member, the name of the action.\n\n| Request | Action | From | Role and policy | embedded |\n| --- | --- | --- | --- | --- |\n")
+	for _, a := range translate.Actions() {
+		from, served := "", "**yes**"
+		if a.Since > 0 {
+			from = fmt.Sprintf("3.%d", a.Since)
+		}
+		if a.Unoffered {
+			served = "501"
+		}
+		fmt.Fprintf(&page, "| `%s` | `%s` | %s | %s | %s |\n", braces(a.Path), a.Name, from, policy(a.Policy, false), served)
+	}
 	page.WriteString("\n## Volume Backup Service's own API\n\nServed on every backend with `api: {vbs: true}`, see [backends/huawei.md](backends/huawei.md).\n\n" +
 		"| Operation | Request | Role and policy |\n| --- | --- | --- |\n")
 	for _, r := range own.Routes() {
@@ -132,7 +143,7 @@ func policy(p translate.Policy, byAction bool) string {
 	case p.Name != "":
 		return fmt.Sprintf("%s, `%s`", roles[p.Role], p.Name)
 	case byAction:
-		return "*by action*"
+		return "[by action](#actions)"
 	}
 	return "reader"
 }

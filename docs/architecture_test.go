@@ -57,6 +57,30 @@ func TestPackagesBottomUp(t *testing.T) {
 	}
 }
 
+// Each step of the walk names a function that its file has.
+func TestWalk(t *testing.T) {
+	steps := 0
+	for row := range strings.Lines(read(t, "docs/architecture.md")) {
+		m := regexp.MustCompile("^\\| \\d+ \\| `([A-Za-z.]+)` \\| `([a-z/0-9_.]+)` \\|").FindStringSubmatch(row)
+		if m == nil {
+			continue
+		}
+		steps++
+		declaration := "func " + m[1] + "("
+		if receiver, method, ok := strings.Cut(m[1], "."); ok {
+			declaration = `func \(\w+ \*?` + receiver + `\) ` + method + `\(`
+		} else {
+			declaration = regexp.QuoteMeta(declaration)
+		}
+		if !regexp.MustCompile(`(?m)^` + declaration).MatchString(read(t, m[2])) {
+			t.Errorf("docs/architecture.md: %s has no function %s", m[2], m[1])
+		}
+	}
+	if steps < 15 {
+		t.Errorf("the walk has %d steps", steps)
+	}
+}
+
 // imports are, by package, the packages of ours that it imports. cmd may import all.
 func imports(t *testing.T) map[string][]string {
 	found := map[string][]string{}
