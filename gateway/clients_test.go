@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jonboulle/clockwork"
 	"go.uber.org/zap"
 
 	"cindergate/driver"
@@ -94,7 +95,7 @@ func readConversation(t *testing.T, client string) []spoken {
 func newConversation(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{t: t, dir: t.TempDir(), known: map[string]bool{}}
-	s.clock = &clock{t: time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)}
+	s.clock = &clock{Clock: clockwork.NewRealClock(), t: time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)}
 	s.server = httptest.NewServer(nil)
 	t.Cleanup(s.server.Close)
 	s.client = s.server.Client()
@@ -106,7 +107,7 @@ func newConversation(t *testing.T) *stage {
 		Region: "RegionOne", TokenLifetime: time.Hour, Base: gateway.BaseURL("", nil),
 	})
 	must(t, err)
-	s.driver, err = embedded.Open(t.Context(), embedded.Options{DataDir: s.dir, Host: "cindergate", Now: s.clock.now, NewID: s.newID})
+	s.driver, err = embedded.Open(t.Context(), embedded.Options{DataDir: s.dir, Host: "cindergate", Clock: s.clock, NewID: s.newID})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.driver.Close()) })
 	s.server.Config.Handler = gateway.New(gateway.Options{

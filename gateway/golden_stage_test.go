@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jonboulle/clockwork"
 	"go.uber.org/zap"
 
 	"cindergate/driver"
@@ -76,11 +77,13 @@ func must(t testing.TB, err error) {
 
 // clock goes on a second at each look, so that no two rows are of one time.
 type clock struct {
+	clockwork.Clock // waits go by the system's
+
 	mu sync.Mutex
 	t  time.Time
 }
 
-func (c *clock) now() time.Time {
+func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.t = c.t.Add(time.Second)
@@ -103,7 +106,7 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{t: t, dir: t.TempDir(), known: map[string]bool{"00000000-0000-0000-0000-00000000dead": true}}
-	s.clock = &clock{t: time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC)}
+	s.clock = &clock{Clock: clockwork.NewRealClock(), t: time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC)}
 	s.server = httptest.NewServer(nil)
 	t.Cleanup(s.server.Close)
 	s.next(defaultType)
@@ -122,7 +125,7 @@ func (s *stage) open() {
 	s.t.Helper()
 	var err error
 	s.driver, err = embedded.Open(s.t.Context(), embedded.Options{
-		DataDir: s.dir, Host: "oracle", Now: s.clock.now, NewID: s.newID,
+		DataDir: s.dir, Host: "oracle", Clock: s.clock, NewID: s.newID,
 	})
 	must(s.t, err)
 	s.server.Config.Handler = gateway.New(gateway.Options{
@@ -134,7 +137,7 @@ func (s *stage) open() {
 func (s *stage) edit(change func(*meta.Tx) error) {
 	s.t.Helper()
 	must(s.t, s.driver.Close())
-	db, err := meta.Open(s.t.Context(), meta.Options{Path: filepath.Join(s.dir, "cindergate.db"), Now: s.clock.now})
+	db, err := meta.Open(s.t.Context(), meta.Options{Path: filepath.Join(s.dir, "cindergate.db"), Now: s.clock.Now})
 	must(s.t, err)
 	must(s.t, db.Write(s.t.Context(), change))
 	must(s.t, db.Close())

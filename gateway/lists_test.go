@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jonboulle/clockwork"
 
 	"cindergate/internal/conformance"
 )
@@ -96,7 +97,7 @@ type lists struct {
 
 func newLists(t *testing.T) *lists {
 	s := &lists{&stage{t: t, dir: t.TempDir(), known: map[string]bool{}}, map[string]string{}, map[string]string{}}
-	s.clock = &clock{t: time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC)}
+	s.clock = &clock{Clock: clockwork.NewRealClock(), t: time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC)}
 	s.server = httptest.NewServer(nil)
 	t.Cleanup(s.server.Close)
 	s.open()

@@ -170,7 +170,9 @@ func TestTerminateServesOut(t *testing.T) {
 		answers <- err
 	}()
 	<-body.first
-	must(t, s.api(t.Context(), http.MethodGet, "/backups", nil, nil)) // it serves
+	// Connections are accepted in turn: once a later one is served, the request's is, too.
+	http.DefaultClient.CloseIdleConnections()
+	must(t, s.api(t.Context(), http.MethodGet, "/backups", nil, nil))
 	must(t, s.cmd.Process.Signal(os.Interrupt))
 	poll(t, "it accepts no more", func() bool {
 		err := s.api(t.Context(), http.MethodGet, "/backups", nil, nil)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jonboulle/clockwork"
 	"go.uber.org/zap"
 
 	"cindergate/driver"
@@ -22,7 +23,7 @@ import (
 // without it: every route that reads.
 func TestAnswersThroughTheGatewayAreTheUpstreams(t *testing.T) {
 	admin := driver.Caller{ProjectID: "cccc", UserID: "root", Role: driver.Admin, Token: "root"}
-	store, err := embedded.Open(t.Context(), embedded.Options{DataDir: t.TempDir(), Now: func() time.Time { return time.Unix(1, 0) }})
+	store, err := embedded.Open(t.Context(), embedded.Options{DataDir: t.TempDir(), Clock: clockwork.NewFakeClockAt(time.Unix(1, 0))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jonboulle/clockwork"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
@@ -47,12 +48,9 @@ type Options struct {
 	// Store keeps the backups' objects; nil is DataDir/backups.
 	Store chunk.Store
 
-	Log *zap.Logger      // nil: none
-	Now func() time.Time // nil: time.Now
-	// After is what leases and waits go by; nil: time.After. A test that gives Now may
-	// give After of the same clock.
-	After func(d time.Duration) <-chan time.Time
-	NewID func() string // nil: random UUIDs
+	Log   *zap.Logger     // nil: none
+	Clock clockwork.Clock // of rows, leases and waits; nil: the system's
+	NewID func() string   // nil: random UUIDs
 
 	Host             string // of the services that it shows; "": the machine's name
 	AvailabilityZone string // "": nova
@@ -143,7 +141,7 @@ var (
 // every status is true again before the first request.
 func Open(ctx context.Context, o Options) (*Driver, error) {
 	o = o.withDefaults()
-	c := &core.Core{Store: o.Store, Files: core.NewFiles(o.DataDir), Spare: core.NewReserve(o.DataDir), Log: o.Log, Clock: optionsClock{o}, NewID: o.NewID,
+	c := &core.Core{Store: o.Store, Files: core.NewFiles(o.DataDir), Spare: core.NewReserve(o.DataDir), Log: o.Log, Clock: o.Clock, NewID: o.NewID,
 		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit}
 	r := jobs.NewRunner(c, o.jobs())
 	vs := volumes.New(c, r, o.Quotas)
@@ -161,11 +159,8 @@ func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.After == nil {
-		o.After = time.After
+	if o.Clock == nil {
+		o.Clock = clockwork.NewRealClock()
 	}
 	if o.NewID == nil {
 		o.NewID = uuid.NewString
@@ -193,12 +188,6 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
-
-// optionsClock is the clock that the options have.
-type optionsClock struct{ o Options }
-
-func (c optionsClock) Now() time.Time                         { return c.o.Now() }
-func (c optionsClock) After(d time.Duration) <-chan time.Time { return c.o.After(d) }
 
 func (o Options) jobs() jobs.Options {
 	queue := jobs.Options{Workers: o.Workers, Lease: o.Lease, MaxAttempts: o.MaxAttempts}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jonboulle/clockwork"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
@@ -30,11 +31,15 @@ var (
 
 // clock goes on a millisecond at each look, so that no two rows are of one time.
 type clock struct {
+	clockwork.Clock // waits go by the system's
+
 	mu sync.Mutex
 	t  time.Time
 }
 
-func newClock() *clock { return &clock{t: time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC)} }
+func newClock() *clock {
+	return &clock{Clock: clockwork.NewRealClock(), t: time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC)}
+}
 
 func (c *clock) Now() time.Time { return c.Add(time.Millisecond) }
 
@@ -65,7 +70,7 @@ func newRig(t testing.TB, change ...func(*Options)) *rig {
 		t.Parallel() // they wait for the disk, mostly
 	}
 	r := &rig{t: t, dir: t.TempDir(), store: chunktest.NewMemory(), clock: newClock()}
-	r.opts = Options{unit: small, rehearse: isTest, DataDir: r.dir, Store: r.store, Now: r.clock.Now, Host: "lab", Log: zaptest.NewLogger(t, zaptest.Level(zap.DPanicLevel))}
+	r.opts = Options{unit: small, rehearse: isTest, DataDir: r.dir, Store: r.store, Clock: r.clock, Host: "lab", Log: zaptest.NewLogger(t, zaptest.Level(zap.DPanicLevel))}
 	for _, f := range change {
 		f(&r.opts)
 	}

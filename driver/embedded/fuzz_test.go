@@ -13,7 +13,7 @@ import (
 // accepted ends in available or error, owned by who imported it.
 func FuzzImportRecord(f *testing.F) {
 	d, err := Open(f.Context(), Options{
-		unit: small, DataDir: filepath.Join(f.TempDir(), "data"), Store: chunktest.NewMemory(), Now: newClock().Now, Host: "lab",
+		unit: small, DataDir: filepath.Join(f.TempDir(), "data"), Store: chunktest.NewMemory(), Clock: newClock(), Host: "lab",
 		Quotas: map[string]int{driver.QuotaBackups: -1, driver.QuotaBackupGigabytes: -1},
 	})
 	check(f, err)

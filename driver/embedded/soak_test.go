@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/marker"
@@ -20,7 +22,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	r := newRig(t, func(o *Options) {
 		o.Quotas = map[string]int{driver.QuotaVolumes: -1, driver.QuotaBackups: -1, driver.QuotaGigabytes: -1}
 		o.Lease = 2 * time.Second
-		o.Now = time.Now
+		o.Clock = clockwork.NewRealClock()
 	})
 	ctx := t.Context()
 	finished := make(chan struct{})

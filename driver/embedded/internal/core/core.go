@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/jonboulle/clockwork"
 	"go.uber.org/zap"
 
 	"cindergate/driver"
@@ -22,7 +23,7 @@ type Core struct {
 	Files Files
 	Spare *Reserve
 	Log   *zap.Logger
-	Clock Clock
+	Clock clockwork.Clock
 	NewID func() string
 
 	Host             string // of the services that are shown

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jonboulle/clockwork"
 	"go.uber.org/zap"
 
 	"cindergate/driver"
@@ -27,6 +28,8 @@ type bench struct {
 
 // clock goes on a millisecond at each look, and otherwise as the test lets time pass.
 type clock struct {
+	clockwork.Clock // what is not below is the system's
+
 	mu    sync.Mutex
 	now   time.Time
 	waits chan chan time.Time // one for each call of After, once somebody asks for it
