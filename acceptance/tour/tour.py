@@ -52,13 +52,13 @@ try:
             if run.poll() is not None:
                 break
             time.sleep(0.1)
-    check(run.poll() is None, 'make run', open(os.path.join(work, 'make.out')).read())
+    check('make run', run.poll() is None, open(os.path.join(work, 'make.out')).read())
     for _ in range(100):  # the hint comes once the address answers
         printed = open(os.path.join(work, 'make.out')).read()
         if 'OS_CLIENT_CONFIG_FILE=' in printed:
             break
         time.sleep(0.1)
-    check('OS_CLIENT_CONFIG_FILE=' in printed, 'it says how to point openstack at it', printed)
+    check('it says how to point openstack at it', 'OS_CLIENT_CONFIG_FILE=' in printed, printed)
 
     shell = subprocess.Popen(['bash'], cwd=work, env=environment, text=True, stdin=subprocess.PIPE,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -108,10 +108,10 @@ try:
         title = command.splitlines()[0]
         should_fail = 'Failed to' in shown
         if (status != 0) != should_fail:
-            check(False, title, 'exit status %d:\n%s' % (status, printed))
+            check(title, False, 'exit status %d:\n%s' % (status, printed))
             continue
         good = shape(shown) in shape(printed)
-        check(good, title, 'the README shows:\n%s\nit prints:\n%s' % (shown, printed))
+        check(title, good, 'the README shows:\n%s\nit prints:\n%s' % (shown, printed))
         if 'openstack' in command or 'cinder ' in command:
             settle()
 finally:
