@@ -93,7 +93,7 @@ func TestWhenBackupsAreFull(t *testing.T) {
 	for _, test := range []struct {
 		full        otc.FullBackup
 		incremental bool
-		want        any // nil: nothing is sent
+		want        any // nil if the request lacks it
 	}{
 		{"", false, false}, {"", true, true}, {otc.FullOnRequest, false, false}, {otc.FullAlways, true, false}, {otc.FullNever, false, nil},
 		{otc.FullNever, true, nil},
@@ -363,7 +363,7 @@ func TestTheRecordMayComeLate(t *testing.T) {
 	if got := l.Backup(b.ID).Name; got != "late" {
 		t.Errorf("found %q", got)
 	}
-	// The timeout interrupts the last of these polls.
+	// A backup that the list never shows is an error after the timeout.
 	l.Settle()
 	l.Trap(func(traps *otcfake.Traps) { traps.RecordAfter = 1 << 30 })
 	o := optionsOf(l, cbr.Options{})

@@ -16,7 +16,7 @@
 //	ForceDeleteBackup       POST   /backups/{id}/action            os-force_delete
 //	GetVolume               GET    /volumes/{id}
 //	BackupQuotas            GET    /os-quota-sets/{project}          for VBS's own API only
-//	Forward                 everything else, untouched
+//	Forward                 everything else, unchanged
 //
 // The upstream's microversion decides which fields a backup has: metadata from 3.43,
 // project from 3.18, user from 3.56, encryption key from 3.64. The driver sends the highest

@@ -21,12 +21,13 @@
 //	description             the same; up to 64 characters without < and >
 //	incremental             extend_param.FullBackup, as otc.FullBackup says; Huawei's service decides itself.
 //	                        The first backup of a volume is always full
-//	force                   without it the driver refuses a volume in use, which the service would accept.
-//	                        Without EVS the driver cannot check
+//	force                   without it the driver refuses a volume in use, which the service would
+//	                        accept. Without EVS the driver cannot check
 //	container               501: the service has one place only
 //	availability_zone       501: the service chooses it
-//	metadata                501: the service keeps tags but never shows them, and a client must be able
-//	                        to read what it writes. Clients of the service's own API may send tags
+//	metadata                501: the service keeps tags but never shows them, and a client must be
+//	                        able to read what it writes. Clients of the service's own API may send
+//	                        tags
 //
 // A backup shows:
 //

@@ -44,7 +44,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	const limit = 1 << 20
 	for name, test := range map[string]struct {
 		answer  http.HandlerFunc
-		read    int64 // bytes, -1: any number
+		read    int64 // in bytes; -1 means any number
 		message string
 	}{
 		"too large": {endless, limit, "The answer of backend east has more than 1048576 bytes."},

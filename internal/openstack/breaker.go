@@ -11,7 +11,7 @@ type verdict int
 const (
 	healthy verdict = iota // the backend answered
 	unwell                 // it answered 502 to 504: the backend or this resource is down
-	failing                // no answer, perhaps only after a timeout: likewise
+	failing                // no answer or a timeout: the backend or this resource is down
 	down                   // no connection: the backend is down
 	nothing                // the client left, or the gateway itself failed
 )
@@ -42,7 +42,7 @@ type breaker struct {
 type circuit struct {
 	failures int                 // in a row
 	seen     map[string]struct{} // the resources that failed in that row; nil for a resource
-	until    time.Time           // when the pause ends; zero: closed
+	until    time.Time           // end of the pause; zero if closed
 	probing  bool                // a request is probing
 }
 

@@ -47,7 +47,7 @@ func TestBreaker(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		before     func(*turns)
-		bad, other bool // whether the failing resource and another one are let through
+		bad, other bool // whether requests for the failing and for another resource pass
 	}{
 		"nothing yet":         {func(*turns) {}, true, true},
 		"a few failures":      {func(b *turns) { many(b, 3, "bad", failing) }, true, true},

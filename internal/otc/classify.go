@@ -38,7 +38,7 @@ func (r *Refusal) Error() string {
 func (r *Refusal) Unwrap() error { return r.Err }
 
 // CodeOf returns the vendor's error code, "" if there is none. Compare it with
-// strings.EqualFold: the services spell Common and common.
+// strings.EqualFold: some services write Common, others common.
 func CodeOf(err error) string {
 	var r *Refusal
 	if errors.As(err, &r) {

@@ -10,11 +10,11 @@
 //	endpoints          GET  {identity}/auth/catalog                    or from the configuration
 //	show a volume      GET  /v2/{project}/volumes/{id}
 //	list volumes       GET  /v2/{project}/volumes/detail
-//	volume of a backup POST /v2/{project}/cloudvolumes (otc)           a job, which is asked until there is a volume
-//	                   POST /v2.1/{project}/cloudvolumes (huawei)      a job, and volume_ids, which are promises
+//	volume of a backup POST /v2/{project}/cloudvolumes (otc)           a job, polled until there is a volume
+//	                   POST /v2.1/{project}/cloudvolumes (huawei)      a job, and ids of volumes that may not exist yet
 //	quotas             GET  /v2/{project}/os-quota-sets/{project}
 //	a job              GET  /v1/{project}/jobs/{id}
-//	everything else    /v2/{project}/…                                 untouched, but for errors
+//	everything else    /v2/{project}/…                                 unchanged, except for errors
 //
 // Requests for volumes use v2, also for clients of v3. EVS recommends v2, and the members
 // that v2 and v3 share are all that tools need around a backup. Answers therefore name

@@ -13,12 +13,12 @@ import (
 // CBR.
 type NewVolume struct {
 	BackupID         string
-	SourceVolumeID   string // whose type the volume gets if VolumeType is ""
+	SourceVolumeID   string // the volume gets its type if VolumeType is ""
 	Name             string
 	Description      string
-	Size             int // GiB; 0: the backup's
+	Size             int // GiB; 0 means the backup's size
 	VolumeType       string
-	AvailabilityZone string // of the backup: others may be refused (EVS.1049)
+	AvailabilityZone string // of the backup: EVS may refuse others (EVS.1049)
 	Metadata         map[string]string
 	Multiattach      bool
 	// AsSource gives the new volume the name and description of the source volume, if the

@@ -1,13 +1,13 @@
 package otc
 
-// FullBackup says when backups are full ones.
+// FullBackup says when a backup is a full one.
 type FullBackup string
 
-// The values of FullBackup; "" is FullOnRequest.
+// The values of FullBackup. "" means FullOnRequest.
 const (
 	FullAlways    FullBackup = "always"     // ignores the client's incremental
-	FullOnRequest FullBackup = "on-request" // unless the client asked for incremental, as in Cinder
-	FullNever     FullBackup = "never"      // the service decides, which is incremental after the first
+	FullOnRequest FullBackup = "on-request" // full unless the client requests incremental, as in Cinder
+	FullNever     FullBackup = "never"      // the service decides: incremental after the first
 )
 
 // Asks returns the incremental flag to send to the service for the client's incremental

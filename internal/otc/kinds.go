@@ -50,7 +50,7 @@ var VBS = Kind{
 		driver.Forbidden:    "0213",
 		driver.OverLimit:    "0217 0218",
 	}.of("AutoBackup"), meaning{
-		driver.Internal: "0011", // no such job; only the code that polls the job knows what that means
+		driver.Internal: "0011", // no such job; the caller decides what that means
 	}.of("common")),
 	reasons: vbsReasons,
 }
@@ -96,7 +96,7 @@ var EVS = Kind{
 	Name:  "EVS",
 	types: []catalogType{{name: "volumev2"}, {name: "volumev3"}, {name: "volume"}, {name: "evs"}},
 	codes: evsMeaning.of("EVS").and(gatewayCodes, meaning{
-		driver.Unauthorized: "0013 0018", // come with 400: the token is not valid, or of another project
+		driver.Unauthorized: "0013 0018", // with 400: the token is not valid or of another project
 		driver.Internal:     "0011",
 	}.of("Common")),
 	reasons: evsReasons,

@@ -22,7 +22,7 @@ type volumeBody struct {
 	AvailabilityZone string            `json:"availability_zone"`
 	Metadata         map[string]string `json:"metadata"`
 	Multiattach      Bool              `json:"multiattach"`
-	// Other sources.
+	// Other sources of a volume.
 	SnapshotID     string `json:"snapshot_id"`
 	SourceVolumeID string `json:"source_volid"`
 	ImageRef       string `json:"imageRef"`

@@ -21,7 +21,7 @@ type user struct {
 	id, name, password string
 	project            *Project
 	admin              bool
-	foreign            bool // of another account
+	foreign            bool // belongs to another account
 }
 
 type token struct {

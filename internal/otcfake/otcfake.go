@@ -94,7 +94,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	service, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	request := Request{service, r.Method, "/" + path, r.URL.Query(), r.Header.Clone(), body}
 	c.mu.Lock()
-	if !c.o.Auto { // with Auto it runs for long, and nobody reads the record
+	if !c.o.Auto { // with Auto the fake runs for long, and nothing reads the record
 		c.requests = append(c.requests, request)
 	}
 	fault := c.fault(&request)

@@ -79,8 +79,8 @@ type Fault struct {
 	Service string // vbs, cbr, evs, iam; "": any
 	Method  string // "": any
 	Path    string // a regular expression for a part of the path below the service; "": any
-	Times   int    // requests that it answers; 0: one, negative: all
-	Skip    int    // requests that pass first
+	Times   int    // number of requests that it answers; 0: one, negative: all
+	Skip    int    // number of requests that pass first
 	Status  int
 	Body    string
 	Header  http.Header
