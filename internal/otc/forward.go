@@ -52,7 +52,7 @@ func (v *Volumes) forward(w http.ResponseWriter, r *http.Request, caller driver.
 		return driver.Wrap(driver.NotFound, err, "The resource could not be found.")
 	}
 	if asked == "3" {
-		w.Header().Set("Openstack-Api-Version", "volume 3.0") // v2 is close to 3.0
+		w.Header().Set("Openstack-Api-Version", "volume 3.0") // a v2 answer is valid as 3.0
 		w.Header().Set("Vary", "OpenStack-API-Version")
 	}
 	return v.EVS.cloud.http.Forward(w, r, openstack.Forwarding{
