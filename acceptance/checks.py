@@ -1,4 +1,4 @@
-"""Imported by scripts that check as a client: each check prints a line and is counted."""
+"""Imported by scripts that run checks as a client. Each check prints a line and is counted."""
 
 import sys
 import traceback
@@ -7,7 +7,7 @@ passed = failed = 0
 
 
 def check(what, good, detail=''):
-    """Counts a check. detail is what a reader of a failure needs."""
+    """Counts a check. detail is printed if it fails."""
     global passed, failed
     passed, failed = passed + bool(good), failed + (not good)
     print('%-4s %s' % ('ok' if good else 'FAIL', what), flush=True)
@@ -16,7 +16,7 @@ def check(what, good, detail=''):
 
 
 def run(what, scenario, *arguments):
-    """Runs a scenario. One that breaks off is a failed check."""
+    """Runs a scenario. An exception counts as a failed check."""
     try:
         scenario(*arguments)
     except Exception:
@@ -25,6 +25,6 @@ def run(what, scenario, *arguments):
 
 
 def done():
-    """Prints the sums, and ends the script."""
+    """Prints the totals and ends the script."""
     print('%d passed, %d failed' % (passed, failed))
     sys.exit(failed > 0)

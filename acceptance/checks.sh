@@ -1,16 +1,16 @@
-# Sourced by scripts that give commands as a user would: each check counts in $passed or
-# $failed. They set $token and $project of the caller, and $URL.
+# Sourced by scripts that run commands as a user would. Each check counts in $passed or
+# $failed. The scripts set the caller's $token and $project, and $URL.
 
 passed=0 failed=0
 
-# ok DESCRIPTION COMMAND...: it must succeed; what it prints is in $out.
+# ok DESCRIPTION COMMAND...: the command must succeed. Its output is in $out.
 ok() {
     local what=$1; shift
     if out=$("$@" 2>&1); then passed=$((passed + 1)); echo "ok   $what"
     else failed=$((failed + 1)); echo "FAIL $what: $*"; sed 's/^/       /' <<<"$out"; fi
 }
 
-# refused DESCRIPTION STATUS COMMAND...: it must fail with that HTTP status.
+# refused DESCRIPTION STATUS COMMAND...: the command must fail with that HTTP status.
 refused() {
     local what=$1 status=$2; shift 2
     if out=$("$@" 2>&1) || ! grep -q "HTTP $status" <<<"$out"; then
@@ -18,14 +18,14 @@ refused() {
     else passed=$((passed + 1)); echo "ok   $what"; fi
 }
 
-# says TEXT: the last command printed it.
+# says TEXT: the output of the last command must contain TEXT.
 says() {
     if grep -qF -- "$1" <<<"$out"; then passed=$((passed + 1))
     else failed=$((failed + 1)); echo "FAIL   did not print: $1"; sed 's/^/       /' <<<"$out"; fi
 }
 
-# restored COMMAND...: openstackclient 6.0.0 restores, and then fails to print the
-# answer (fixed in 7.3); that one failure is let pass.
+# restored COMMAND...: runs a restore. openstackclient 6.0.0 restores, but then fails to
+# print the answer (fixed in 7.3); this one failure is accepted.
 restored() {
     local what=$1; shift
     out=$("$@" 2>&1)
@@ -34,8 +34,9 @@ restored() {
     else failed=$((failed + 1)); echo "FAIL $what: $*"; sed 's/^/       /' <<<"$out"; fi
 }
 
-# settled KIND NAME: its id, once its status is no longer one of a change in
-# progress; it must then be available. Of several the newest.
+# settled KIND NAME: prints the resource's id once its status is no longer one of a change
+# in progress. The status must then be available. If several have the name, it takes the
+# newest.
 settled() {
     local id status n
     for n in $(seq 1200); do

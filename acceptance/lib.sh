@@ -1,5 +1,5 @@
-# Sourced by the acceptance scripts: one work directory, one gateway, and the end of
-# what was started.
+# Sourced by the acceptance scripts: sets up one work directory and one gateway, and ends
+# the processes that it started.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 WORK=${WORK:-$ROOT/build/acceptance}
@@ -11,7 +11,7 @@ if [ -z "${STAGE:-}" ]; then
     export OS_AUTH_URL=$URL/identity/v3
 fi
 
-# install PACKAGE...: what is missing of these Debian packages.
+# install PACKAGE...: installs these Debian packages unless they are installed.
 install() {
     local missing=()
     for p; do dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p"); done
@@ -22,9 +22,9 @@ install() {
         { tail -20 "$WORK/apt.log"; exit 1; }
 }
 
-# serve NAME: a gateway with an empty data directory of that name, and the configuration
-# CONFIG or gateway.yaml. With STAGE set the caller has one already: URL, OS_AUTH_URL,
-# REGION and VOLUMES are the caller's.
+# serve NAME: starts a gateway with an empty data directory of that name and the
+# configuration CONFIG or gateway.yaml. If STAGE is set, the caller already has a gateway
+# and sets URL, OS_AUTH_URL, REGION and VOLUMES itself.
 serve() {
     [ -z "${STAGE:-}" ] || { mkdir -p "$WORK/$1"; return; }
     VOLUMES=$WORK/$1/data/volumes
@@ -48,7 +48,7 @@ unserve() {
 }
 trap unserve EXIT
 
-# as USER [PROJECT]: the environment of the command line clients.
+# as USER [PROJECT]: sets the environment of the command line clients.
 as() {
     export OS_USERNAME=$1 OS_PROJECT_NAME=${2:-$1} OS_USER_DOMAIN_ID=default OS_PROJECT_DOMAIN_ID=default \
         OS_REGION_NAME=${REGION:-RegionOne} OS_IDENTITY_API_VERSION=3

@@ -1,11 +1,11 @@
-# Sourced, after checks.sh, by scripts that speak VBS's own API to the gateway.
+# Sourced after checks.sh by scripts that send VBS's own API to the gateway.
 
-# vbs METHOD PATH [BODY]: a request of the service.
+# vbs METHOD PATH [BODY]: sends a request of the service.
 vbs() {
     curl -sS -w '\nHTTP %{http_code}' -X "$1" -H "X-Auth-Token: $token" -H 'Content-Type: application/json' ${3:+-d "$3"} "$URL$2"
 }
 member() { /usr/bin/python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())[sys.argv[1]])' "$1" <<<"$out"; }
-# job WHAT: follows the job that was answered.
+# job WHAT: polls the job in the last answer.
 job() {
     local id n
     id=$(member job_id)
@@ -16,7 +16,7 @@ job() {
     ok "$1" [ "$(member status)" = SUCCESS ]
 }
 
-# own_api SOURCE TARGET: as a tool that was written for VBS itself goes about it.
+# own_api SOURCE TARGET: sends the requests of a tool that was written for VBS itself.
 own_api() {
     local source=$1 target=$2 backups=/v2/$project/cloudbackups id
     ok 'POST cloudbackups' vbs POST "$backups" "{\"backup\": {\"volume_id\": \"$source\", \"name\": \"vbs1\"}}"

@@ -1,5 +1,5 @@
-"""bench.py URL PID DATA: requests per second, latency, and the speed and peak memory
-of backups and restores of 1 GiB volumes, at a running gateway."""
+"""bench.py URL PID DATA: measures requests per second and latency of a running gateway,
+and the speed and peak memory of backups and restores of 1 GiB volumes."""
 
 import json
 import os

@@ -1,9 +1,9 @@
-"""cloud.py instant GATEWAY UPSTREAM PID: what the gateway adds to an upstream that
-answers at once, how its memory grows, and what 200 clients with slow answers cost the
-others.
+"""cloud.py instant GATEWAY UPSTREAM PID: measures the time that the gateway adds to an
+upstream that answers at once, the growth of its memory, and how much 200 clients with slow
+answers delay the others.
 
-cloud.py real GATEWAY CINDER KEYSTONE: requests through the gateway next to requests
-straight to the same Cinder, in turns."""
+cloud.py real GATEWAY CINDER KEYSTONE: compares requests through the gateway with requests
+sent directly to the same Cinder, in turns."""
 
 import http.client
 import json
@@ -19,12 +19,12 @@ import urllib.parse
 import urllib.request
 
 VERSION = 'volume 3.70'
-TURNS = 20  # the rate of a real Cinder differs by a tenth from one to the next
+TURNS = 20  # the rate of a real Cinder varies by a tenth between turns
 SECONDS = int(os.environ.get('SECONDS_EACH', 5))
 
 
 def wrk(url, token, seconds, connections=16):
-    """Requests a second, their number, the median and 99 % latency, in ms."""
+    """Returns requests per second, their number, and the median and 99 % latency in ms."""
     out = subprocess.run(['wrk', '-t1', '-c%d' % connections, '-d%ds' % seconds, '--timeout', '30s', '--latency',
                           '-H', 'X-Auth-Token: ' + token, '-H', 'OpenStack-API-Version: ' + VERSION, url], check=True, capture_output=True, text=True).stdout
     if 'Non-2xx' in out or 'Socket errors' in out:
@@ -141,7 +141,7 @@ def real(gateway, cinder, keystone):
     table('one after another, 300 each', 'direct p50 ms', 'gateway', 'added ms')
     for name, p in paths:
         took = {cinder: [], gateway: []}
-        # Kept alive as far as the server does, as clients' sessions are.
+        # Keeps connections alive if the server does, like clients' sessions.
         at = {side: http.client.HTTPConnection(urllib.parse.urlsplit(side).netloc) for side in took}
         for n in range(300):
             for side in (cinder, gateway) if n % 2 else (gateway, cinder):

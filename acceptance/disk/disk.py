@@ -1,5 +1,5 @@
-"""disk.py CINDERGATE DIR PORT: what is on the disk when a status says so, and what
-happens when the disk is full. Prints a line a check and, last, how many passed."""
+"""disk.py CINDERGATE DIR PORT: checks what is on the disk when a status says so, and what
+happens when the disk is full. Prints one line per check and the number that passed."""
 
 import json
 import os
@@ -18,7 +18,7 @@ PROJECT = "5e55a"
 
 
 class Gateway:
-    """A gateway on a data directory, with everybody an admin."""
+    """A gateway on a data directory. Every caller is an admin."""
 
     def __init__(self, data, *prefix):
         self.base = f"http://127.0.0.1:{PORT}"
@@ -86,7 +86,7 @@ def fill_volume(data, id, megabytes):
 
 # ---- durability
 
-# What makes a name or a length that is not on the disk yet, and what puts it there.
+# Calls that make a name or a length that is not on the disk yet, and calls that sync it.
 CALL = re.compile(r"^(\d+)\s+(rename|renameat|renameat2|unlink|unlinkat|link|linkat|ftruncate|truncate|fsync|fdatasync)\((.*)$")
 RESUMED = re.compile(r"^(\d+)\s+<\.\.\. (fsync|fdatasync) resumed>")
 QUOTED = re.compile(r'(?:(?:AT_FDCWD|\d+)<([^>]*)>, )?"([^"]*)"')
@@ -94,7 +94,7 @@ DESCRIPTOR = re.compile(r"^\d+<([^>]*)>")
 
 
 class Disk:
-    """Follows system calls, and knows which promises a power cut would break."""
+    """Follows system calls and tracks the changes that a power cut would lose."""
 
     def __init__(self, data):
         self.data, self.dirty, self.pending, self.broken, self.commits = data, {}, {}, [], 0
@@ -136,7 +136,7 @@ class Disk:
 
     def synced(self, path):
         self.dirty.pop(path, None)
-        # A directory that was removed has no names left to lose.
+        # A removed directory has no unsynced names.
         for gone in [d for d in self.dirty if not os.path.exists(d)]:
             self.dirty.pop(gone)
 
@@ -230,7 +230,8 @@ def full_on(mount):
         else:
             check("a backup without room is refused as unavailable", code == 503 and "full" in str(answer), (code, answer))
         check("the volume is available again", g.settle("volume", v) == "available", g.status("volume", v))
-        # Requests until nothing can be stored any more: they are refused, never 500.
+        # Sends requests until nothing more can be stored: the gateway refuses them, but
+        # never with 500.
         codes = {g.api("POST", "/volumes", {"volume": {"size": 1, "metadata": {"k": "x" * 250, "l": "y" * 250}}})[0] for _ in range(300)}
         check("what cannot be stored is refused and is no 500", codes <= {202, 413, 503}, codes)
         code, _ = g.get("/healthz")
@@ -245,7 +246,7 @@ def full_on(mount):
         check("with room again, a backup is available", g.settle("backup", second) == "available", g.status("backup", second))
     finally:
         g.stop()
-    # A start on a full disk, and a delete then.
+    # A start on a full disk, then a delete.
     with open(os.path.join(mount, "filler"), "wb", buffering=0) as f:
         try:
             while True:

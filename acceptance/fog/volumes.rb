@@ -9,7 +9,7 @@ def check(what, fine)
   puts "#{fine ? 'ok  ' : 'FAIL'} #{what}"
 end
 
-# settled polls until the block gives something that is true, for a minute at most.
+# settled polls until the block returns a true value, for at most a minute.
 def settled
   600.times do
     found = yield

@@ -1,7 +1,7 @@
 //go:build acceptance
 
-// Package gophercloud drives the gateway with gophercloud: every function of its
-// packages blockstorage/v2/backups and v3/backups.
+// Package gophercloud tests the gateway with gophercloud: every function of its packages
+// blockstorage/v2/backups and v3/backups.
 package gophercloud
 
 import (
@@ -28,8 +28,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumetypes"
 )
 
-// deadline bounds every wait. Here nothing takes more than a second or two; a real
-// Cinder takes its time.
+// deadline bounds every wait. Against the embedded backend nothing takes more than a second
+// or two; a real Cinder is slower.
 const deadline = 5 * time.Minute
 
 func login(t *testing.T, user, project string) *gophercloud.ProviderClient {
@@ -86,7 +86,7 @@ func sameBytes(t *testing.T, a, b string) {
 	}
 }
 
-// until asks again and again until done says so.
+// until calls done repeatedly until it reports true.
 func until(t *testing.T, done func(ctx context.Context) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), deadline)
@@ -142,7 +142,7 @@ func waitGone(t *testing.T, c *gophercloud.ServiceClient, id string) {
 	})
 }
 
-// enveloped sends what backups.UpdateOpts forgets: the backup around it.
+// enveloped adds the member "backup", which backups.UpdateOpts omits, around the body.
 type enveloped struct{ backups.UpdateOpts }
 
 func (o enveloped) ToBackupUpdateMap() (map[string]any, error) {
@@ -252,8 +252,8 @@ func TestV3Backups(t *testing.T) {
 		t.Fatal("Delete:", err)
 	}
 	waitGone(t, c, incremental.ID)
-	// Its data went with it: the record can be imported. The embedded backend says
-	// what is missing; Cinder does not look.
+	// The delete removed the data, but the record can still be imported. The embedded
+	// backend reports the missing data; Cinder does not check.
 	imported, err := backups.Import(ctx, admin, backups.ImportOpts(*record)).Extract()
 	if err != nil || imported.ID != incremental.ID {
 		t.Fatalf("Import: %v %+v", err, imported)

@@ -1,4 +1,4 @@
-"""What a user sees of the gateway in Horizon."""
+"""Checks the panels that a user of the gateway sees in Horizon."""
 
 import os
 import time
@@ -46,12 +46,12 @@ class Dashboard:
         self.until(lambda d: '/auth/login' not in d.current_url)
 
     def trouble(self):
-        """Error messages of the page."""
+        """Returns the error messages of the page."""
         return [e.text for e in self.driver.find_elements(By.CSS_SELECTOR, '.alert-danger, .alert-warning, .messages .alert') if e.text.strip()
                 and 'Success' not in e.text and 'Info' not in e.text]
 
     def page(self, what, path, *words):
-        """Opens a panel: it must show the words, and no error."""
+        """Opens a panel. It must show the words and no error."""
         self.driver.get(BASE + path)
         try:
             self.until(lambda d: all(w in self.text() for w in words))
@@ -67,7 +67,7 @@ class Dashboard:
             self.driver.save_screenshot(os.path.join(os.environ['SCREENSHOTS'], name.replace(' ', '-') + '.png'))
 
     def submit(self, what, path, fields):
-        """Fills in a form that has a page of its own, and sends it."""
+        """Fills in a form on its own page and sends it."""
         self.driver.get(BASE + path)
         for name, value in fields.items():
             field = self.find('[name=%s]' % name)
@@ -78,7 +78,7 @@ class Dashboard:
         check('%s as %s' % (what, self.user), not self.trouble())
 
     def row(self, path, name, status):
-        """The id in the row of that name, once it has the status."""
+        """Returns the id in the row of that name, once the row has the status."""
         end = time.monotonic() + WAIT
         while time.monotonic() < end:
             self.driver.get(BASE + path)

@@ -1,4 +1,4 @@
-"""Horizon's settings, as Debian has them, with the gateway for a cloud."""
+"""Horizon's settings from Debian, with the gateway as the cloud."""
 
 import os
 

@@ -1,6 +1,6 @@
 //go:build acceptance
 
-// Package huawei drives the gateway in front of VBS or CBR with gophercloud.
+// Package huawei tests the gateway in front of VBS or CBR with gophercloud.
 package huawei
 
 import (
@@ -26,7 +26,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// TestBackups makes, lists, restores in each of the three ways and deletes.
+// TestBackups makes, lists, restores in each of the three ways, and deletes backups.
 func TestBackups(t *testing.T) {
 	ctx, volume := t.Context(), os.Getenv("VOLUME")
 	provider := &gophercloud.ProviderClient{TokenID: os.Getenv("TOKEN")}
@@ -40,7 +40,7 @@ func TestBackups(t *testing.T) {
 	if b.Name != "gopher" || b.Description != "by gophercloud" || b.VolumeID != volume || b.Size != 10 || b.CreatedAt.IsZero() {
 		t.Fatalf("%+v", b)
 	}
-	// Huawei's VBS cannot be asked for a full backup.
+	// Huawei's VBS has no parameter for a full backup.
 	if b.IsIncremental && os.Getenv("DECIDES") != "cloud" {
 		t.Fatal("incremental, though nobody asked for it")
 	}

@@ -11,7 +11,7 @@ from checks import check, done, run
 
 
 def wait(get, state):
-    """The resource, once it has the state; other states are polled for a minute."""
+    """Polls the resource for up to a minute and returns it once it has the state."""
     end = time.monotonic() + 60
     while True:
         found = get()

@@ -1,10 +1,10 @@
-// Command mutants changes one line of the code at a time and runs the test that must
-// then fail. A mutant that no test notices is a promise that no test keeps.
+// Command mutants changes one line of the code at a time and runs the test that must then
+// fail. If the test still passes, no test checks what the line promises.
 //
 //	go run ./acceptance/mutants [-short] [-run TEXT]
 //
-// The files of the tree stay as they are: the compiler reads the changed one by way of
-// its overlay.
+// The files of the tree do not change: the compiler reads the changed file through its
+// overlay.
 package main
 
 import (
@@ -26,15 +26,15 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// mutant is one change and the test that must notice it.
+// mutant is one change and the test that must fail with it.
 type mutant struct {
-	Promise string `json:"promise"` // that the line keeps
+	Promise string `json:"promise"` // what the line guarantees
 	File    string `json:"file"`
-	From    string `json:"from"` // stands once in the file
+	From    string `json:"from"` // occurs once in the file
 	To      string `json:"to"`
 	Test    string `json:"test"`    // a pattern for go test -run
-	Package string `json:"package"` // of the test; "" is that of the file
-	Short   bool   `json:"short"`   // also in the short form
+	Package string `json:"package"` // of the test; "" means the file's
+	Short   bool   `json:"short"`   // also run in the short form
 }
 
 //go:embed mutants.json

@@ -17,7 +17,7 @@ const cloud = pkgcloud.blockstorage.createClient({
 });
 const call = (name, ...args) => promisify(cloud[name].bind(cloud))(...args);
 
-// settled polls until the promise gives something that is true, for a minute at most.
+// settled polls until the promise resolves to a true value, for at most a minute.
 async function settled(ask) {
   for (let i = 0; i < 600; i++) {
     const found = await ask();

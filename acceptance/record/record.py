@@ -49,7 +49,7 @@ UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 # ------------------------------------------------------------------ log in
 
 def login(user):
-    """(token, project id, volumev3 base URL) of USER, by OS_AUTH_URL and OS_PASSWORD."""
+    """Returns (token, project id, volumev3 base URL) of USER, from OS_AUTH_URL and OS_PASSWORD."""
     scope = {'project': {'name': {'rec-admin': 'rec', 'rec-reader': 'rec'}.get(user, user),
                          'domain': {'id': 'default'}}}
     who = {'name': user, 'password': E['OS_PASSWORD'], 'domain': {'id': 'default'}}
@@ -94,7 +94,7 @@ class Wire:
         return re.sub(r'[0-9a-f]{2}/[0-9a-f]{2}/(?=\{)', '{xx}/{xx}/', text)
 
     def tidy(self, value):
-        """canon() for parsed JSON; decodes exported backup records."""
+        """Does canon() for parsed JSON, and decodes exported backup records."""
         if isinstance(value, dict):
             return {self.canon(k): self.record(v) if k == 'backup_url' else self.tidy(v)
                     for k, v in value.items()}
@@ -127,11 +127,11 @@ class Wire:
 
     def call(self, ident, method, path, body=None, who='member', mv=None, text=None,
              headers=None, timing=False, new=None):
-        """Send and write down one request; gives (status, parsed body).
+        """Sends and records one request. Returns (status, parsed body).
 
-        body: sent as JSON. text: sent as it is. mv: microversion ('3.9'), or the whole
-        value of the header OpenStack-API-Version. new: placeholder for the id of what
-        the answer says was created."""
+        body: sent as JSON. text: sent unchanged. mv: microversion ('3.9'), or the whole
+        value of the header OpenStack-API-Version. new: placeholder for the id of the
+        resource that the answer says was created."""
         h = {'Accept': 'application/json'}
         data = None
         if body is not None:
@@ -190,7 +190,7 @@ def scenarios(w, setup_base, project, other):
     P = '/v3/' + project
     B = P + '/backups'
     call = w.call
-    none = str(uuid.uuid4())             # an id that nothing has
+    none = str(uuid.uuid4())             # an id of no resource
     w.name(project, 'project')
     w.name(other, 'other-project')
     w.name(none, 'none')
@@ -199,7 +199,7 @@ def scenarios(w, setup_base, project, other):
     A = 'admin'
 
     def setup(method, path, body=None, who='admin', ok=(200, 201, 202, 204)):
-        """Prepare something, unrecorded."""
+        """Sends a request to prepare resources, without recording it."""
         h = {'Accept': 'application/json', 'Content-Type': 'application/json',
              'OpenStack-API-Version': 'volume 3.60'}
         data = None if body is None else json.dumps(body).encode()
@@ -209,7 +209,7 @@ def scenarios(w, setup_base, project, other):
         return json.loads(answer) if answer else None
 
     def wait(kind, ident, *want, seconds=300):
-        """Until volume, snapshot or backup IDENT is in one of the states WANT ('gone')."""
+        """Waits until volume, snapshot or backup IDENT has one of the states WANT ('gone')."""
         base = None if kind == 'backup' else setup_base
         end = time.time() + seconds
         while time.time() < end:
@@ -227,7 +227,7 @@ def scenarios(w, setup_base, project, other):
         v = setup('POST', '/volumes', {'volume': {'name': 'rec-' + name, 'size': size}},
                   'member')['volume']['id']
         wait('volume', w.name(v, name), 'available')
-        time.sleep(1.1)                  # lists are sorted by time; its unit is the second
+        time.sleep(1.1)                  # lists are sorted by time, in whole seconds
         return v
 
     def volume_state(v, status):
@@ -242,7 +242,7 @@ def scenarios(w, setup_base, project, other):
         setup('POST', '/volumes/%s/action' % v, {'os-detach': {}})
         wait('volume', v, 'available')
 
-    # The project must be empty: lists are recorded.
+    # The project must be empty, because lists are recorded.
     for kind in 'volumes', 'snapshots', 'backups':
         if setup('GET', '/' + kind, who='member')[kind]:
             sys.exit('the project has %s; give me an empty one' % kind)
@@ -362,7 +362,7 @@ def scenarios(w, setup_base, project, other):
 
     # -- create: what is refused
     def create(ident, mv=None, new=None, **fields):
-        """Of v1, unless fields say otherwise (volume_id=...: without volume_id)."""
+        """Creates a backup of v1, unless fields differ (volume_id=...: without volume_id)."""
         fields.setdefault('volume_id', v1)
         if fields['volume_id'] is ...:
             del fields['volume_id']
@@ -383,14 +383,14 @@ def scenarios(w, setup_base, project, other):
     create('name-list', name=['x'])
     create('description-256', description='x' * 256)
     create('description-number', description=5)
-    create('container-empty', volume_id=none, container='')      # 404: was accepted
+    create('container-empty', volume_id=none, container='')      # 404: the container was accepted
     create('container-256', container='x' * 256)
     create('container-number', container=5)
     for f in 'force', 'incremental':
         for value in 'maybe', '', 2, 'TRUEISH', None, [], 1.0, 'T':
             create('%s-%r' % (f, value), volume_id=none, **{f: value})
     for value in True, False, 'true', 'False', 'on', 'OFF', 'yes', 'no', 'y', '1', '0', 1, 0, 't':
-        create('force-%r' % value, volume_id=none, force=value)    # 404: was accepted
+        create('force-%r' % value, volume_id=none, force=value)    # 404: force was accepted
     create('incremental-without-parent', incremental=True)
     create('incremental-string-without-parent', incremental='yes')
     create('snapshot-bad-uuid', snapshot_id='x')
@@ -652,7 +652,7 @@ def scenarios(w, setup_base, project, other):
     export('bad-uuid', 'abc')
 
     def change(**fields):
-        """A backup_url like the exported one but for FIELDS (None: left out)."""
+        """Returns a backup_url like the exported one except for FIELDS (None: left out)."""
         r = json.loads(base64.b64decode(exported['backup_url']))
         r.update(fields)
         r = {k: v for k, v in r.items() if v is not None or k not in fields}
@@ -703,7 +703,7 @@ def scenarios(w, setup_base, project, other):
     wait('backup', i1, 'available')
     call('import/show-valid', 'GET', B + '/' + i1, mv='3.70', who=A)
     import_('valid-twice', change(id=i1))
-    # size 0: Cinder never gives back the gigabytes of a record imported in vain.
+    # size 0, because Cinder never releases the gigabytes of a failed import.
     import_('wrong-service', change(id=i2, size=0), service='cinder.backup.drivers.nonsense')
     wait('backup', i2, 'error')
     call('import/show-wrong-service', 'GET', B + '/' + i2, mv='3.70')
@@ -747,7 +747,7 @@ def scenarios(w, setup_base, project, other):
         setup('PUT', '/os-quota-sets/' + project, {'quota_set': q})
 
     def limit(resource):
-        """Exactly as much as is in use now."""
+        """Returns a quota that equals the current use."""
         usage = setup('GET', '/os-quota-sets/%s?usage=true' % project)['quota_set']
         return usage[resource]['in_use'] + usage[resource]['reserved']
 
@@ -789,7 +789,7 @@ def scenarios(w, setup_base, project, other):
     wait('backup', i1, 'available', 'error')
     call('import/show-revived', 'GET', B + '/' + i1, mv='3.70')
     call('delete/by-reader', 'DELETE', B + '/' + i1, who='reader')
-    setup('DELETE', '/backups/' + i1, ok=(202, 400, 404))     # where readers may not
+    setup('DELETE', '/backups/' + i1, ok=(202, 400, 404))     # if readers may not delete
     wait('backup', i1, 'gone')
     call('delete/with-body', 'DELETE', B + '/' + b4, {'x': 1})
     call('delete/full', 'DELETE', B + '/' + b4)
@@ -842,8 +842,8 @@ def scenarios(w, setup_base, project, other):
 
 
 def clean(w, setup_base, project):
-    """Remove whatever the project has: backups, snapshots, volumes. (A backup with
-    incrementals is refused, and tried again.)"""
+    """Deletes the project's backups, snapshots and volumes. It retries the delete of a
+    backup that has dependents."""
     P = '/v3/' + project
     admin = w.tokens['admin']
     h = {'Content-Type': 'application/json', 'OpenStack-API-Version': 'volume 3.60'}
@@ -870,7 +870,7 @@ def clean(w, setup_base, project):
 
 
 def differences(a, b, path=''):
-    """Where two JSON values differ: (path, value in a, value in b)."""
+    """Yields the differences of two JSON values: (path, value in a, value in b)."""
     if isinstance(a, dict) and isinstance(b, dict):
         for k in sorted(set(a) | set(b)):
             yield from differences(a.get(k), b.get(k), path + '/' + k) if k in a and k in b \
@@ -883,8 +883,8 @@ def differences(a, b, path=''):
 
 
 def diff(a, b, ignore, deviations, stale):
-    """Compare two recordings; 1 if they differ where no deviation is listed, or if a
-    listed one is not there any more."""
+    """Compares two recordings. Returns 1 if they have a difference that is not listed as a
+    deviation, or if a listed deviation no longer occurs."""
     def strip(x):
         if isinstance(x, dict):
             return {k: strip(v) for k, v in x.items() if k not in ignore}

@@ -37,7 +37,7 @@ def scenario(version):
     check('list', b.id in [x.id for x in api.backups()])
     check('list by name, without details',
           [x.id for x in api.backups(details=False, name='sdk-b' + version)] == [b.id])
-    # (openstacksdk 0.101 has no find_backup in v2, and drops the answer of a restore.)
+    # openstacksdk 0.101 has no find_backup in v2, and drops the answer of a restore.
     if version == '3':
         check('find by name', api.find_backup('sdk-b' + version).id == b.id)
     api.restore_backup(b.id, volume_id=None, name='sdk-restored-v' + version)

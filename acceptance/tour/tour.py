@@ -1,6 +1,6 @@
 """tour.py ROOT WORK ADDRESS: runs each command of the README's "Five minutes" in one
-shell, waits in between for what a reader waits for, and compares what it prints with
-what the README shows."""
+shell. Between commands it waits as a reader does. It compares each output with the one in
+the README."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from checks import check, done
 root, work, address = sys.argv[1:4]
 UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
 def commands(text):
-    """The commands with what the README shows for them."""
+    """Returns the commands with their outputs in the README."""
     found = []
     for block in re.findall(r'(?ms)^```\n(.*?)^```$', text):
         for line in block.splitlines():
@@ -32,7 +32,7 @@ def commands(text):
 readme = open(os.path.join(root, 'README.md')).read()
 tour = commands(readme[readme.index('## Five minutes'):readme.index('## Read on')])
 
-# A copy of what is committed or about to be, where build/state is the tour's own.
+# Copies the files that git tracks or would add, with an own build/state.
 shutil.rmtree(work, ignore_errors=True)
 os.makedirs(work)
 files = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'], cwd=root,
@@ -53,7 +53,7 @@ try:
                 break
             time.sleep(0.1)
     check('make run', run.poll() is None, open(os.path.join(work, 'make.out')).read())
-    for _ in range(100):  # the hint comes once the address answers
+    for _ in range(100):  # the hint appears once the address answers
         printed = open(os.path.join(work, 'make.out')).read()
         if 'OS_CLIENT_CONFIG_FILE=' in printed:
             break
@@ -64,7 +64,7 @@ try:
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def type_in(command):
-        """What a command prints, standard error included, and its exit status."""
+        """Returns the output of a command, with standard error, and its exit status."""
         shell.stdin.write(command + "\nprintf '\\nend of command %d\\n' $?\n")
         shell.stdin.flush()
         output = ''
@@ -78,7 +78,7 @@ try:
             output += line
 
     def settle():
-        """Waits until nothing is under way, in a shell of its own."""
+        """Waits in a separate shell until no change is in progress."""
         for _ in range(600):
             out = subprocess.run(
                 ['bash', '-c', 'OS_CLIENT_CONFIG_FILE=build/state/clouds.yaml; export OS_CLIENT_CONFIG_FILE; '
@@ -94,10 +94,10 @@ try:
                     return
         sys.exit('something is still under way: ' + out.stdout + out.stderr)
 
-    ids = {}  # of the README: of this run
+    ids = {}  # id in the README: id of this run
 
     def shape(text):
-        """A text without what differs from run to run."""
+        """Returns the text without the parts that differ between runs."""
         return re.sub(r' +', ' ', UUID.sub('ID', text)).strip()
 
     for command, shown in tour:

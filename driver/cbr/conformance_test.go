@@ -13,7 +13,7 @@ import (
 	"cindergate/internal/otcfake"
 )
 
-// lab is a stand-in for the cloud with a vault, a driver for it, and a caller.
+// lab is a fake cloud with a vault, a driver for it, and a caller.
 type lab struct {
 	*otcfake.Cloud
 	t       *testing.T
@@ -24,10 +24,10 @@ type lab struct {
 	caller  driver.Caller
 }
 
-// vaultName is the lab's vault.
+// vaultName is the name of the lab's vault.
 const vaultName = "backups"
 
-// open makes a lab; endpoints come from the catalogue unless o says otherwise.
+// open makes a lab. Endpoints come from the catalogue unless o sets them.
 func open(t *testing.T, o cbr.Options, made otcfake.Options) *lab {
 	t.Helper()
 	if o.Dialect == "" {
@@ -61,7 +61,7 @@ func caller(p otcfake.Project) driver.Caller {
 	return driver.Caller{ProjectID: p.ID, UserID: p.UserID, Role: driver.Member, Token: driver.Token(p.Token), RequestID: "req-1"}
 }
 
-// both runs a test in either dialect.
+// both runs a test in each dialect.
 func both(t *testing.T, test func(t *testing.T, dialect otc.Dialect)) {
 	for _, dialect := range []otc.Dialect{otc.OTC, otc.Huawei} {
 		t.Run(string(dialect), func(t *testing.T) { test(t, dialect) })

@@ -9,20 +9,19 @@ import (
 	"cindergate/internal/otc"
 )
 
-// maxDescription is how long a description may be, in characters.
+// maxDescription is the largest length of a description, in characters.
 const maxDescription = 255
 
-// parameters are what a checkpoint is to be (POST /v3/{project_id}/checkpoints).
-// Without resources it would be of the whole vault.
+// parameters describe a checkpoint (POST /v3/{project_id}/checkpoints). Without resources
+// the checkpoint would cover the whole vault.
 type parameters struct {
 	Name        string   `json:"name,omitempty"`
 	Description string   `json:"description,omitempty"`
-	Incremental *bool    `json:"incremental,omitempty"` // nil: true, the service's default
+	Incremental *bool    `json:"incremental,omitempty"` // nil means true, the service's default
 	Resources   []string `json:"resources"`
 }
 
-// CreateBackup implements driver.Driver. It answers once the backup that the checkpoint
-// makes has an id.
+// CreateBackup implements driver.Driver. It returns once the checkpoint's backup has an id.
 func (d *Driver) CreateBackup(ctx context.Context, caller driver.Caller, spec driver.BackupSpec) (driver.Backup, error) {
 	p, err := d.translate(spec)
 	if err != nil {
@@ -37,7 +36,7 @@ func (d *Driver) CreateBackup(ctx context.Context, caller driver.Caller, spec dr
 	}
 	point, err := d.protect(ctx, caller, vaultID, p)
 	if hasCode(err, notBound) && d.o.Bind {
-		// Somebody took the volume out of its vault a moment ago.
+		// Another client took the volume out of its vault a moment ago.
 		if vaultID, err = d.vaultFor(ctx, caller, spec.VolumeID, spec.Container); err == nil {
 			point, err = d.protect(ctx, caller, vaultID, p)
 		}
@@ -55,7 +54,8 @@ func (d *Driver) CreateBackup(ctx context.Context, caller driver.Caller, spec dr
 	return b, err
 }
 
-// translate says the request in CBR's words, or why that cannot be.
+// translate converts the request to CBR's parameters. It returns an error for what CBR
+// cannot do.
 func (d *Driver) translate(spec driver.BackupSpec) (parameters, error) {
 	p := parameters{Incremental: d.o.FullBackup.Asks(spec.Incremental), Resources: []string{spec.VolumeID}}
 	if spec.Name != nil && *spec.Name != "" {
@@ -78,7 +78,7 @@ func (d *Driver) translate(spec driver.BackupSpec) (parameters, error) {
 	return p, otc.CheckDescription(p.Description, maxDescription, d.o.Dialect == otc.Huawei)
 }
 
-// protect makes a checkpoint. It is sent once.
+// protect makes a checkpoint. It sends the request once.
 func (d *Driver) protect(ctx context.Context, caller driver.Caller, vaultID string, p parameters) (checkpoint, error) {
 	var answer struct {
 		Checkpoint checkpoint `json:"checkpoint"`
@@ -91,8 +91,8 @@ func (d *Driver) protect(ctx context.Context, caller driver.Caller, vaultID stri
 	return answer.Checkpoint, d.missingVault(err)
 }
 
-// made waits for the backup that a checkpoint makes of a volume to be listed: the
-// checkpoint itself never tells its id.
+// made polls the list until it has the backup that a checkpoint makes of a volume. The
+// checkpoint itself never names the backup's id.
 func (d *Driver) made(ctx context.Context, caller driver.Caller, checkpointID, volumeID string) (driver.Backup, error) {
 	q := url.Values{"checkpoint_id": {checkpointID}, "resource_id": {volumeID}, "resource_type": {ofVolumes}}
 	var found driver.Backup

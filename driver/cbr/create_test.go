@@ -40,8 +40,8 @@ func (l *lab) get(id string) driver.Backup {
 	return b
 }
 
-// asked are the requests to CBR and EVS of a method whose path, without the project,
-// matches a pattern.
+// asked returns the requests to CBR and EVS with a method, and with a path, without the
+// project, that matches a pattern.
 func (l *lab) asked(method, pattern string) []otcfake.Request {
 	var found []otcfake.Request
 	for _, r := range l.Requests() {
@@ -66,7 +66,7 @@ func ptr[T any](v T) *T { return &v }
 func TestCreateSendsOneVolume(t *testing.T) {
 	l := open(t, cbr.Options{}, otcfake.Options{})
 	volume := l.bound(otcfake.Volume{SizeGiB: 7, AZ: "eu-de-02", Content: "bytes"})
-	l.bound(otcfake.Volume{}) // is not backed up with it
+	l.bound(otcfake.Volume{}) // the backup must not include it
 	b := l.create(driver.BackupSpec{VolumeID: volume, Name: ptr("b1"), Description: ptr("of ü")})
 	sent := l.asked("POST", "^/v3/checkpoints$")
 	want := `{"checkpoint":{"parameters":{"name":"b1","description":"of ü","incremental":false,"resources":["` + volume + `"]},"vault_id":"` + l.vault + `"}}`
@@ -88,12 +88,12 @@ func TestCreateSendsOneVolume(t *testing.T) {
 	}
 }
 
-// incremental:false has to be sent: the service's default is true.
+// The driver must send incremental:false, because the service's default is true.
 func TestWhenBackupsAreFull(t *testing.T) {
 	for _, test := range []struct {
 		full        otc.FullBackup
 		incremental bool
-		want        any // nil: nothing is sent
+		want        any // nil if the request lacks it
 	}{
 		{"", false, false}, {"", true, true}, {otc.FullOnRequest, false, false}, {otc.FullAlways, true, false}, {otc.FullNever, false, nil},
 		{otc.FullNever, true, nil},
@@ -119,7 +119,7 @@ func TestIncrementalShowsInBothDialects(t *testing.T) {
 	both(t, func(t *testing.T, dialect otc.Dialect) {
 		l := open(t, cbr.Options{Options: otc.Options{Dialect: dialect}}, otcfake.Options{})
 		volume := l.bound(otcfake.Volume{})
-		// The first is full, whatever was asked; Huawei repeats what was asked.
+		// The first backup is always full. Huawei's answer repeats the requested value.
 		for _, want := range []bool{dialect == otc.Huawei, true} {
 			b := l.create(driver.BackupSpec{VolumeID: volume, Incremental: true})
 			l.Settle()
@@ -130,7 +130,7 @@ func TestIncrementalShowsInBothDialects(t *testing.T) {
 	})
 }
 
-// What is refused by a rule is refused before the cloud is asked anything.
+// A rule of the driver refuses a request before any request to the cloud.
 func TestRulesOfARequest(t *testing.T) {
 	const volume = "00000000-1111-4222-8333-444444444444"
 	for _, test := range []struct {
@@ -170,7 +170,7 @@ func TestChineseNamesOnHuawei(t *testing.T) {
 	wantError(t, err, driver.InvalidInput, "field name")
 }
 
-// As in Cinder a volume in use needs force; without EVS nobody tells that it is.
+// As in Cinder, a volume in use needs force. Without EVS the driver cannot check.
 func TestForce(t *testing.T) {
 	l := open(t, cbr.Options{}, otcfake.Options{})
 	volume := l.bound(otcfake.Volume{Status: "in-use", ServerID: "s"})
@@ -226,7 +226,7 @@ func TestVaults(t *testing.T) {
 	}
 }
 
-// optionsOf are o for the lab's cloud.
+// optionsOf returns o for the lab's cloud.
 func optionsOf(l *lab, o cbr.Options) cbr.Options {
 	o.Dialect, o.Name, o.Retries, o.PollEvery, o.IDTimeout = otc.OTC, "east", -1, time.Millisecond, time.Minute
 	o.URL, o.EVSURL = l.url+"/cbr", l.url+"/evs"
@@ -262,7 +262,7 @@ func TestAVaultIsMadeOnlyIfAllowed(t *testing.T) {
 	}
 }
 
-// Somebody else may bind a volume, or unbind it, at the same time.
+// Another client may bind or unbind a volume at the same time.
 func TestVaultsThatChangeMeanwhile(t *testing.T) {
 	l := open(t, cbr.Options{Vault: vaultName, Bind: true}, otcfake.Options{})
 	volume := l.AddVolume(l.project.ID, otcfake.Volume{})
@@ -306,7 +306,7 @@ func TestVaultsThatChangeMeanwhile(t *testing.T) {
 func TestUnboundMeanwhileWhereNothingIsBound(t *testing.T) {
 	l := open(t, cbr.Options{Vault: vaultName}, otcfake.Options{})
 	volume := l.bound(otcfake.Volume{})
-	l.Inject(otcfake.Refusal("cbr", "BackupService.6135")) // of the look for the vault
+	l.Inject(otcfake.Refusal("cbr", "BackupService.6135")) // fails the lookup of the vault
 	_, err := l.driver.CreateBackup(t.Context(), l.caller, driver.BackupSpec{VolumeID: volume})
 	wantError(t, err, driver.InvalidState, "not in the vault")
 	refused := otcfake.Refusal("cbr", "BackupService.6135")
@@ -319,8 +319,8 @@ func TestUnboundMeanwhileWhereNothingIsBound(t *testing.T) {
 	}
 }
 
-// Filters that the service passes over, or understands otherwise, must not lead to
-// another vault or backup.
+// A filter that the service ignores or interprets differently must not lead to another
+// vault or backup.
 func TestAnswersWithMoreThanWasAsked(t *testing.T) {
 	l := open(t, cbr.Options{Vault: vaultName, Bind: true}, otcfake.Options{})
 	volume := l.AddVolume(l.project.ID, otcfake.Volume{})
@@ -342,7 +342,7 @@ func TestAnswersWithMoreThanWasAsked(t *testing.T) {
 	}
 }
 
-// A checkpoint that was taken may have passed over the volume.
+// An accepted checkpoint may have skipped the volume.
 func TestASkippedVolumeIsAFailure(t *testing.T) {
 	for code, kind := range map[string]driver.Kind{
 		"BackupService.7003": driver.InvalidState, "BackupService.6114": driver.OverLimit, "BackupService.1234": driver.Unavailable,
@@ -363,7 +363,7 @@ func TestTheRecordMayComeLate(t *testing.T) {
 	if got := l.Backup(b.ID).Name; got != "late" {
 		t.Errorf("found %q", got)
 	}
-	// The last of these is still in the way of the look when the time is up.
+	// A backup that the list never shows is an error after the timeout.
 	l.Settle()
 	l.Trap(func(traps *otcfake.Traps) { traps.RecordAfter = 1 << 30 })
 	o := optionsOf(l, cbr.Options{})
@@ -420,7 +420,7 @@ func TestABackupThatFailsTellsWhy(t *testing.T) {
 	}
 }
 
-// The gateway has the caller's token and no other: it must not go on asking.
+// The gateway must not retry with the caller's expired token.
 func TestATokenThatEndsEndsTheWait(t *testing.T) {
 	l := open(t, cbr.Options{}, otcfake.Options{})
 	volume := l.bound(otcfake.Volume{})

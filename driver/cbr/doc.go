@@ -1,10 +1,11 @@
-// Package cbr puts Huawei's Cloud Backup and Recovery behind the gateway, as Huawei
-// Cloud (dialect huawei) and Open Telekom Cloud (dialect otc) have it. It keeps no
-// state, and asks everything in the caller's name with the caller's token.
+// Package cbr puts Huawei's Cloud Backup and Recovery behind the gateway, for Huawei Cloud
+// (dialect huawei) and Open Telekom Cloud (dialect otc).
 //
-// CBR keeps backups in vaults. A vault must hold a volume before the volume can be
-// backed up, and a volume is in one vault at most. Both cost money, so the driver binds
-// volumes and makes vaults only if it is told to.
+// The driver keeps no state. It sends every request with the caller's token.
+//
+// CBR keeps backups in vaults. A vault must hold a volume before the volume can be backed
+// up, and a volume is in at most one vault. Both cost money, so the driver binds volumes
+// and makes vaults only if the configuration allows it.
 //
 //	driver                  upstream                                              notes
 //	CreateBackup            GET    /v3/{p}/vaults?resource_ids={volume}           the volume's vault
@@ -14,7 +15,7 @@
 //	                        GET    /v3/{p}/backups?checkpoint_id={id}             for the backup's id
 //	GetBackup               GET    /v3/{p}/backups/{id}
 //	                        GET    /v3/{p}/operation-logs                         why a backup or restore failed
-//	ListBackups             GET    /v3/{p}/backups                                of volumes; servers' never show
+//	ListBackups             GET    /v3/{p}/backups                                of volumes, never of servers
 //	DeleteBackup            DELETE /v3/{p}/backups/{id}
 //	RestoreBackup           POST   /v3/{p}/backups/{id}/restore                   to an existing volume
 //	                        POST   cloudvolumes of EVS                            to a new one, see package otc
@@ -28,12 +29,11 @@
 //	volume_id          the checkpoint's only resource
 //	name, description  the same; 1-64 of [0-9A-Za-z_-], on huawei Chinese as well; up to 255
 //	                   characters, on huawei without < and >
-//	incremental        the same as Options.FullBackup says; the first backup of a volume is
-//	                   full, whatever was asked
-//	force              without it a volume in use is refused here: the service would take it.
-//	                   Without EVS nobody tells, and the service's rule holds
+//	incremental        as Options.FullBackup says; the first backup of a volume is always full
+//	force              without it the driver refuses a volume in use, which the service would
+//	                   accept. Without EVS the driver cannot check
 //	container          the id or name of the vault; 501 if the volume is in another one
-//	snapshot_id        501: a checkpoint is of volumes as they are
+//	snapshot_id        501: a checkpoint takes the volume's current content
 //	availability_zone  501: the vault decides
 //	metadata           501, and tags of VBS's own API: only vaults have tags
 //
@@ -43,19 +43,19 @@
 //	volume_id, size, availability_zone        resource_id, resource_size, resource_az
 //	container, snapshot_id                    vault_id, extend_info.snapshot_id
 //	status             waiting_protect and protecting are creating, waiting_restore is restoring,
-//	                   waiting_delete is deleting; available is error_restoring after a restore
-//	                   that failed, until one succeeds: only an operation log tells
+//	                   waiting_delete is deleting; available is error_restoring after a failed
+//	                   restore, until one succeeds: only an operation log shows the failure
 //	fail_reason        the operation log's code and message
-//	is_incremental     extend_info.incremental (otc), incremental (huawei); the latter repeats what was
-//	                   asked for, so that a first backup, which is full, may say true
+//	is_incremental     extend_info.incremental (otc), incremental (huawei); the latter
+//	                   repeats the requested value, so it may be true for a first, full backup
 //	data_timestamp     protected_at, else created_at
-//	has_dependent_backups, object_count       false, 0: a backup can go before those that build on it
+//	has_dependent_backups, object_count       false, 0: a backup can be deleted before its dependents
 //	user_id, metadata, encryption_key_id      none
 //
-// What the service has nothing for, and the gateway answers with 501: PUT of more than
-// the name, export and import of records, reset of the status, forced delete, and lists
-// of all projects. A checkpoint that was taken and passes over the volume is an error
-// with the service's reason. Open Telekom Cloud restores to the original volume only.
+// The service has no function for these, so the gateway answers 501: PUT of more than the
+// name, export and import of records, reset of the status, forced delete, and lists of all
+// projects. A checkpoint that the service accepts but that skips the volume is an error with
+// the service's reason. Open Telekom Cloud restores to the original volume only.
 //
-// A restore sets the volume back to the size that it had in the backup.
+// A restore resets the volume to its size in the backup.
 package cbr

@@ -11,18 +11,18 @@ import (
 // Options configure a Driver.
 type Options struct {
 	otc.Options
-	// Vault is the id or name of the vault for volumes that are in none; "": such
-	// volumes cannot be backed up, unless a client names a vault.
+	// Vault is the id or name of the vault for volumes that are in no vault. If it is "",
+	// such volumes can be backed up only into a vault that the client names.
 	Vault string
-	// Bind puts such volumes into the vault.
+	// Bind allows the driver to put such volumes into the vault.
 	Bind bool
-	// CreateVault makes a vault of the name Vault and of VaultSize GB for a project that
-	// has none of that name. Volumes are put into it as Bind says.
+	// CreateVault allows the driver to make a vault with the name Vault and VaultSize GB in
+	// a project that has none of that name. Bind must also be set.
 	CreateVault bool
 	VaultSize   int
 }
 
-// Driver speaks to one CBR.
+// Driver is the driver for one CBR.
 type Driver struct {
 	*otc.Volumes
 	o   Options
@@ -36,7 +36,7 @@ var (
 	_ driver.Prober        = (*Driver)(nil)
 )
 
-// New makes a Driver. It does not yet ask the cloud for anything.
+// New makes a Driver. It sends no request.
 func New(o Options) (*Driver, error) {
 	cloud, err := otc.NewCloud(o.Options)
 	if err != nil {
@@ -63,8 +63,8 @@ func (d *Driver) GetBackup(ctx context.Context, caller driver.Caller, backupID s
 	return one[0], nil
 }
 
-// show is a backup without what the operation logs tell. A server's backup, or a part
-// of one, is none.
+// show returns a backup without the reasons of the operation logs. A server's backup, or a
+// part of one, is NotFound.
 func (d *Driver) show(ctx context.Context, caller driver.Caller, backupID string) (driver.Backup, error) {
 	if !otc.IsID(backupID) {
 		return driver.Backup{}, driver.BackupNotFound(backupID)
@@ -84,8 +84,8 @@ func (d *Driver) show(ctx context.Context, caller driver.Caller, backupID string
 	return answer.Backup.toDriver(), nil
 }
 
-// DeleteBackup implements driver.Driver. The backup is looked at first: the service
-// would delete a server's as well.
+// DeleteBackup implements driver.Driver. It reads the backup first, because the service
+// would also delete a server's backup.
 func (d *Driver) DeleteBackup(ctx context.Context, caller driver.Caller, backupID string) error {
 	b, err := d.show(ctx, caller, backupID)
 	switch {

@@ -25,7 +25,7 @@ func TestDelete(t *testing.T) {
 		wantError(t, l.driver.DeleteBackup(t.Context(), l.caller, id), driver.InvalidState, "Backup status must be available or error")
 		l.Settle()
 		wantError(t, l.driver.DeleteBackup(t.Context(), l.caller, id), driver.NotFound, "Backup "+id+" could not be found.")
-		// Not while a backup of the same volume runs, which the service knows.
+		// Fails while a backup of the same volume runs; only the service knows.
 		volume, id := l.made(otcfake.Volume{})
 		l.create(driver.BackupSpec{VolumeID: volume})
 		wantError(t, l.driver.DeleteBackup(t.Context(), l.caller, id), driver.InvalidState, "is running")

@@ -13,18 +13,18 @@ import (
 	"cindergate/translate"
 )
 
-// faultNames are Cinder's by status (cinder/api/openstack/wsgi.py Fault).
+// faultNames are Cinder's fault names by status (cinder/api/openstack/wsgi.py Fault).
 var faultNames = map[int]string{
 	400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemNotFound", 413: "overLimit", 500: "computeFault", 501: "notImplemented",
 	503: "serviceUnavailable",
 }
 
-// Every code of the service and of the gateway before it leaves the API as the status
-// that Cinder has for the case, whatever status it came with.
+// Every code of the service and of the API gateway becomes the status that Cinder has for
+// the case, whatever status the code came with.
 func TestCodesBecomeDocumentedFaults(t *testing.T) {
 	l := open(t, cbr.Options{Options: otc.Options{EVSURL: otc.None}}, otcfake.Options{})
 	volume, id := l.made(otcfake.Volume{})
-	if _, err := l.driver.GetBackup(t.Context(), l.caller, id); err != nil { // the catalogue is read
+	if _, err := l.driver.GetBackup(t.Context(), l.caller, id); err != nil { // reads the catalogue
 		t.Fatal(err)
 	}
 	count := 0
@@ -87,8 +87,8 @@ func TestAnswersThatMeanSomethingElse(t *testing.T) {
 	}
 }
 
-// Too many requests: tried again a few times, also a create, which nobody has looked
-// at; then the client is told when.
+// A throttled request is retried a few times, even a create, because the service never
+// received it. Then the client gets a Retry-After.
 func TestThrottling(t *testing.T) {
 	l := open(t, cbr.Options{Options: otc.Options{}, Vault: vaultName}, otcfake.Options{})
 	volume := l.bound(otcfake.Volume{})
@@ -121,7 +121,8 @@ func TestThrottling(t *testing.T) {
 	}
 }
 
-// A create whose answer is lost may have been carried out: it is sent once.
+// The driver sends a create once: if the answer is lost, the service may have made the
+// backup.
 func TestCreatesAreSentOnce(t *testing.T) {
 	l := open(t, cbr.Options{}, otcfake.Options{})
 	volume := l.bound(otcfake.Volume{})

@@ -17,7 +17,7 @@ import (
 	"cindergate/internal/otcfake"
 )
 
-// anyone is the authentication of a gateway that has one caller.
+// anyone authenticates every request as one caller.
 type anyone struct{ driver.Caller }
 
 func (a anyone) Authenticate(_ context.Context, token string) (driver.Caller, error) {
@@ -29,7 +29,7 @@ func (a anyone) Authenticate(_ context.Context, token string) (driver.Caller, er
 
 func (anyone) Challenge(string) string { return "Keystone" }
 
-// ask sends a request through a gateway; U in path, body and the answer is its URL.
+// ask sends a request through a gateway. U in path, body and answer stands for its URL.
 func (l *lab) ask(role driver.Role, method, path, body string) (status int, text string) {
 	l.t.Helper()
 	caller := l.caller
@@ -59,7 +59,7 @@ func (l *lab) ask(role driver.Role, method, path, body string) (status int, text
 	return resp.StatusCode, strings.ReplaceAll(strings.ReplaceAll(string(answer), `": `, `":`), s.URL, "U")
 }
 
-// What clients see, on the wire.
+// The gateway's answers on the wire.
 func TestThroughTheGateway(t *testing.T) {
 	const all, none = "", otc.None
 	for _, test := range []struct {

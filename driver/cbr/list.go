@@ -12,10 +12,12 @@ import (
 	"cindergate/internal/otc"
 )
 
-// page is one page of backups (GET /v3/{project_id}/backups). It has no link to a next.
+// page is one page of backups (GET /v3/{project_id}/backups). It has no link to the next
+// page.
 type page struct {
 	Backups otc.List[backup] `json:"backups"`
-	// Count is of all pages, or of those from this one on: the reference does not say.
+	// Count is the number on all pages, or from this page on. The reference does not say
+	// which.
 	Count otc.Int `json:"count"`
 }
 
@@ -28,10 +30,10 @@ func (d *Driver) page(ctx context.Context, caller driver.Caller, q url.Values) (
 	return p, err
 }
 
-// ListBackups implements driver.Driver. The service filters by what shortens lists, and
-// sorts if it knows all the keys: then only as many of its pages are read as the
-// caller's page needs. Names it compares otherwise than Cinder does, and lists may have
-// parts of servers' backups: every backup is looked at here again.
+// ListBackups implements driver.Driver. It passes on the filters that the service supports.
+// If the service supports all sort keys, it also sorts, and ListBackups reads only as many
+// pages as the caller's page needs. ListBackups filters every backup again, because the
+// service compares names differently from Cinder and may list parts of servers' backups.
 func (d *Driver) ListBackups(ctx context.Context, caller driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
 	if q.AllProjects && caller.IsAdmin() {
 		return driver.Page[driver.Backup]{}, d.cbr.Cannot("lists of all projects: the service shows a token's own project")
@@ -43,7 +45,7 @@ func (d *Driver) ListBackups(ctx context.Context, caller driver.Caller, q driver
 	l := listing{d: d, caller: caller, query: filter, reasons: wantsReasons(q), filtered: len(q.Filters) > 0}
 	order, sorts := sortKeys(q.Sort)
 	if !sorts || q.Limit < 0 || q.WithCount {
-		order, _ = sortKeys(nil) // pages need some order to follow one another
+		order, _ = sortKeys(nil) // paging needs a stable order
 		l.query.Set("sort", order)
 		all, err := l.collect(ctx, -1, func(driver.Backup) bool { return true })
 		if err != nil {
@@ -53,7 +55,7 @@ func (d *Driver) ListBackups(ctx context.Context, caller driver.Caller, q driver
 	}
 	l.query.Set("sort", order)
 	if q.Marker != "" {
-		// What the service makes of a marker that is not there is not documented.
+		// The reference does not document the answer to a marker that does not exist.
 		if _, err := d.show(ctx, caller, q.Marker); err != nil {
 			return driver.Page[driver.Backup]{}, err
 		}
@@ -69,19 +71,19 @@ func (d *Driver) ListBackups(ctx context.Context, caller driver.Caller, q driver
 	return driver.Page[driver.Backup]{Items: items[min(q.Offset, len(items)):]}, nil
 }
 
-// listing reads pages of the service.
+// listing reads the service's pages.
 type listing struct {
 	d      *Driver
 	caller driver.Caller
 	query  url.Values
-	// reasons are of interest; filtered is if not all that is read may be kept.
+	// reasons asks for the operation logs. filtered is true if keep may drop some backups.
 	reasons, filtered bool
 }
 
-// collect reads backups that keep likes, up to a number; negative: all. Pages follow
-// one another by marker: what is made or deleted meanwhile shifts none of them. A page
-// that is shorter than asked is the last one only if the count says so, too: the service
-// may give less at once than it documents.
+// collect reads the backups for which keep reports true, at most a number of them; negative
+// means all. It pages by marker, so that backups made or deleted meanwhile shift no page. A
+// short page is the last one only if the count agrees, since the service may return fewer
+// than it documents.
 func (l *listing) collect(ctx context.Context, most int, keep func(driver.Backup) bool) ([]driver.Backup, error) {
 	size := otc.MaxPage
 	if most >= 0 && !l.filtered {
@@ -125,8 +127,8 @@ func (l *listing) collect(ctx context.Context, most int, keep func(driver.Backup
 	return all, nil
 }
 
-// filters are the service's parameters for a list; possible is false if nothing can
-// match. own_type leaves out what others share.
+// filters returns the service's parameters for a list. possible is false if nothing can
+// match. own_type leaves out backups that other projects share.
 func filters(all []driver.Filter) (q url.Values, possible bool) {
 	q = url.Values{"resource_type": {ofVolumes}, "own_type": {"private"}}
 	for _, f := range all {
@@ -154,12 +156,13 @@ func filters(all []driver.Filter) (q url.Values, possible bool) {
 	return q, true
 }
 
-// keys are the sort keys that the service has for our columns.
+// keys maps columns to the service's sort keys.
 var keys = map[string]string{
 	"created_at": "created_at", "updated_at": "updated_at", "display_name": "name", "data_timestamp": "protected_at", "id": "id",
 }
 
-// sortKeys writes an order for the service; sorts is false if it knows a key not.
+// sortKeys returns an order as the service's sort parameter. sorts is false if the service
+// lacks a key.
 func sortKeys(order []driver.SortKey) (sort string, sorts bool) {
 	if len(order) == 0 {
 		order = []driver.SortKey{{Column: "created_at", Desc: true}, {Column: "id", Desc: true}}
@@ -179,8 +182,8 @@ func sortKeys(order []driver.SortKey) (sort string, sorts bool) {
 	return strings.Join(parts, ","), true
 }
 
-// wantsReasons tells whether what only the operation logs tell counts for a list: not
-// for one of ids and names, unless it is by status or reason.
+// wantsReasons reports whether a list needs the operation logs. A brief list needs them
+// only if it filters or sorts by status or fail_reason.
 func wantsReasons(q driver.Query) bool {
 	tell := func(column string) bool { return column == "status" || column == "fail_reason" }
 	return !q.Brief || slices.ContainsFunc(q.Filters, func(f driver.Filter) bool { return tell(f.Column) }) ||

@@ -33,7 +33,7 @@ func (l *lab) listed(q driver.Query) []string {
 	return ids
 }
 
-// many makes n backups; the newest, which lists begin with, is the first of ids.
+// many makes n backups. The newest, which comes first in lists, is the first of ids.
 func (l *lab) many(n int) (ids []string) {
 	volume := l.bound(otcfake.Volume{})
 	ids = l.AddBackups(l.project.ID, n, otcfake.Backup{Service: "cbr", Name: "b", VaultID: l.vault, VolumeID: volume})
@@ -85,7 +85,7 @@ func TestUnknownMarkers(t *testing.T) {
 	}
 }
 
-// What of a list the service does: filters and orders that it has.
+// The service's share of a list: the filters and orders that it supports.
 func TestQueriesOfLists(t *testing.T) {
 	eq := func(column, value string) []driver.Filter { return []driver.Filter{{Column: column, Value: value}} }
 	by := func(column string, desc bool) []driver.SortKey { return []driver.SortKey{{Column: column, Desc: desc}} }
@@ -95,7 +95,7 @@ func TestQueriesOfLists(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		query driver.Query
-		want  string // "" if nothing is asked
+		want  string // "" if no request is sent
 	}{
 		{"nothing", driver.Query{Limit: 5}, "limit=5&" + always + newest},
 		{"no limit", driver.Query{Limit: -1}, "limit=1000&" + always + newest},
@@ -120,7 +120,7 @@ func TestQueriesOfLists(t *testing.T) {
 		{"by name", driver.Query{Limit: 5, Sort: by("display_name", true)}, "limit=5&" + always + "&sort=name%3Adesc"},
 		{"by id", driver.Query{Limit: 5, Sort: by("id", true)}, "limit=5&" + always + "&sort=id%3Adesc"},
 		{"by data_timestamp", driver.Query{Limit: 5, Sort: by("data_timestamp", false)}, "limit=5&" + always + "&sort=protected_at%3Aasc"},
-		// These it has not, or has by other words.
+		// The service lacks these, or has other words for them.
 		{"by size", driver.Query{Limit: 5, Sort: by("size", false)}, "limit=1000&" + always + newest},
 		{"by volume", driver.Query{Limit: 5, Sort: by("volume_id", false)}, "limit=1000&" + always + newest},
 		{"by status", driver.Query{Limit: 5, Sort: by("status", false)}, "limit=1000&" + always + newest},
@@ -160,7 +160,7 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-// The service compares names by part, and its lists may have servers' backups.
+// The service compares names by substring, and its lists may have servers' backups.
 func TestWhatTheServiceListsTooMuch(t *testing.T) {
 	both(t, func(t *testing.T, dialect otc.Dialect) {
 		l := open(t, cbr.Options{Options: otc.Options{Dialect: dialect}}, otcfake.Options{})
@@ -213,7 +213,7 @@ func TestNumbersAsTextAndTimesWithAZone(t *testing.T) {
 	if b.Size != 40 || !b.CreatedAt.Equal(at) || !b.DataTimestamp.Equal(at.Add(time.Minute)) || !b.UpdatedAt.IsZero() || b.Name != nil || b.Description != nil {
 		t.Errorf("%+v", b)
 	}
-	l.create(driver.BackupSpec{VolumeID: l.bound(otcfake.Volume{})}) // the checkpoint's numbers as well
+	l.create(driver.BackupSpec{VolumeID: l.bound(otcfake.Volume{})}) // the trap covers the checkpoint's numbers too
 	l.Inject(otcfake.Fault{Service: "cbr", Method: http.MethodGet, Status: 200, Body: fmt.Sprintf(
 		`{"backup":{"id":%q,"resource_type":"OS::Cinder::Volume","status":"available","created_at":"2020-02-21T07:00:34.882+00:00","protected_at":""}}`, id)})
 	if b = l.get(id); !b.DataTimestamp.Equal(at) {
@@ -221,8 +221,8 @@ func TestNumbersAsTextAndTimesWithAZone(t *testing.T) {
 	}
 }
 
-// What only operation logs tell costs one more question a page and kind, and none where
-// it is not shown.
+// Operation logs cost one more request per page and operation type, and none for lists that
+// do not show them.
 func TestQuestionsOfLists(t *testing.T) {
 	l := open(t, cbr.Options{}, otcfake.Options{})
 	l.many(30)
@@ -256,7 +256,7 @@ func TestQuestionsOfLists(t *testing.T) {
 	}
 }
 
-// Operation logs page like all lists; the latest one may be on any page.
+// Operation logs page like all lists. The latest one may be on any page.
 func TestManyOperations(t *testing.T) {
 	l := open(t, cbr.Options{}, otcfake.Options{})
 	id := l.many(1)[0]

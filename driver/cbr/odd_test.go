@@ -12,7 +12,7 @@ import (
 	"cindergate/internal/otcfake"
 )
 
-// One odd member costs itself, and neither the backup nor the list that it is in.
+// An unexpected member keeps its zero value and affects neither the backup nor the list.
 func TestOddMembers(t *testing.T) {
 	for _, member := range []string{
 		`"protected_at": "2020-02-23"`, `"protected_at": "2020-02-23 10:00:00.5"`, `"created_at": {}`, `"updated_at": "soon"`, `"extend_info": "{}"`,
@@ -32,8 +32,8 @@ func TestOddMembers(t *testing.T) {
 	}
 }
 
-// An answer without what was asked for says nothing of what there is: no list is empty,
-// no backup gone, and no vault made because of it.
+// An answer without the requested object does not mean that there is none: no list becomes
+// empty, no backup NotFound, and no vault is made because of it.
 func TestAnswersWithoutWhatWasAskedFor(t *testing.T) {
 	for _, body := range []string{`{}`, `[]`, `null`, `"x"`, `{"backups": {}, "backup": [], "vaults": "", "operation_logs": 7}`} {
 		l := open(t, cbr.Options{Vault: vaultName, Bind: true, CreateVault: true, VaultSize: 10}, otcfake.Options{})
@@ -60,7 +60,7 @@ func TestAnswersWithoutWhatWasAskedFor(t *testing.T) {
 	}
 }
 
-// A service that gives less at once than it documents loses nothing: the count tells.
+// If the service returns fewer items than it documents, the count shows that more follow.
 func TestCappedLists(t *testing.T) {
 	l := open(t, cbr.Options{}, otcfake.Options{PageCap: 10})
 	ids := l.many(53)
@@ -74,7 +74,7 @@ func TestCappedLists(t *testing.T) {
 			t.Errorf("limit %d: %d backups", limit, len(got))
 		}
 	}
-	// Vaults and operation logs as well: the last of many is found.
+	// The same holds for vaults and operation logs: the driver finds the last of many.
 	for range 25 {
 		l.AddVault(l.project.ID, otcfake.Vault{})
 	}
@@ -91,8 +91,8 @@ func TestCappedLists(t *testing.T) {
 	}
 }
 
-// Who may not read the operation logs sees backups without reasons, whatever code the
-// refusal has; a refusal with 403 is no matter of the token.
+// A caller who may not read the operation logs sees backups without reasons, whatever the
+// code of the refusal. A refusal with 403 does not concern the token.
 func TestOperationLogsThatMayNotBeRead(t *testing.T) {
 	for _, status := range []int{http.StatusForbidden, http.StatusInternalServerError, http.StatusUnauthorized} {
 		l := open(t, cbr.Options{}, otcfake.Options{})
@@ -116,7 +116,7 @@ func TestOperationLogsThatMayNotBeRead(t *testing.T) {
 	wantError(t, err, driver.Forbidden, "The authentication failed.")
 }
 
-// Only Huawei's page refuses < and > in descriptions.
+// Only Huawei's reference refuses < and > in descriptions.
 func TestAnglesInDescriptions(t *testing.T) {
 	both(t, func(t *testing.T, dialect otc.Dialect) {
 		l := open(t, cbr.Options{Options: otc.Options{Dialect: dialect}}, otcfake.Options{})

@@ -8,8 +8,8 @@ import (
 	"cindergate/driver"
 )
 
-// Probe implements driver.Prober: where the services are, whether they answer, which
-// vaults there are, and what the configuration leaves out.
+// Probe implements driver.Prober. It reports the endpoints, whether the services answer,
+// the vaults, and the functions that the configuration leaves out.
 func (d *Driver) Probe(ctx context.Context, caller driver.Caller) ([]string, error) {
 	findings, asks, err := d.Places(ctx, caller, d.cbr)
 	if !asks {

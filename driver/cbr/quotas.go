@@ -9,8 +9,8 @@ import (
 	"cindergate/internal/otc"
 )
 
-// Quotas are a project's limits and use: of backups what its vaults can take and have,
-// of volumes what EVS tells. The number of backups has no limit.
+// Quotas returns a project's limits and use. Those of backups are the sizes and use of its
+// vaults; those of volumes come from EVS. The number of backups has no limit.
 func (d *Driver) Quotas(ctx context.Context, caller driver.Caller, projectID string) ([]driver.Quota, error) {
 	if projectID != caller.ProjectID {
 		return nil, d.cbr.Cannot("quotas of other projects than the token's")
@@ -22,7 +22,7 @@ func (d *Driver) Quotas(ctx context.Context, caller driver.Caller, projectID str
 			return nil, err
 		}
 		for _, q := range all {
-			if q.Resource != driver.QuotaBackups && q.Resource != driver.QuotaBackupGigabytes { // are VBS's
+			if q.Resource != driver.QuotaBackups && q.Resource != driver.QuotaBackupGigabytes { // these are VBS's
 				quotas = append(quotas, q)
 			}
 		}

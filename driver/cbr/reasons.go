@@ -14,11 +14,11 @@ import (
 	"cindergate/internal/otc"
 )
 
-// addReasons sets FailReason from the operation logs, and marks available backups whose
-// last restore failed. It sends one request per operation type, whatever the number of
-// backups. Backups show without where the caller may not read the logs, for which the
-// service may also say that the authentication failed: of the token the request for the
-// backups has told.
+// addReasons sets FailReason from the operation logs, and gives available backups whose
+// last restore failed the status error_restoring. It sends one list request per operation
+// type, whatever the number of backups. If the caller may not read the logs, backups have
+// no reasons. An Unauthorized counts as such a refusal, because the token was valid for the
+// request for the backups.
 func (d *Driver) addReasons(ctx context.Context, caller driver.Caller, backups []driver.Backup) error {
 	for kind, about := range map[string]driver.BackupStatus{"backup": driver.BackupError, "restore": driver.BackupAvailable} {
 		since, found := oldest(backups, about)
@@ -48,7 +48,7 @@ func (d *Driver) addReasons(ctx context.Context, caller driver.Caller, backups [
 	return nil
 }
 
-// oldest returns when the first of the backups of a status was made.
+// oldest returns the creation time of the oldest backup with a status.
 func oldest(backups []driver.Backup, status driver.BackupStatus) (at time.Time, found bool) {
 	for _, b := range backups {
 		if b.Status == status && (!found || b.CreatedAt.Before(at)) {
@@ -58,11 +58,12 @@ func oldest(backups []driver.Backup, status driver.BackupStatus) (at time.Time, 
 	return at, found
 }
 
-// last are the latest operations of a kind by backup, of those since a time.
+// last returns the latest operation of a kind for each backup, from the operations since a
+// time.
 func (d *Driver) last(ctx context.Context, caller driver.Caller, kind string, since time.Time) (map[string]*operation, error) {
 	q := url.Values{"operation_type": {kind}}
 	if !since.IsZero() {
-		// The service's clocks need not agree to the second.
+		// The service's clocks may differ by some seconds.
 		q.Set("start_time", since.Add(-time.Minute).UTC().Format("2006-01-02T15:04:05Z"))
 	}
 	logs, err := d.operations(ctx, caller, q)
@@ -83,14 +84,14 @@ func (d *Driver) last(ctx context.Context, caller driver.Caller, kind string, si
 	return last, nil
 }
 
-// operations reads the operation logs (GET /v3/{project_id}/operation-logs), in no order
-// that is promised.
+// operations reads the operation logs (GET /v3/{project_id}/operation-logs). Their order is
+// not documented.
 func (d *Driver) operations(ctx context.Context, caller driver.Caller, q url.Values) ([]operation, error) {
 	return all[operation](ctx, d, caller, "operation_logs", "/operation-logs", q)
 }
 
-// all reads every page of a list that pages by offset. offset=0 is refused. A page that
-// is shorter than asked is the last one only if the count says so, too.
+// all reads every page of a list that pages by offset. The service refuses offset=0. A
+// short page is the last one only if the count agrees.
 func all[T any](ctx context.Context, d *Driver, caller driver.Caller, name, path string, q url.Values) ([]T, error) {
 	q.Set("limit", strconv.Itoa(otc.MaxPage))
 	var items []T
@@ -100,7 +101,7 @@ func all[T any](ctx context.Context, d *Driver, caller driver.Caller, name, path
 			return nil, err
 		}
 		var page otc.List[T]
-		_ = page.UnmarshalJSON(members[name]) // it returns none
+		_ = page.UnmarshalJSON(members[name]) // it returns no error
 		if !page.Told {
 			return nil, d.cbr.Unreadable(name)
 		}
@@ -113,8 +114,8 @@ func all[T any](ctx context.Context, d *Driver, caller driver.Caller, name, path
 	}
 }
 
-// checkpointFailed is the error for a checkpoint that failed, with the reason that the
-// operation log of the volume's backup tells.
+// checkpointFailed returns the error for a failed checkpoint, with the reason from the
+// operation log of the volume's backup.
 func (d *Driver) checkpointFailed(ctx context.Context, caller driver.Caller, checkpointID, volumeID string) error {
 	what := "Checkpoint " + checkpointID
 	logs, err := d.operations(ctx, caller, url.Values{"operation_type": {"backup"}, "resource_id": {volumeID}})

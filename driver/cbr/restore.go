@@ -7,10 +7,10 @@ import (
 	"cindergate/driver"
 )
 
-// RestoreBackup implements driver.Driver. The service's restore takes an existing
-// volume; power_on and server_id are for servers. What Huawei answers with, the id of
-// an operation log, is not needed: the backup's status tells, and the log is found by
-// the backup.
+// RestoreBackup implements driver.Driver. The service restores to an existing volume; its
+// power_on and server_id are for servers. The driver ignores the operation log's id in
+// Huawei's answer: it reads the state from the backup's status and finds the log by the
+// backup.
 func (d *Driver) RestoreBackup(ctx context.Context, caller driver.Caller, backupID string, to driver.RestoreTarget) (driver.Restore, error) {
 	b, err := d.show(ctx, caller, backupID)
 	if err != nil {

@@ -14,7 +14,7 @@ func (l *lab) restore(id string, to driver.RestoreTarget) (driver.Restore, error
 	return l.driver.RestoreBackup(l.t.Context(), l.caller, id, to)
 }
 
-// made makes a volume with content and a backup of that.
+// made makes a volume with content and a backup of it.
 func (l *lab) made(o otcfake.Volume) (volume, backup string) {
 	volume = l.bound(o)
 	backup = l.AddBackup(l.project.ID, otcfake.Backup{
@@ -81,7 +81,7 @@ func TestRestoreToANewVolume(t *testing.T) {
 }
 
 func TestRestoresThatAreRefused(t *testing.T) {
-	for _, evs := range []string{"", otc.None} { // the driver checks, or the service
+	for _, evs := range []string{"", otc.None} { // checked by the driver, then by the service
 		l := open(t, cbr.Options{Options: otc.Options{EVSURL: evs}}, otcfake.Options{})
 		volume, id := l.made(otcfake.Volume{})
 		attached := l.bound(otcfake.Volume{Status: "in-use", ServerID: "s"})
@@ -104,13 +104,14 @@ func TestRestoresThatAreRefused(t *testing.T) {
 	if _, err := l.restore(id, driver.ToVolume(l.bound(otcfake.Volume{}))); err != nil {
 		t.Errorf("to another volume: %v", err)
 	}
-	// One restore of a vault runs at a time.
+	// A vault runs one restore at a time.
 	other, second := l.made(otcfake.Volume{})
 	_, err := l.restore(second, driver.ToVolume(other))
 	wantError(t, err, driver.InvalidState, "being restored")
 }
 
-// Only an operation log tells that a restore failed: CBR's backup is available again.
+// CBR's backup is available after a failed restore; only an operation log shows the
+// failure.
 func TestARestoreThatFailsShows(t *testing.T) {
 	both(t, func(t *testing.T, dialect otc.Dialect) {
 		l := open(t, cbr.Options{Options: otc.Options{Dialect: dialect}}, otcfake.Options{})
@@ -147,7 +148,7 @@ func TestARestoreThatFailsShows(t *testing.T) {
 			l.EndOperations(id, "restore", status, otcfake.Failure{Code: "BackupService.6211"})
 			shows(driver.BackupErrorRestore, "BackupService.6211")
 		}
-		// It can be tried again, and that counts.
+		// A restore can be retried, and the last result counts.
 		l.ChangeVolume(volume, func(v *otcfake.Volume) { v.Status = "available" })
 		if _, err := l.restore(id, driver.ToVolume(volume)); err != nil {
 			t.Fatal(err)
@@ -162,7 +163,7 @@ func TestARestoreThatFailsShows(t *testing.T) {
 	})
 }
 
-// Without the right to read operation logs, cbr:tasks:list, backups show all the same.
+// Without the right to read operation logs, cbr:tasks:list, backups are still shown.
 func TestWithoutTheRightToReadOperationLogs(t *testing.T) {
 	l := open(t, cbr.Options{}, otcfake.Options{})
 	_, id := l.made(otcfake.Volume{})
@@ -170,13 +171,13 @@ func TestWithoutTheRightToReadOperationLogs(t *testing.T) {
 	if b := l.get(id); b.Status != driver.BackupAvailable {
 		t.Errorf("it is %s", b.Status)
 	}
-	// For a while unreadable is another thing: the status would not be true.
+	// Temporarily unreadable logs are an error, because the status could be wrong.
 	l.Inject(otcfake.Fault{Service: "cbr", Path: "operation-logs", Times: 1, Status: 503})
 	_, err := l.driver.GetBackup(t.Context(), l.caller, id)
 	wantError(t, err, driver.Unavailable, "status 503")
 }
 
-// Logs are asked for since the oldest backup that is shown.
+// The driver reads logs since the oldest backup in the list.
 func TestAnOldRestoreThatFailedShowsAmongNewBackups(t *testing.T) {
 	now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	l := open(t, cbr.Options{}, otcfake.Options{Now: func() time.Time { return now }})

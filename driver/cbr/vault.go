@@ -12,7 +12,7 @@ import (
 	"cindergate/internal/otc"
 )
 
-// What the service says of a volume and its vault.
+// Error codes about a volume and its vault.
 const (
 	boundAlready  = "BackupService.6103"
 	boundAlready2 = "BackupService.7006"
@@ -24,9 +24,9 @@ func hasCode(err error, codes ...string) bool {
 	return slices.ContainsFunc(codes, func(code string) bool { return strings.EqualFold(otc.CodeOf(err), code) })
 }
 
-// vaultFor is the id of the vault that a volume is backed up into: the one that it is
-// in, else the wanted one, by id or name, or else the configured one, which it is put
-// into if that is allowed.
+// vaultFor returns the id of the vault into which a volume is backed up. That is the vault
+// that holds the volume, else the wanted one, by id or name, else the configured one. If no
+// vault holds the volume, vaultFor binds it, if Options.Bind allows that.
 func (d *Driver) vaultFor(ctx context.Context, caller driver.Caller, volumeID, wanted string) (string, error) {
 	in, found, err := d.vaultOf(ctx, caller, volumeID)
 	if err != nil || found {
@@ -38,7 +38,7 @@ func (d *Driver) vaultFor(ctx context.Context, caller driver.Caller, volumeID, w
 	return d.bind(ctx, caller, volumeID, wanted)
 }
 
-// vaultOf is the vault that has a volume.
+// vaultOf returns the vault that holds a volume.
 func (d *Driver) vaultOf(ctx context.Context, caller driver.Caller, volumeID string) (vault, bool, error) {
 	vaults, err := d.vaults(ctx, caller, url.Values{"resource_ids": {volumeID}})
 	if err != nil {
@@ -52,14 +52,14 @@ func (d *Driver) vaultOf(ctx context.Context, caller driver.Caller, volumeID str
 	return vault{}, false, nil
 }
 
-// vaults lists vaults for backups of volumes.
+// vaults lists the vaults for backups of volumes.
 func (d *Driver) vaults(ctx context.Context, caller driver.Caller, q url.Values) ([]vault, error) {
 	q.Set("object_type", "disk")
 	q.Set("protect_type", "backup")
 	return all[vault](ctx, d, caller, "vaults", "/vaults", q)
 }
 
-// bind puts a volume that is in no vault into one, and returns its id.
+// bind puts a volume that is in no vault into one, and returns the vault's id.
 func (d *Driver) bind(ctx context.Context, caller driver.Caller, volumeID, wanted string) (string, error) {
 	name := wanted
 	if name == "" {
@@ -87,7 +87,8 @@ func (d *Driver) bind(ctx context.Context, caller driver.Caller, volumeID, wante
 	return d.orBoundMeanwhile(ctx, caller, volumeID, v.ID, err)
 }
 
-// orBoundMeanwhile looks again where somebody else was faster to bind a volume.
+// orBoundMeanwhile returns the vault's id. If another client bound the volume first, it
+// returns the id of that vault.
 func (d *Driver) orBoundMeanwhile(ctx context.Context, caller driver.Caller, volumeID, vaultID string, err error) (string, error) {
 	if !hasCode(err, boundAlready, boundAlready2) {
 		return vaultID, d.missingVault(err)
@@ -102,7 +103,7 @@ func (d *Driver) orBoundMeanwhile(ctx context.Context, caller driver.Caller, vol
 	return v.ID, nil
 }
 
-// named is a vault by id or name.
+// named returns a vault by id or name.
 func (d *Driver) named(ctx context.Context, caller driver.Caller, name string) (vault, bool, error) {
 	key := "name"
 	if otc.IsID(name) {
@@ -119,8 +120,8 @@ func (d *Driver) named(ctx context.Context, caller driver.Caller, name string) (
 	return vaults[at], true, nil
 }
 
-// makeVault makes the configured vault with a volume in it. Requests at the same moment
-// may make several; later ones use the one that is listed first.
+// makeVault makes the configured vault with a volume in it. Concurrent requests may make
+// several; later ones use the first in the list.
 func (d *Driver) makeVault(ctx context.Context, caller driver.Caller, volumeID string) (string, error) {
 	var answer struct {
 		Vault vault `json:"vault"`
@@ -135,8 +136,8 @@ func (d *Driver) makeVault(ctx context.Context, caller driver.Caller, volumeID s
 	return d.orBoundMeanwhile(ctx, caller, volumeID, answer.Vault.ID, err)
 }
 
-// missingVault is about a vault that the client did not choose: an operator has to see
-// to it.
+// missingVault turns the error for a missing vault into Unavailable. The client did not
+// choose the vault, so an operator has to act.
 func (d *Driver) missingVault(err error) error {
 	if !hasCode(err, noVault) {
 		return err

@@ -9,10 +9,10 @@ import (
 	"cindergate/internal/otc"
 )
 
-// ofVolumes is the type of resources that are volumes.
+// ofVolumes is the resource type of volumes.
 const ofVolumes = "OS::Cinder::Volume"
 
-// backup is a backup as the service shows it.
+// backup is a backup in the service's answers.
 type backup struct {
 	ID           string         `json:"id"`
 	Name         string         `json:"name"`
@@ -36,10 +36,11 @@ type backup struct {
 	} `json:"extend_info"`
 }
 
-// ofVolume tells whether it is a volume's backup, and not a server's or part of one.
+// ofVolume reports whether the backup is a volume's, not a server's or part of one.
 func (b *backup) ofVolume() bool { return b.ResourceType == ofVolumes && b.ParentID == "" }
 
-// toDriver is the backup in the terms of package driver, without what only operation logs tell.
+// toDriver converts the backup to a driver.Backup, without the reasons of the operation
+// logs.
 func (b *backup) toDriver() driver.Backup {
 	incremental := b.Incremental
 	if b.ExtendInfo.Incremental != nil {
@@ -64,18 +65,18 @@ func orNil(text string) *string {
 	return &text
 }
 
-// upstream are the service's statuses of each of ours that it has.
+// upstream maps each status to the service's statuses that it covers.
 var upstream = map[driver.BackupStatus][]string{
 	driver.BackupCreating:  {"waiting_protect", "protecting"},
 	driver.BackupAvailable: {"available"},
 	driver.BackupRestoring: {"waiting_restore", "restoring"},
 	driver.BackupDeleting:  {"waiting_delete", "deleting"},
 	driver.BackupError:     {"error"},
-	// It is available; only the operation log of the restore tells.
+	// CBR's status is available. Only the operation log of the restore shows the failure.
 	driver.BackupErrorRestore: {"available"},
 }
 
-// statusOf is the service's status in our words; one that is not known stays.
+// statusOf converts the service's status. It keeps an unknown one.
 func statusOf(theirs string) driver.BackupStatus {
 	switch theirs = strings.ToLower(theirs); theirs {
 	case "waiting_protect", "protecting":
@@ -88,7 +89,7 @@ func statusOf(theirs string) driver.BackupStatus {
 	return driver.BackupStatus(theirs)
 }
 
-// checkpoint is a run of a vault's backup.
+// checkpoint is one run of backups of a vault.
 type checkpoint struct {
 	ID     string `json:"id"`
 	Status string `json:"status"` // protecting, available, error, deleting, deleted, error-deleting
@@ -140,12 +141,12 @@ type of struct {
 	BackupID string `json:"backup_id"`
 }
 
-// failed tells whether it has ended without having done what it was for.
+// failed reports whether the operation ended without success.
 func (o *operation) failed() bool {
 	return o.Status == "failed" || o.Status == "timeout" || o.Status == "skipped"
 }
 
-// began is when it was made, or else when it was started.
+// began returns the creation time, or the start time if there is none.
 func (o *operation) began() time.Time {
 	if o.CreatedAt.IsZero() {
 		return o.StartedAt.Time

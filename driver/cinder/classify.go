@@ -7,20 +7,19 @@ import (
 	"cindergate/driver"
 )
 
-// refusal is a text that Cinder documents, and its reason.
+// refusal is a message of Cinder, and its reason.
 type refusal struct {
 	text   *regexp.Regexp
-	reason driver.Reason // "": that of the status which the text names
+	reason driver.Reason // "" takes the reason of the status in the text
 }
 
-// refuses makes a refusal whose text begins with a pattern, or with the exception's name
-// before it, which Cinder adds at times (cinder/api/middleware/fault.py).
+// refuses makes a refusal for texts that begin with a pattern. The name of the exception
+// may come first: Cinder sometimes adds it (cinder/api/middleware/fault.py).
 func refuses(pattern string, reason driver.Reason) refusal {
 	return refusal{regexp.MustCompile(`^(?:[A-Za-z]+: )?(?:` + pattern + `)`), reason}
 }
 
-// refusals are in the order in which they are tried (cinder/backup/api.py,
-// cinder/exception.py).
+// refusals are tried in this order (cinder/backup/api.py, cinder/exception.py).
 var refusals = []refusal{
 	refuses(`Invalid backup: Backup status must be available`, driver.BackupNotAvailable),
 	refuses(`Invalid backup: Incremental backups exist for this backup`, driver.BackupHasDependents),
@@ -42,14 +41,14 @@ var refusals = []refusal{
 	refuses(`Maximum number of \w+ allowed|Requested .* exceeds allowed .* quota|Quota exceeded`, driver.QuotaExceeded),
 }
 
-// unreadable is the error for an answer without what it must have. It is never taken for
-// an answer that there is nothing.
+// unreadable returns the Unavailable error for an answer that lacks a required member. Such
+// an answer never means that there is nothing.
 func (d *Driver) unreadable(lacks string) error {
 	return driver.Errorf(driver.Unavailable, "Backend %s gave an answer that cannot be read: it has no %s.", d.o.Name, lacks)
 }
 
-// classify tells Cinder's two kinds of 400 apart, and why Cinder refuses; the rest is the
-// transport's.
+// classify adds Cinder's reason to an error of the transport. It tells apart the two kinds
+// of 400: invalid input and a wrong state.
 func (d *Driver) classify(err error) error {
 	err = d.http.Classify(err)
 	var e *driver.Error
@@ -65,8 +64,8 @@ func (d *Driver) classify(err error) error {
 		if len(found) > 1 {
 			reason = driver.StatusReason(found[1])
 		}
-		// The status of the answer counts, too: a text is of its own kind only. Cinder answers
-		// 400 to bad input and to a state alike.
+		// A text counts only with an answer of its own kind. Cinder answers 400 both to
+		// invalid input and to a wrong state.
 		if kind := reason.Kind(); kind == e.Kind || kind == driver.InvalidState && e.Kind == driver.InvalidInput {
 			known := *e
 			known.Kind, known.Reason = kind, reason

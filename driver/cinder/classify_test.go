@@ -12,8 +12,8 @@ import (
 	"cindergate/internal/openstack"
 )
 
-// The texts are those that Cinder writes (cinder/backup/api.py, cinder/exception.py), and
-// some that look like them.
+// The texts are Cinder's own (cinder/backup/api.py, cinder/exception.py), and some that
+// resemble them.
 func TestReasons(t *testing.T) {
 	d, err := New(Options{Options: openstack.Options{Name: "far"}, URL: "http://127.0.0.1:1"})
 	if err != nil {
@@ -50,7 +50,8 @@ func TestReasons(t *testing.T) {
 		{413, "Requested backup exceeds allowed Backup gigabytes quota. Requested 1G, quota is 0G and 0G has been consumed.", driver.OverLimit, driver.QuotaExceeded},
 		{413, "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. Requested 1G, quota is 0G and 0G has been consumed.", driver.OverLimit, driver.QuotaExceeded},
 		{429, "Too many requests.", driver.OverLimit, driver.RateLimited},
-		// A text counts with its own status only, and at its begin: clients choose parts of it.
+		// A text counts only with its own status and at the start, because clients choose
+		// parts of the text.
 		{500, "Invalid backup: Backup status must be available", driver.Internal, driver.NoReason},
 		{403, "Volume v could not be found.", driver.Forbidden, driver.NoReason},
 		{400, "Invalid input for field/attribute name. Value: Invalid backup: Backup status must be available.", driver.InvalidInput, driver.NoReason},

@@ -15,7 +15,7 @@ import (
 	"cindergate/internal/openstack"
 )
 
-// tokens are callers by their token.
+// tokens maps tokens to callers.
 type tokens map[string]driver.Caller
 
 func (ts tokens) Authenticate(_ context.Context, token string) (driver.Caller, error) {
@@ -28,9 +28,9 @@ func (ts tokens) Authenticate(_ context.Context, token string) (driver.Caller, e
 
 func (tokens) Challenge(string) string { return "Keystone" }
 
-// TestConformance runs the suite of all drivers with the gateway itself as the
-// upstream: both ends of the wire at once. What keeps that from being mere
-// self-agreement is that the gateway's answers are compared with a real Cinder's.
+// TestConformance runs the suite of all drivers with the gateway itself as the upstream, so
+// it tests both ends of the wire. Other tests compare the gateway's answers with a real
+// Cinder's, so the two ends cannot merely agree with each other.
 func TestConformance(t *testing.T) {
 	drivertest.Run(t, func(t *testing.T) drivertest.Backend {
 		caller := driver.Caller{ProjectID: "aaaa", UserID: "alice", Role: driver.Member, Token: "alice"}

@@ -1,6 +1,7 @@
-// Package cinder puts any real Cinder behind the gateway: v3 of whatever
-// microversions the cloud has, or v2 only. It keeps no state, and asks everything in
-// the caller's name with the caller's token.
+// Package cinder puts any real Cinder behind the gateway: v3 with the microversions that
+// the cloud has, or v2 only.
+//
+// The driver keeps no state. It sends every request with the caller's token.
 //
 //	driver                  upstream                               needs
 //	CreateBackup            POST   /backups                        metadata 3.43, availability_zone 3.51
@@ -15,9 +16,9 @@
 //	ForceDeleteBackup       POST   /backups/{id}/action            os-force_delete
 //	GetVolume               GET    /volumes/{id}
 //	BackupQuotas            GET    /os-quota-sets/{project}          for VBS's own API only
-//	Forward                 everything else, untouched
+//	Forward                 everything else, unchanged
 //
-// Fields show by the upstream's microversion: metadata from 3.43, project from 3.18,
-// user from 3.56, encryption key from 3.64. The microversion that is sent is the
-// lower of the upstream's highest and the gateway's.
+// The upstream's microversion decides which fields a backup has: metadata from 3.43,
+// project from 3.18, user from 3.56, encryption key from 3.64. The driver sends the highest
+// microversion that both the upstream and the gateway support.
 package cinder

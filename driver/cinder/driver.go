@@ -17,19 +17,19 @@ import (
 // Options configure a Driver.
 type Options struct {
 	openstack.Options
-	// URL is the upstream's Block Storage endpoint without version and project, such
-	// as https://volume.example.com:8776.
+	// URL is the upstream's Block Storage endpoint without version and project, such as
+	// https://volume.example.com:8776.
 	URL string
-	// RestoreNeedsVolume is for clouds whose restore takes only volume_id: a restore
-	// to a new volume makes the volume first.
+	// RestoreNeedsVolume is for clouds that restore only to a volume_id. A restore to a new
+	// volume then makes the volume first.
 	RestoreNeedsVolume bool
-	// RestoreVolumeType is the type of such a volume; "": the cloud's default.
+	// RestoreVolumeType is the type of such a volume; "" means the cloud's default.
 	RestoreVolumeType string
-	// VolumeTimeout bounds the wait for such a volume; 0: driver.AnswerTime.
+	// VolumeTimeout bounds the wait for such a volume; 0 means driver.AnswerTime.
 	VolumeTimeout time.Duration
 }
 
-// Driver speaks to one Cinder.
+// Driver is the driver for one Cinder.
 type Driver struct {
 	o        Options
 	http     *openstack.Transport
@@ -47,7 +47,7 @@ var (
 	_ driver.Checker       = (*Driver)(nil)
 )
 
-// New makes a Driver. It does not yet ask the upstream for anything.
+// New makes a Driver. It sends no request.
 func New(o Options) (*Driver, error) {
 	if o.VolumeTimeout == 0 {
 		o.VolumeTimeout = driver.AnswerTime
@@ -63,7 +63,7 @@ func New(o Options) (*Driver, error) {
 	return &Driver{o: o, http: transport, base: base}, nil
 }
 
-// service is the one service that such a backend has.
+// service is the only service of such a backend.
 const service = "volume"
 
 // call sends one request and decodes the answer. body and answer may be nil.
@@ -79,7 +79,7 @@ func (d *Driver) call(ctx context.Context, caller driver.Caller, method, path st
 	return d.classify(err)
 }
 
-// callBackup is call for an answer that is one backup.
+// callBackup is call for an answer that holds one backup.
 func (d *Driver) callBackup(ctx context.Context, caller driver.Caller, method, path string, body any, okCode int) (driver.Backup, error) {
 	var answer struct {
 		Backup backup `json:"backup"`
@@ -98,7 +98,7 @@ func (d *Driver) endpoint(v upstream, projectID string) string {
 	return d.base.String() + "/v" + strconv.Itoa(v.major) + "/" + projectID
 }
 
-// CreateBackup implements driver.Driver. It is never sent twice.
+// CreateBackup implements driver.Driver. It never sends the request twice.
 func (d *Driver) CreateBackup(ctx context.Context, caller driver.Caller, spec driver.BackupSpec) (driver.Backup, error) {
 	v, err := d.version(ctx)
 	if err != nil {
@@ -139,11 +139,11 @@ func (d *Driver) GetBackup(ctx context.Context, caller driver.Caller, backupID s
 	return d.callBackup(ctx, caller, http.MethodGet, "/backups/"+url.PathEscape(backupID), nil, http.StatusOK)
 }
 
-// ListBackups implements driver.Driver: the upstream filters, sorts and pages.
+// ListBackups implements driver.Driver. The upstream filters, sorts and pages.
 func (d *Driver) ListBackups(ctx context.Context, caller driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
 	for _, f := range q.Filters {
 		if _, exists := driver.BackupColumns[f.Column]; !exists {
-			return driver.Page[driver.Backup]{}, nil // upstreams differ in what they make of it
+			return driver.Page[driver.Backup]{}, nil // upstreams treat unknown filters differently
 		}
 	}
 	v, err := d.version(ctx)
@@ -176,7 +176,7 @@ func (d *Driver) ListBackups(ctx context.Context, caller driver.Caller, q driver
 	return page, err
 }
 
-// count counts page by page, for upstreams that cannot.
+// count counts page by page, for upstreams without with_count.
 func (d *Driver) count(ctx context.Context, caller driver.Caller, q driver.Query) (int, error) {
 	q.WithCount, q.Marker, q.Offset, q.Limit = false, "", 0, -1
 	for n := 0; ; {
@@ -197,8 +197,8 @@ func (d *Driver) DeleteBackup(ctx context.Context, caller driver.Caller, backupI
 	return d.call(ctx, caller, http.MethodDelete, "/backups/"+url.PathEscape(backupID), nil, nil, http.StatusAccepted, http.StatusNoContent)
 }
 
-// UpdateBackup implements driver.BackupUpdater. gophercloud's own Update leaves out
-// the envelope.
+// UpdateBackup implements driver.BackupUpdater. It does not use gophercloud's Update, which
+// omits the envelope.
 func (d *Driver) UpdateBackup(ctx context.Context, caller driver.Caller, backupID string, patch driver.BackupPatch) (driver.Backup, error) {
 	v, err := d.version(ctx)
 	if err != nil {
@@ -267,7 +267,7 @@ func (d *Driver) GetVolume(ctx context.Context, caller driver.Caller, volumeID s
 	return answer.Volume.ToDriver(), err
 }
 
-// Check implements driver.Checker: the upstream tells its versions.
+// Check implements driver.Checker. It reads the upstream's versions.
 func (d *Driver) Check(ctx context.Context) error {
 	_, err := d.discover(ctx)
 	return err

@@ -15,7 +15,7 @@ import (
 	"cindergate/driver"
 )
 
-// versionOnly answers GET / with a document, and everything else by h.
+// versionOnly serves a version document at GET /, and everything else by h.
 func versionOnly(t *testing.T, document string, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -116,7 +116,7 @@ func TestCountOfAnUpstreamThatCannotCount(t *testing.T) {
 	}
 }
 
-// restoreOnlyToVolumes is a cloud that restores only to volume_id.
+// restoreOnlyToVolumes serves a cloud that restores only to a volume_id.
 func restoreOnlyToVolumes(t *testing.T, refuse bool, deletable bool) (*httptest.Server, *atomic.Int32) {
 	t.Helper()
 	var deleted, shown atomic.Int32
@@ -218,7 +218,7 @@ func TestForwardStreamsAndRelinks(t *testing.T) {
 		_, _ = io.WriteString(w, `{"echo":`+string(body)+`,"href":"`+upstream.URL+`/v3/abc123/volumes/1"}`)
 	})
 	d := open(t, upstream.URL, nil)
-	for _, size := range []int{2, 200 << 10} { // read first, and streamed
+	for _, size := range []int{2, 200 << 10} { // the first is read whole, the second streamed
 		payload := `"` + strings.Repeat("é", size/2) + `"`
 		r := httptest.NewRequest(http.MethodPut, "/v3/abc123/volumes/a%2Fb?x=1&y", strings.NewReader(payload))
 		r.Header.Set("OpenStack-API-Version", "volume 3.50")
@@ -264,7 +264,7 @@ func TestForwardWithoutAProject(t *testing.T) {
 		{"3.67", "/v3/volumes/a%2Fb", "/v3/volumes/a%2Fb"},
 		{"3.66", "/v3/volumes/a%2Fb", "/v3/abc123/volumes/a%2Fb"},
 		{"3.66", "/v3/abc123/volumes/a%2Fb", "/v3/abc123/volumes/a%2Fb"},
-		{"3.66", "/v3/def456/volumes", "/v3/def456/volumes"}, // another's: Cinder says what it thinks of it
+		{"3.66", "/v3/def456/volumes", "/v3/def456/volumes"}, // another project: Cinder decides
 		{"", "/v3/types", "/v2/abc123/types"},
 	} {
 		document := `{"versions":[{"id":"v3.0","version":"` + test.version + `"}]}`
@@ -288,12 +288,12 @@ func TestForwardOfADeadUpstreamWritesNothing(t *testing.T) {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodPost, "/v3/abc123/volumes", strings.NewReader("{}"))
 	err := open(t, server.URL, nil).Forward(w, r, member, "http://gw")
-	if driver.KindOf(err) != driver.Unavailable || w.Body.Len() > 0 || w.Code != http.StatusOK { // the recorder's own
+	if driver.KindOf(err) != driver.Unavailable || w.Body.Len() > 0 || w.Code != http.StatusOK { // 200 is the recorder's default
 		t.Fatalf("%v %d %s", err, w.Code, w.Body)
 	}
 }
 
-// A load balancer's page becomes a fault; what Cinder itself says is left alone.
+// A load balancer's page becomes a fault. Cinder's own errors pass unchanged.
 func TestForwardOfForeignPages(t *testing.T) {
 	const fault = `{"overLimit": {"code": 413, "message": "Too many.", "retryAfter": "0"}}`
 	for _, test := range []struct {
@@ -344,7 +344,8 @@ func TestBackupQuotas(t *testing.T) {
 	}
 }
 
-// Check tells whether the upstream answers, and MaxMicroversion what it has.
+// Check reports whether the upstream answers; MaxMicroversion returns its highest
+// microversion.
 func TestCheckAndVersionOfTheUpstream(t *testing.T) {
 	for document, want := range map[string]int{
 		`{"versions":[{"id":"v2.0","version":""},{"id":"v3.0","version":"3.27"}]}`: 27,

@@ -20,7 +20,7 @@ const secret = "gAAAA-the-token"
 
 var member = driver.Caller{ProjectID: "abc123", UserID: "u", Role: driver.Member, Token: secret}
 
-// versionsDocument is what an upstream with microversions to 3.70 answers at its root.
+// versionsDocument is the version document of an upstream with microversions up to 3.70.
 const versionsDocument = `{"versions":[{"id":"v3.0","version":"3.70","min_version":"3.0"}]}`
 
 // upstreamServer serves the version document, and everything else by h.
@@ -62,7 +62,7 @@ func answer(status int, contentType, body string, header ...string) http.Handler
 	}
 }
 
-// reset ends the connection without an answer.
+// reset closes the connection without an answer.
 func reset(w http.ResponseWriter, _ *http.Request) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -202,7 +202,7 @@ func TestBreakerLeavesADeadUpstreamAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// net/http itself asks once more where an idle connection turns out to be dead.
+	// net/http itself retries once if an idle connection turns out to be dead.
 	if n := asked.Load(); n > 4 {
 		t.Fatalf("asked %d times, want 3", n)
 	}
@@ -242,7 +242,7 @@ func TestClientGoingAwayIsNoFaultOfTheUpstream(t *testing.T) {
 	}
 }
 
-// An answer without what it must have is never taken for an answer that there is nothing.
+// An answer that lacks a required member never means that there is nothing.
 func TestUnknownAnswersAreNoBackups(t *testing.T) {
 	for _, body := range []string{`{}`, `{"a": 1}`, `null`, `{"backup": null, "backups": null}`, `{"backup": {}, "backups": [{}]}`, `{"volumes": [], "restore": {}}`} {
 		server := upstreamServer(t, func(w http.ResponseWriter, r *http.Request) {
@@ -276,7 +276,7 @@ func TestUnknownAnswersAreNoBackups(t *testing.T) {
 	}
 }
 
-// A large or slow answer ends with an error, at a small cost.
+// A large or slow answer ends with an error and costs little memory and time.
 func TestAnswersOfTheUpstreamAreBounded(t *testing.T) {
 	piece := []byte(strings.Repeat("a", 1<<20))
 	server := upstreamServer(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -294,7 +294,7 @@ func TestAnswersOfTheUpstreamAreBounded(t *testing.T) {
 	}
 }
 
-// Discovery goes on for others when the client that began it leaves.
+// Discovery continues for other clients when the client that began it leaves.
 func TestDiscoveryOutlivesTheFirstClient(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	var asked atomic.Int32

@@ -19,8 +19,8 @@ import (
 	"cindergate/translate"
 )
 
-// A gateway before a Cinder answers as that Cinder does, with the project in the path and
-// without it: every route that reads.
+// A gateway in front of a Cinder gives that Cinder's answers, with and without the project
+// in the path, for every route that reads.
 func TestAnswersThroughTheGatewayAreTheUpstreams(t *testing.T) {
 	admin := driver.Caller{ProjectID: "cccc", UserID: "root", Role: driver.Admin, Token: "root"}
 	store, err := embedded.Open(t.Context(), embedded.Options{DataDir: t.TempDir(), Clock: clockwork.NewFakeClockAt(time.Unix(1, 0))})
@@ -65,7 +65,7 @@ func TestAnswersThroughTheGatewayAreTheUpstreams(t *testing.T) {
 	}
 	good := 0
 	for _, route := range translate.Routes() {
-		if route.Method != http.MethodGet || route.Operation == "ListPools" { // whose free space changes by itself
+		if route.Method != http.MethodGet || route.Operation == "ListPools" { // its free space changes by itself
 			continue
 		}
 		path := strings.NewReplacer(":id", volume.ID, ":key", "a%2Fb%3A1").Replace(route.Path)

@@ -28,11 +28,12 @@ func (d *Driver) Forward(w http.ResponseWriter, r *http.Request, caller driver.C
 	})
 }
 
-// projectID is what Cinder's routes take for a project (cinder/api/openstack/__init__.py).
+// projectID matches what Cinder's routes accept as a project
+// (cinder/api/openstack/__init__.py).
 var projectID = regexp.MustCompile(`^[0-9a-f-]+$`)
 
-// withProject puts the caller's project into a path that begins with the resource, for
-// upstreams that want it there.
+// withProject adds the caller's project to a path that begins with the resource. Older
+// upstreams require it.
 func withProject(r *http.Request, project string) *http.Request {
 	version, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 	first, _, _ := strings.Cut(rest, "/")
@@ -42,15 +43,15 @@ func withProject(r *http.Request, project string) *http.Request {
 	path := "/" + version + "/" + url.PathEscape(project) + "/" + rest
 	decoded, err := url.PathUnescape(path)
 	if err != nil {
-		return r // no path that the gateway has let through
+		return r // the gateway lets no such path through
 	}
 	r = r.Clone(r.Context())
 	r.URL.RawPath, r.URL.Path = path, decoded
 	return r
 }
 
-// foreign is the error for a page of whatever stands before Cinder, such as a load
-// balancer. Cinder's own errors are JSON and go on as they are.
+// foreign returns an error for a page of a server in front of Cinder, such as a load
+// balancer. Cinder's own errors are JSON and pass unchanged.
 func (d *Driver) foreign(resp *http.Response) error {
 	failed := resp.StatusCode >= http.StatusInternalServerError || resp.StatusCode == http.StatusTooManyRequests
 	if !failed || strings.Contains(resp.Header.Get("Content-Type"), "json") {

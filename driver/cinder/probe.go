@@ -11,8 +11,8 @@ import (
 
 var _ driver.Prober = (*Driver)(nil)
 
-// Probe implements driver.Prober: the versions, and whether a backup service is up,
-// which only an admin may ask.
+// Probe implements driver.Prober. It reports the versions and, for an admin, whether a
+// backup service is up.
 func (d *Driver) Probe(ctx context.Context, caller driver.Caller) ([]string, error) {
 	v, err := d.discover(ctx)
 	if err != nil {

@@ -14,7 +14,7 @@ var _ driver.BackupQuotaReader = (*Driver)(nil)
 // BackupQuotas implements driver.BackupQuotaReader.
 func (d *Driver) BackupQuotas(ctx context.Context, caller driver.Caller) ([]driver.Quota, error) {
 	var answer struct {
-		// Besides quotas there is the project's id.
+		// The set also holds the project's id.
 		Set map[string]json.RawMessage `json:"quota_set"`
 	}
 	if err := d.call(ctx, caller, http.MethodGet, "/os-quota-sets/"+url.PathEscape(caller.ProjectID)+"?usage=True", nil, &answer, http.StatusOK); err != nil {

@@ -24,14 +24,13 @@ import (
 	shared "cindergate/internal/openstack"
 )
 
-// TestRealCinder runs the suite of all drivers with a real Cinder behind CINDER_URL,
-// whose admin logs in at OS_AUTH_URL with OS_PASSWORD. Each subtest has projects of
-// its own.
+// TestRealCinder runs the suite of all drivers against a real Cinder at CINDER_URL. Its
+// admin logs in at OS_AUTH_URL with OS_PASSWORD. Each subtest has its own projects.
 func TestRealCinder(t *testing.T) {
 	identity, err := openstack.NewIdentityV3(login(t, "admin", "admin"), gophercloud.EndpointOpts{Region: "RegionOne"})
 	check(t, err)
 	drivertest.Run(t, func(t *testing.T) drivertest.Backend {
-		t.Parallel() // most of the time is waited
+		t.Parallel() // most of the time is spent waiting
 		admin, adminStorage := newProject(t, identity, driver.Admin, "admin")
 		caller, storage := newProject(t, identity, driver.Member, "member")
 		other, otherStorage := newProject(t, identity, driver.Member, "member")
@@ -69,8 +68,8 @@ func login(t *testing.T, user, project string) *gophercloud.ProviderClient {
 	return provider
 }
 
-// newProject makes a project with one user, who has the role in it, and takes away at
-// the end what is in it.
+// newProject makes a project with one user who has the role in it. At the end it deletes
+// the project's backups and volumes.
 func newProject(t *testing.T, identity *gophercloud.ServiceClient, as driver.Role, role string) (driver.Caller, *gophercloud.ServiceClient) {
 	t.Helper()
 	ctx, name := t.Context(), "drivertest-"+uuid.NewString()
@@ -109,8 +108,8 @@ func empty(t *testing.T, storage *gophercloud.ServiceClient) {
 	}
 }
 
-// settle waits until Cinder has finished what was asked of it in each of the projects.
-// An import, for one, makes a backup in the project of the admin.
+// settle waits until Cinder has finished all work in each of the projects. An import, for
+// example, makes a backup in the admin's project.
 func settle(t *testing.T, storages ...*gophercloud.ServiceClient) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)

@@ -13,7 +13,7 @@ import (
 	"cindergate/internal/openstack"
 )
 
-// RestoreBackup implements driver.Driver. It is never sent twice.
+// RestoreBackup implements driver.Driver. It never sends the request twice.
 func (d *Driver) RestoreBackup(ctx context.Context, caller driver.Caller, backupID string, to driver.RestoreTarget) (driver.Restore, error) {
 	target := map[string]any{}
 	if id, existing := to.VolumeID(); existing {
@@ -43,8 +43,8 @@ func (d *Driver) restore(ctx context.Context, caller driver.Caller, backupID str
 	return driver.Restore(answer.Restore), err
 }
 
-// restoreToOwnVolume makes the new volume and restores into it, for clouds whose
-// restore cannot. A failure in between deletes the volume, or says which is left.
+// restoreToOwnVolume makes the new volume and restores into it. If that fails, it deletes
+// the volume, or names the volume in the error.
 func (d *Driver) restoreToOwnVolume(ctx context.Context, caller driver.Caller, backupID string, to driver.RestoreTarget) (driver.Restore, error) {
 	b, err := d.GetBackup(ctx, caller, backupID)
 	if err != nil {
@@ -97,8 +97,8 @@ func (d *Driver) untilAvailable(ctx context.Context, caller driver.Caller, volum
 	})
 }
 
-// undo deletes the volume that was made for a restore that failed with cause. It
-// goes on when the client is gone.
+// undo deletes the volume of a failed restore and returns cause. It continues after the
+// client has left.
 func (d *Driver) undo(ctx context.Context, caller driver.Caller, volumeID string, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.o.VolumeTimeout)
 	defer cancel()

@@ -13,15 +13,15 @@ import (
 	"cindergate/internal/flight"
 )
 
-// upstream is the API version that the backend is spoken to in.
+// upstream is the API version of the backend.
 type upstream struct {
 	major, minor int
 }
 
-// atLeast tells whether 3.minor may be used.
+// atLeast reports whether the backend has microversion 3.minor.
 func (u upstream) atLeast(minor int) bool { return u.major == 3 && u.minor >= minor }
 
-// microversion is the header's version, "" for v2.
+// microversion returns the version for the request header, "" for v2.
 func (u upstream) microversion() string {
 	if u.major != 3 {
 		return ""
@@ -33,8 +33,8 @@ func (d *Driver) tooOld(what string, minor int) error {
 	return driver.Errorf(driver.NotSupported, "Backend %s does not support %s: that needs microversion 3.%d.", d.o.Name, what, minor)
 }
 
-// versions remembers what discovery found. An upgrade upstream shows within its
-// lifetime.
+// versions caches the result of discovery. An upgrade of the upstream takes effect after
+// versionsLifetime.
 type versions struct {
 	mu     sync.Mutex
 	found  upstream
@@ -57,8 +57,8 @@ func (d *Driver) version(ctx context.Context) (upstream, error) {
 // discoveryTime bounds discovery, retries included.
 const discoveryTime = 2 * time.Minute
 
-// discover reads the version document at the root, which needs no token. Callers at the
-// same time share one request.
+// discover reads the version document at the root, which needs no token. Concurrent callers
+// share one request.
 func (d *Driver) discover(ctx context.Context) (upstream, error) {
 	v, err := d.versions.flight.Do(ctx, "", discoveryTime, func(ctx context.Context) (upstream, error) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.base.String()+"/", nil)
@@ -85,7 +85,7 @@ func (d *Driver) discover(ctx context.Context) (upstream, error) {
 			switch major {
 			case "3":
 				_, minor, _ := strings.Cut(v.Version, ".")
-				n, _ := strconv.Atoi(minor) // none: 3.0
+				n, _ := strconv.Atoi(minor) // 0 if there is none
 				found = upstream{3, n}
 			case "2":
 				if found.major < 2 {

@@ -9,7 +9,7 @@ import (
 	"cindergate/internal/openstack"
 )
 
-// backup is a backup as Cinder shows it (cinder/api/views/backups.py).
+// backup is a backup in Cinder's answers (cinder/api/views/backups.py).
 type backup struct {
 	ID               string            `json:"id"`
 	Status           string            `json:"status"`
@@ -33,8 +33,8 @@ type backup struct {
 	EncryptionKeyID  string            `json:"encryption_key_id"`
 }
 
-// toDriver is the backup in the terms of package driver. Only admins are told the project;
-// others see but their own.
+// toDriver converts the backup to a driver.Backup. Cinder shows the project only to admins;
+// other callers see only backups of their own project.
 func (b *backup) toDriver(caller driver.Caller) driver.Backup {
 	if b.ProjectID == "" && !caller.IsAdmin() {
 		b.ProjectID = caller.ProjectID
@@ -53,7 +53,7 @@ type record struct {
 	URL     string `json:"backup_url"`
 }
 
-// parameters writes a query as Cinder's lists read it.
+// parameters returns a query as parameters of Cinder's lists.
 func parameters(q driver.Query, v upstream) url.Values {
 	p := url.Values{}
 	for _, f := range q.Filters {

@@ -12,15 +12,15 @@ import (
 	"cindergate/translate"
 )
 
-// faultNames are Cinder's for the statuses that may come out
+// faultNames are Cinder's fault names for the possible statuses
 // (cinder/api/openstack/wsgi.py Fault).
 var faultNames = map[int]string{
 	400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemNotFound", 413: "overLimit", 500: "computeFault",
 	501: "notImplemented", 503: "serviceUnavailable",
 }
 
-// undecided are the statuses of codes that mean different things in different calls,
-// here in those of call.
+// undecided are the statuses of codes with different meanings in different calls, for the
+// requests of call.
 var undecided = map[string]int{
 	"common.0011 400": 500, "Common.0011 400": 500, "VolumeBackup.0110 500": 500,
 	"APIGW.0103 500": 500, "APIGW.0104 500": 500, "APIGW.0105 500": 500,
@@ -68,7 +68,8 @@ func TestEveryCodeHasItsFault(t *testing.T) {
 	}
 }
 
-// call lets a create of a backup, or for EVS of a volume from one, meet the code.
+// call makes a create of a backup, or for EVS of a volume from a backup, fail with the
+// code.
 func call(t *testing.T, code otcfake.Code) error {
 	c := open(t, vbs.Options{Options: otc.Options{RestoreVolumeType: "SSD"}}, otcfake.Options{})
 	body := fmt.Sprintf(`{"error": {"message": %q, "code": %q}}`, code.Text, code.Code)

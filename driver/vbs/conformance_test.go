@@ -13,7 +13,7 @@ import (
 	"cindergate/internal/otcfake"
 )
 
-// combinations are the dialects with the native versions that they have.
+// combinations are the dialects with their native versions.
 var combinations = []vbs.Options{
 	{Options: otc.Options{Dialect: otc.OTC}, Native: "v2"},
 	{Options: otc.Options{Dialect: otc.OTC}, Native: "v3"},
@@ -22,7 +22,7 @@ var combinations = []vbs.Options{
 
 func name(o vbs.Options) string { return string(o.Dialect) + " " + o.Native }
 
-// cloud is a stand-in for the cloud, a driver for it, and a caller.
+// cloud is a fake cloud, a driver for it, and a caller.
 type cloud struct {
 	*otcfake.Cloud
 	url     string
@@ -31,7 +31,7 @@ type cloud struct {
 	caller  driver.Caller
 }
 
-// open makes a cloud; endpoints come from its catalogue unless o says otherwise.
+// open makes a cloud. Endpoints come from its catalogue unless o sets them.
 func open(t *testing.T, o vbs.Options, made otcfake.Options) *cloud {
 	t.Helper()
 	if o.Dialect == "" {

@@ -15,7 +15,7 @@ import (
 	"cindergate/internal/otc"
 )
 
-// maxDescription is how long a description may be, in characters.
+// maxDescription is the largest length of a description, in characters.
 const maxDescription = 64
 
 // newBackup is the body of a create (POST /v2/{project_id}/cloudbackups).
@@ -28,20 +28,20 @@ type newBackup struct {
 	ExtendParam *extendParam `json:"extend_param,omitempty"`
 }
 
-// tag is a label, which the service shows with no backup.
+// tag is a label. The service never shows tags with a backup.
 type tag struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
 }
 
-// extendParam has its truth values as text.
+// extendParam holds booleans as strings.
 type extendParam struct {
 	FullBackup string `json:"FullBackup"`
 }
 
-// CreateBackup implements driver.Driver. It answers once the service's job tells the
-// backup's id, or past Options.IDTimeout once the backup is listed. A backup that fails
-// shows it in its status; a job that fails without one is an error with the reason.
+// CreateBackup implements driver.Driver. It returns once the service's job names the
+// backup's id, or after Options.IDTimeout if the list has the backup. A backup that fails
+// shows that in its status. A job that fails without a backup is an error with the reason.
 func (d *Driver) CreateBackup(ctx context.Context, caller driver.Caller, spec driver.BackupSpec) (driver.Backup, error) {
 	body, err := d.request(spec)
 	if err != nil {
@@ -70,9 +70,9 @@ func (d *Driver) CreateBackup(ctx context.Context, caller driver.Caller, spec dr
 	}, nil
 }
 
-// made is the id of the backup that a job makes. Jobs take minutes, and one that tells
-// the id at its end tells it too late for clients, who would ask again and get a second
-// backup: then the backup is looked for in the list.
+// made returns the id of the backup that a job makes. A job takes minutes and may name the
+// id only at its end. Clients would time out, retry and get a second backup. After the
+// timeout made therefore searches the list.
 func (d *Driver) made(ctx context.Context, caller driver.Caller, jobID string, began time.Time, body newBackup) (string, error) {
 	id, job, err := d.vbs.Await(ctx, caller, jobID, otc.BackupID)
 	switch {
@@ -80,14 +80,14 @@ func (d *Driver) made(ctx context.Context, caller driver.Caller, jobID string, b
 		return id, nil
 	case job.Failed() && id != "":
 		if _, look := d.GetBackup(ctx, caller, id); look == nil {
-			return id, nil // its status tells
+			return id, nil // its status shows the failure
 		}
 		return "", err
 	case job.Failed(), driver.KindOf(err) != driver.Unavailable:
 		return "", err
 	}
 	if !job.BeginTime.IsZero() {
-		began = job.BeginTime.Time // by the service's own clock
+		began = job.BeginTime.Time // the time of the service's own clock
 	}
 	found, look := d.find(ctx, caller, began, body)
 	if look != nil || found == "" {
@@ -96,8 +96,9 @@ func (d *Driver) made(ctx context.Context, caller driver.Caller, jobID string, b
 	return found, nil
 }
 
-// find looks for a backup of the volume, with the name, made since. "" is none. A volume
-// has one backup at a time being made: that one counts, or else the latest.
+// find searches the list for a backup of the volume with the name, made after since. It
+// returns "" if there is none. A volume has only one backup in progress: find prefers that
+// one, then the latest.
 func (d *Driver) find(ctx context.Context, caller driver.Caller, since time.Time, body newBackup) (string, error) {
 	all, err := d.all(ctx, caller, url.Values{"volume_id": {body.VolumeID}})
 	if err != nil {
@@ -120,7 +121,8 @@ func (d *Driver) find(ctx context.Context, caller driver.Caller, since time.Time
 	return found.ID, nil
 }
 
-// request says a create in VBS's words, or why that cannot be.
+// request converts spec to the body of a create. It returns an error for what VBS cannot
+// do.
 func (d *Driver) request(spec driver.BackupSpec) (newBackup, error) {
 	body := newBackup{VolumeID: spec.VolumeID, SnapshotID: spec.SnapshotID, Name: "backup-" + uuid.NewString()[:8]}
 	if spec.Name != nil && *spec.Name != "" {

@@ -23,7 +23,7 @@ func wantError(t *testing.T, err error, kind driver.Kind, message string) {
 	}
 }
 
-// sent are the requests to a service: "METHOD path body".
+// sent returns the requests to a service: "METHOD path body".
 func (c *cloud) sent(service, method string) []string {
 	var all []string
 	for _, r := range c.Requests() {
@@ -93,7 +93,7 @@ func TestCreateOfASnapshot(t *testing.T) {
 	}
 }
 
-// What cannot be is refused with its reason before anybody upstream hears of it.
+// The driver refuses what VBS cannot do, with the reason, before any request to the cloud.
 func TestCreateThatCannotBe(t *testing.T) {
 	for _, test := range []struct {
 		spec    driver.BackupSpec
@@ -132,7 +132,7 @@ func TestForceIsAsInCinder(t *testing.T) {
 		{"in-use", true, "", 0, ""},
 		{"error", false, "", driver.InvalidState, `Invalid volume: Volume to be backed up must be available or in-use, but the current status is "error".`},
 		{"error", true, "", driver.InvalidState, "The disk is neither available nor in use."},
-		{"in-use", false, otc.None, 0, ""}, // nobody tells
+		{"in-use", false, otc.None, 0, ""}, // the driver cannot check
 		{"error", false, otc.None, driver.InvalidState, "The disk is neither available nor in use."},
 	} {
 		t.Run(fmt.Sprintf("%s, force %t, EVS %q", test.status, test.force, test.evs), func(t *testing.T) {
@@ -229,7 +229,7 @@ func TestABackupThatFails(t *testing.T) {
 	})
 }
 
-// A token that ends while the job is asked: the gateway has no other.
+// The token expires while the job is polled. The gateway has no other token.
 func TestATokenThatEndsBetween(t *testing.T) {
 	c := open(t, vbs.Options{}, otcfake.Options{})
 	c.Trap(func(traps *otcfake.Traps) { traps.IDAfter = 1 << 30 })
@@ -254,7 +254,7 @@ func TestThrottledCreatesAreSentAgain(t *testing.T) {
 		Body: `{"error_code": "APIGW.0308", "error_msg": "Slow down."}`})
 	volume := c.AddVolume(c.project.ID, otcfake.Volume{})
 	_, err := c.driver.CreateBackup(t.Context(), c.caller, driver.BackupSpec{VolumeID: volume})
-	wantError(t, err, driver.OverLimit, "Slow down.") // it is told not to retry
+	wantError(t, err, driver.OverLimit, "Slow down.") // retries are disabled
 	patient := open(t, vbs.Options{Options: retrying(2)}, otcfake.Options{})
 	patient.Inject(otcfake.Fault{Service: "vbs", Method: "POST", Times: 2, Status: http.StatusTooManyRequests,
 		Body: `{"error_code": "APIGW.0308", "error_msg": "Slow down."}`})
@@ -273,7 +273,8 @@ func retrying(times int) otc.Options {
 	return o
 }
 
-// What became of a create whose answer is lost nobody knows: it is not sent again.
+// If the answer to a create is lost, its result is unknown, so the driver does not retry
+// it.
 func TestACreateIsSentOnce(t *testing.T) {
 	for name, fault := range map[string]otcfake.Fault{
 		"lost":                 {Drop: true, Done: true},

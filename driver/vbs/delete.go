@@ -9,12 +9,12 @@ import (
 	"cindergate/internal/otc"
 )
 
-// noDeleteQuery is the code for not having found out about what is to be deleted, which
-// may just be gone.
+// noDeleteQuery is the service's code for a delete whose backup it could not look up. The
+// backup may no longer exist.
 const noDeleteQuery = "VolumeBackup.0110"
 
-// DeleteBackup implements driver.Driver. The status is looked at first: the service has
-// no code for a wrong one.
+// DeleteBackup implements driver.Driver. It checks the status first, because the service
+// has no code for a wrong one.
 func (d *Driver) DeleteBackup(ctx context.Context, caller driver.Caller, backupID string) error {
 	b, err := d.GetBackup(ctx, caller, backupID)
 	if err != nil {

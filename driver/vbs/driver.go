@@ -8,16 +8,16 @@ import (
 	"cindergate/internal/otc"
 )
 
-// Options configure a Driver. FullBackup has an effect only in dialect otc: Huawei's
-// service cannot be asked.
+// Options configure a Driver. FullBackup has an effect only in dialect otc: Huawei's API
+// has no parameter for it.
 type Options struct {
 	otc.Options
-	// Native is the version of the native API that backups are read and deleted by: v2,
-	// which is also what "" means, or v3.
+	// Native is the version of the native API that reads and deletes backups: v2 or v3. ""
+	// means v2.
 	Native string
 }
 
-// Driver speaks to one VBS.
+// Driver is the driver for one VBS.
 type Driver struct {
 	*otc.Volumes
 	o   Options
@@ -31,7 +31,7 @@ var (
 	_ driver.Prober      = (*Driver)(nil)
 )
 
-// New makes a Driver. It does not yet ask the cloud for anything.
+// New makes a Driver. It sends no request.
 func New(o Options) (*Driver, error) {
 	if o.Native == "" {
 		o.Native = "v2"

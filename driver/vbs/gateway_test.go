@@ -17,7 +17,7 @@ import (
 	"cindergate/internal/otcfake"
 )
 
-// anyone is the authentication of a gateway that has one caller.
+// anyone authenticates every request as one caller.
 type anyone struct{ driver.Caller }
 
 func (a anyone) Authenticate(_ context.Context, token string) (driver.Caller, error) {
@@ -64,7 +64,7 @@ func ask(t *testing.T, c *cloud, method, url, body string) (status int, header h
 	return resp.StatusCode, resp.Header, string(answer)
 }
 
-// What clients see, on the wire.
+// The gateway's answers on the wire.
 func TestThroughTheGateway(t *testing.T) {
 	const all, none = "", otc.None
 	for _, test := range []struct {
@@ -143,7 +143,7 @@ func TestVersionsThroughTheGateway(t *testing.T) {
 	}
 }
 
-// VBS's own API in front of VBS: tags are handed on.
+// VBS's own API in front of VBS passes on tags.
 func TestOwnAPIWithTags(t *testing.T) {
 	c := open(t, vbs.Options{}, otcfake.Options{})
 	volume := c.AddVolume(c.project.ID, otcfake.Volume{})

@@ -12,8 +12,8 @@ import (
 	"cindergate/internal/otcfake"
 )
 
-// A job that tells the id too late, or never: the backup is found in the list, and no
-// client has to ask again for a second one.
+// A job names the id too late, or never. The driver finds the backup in the list, so that a
+// client does not retry and get a second one.
 func TestABackupWhoseIDComesLate(t *testing.T) {
 	for name, trap := range map[string]func(*otcfake.Traps){
 		"late":  func(traps *otcfake.Traps) { traps.IDAtEnd = true },
@@ -24,11 +24,12 @@ func TestABackupWhoseIDComesLate(t *testing.T) {
 				o.IDTimeout = 20 * time.Millisecond
 				c := open(t, o, otcfake.Options{})
 				volume := c.AddVolume(c.project.ID, otcfake.Volume{})
-				// Others of the name: of long ago, of another volume, and of another name.
+				// Others with the same name but old, of another volume, and with another
+				// name.
 				c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs", VolumeID: volume, Name: "n", CreatedAt: time.Now().Add(-time.Hour)})
 				c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs", VolumeID: someID, Name: "n", Status: "protecting"})
 				c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs", VolumeID: volume, Name: "nn"})
-				// The job does not go on while it is asked.
+				// The job does not proceed while it is polled.
 				if name == "late" {
 					c.Inject(otcfake.Fault{Service: "vbs", Path: "/jobs/", Times: -1, Status: 200, Body: `{"status": "RUNNING", "entities": {"backup_id": null}}`})
 				}
@@ -48,7 +49,7 @@ func TestABackupWhoseIDComesLate(t *testing.T) {
 	}
 }
 
-// Of two backups that might be meant, the one that is still being made is.
+// Of two matching backups, find takes the one still in progress.
 func TestTheBackupThatIsBeingMadeIsMeant(t *testing.T) {
 	c := open(t, vbs.Options{Options: otc.Options{IDTimeout: 20 * time.Millisecond}}, otcfake.Options{})
 	volume := c.AddVolume(c.project.ID, otcfake.Volume{})
@@ -66,7 +67,7 @@ func TestTheBackupThatIsBeingMadeIsMeant(t *testing.T) {
 	}
 }
 
-// A failed job may name a backup that is not there.
+// A failed job may name a backup that does not exist.
 func TestAFailedJobWithAnID(t *testing.T) {
 	const failed = `{"status": "FAIL", "error_code": "VolumeBackup.0064", "fail_reason": "no", "entities": {"backup_id": "%s"}}`
 	c := open(t, vbs.Options{}, otcfake.Options{})
@@ -82,7 +83,7 @@ func TestAFailedJobWithAnID(t *testing.T) {
 	wantError(t, err, driver.Unavailable, "failed: VolumeBackup.0064: no")
 }
 
-// Tags of a client of VBS's own API are handed on; metadata of Cinder's are not.
+// The driver passes on tags of a client of VBS's own API, but not Cinder's metadata.
 func TestTags(t *testing.T) {
 	c := open(t, vbs.Options{Options: otc.Options{Dialect: otc.Huawei}}, otcfake.Options{})
 	volume := c.AddVolume(c.project.ID, otcfake.Volume{})
@@ -102,7 +103,7 @@ func TestTags(t *testing.T) {
 	}
 }
 
-// One odd member costs itself; an answer without a list is none.
+// An unexpected member keeps its zero value. An answer without a list is an error.
 func TestOddAnswers(t *testing.T) {
 	c := open(t, vbs.Options{}, otcfake.Options{})
 	id := c.AddBackup(c.project.ID, otcfake.Backup{Service: "vbs", Name: "first"})

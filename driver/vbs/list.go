@@ -12,14 +12,14 @@ import (
 	"cindergate/internal/otc"
 )
 
-// statuses are those that the service has, and takes as a filter.
+// statuses are the service's statuses, which it also accepts as a filter.
 var statuses = []driver.BackupStatus{
 	driver.BackupAvailable, driver.BackupError, driver.BackupRestoring, driver.BackupCreating, driver.BackupDeleting, driver.BackupErrorRestore,
 }
 
 // ListBackups implements driver.Driver. The service filters by volume and status, which
-// is what shortens lists; names it compares otherwise than Cinder does, it knows no
-// marker, and its v3 does not sort: that is done here, over all of its pages.
+// shortens lists. It compares names differently from Cinder, has no marker, and does not
+// sort in v3. ListBackups therefore reads all pages, then filters, sorts and pages itself.
 func (d *Driver) ListBackups(ctx context.Context, caller driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
 	if q.AllProjects && caller.IsAdmin() {
 		return driver.Page[driver.Backup]{}, d.vbs.Cannot("lists of all projects: the service shows a token's own project")
@@ -53,7 +53,7 @@ func (d *Driver) ListBackups(ctx context.Context, caller driver.Caller, q driver
 func (d *Driver) all(ctx context.Context, caller driver.Caller, parameters url.Values) ([]driver.Backup, error) {
 	parameters.Set("limit", strconv.Itoa(otc.MaxPage))
 	if d.o.Native == "v2" {
-		// New backups then come last and shift nothing from page to page.
+		// New backups then come last and shift no page.
 		parameters.Set("sort_key", "created_at")
 		parameters.Set("sort_dir", "asc")
 	}
@@ -63,7 +63,7 @@ func (d *Driver) all(ctx context.Context, caller driver.Caller, parameters url.V
 		parameters.Set("offset", strconv.Itoa(offset))
 		var page struct {
 			Backups otc.List[backup]   `json:"backups"`
-			Links   otc.List[struct{}] `json:"backups_links"` // one to a next page, if there is one
+			Links   otc.List[struct{}] `json:"backups_links"` // empty on the last page
 		}
 		if err := d.vbs.Call(ctx, caller, http.MethodGet, d.o.Native, "/backups/detail", parameters, nil, &page); err != nil {
 			return nil, err
@@ -77,7 +77,7 @@ func (d *Driver) all(ctx context.Context, caller driver.Caller, parameters url.V
 				all = append(all, b.toDriver(caller))
 			}
 		}
-		// The link says that there is more; where it leads, clients cannot go.
+		// Only the link's existence counts: its URL may not be reachable.
 		if page.Backups.Len == 0 || page.Backups.Len < otc.MaxPage && page.Links.Len == 0 {
 			return all, nil
 		}

@@ -11,7 +11,7 @@ import (
 	"cindergate/internal/otcfake"
 )
 
-// 1,500 backups take two of the service's pages; clients page by marker through them.
+// 1,500 backups take two of the service's pages; clients page through them by marker.
 func TestManyBackups(t *testing.T) {
 	for _, o := range combinations {
 		t.Run(name(o), func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestManyBackups(t *testing.T) {
 	}
 }
 
-// A full last page: whether there is more only the next one, or a link, tells.
+// The last page is full: only the next page, or a link, shows whether more follow.
 func TestAPageThatIsJustFull(t *testing.T) {
 	c := open(t, vbs.Options{}, otcfake.Options{})
 	c.AddBackups(c.project.ID, 1000, otcfake.Backup{Name: "b", Service: "vbs"})
@@ -60,8 +60,8 @@ func TestAPageThatIsJustFull(t *testing.T) {
 	}
 }
 
-// Pages that are shorter than was asked for, and overlap, as when others make and delete
-// backups between them.
+// Pages are shorter than requested and overlap, as when other clients make and delete
+// backups in between.
 func TestPagesThatShift(t *testing.T) {
 	c := open(t, vbs.Options{}, otcfake.Options{})
 	link := `"backups_links": [{"rel": "next", "href": "http://192.168.82.231:8776/v2/x/backups?limit=1&offset=1&marker=a"}]`
@@ -90,7 +90,7 @@ func TestFiltersThatTheServiceHas(t *testing.T) {
 		{"v3", driver.Filter{Column: "status", Value: "err", Like: true}, "limit=1000&offset=0"},
 		{"v3", driver.Filter{Column: "display_name", Value: "n"}, "limit=1000&offset=0"},
 		{"v3", driver.Filter{Column: "status", Value: "error_restoring"}, "limit=1000&offset=0&status=error_restoring"},
-		// No backup can match these: nobody is asked.
+		// No backup can match these, so no request is sent.
 		{"v3", driver.Filter{Column: "status", Value: "error_deleting"}, ""},
 		{"v3", driver.Filter{Column: "no_such_column", Value: "x"}, ""},
 	} {
@@ -111,7 +111,7 @@ func TestFiltersThatTheServiceHas(t *testing.T) {
 	}
 }
 
-// Backups of servers are shown too. Clients of VBS cannot delete them, nor can ours.
+// Lists also have backups of servers. Neither VBS's clients nor ours can delete them.
 func TestBackupsOfServers(t *testing.T) {
 	for _, o := range combinations {
 		c := open(t, o, otcfake.Options{})

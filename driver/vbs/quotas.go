@@ -9,8 +9,8 @@ import (
 	"cindergate/internal/otc"
 )
 
-// Quotas implements driver.QuotaReader: EVS tells of volumes and backups alike; without
-// it the service tells of backups.
+// Quotas implements driver.QuotaReader. EVS reports the quotas of volumes and backups.
+// Without EVS the service reports those of backups only.
 func (d *Driver) Quotas(ctx context.Context, caller driver.Caller, projectID string) ([]driver.Quota, error) {
 	if projectID != caller.ProjectID {
 		return nil, d.vbs.Cannot("quotas of other projects than the token's")

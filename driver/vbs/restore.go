@@ -7,8 +7,7 @@ import (
 	"cindergate/driver"
 )
 
-// RestoreBackup implements driver.Driver. The service's restore takes an existing
-// volume and nothing else.
+// RestoreBackup implements driver.Driver. The service restores to an existing volume only.
 func (d *Driver) RestoreBackup(ctx context.Context, caller driver.Caller, backupID string, to driver.RestoreTarget) (driver.Restore, error) {
 	b, err := d.GetBackup(ctx, caller, backupID)
 	if err != nil {

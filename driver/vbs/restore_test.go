@@ -10,7 +10,7 @@ import (
 	"cindergate/internal/otcfake"
 )
 
-// restorable is a cloud with an available backup of a volume.
+// restorable makes a cloud with an available backup of a volume.
 func restorable(t *testing.T, o vbs.Options) (c *cloud, volume, backup string) {
 	t.Helper()
 	c = open(t, o, otcfake.Options{})
@@ -74,7 +74,7 @@ func TestRestoreToANewVolume(t *testing.T) {
 			}
 			v := c.Volume(got.VolumeID)
 			made, description := name, "auto-created_from_restore_from_backup"
-			if made != "by-name" { // as Cinder names it at the end
+			if made != "by-name" { // the name that Cinder gives at the end
 				made, description = "source", "the source"
 			}
 			if v.Name != made || v.Description != description || v.Metadata["src_backup_id"] != backup || v.AZ != "eu-de-02" || v.Type != "SAS" || v.SizeGiB != 10 {
@@ -187,7 +187,7 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-// VolumeBackup.0110 says that it could not be found out about: it may just be gone.
+// VolumeBackup.0110 means that the lookup failed; the backup may no longer exist.
 func TestDeleteOfWhatGoesMeanwhile(t *testing.T) {
 	const body = `{"error": {"code": "VolumeBackup.0110", "message": "Query failed."}}`
 	c, _, backup := restorable(t, vbs.Options{})

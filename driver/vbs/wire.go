@@ -9,7 +9,7 @@ import (
 	"cindergate/internal/otc"
 )
 
-// backup is a backup as the native APIs show it, v2 and v3.
+// backup is a backup in the answers of the native APIs, v2 and v3.
 type backup struct {
 	ID               string         `json:"id"`
 	VolumeID         string         `json:"volume_id"`
@@ -27,31 +27,32 @@ type backup struct {
 	CreatedAt        openstack.Time `json:"created_at"`
 	UpdatedAt        openstack.Time `json:"updated_at"`
 	DataTimestamp    openstack.Time `json:"data_timestamp"`
-	// v2 has the first; the reference of v3 shows the second and describes the third.
+	// v2 has the first. The reference of v3 shows the second in examples and describes the
+	// third.
 	TenantV2  string `json:"os-bak-tenant-attr:tenant_id"`
 	ProjectV3 string `json:"os-backup-project-attr:project_id"`
 	TenantV3  string `json:"os-backup-project-attr:tenant_id"`
-	// ServiceMetadata is of v2: JSON in text, with a blank before it at times.
+	// ServiceMetadata, in v2 only, is JSON in a string, sometimes with a leading blank.
 	ServiceMetadata string `json:"service_metadata"`
 }
 
-// serviceMetadata is what is of use in service_metadata.
+// serviceMetadata holds the members of service_metadata that the driver uses.
 type serviceMetadata struct {
 	Type  *otc.Int `json:"Type"` // 0 full, 1 incremental
 	CMKID otc.Text `json:"CMKID"`
 }
 
-// wrapped is a description that the service has put something of its own around.
+// wrapped is a description to which the service has added members.
 type wrapped struct {
 	Text        *string  `json:"DESC"`
-	Incremental *otc.Int `json:"INC"` // 1: was asked for
+	Incremental *otc.Int `json:"INC"` // 1 if the client requested it
 }
 
-// toDriver is the backup in the terms of package driver.
+// toDriver converts the backup to a driver.Backup.
 func (b *backup) toDriver(caller driver.Caller) driver.Backup {
 	var metadata serviceMetadata
 	if json.Unmarshal([]byte(b.ServiceMetadata), &metadata) != nil {
-		metadata = serviceMetadata{} // it is nowhere promised to be readable
+		metadata = serviceMetadata{} // the reference does not promise that it is readable
 	}
 	description, incremental := unwrap(b.Description)
 	switch {
@@ -78,8 +79,8 @@ func (b *backup) toDriver(caller driver.Caller) driver.Backup {
 	return seen
 }
 
-// unwrap is the client's own description, and whether an incremental backup was asked
-// for, if the description tells.
+// unwrap returns the client's own description. incremental reports whether the description
+// says that the client requested an incremental backup.
 func unwrap(description *string) (own *string, incremental bool) {
 	var w wrapped
 	if description == nil || json.Unmarshal([]byte(*description), &w) != nil || w.Text == nil {

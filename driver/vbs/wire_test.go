@@ -18,7 +18,7 @@ const (
 	volumeID = "66666666-2222-4333-8444-555555555555"
 )
 
-// shown is how a backup of the service arrives.
+// shown returns a backup of the service as the driver shows it.
 func shown(t *testing.T, native, body string) (driver.Backup, string) {
 	t.Helper()
 	c := open(t, vbs.Options{Native: native}, otcfake.Options{})
@@ -48,7 +48,7 @@ func TestABackupInCindersWords(t *testing.T) {
 	}
 }
 
-// What the service leaves out or has as null.
+// Members that the service omits or sends as null.
 func TestABareBackup(t *testing.T) {
 	for _, body := range []string{
 		`{"id": "` + someID + `", "status": "available", "size": "1", "created_at": "2013-06-27T08:48:03.000000"}`,
@@ -107,7 +107,7 @@ func TestFieldsInTheirDifferentForms(t *testing.T) {
 	}
 }
 
-// The forms that the service itself uses, against the stand-in.
+// The forms that the service itself uses, from the fake cloud.
 func TestTraps(t *testing.T) {
 	for _, o := range combinations {
 		t.Run(name(o), func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestWhatIsNoIDIsNotAskedFor(t *testing.T) {
 	}
 }
 
-// 401 "Malformed request url" is about the id, 404 APIGW.0101 about the region.
+// 401 "Malformed request url" concerns the id, 404 APIGW.0101 the region.
 func TestGatewayAnswersThatMeanSomethingElse(t *testing.T) {
 	c := open(t, vbs.Options{}, otcfake.Options{})
 	c.Inject(otcfake.Fault{Service: "vbs", Status: 401, Times: 2, Body: `{"unauthorized":{"code":"401","message":"Malformed request url"}}`})

@@ -194,7 +194,7 @@ func forceDelete(s *suite) {
 	s.Settle(s.T)
 	_, err := s.Driver.GetBackup(s.Context(), s.Caller, b.ID)
 	s.want(driver.NotFound, err)
-	s.made(driver.BackupSpec{VolumeID: volume}) // the volume is free again
+	s.made(driver.BackupSpec{VolumeID: volume}) // the volume can be backed up again
 	s.want(driver.NotFound, d.ForceDeleteBackup(s.Context(), s.AdminCaller, unknown))
 }
 
@@ -217,7 +217,7 @@ func exportImport(s *suite) {
 	got, err := s.Driver.GetBackup(s.Context(), s.AdminCaller, b.ID)
 	s.ok(err)
 	s.equal("project", got.ProjectID, s.AdminCaller.ProjectID)
-	// The data went with the delete: available is a lie.
+	// The delete removed the data, so available would be wrong.
 	s.equal("available without its data", got.Status == driver.BackupAvailable, s.TrustsRecords)
 }
 

@@ -50,7 +50,7 @@ func quotaIsEnforced(s *suite) {
 	s.available(b.ID)
 	s.ok(s.Driver.DeleteBackup(s.Context(), s.Caller, b.ID))
 	s.Settle(s.T)
-	s.made(driver.BackupSpec{VolumeID: volume}) // it no longer counts
+	s.made(driver.BackupSpec{VolumeID: volume}) // the deleted backup no longer counts
 }
 
 func volumeTypes(s *suite) {

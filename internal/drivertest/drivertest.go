@@ -1,6 +1,8 @@
-// Package drivertest says in code what package driver says in words: every driver
-// runs [Run] from its own tests. It looks at nothing but the contract, so that a
-// driver for a remote cloud can run it against a fake of that cloud.
+// Package drivertest tests that a driver keeps the contract of package driver: every driver
+// runs [Run] from its own tests.
+//
+// The suite uses only the contract, so a driver for a remote cloud can run it against a
+// fake of that cloud.
 package drivertest
 
 import (
@@ -11,24 +13,24 @@ import (
 	"cindergate/driver"
 )
 
-// Backend is a fresh, empty backend.
+// Backend is a new, empty backend.
 type Backend struct {
 	Driver driver.Driver
-	// Caller and OtherCaller are members of two projects; AdminCaller is an admin,
-	// of a third project or of Caller's.
+	// Caller and OtherCaller are members of two projects. AdminCaller is an admin of a
+	// third project or of Caller's.
 	Caller, OtherCaller, AdminCaller driver.Caller
-	// Volume makes an available volume of Caller's and returns its id.
+	// Volume makes an available volume of Caller's project and returns its id.
 	Volume func(t *testing.T, sizeGiB int) string
-	// Settle lets the backend finish what was accepted.
+	// Settle waits until the backend has finished all accepted work.
 	Settle func(t *testing.T)
 	Quirks
-	// Lacks names the tests of what the driver cannot do: they are skipped. Any other test
-	// that meets a missing interface or NotSupported fails, and so does one of these that
-	// does not.
+	// Lacks names the tests of functions that the driver does not have. These tests are
+	// skipped, and fail if the driver has the function. Any other test fails if it meets a
+	// missing interface or NotSupported.
 	Lacks []string
 }
 
-// Run tests a driver. Each subtest gets a backend of its own.
+// Run tests a driver. Each subtest gets its own backend.
 func Run(t *testing.T, open func(t *testing.T) Backend) {
 	for _, test := range []struct {
 		name string
@@ -89,7 +91,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 	}
 }
 
-// unknown is an id that nothing has.
+// unknown is an id of no resource.
 const unknown = "00000000-1111-4222-8333-444444444444"
 
 // suite is one subtest and its backend.
@@ -97,11 +99,11 @@ type suite struct {
 	*testing.T
 	Backend
 	name  string
-	lacks bool // what the test is about
+	lacks bool // whether Lacks names the test
 }
 
-// optional returns the driver as one of its optional interfaces. The test ends if the
-// driver has not.
+// optional returns the driver as one of its optional interfaces. It ends the test if the
+// driver does not implement it.
 func optional[I any](s *suite) I {
 	s.Helper()
 	i, ok := s.Driver.(I)
@@ -122,7 +124,7 @@ func (s *suite) ok(err error) {
 	s.Fatal(err)
 }
 
-// want checks that an error is a driver.Error of the kind, with a text.
+// want checks that an error is a driver.Error of the kind, with a message.
 func (s *suite) want(kind driver.Kind, err error) {
 	s.Helper()
 	var e *driver.Error
@@ -140,8 +142,8 @@ func (s *suite) want(kind driver.Kind, err error) {
 	}
 }
 
-// refused checks that an error has one of the reasons, and their kind. Codes of other APIs
-// are made of reasons, so a driver must tell them.
+// refused checks that an error has one of the reasons, and the kind of the first. Other
+// APIs derive their codes from reasons, so a driver must set them.
 func (s *suite) refused(err error, reasons ...driver.Reason) {
 	s.Helper()
 	s.want(reasons[0].Kind(), err)
@@ -157,7 +159,7 @@ func (s *suite) equal(what string, got, want any) {
 	}
 }
 
-// create accepts a backup without settling it.
+// create starts a backup and does not wait for its end.
 func (s *suite) create(spec driver.BackupSpec) driver.Backup {
 	s.Helper()
 	b, err := s.Driver.CreateBackup(s.Context(), s.Caller, spec)
@@ -165,7 +167,7 @@ func (s *suite) create(spec driver.BackupSpec) driver.Backup {
 	return b
 }
 
-// made is a finished backup.
+// made returns a finished backup.
 func (s *suite) made(spec driver.BackupSpec) driver.Backup {
 	s.Helper()
 	b := s.create(spec)
@@ -189,8 +191,8 @@ func (s *suite) available(id string) driver.Backup {
 	return b
 }
 
-// becomes waits for a status that no other one announces, such as that of a reset,
-// which a Cinder hands to another process.
+// becomes waits for a status that no earlier status announces. A reset is an example:
+// Cinder hands it to another process.
 func (s *suite) becomes(id string, status driver.BackupStatus) {
 	s.Helper()
 	now := s.get(id).Status
@@ -203,8 +205,8 @@ func (s *suite) becomes(id string, status driver.BackupStatus) {
 	}
 }
 
-// maxTries bounds what has no other end. A try at a remote backend takes a tenth of a
-// second or more.
+// maxTries bounds waits that have no other end. A try on a remote backend takes a tenth of
+// a second or more.
 const maxTries = 300
 
 func (s *suite) list(q driver.Query) []string {

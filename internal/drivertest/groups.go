@@ -48,7 +48,7 @@ func typeEncryption(s *suite) {
 	s.ok(d.DeleteTypeEncryption(s.Context(), s.AdminCaller, vt.ID))
 }
 
-// grouped is a group of a fresh type with one volume in it.
+// grouped makes a group of a new type with one volume in it.
 func (s *suite) grouped() (driver.Group, driver.Volume) {
 	s.Helper()
 	groups, types := optional[driver.GroupManager](s), optional[driver.TypeManager](s)

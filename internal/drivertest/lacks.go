@@ -2,24 +2,24 @@ package drivertest
 
 import "slices"
 
-// Tests of a [Backend]'s Lacks that go together.
+// Groups of tests for a [Backend]'s Lacks.
 var (
-	// Forwarded are the tests of what a driver leaves to its backend's own Block Storage
-	// API.
+	// Forwarded are the tests of functions that a driver leaves to the Block Storage API of
+	// its backend.
 	Forwarded = []string{
 		"VolumeLifecycle", "VolumeFromBackup", "SnapshotLifecycle", "BackupOfSnapshot", "Quotas", "QuotaIsEnforced", "VolumeTypes", "QoSSpecs",
 		"TypeEncryption", "GroupLifecycle", "GroupSnapshotLifecycle", "GroupQuota", "Transfer", "TransferWithdrawn", "AttachmentLifecycle",
 		"Services", "DefaultTypes", "CloudIsShown",
 	}
-	// Records are the tests of exported and imported records.
+	// Records are the tests of export and import of records.
 	Records = []string{"ExportImport", "ImportGarbage"}
-	// AdminActions are the tests of what admins do to backups.
+	// AdminActions are the tests of admin actions on backups.
 	AdminActions = []string{"ResetBackupStatus", "ForceDeleteBackup"}
-	// Updates are the tests of changes of backups.
+	// Updates are the tests of updates of backups.
 	Updates = []string{"UpdateBackup", "UpdateBackupOfOthers"}
 )
 
-// run runs one test. A test that the driver lacks must be skipped, and no other may be.
+// run runs one test. It fails unless exactly the tests in Lacks are skipped.
 func (s *suite) run(test func(*suite)) {
 	s.lacks = slices.Contains(s.Lacks, s.name)
 	if s.lacks {
@@ -32,7 +32,7 @@ func (s *suite) run(test func(*suite)) {
 	test(s)
 }
 
-// missing ends a test of what the driver lacks.
+// missing skips a test in Lacks, and fails any other.
 func (s *suite) missing(format string, args ...any) {
 	s.Helper()
 	if !s.lacks {

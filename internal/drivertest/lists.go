@@ -6,7 +6,7 @@ import (
 	"cindergate/driver"
 )
 
-// three makes backups named a, b and c, in this order; b and c are of one volume.
+// three makes backups named a, b and c, in this order. b and c are of the same volume.
 func three(s *suite) (a, b, c driver.Backup) {
 	first, second := s.Volume(s.T, 1), s.Volume(s.T, 1)
 	a = s.made(driver.BackupSpec{VolumeID: first, Name: ptr("a")})
@@ -57,7 +57,7 @@ func listFilters(s *suite) {
 	like := filter("volume_id", c.VolumeID)
 	like.Filters = append(like.Filters, driver.Filter{Column: "display_name", Value: "C", Like: true})
 	if !s.OwnProjectOnly {
-		// Cinder leaves likeness to admins unless it is configured otherwise.
+		// By default Cinder allows inexact filters to admins only.
 		s.Caller, like.AllProjects = s.AdminCaller, true
 	}
 	s.wantList(like, c.ID)

@@ -80,7 +80,7 @@ func attachmentLifecycle(s *suite) {
 	s.equal("attachments left", len(left), 0)
 	s.Settle(s.T)
 	s.available(b.ID)
-	status("available") // though it was in-use when the backup began
+	status("available") // although it was in-use when the backup began
 }
 
 func services(s *suite) {

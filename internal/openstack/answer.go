@@ -22,18 +22,18 @@ func (e *ErrAnswerTooLarge) Error() string {
 // errAnswerSlow is the error for an answer whose body did not arrive in time.
 var errAnswerSlow = errors.New("the body of the answer did not arrive in time")
 
-// answerBody is the body of an answer. Reads fail once it is too large or too slow.
+// answerBody is the body of an answer. Read fails once the body is too large or too slow.
 type answerBody struct {
 	io.ReadCloser
-	limit, left int64 // left is -1 if the size is not bounded
-	streamed    bool  // time bounds each read, not all together
+	limit, left int64 // left is -1 if the size has no limit
+	streamed    bool  // time bounds each read, not the whole body
 	time        time.Duration
 	timer       clockwork.Timer
 	slow        atomic.Bool
 	cancel      context.CancelFunc
 }
 
-// bound bounds the body of an answer. cancel ends its request.
+// bound limits the size and time of an answer's body. cancel ends the request.
 func (t *Transport) bound(resp *http.Response, streamed bool, cancel context.CancelFunc) {
 	if resp.Body == nil || resp.Body == http.NoBody {
 		cancel()
@@ -52,7 +52,7 @@ func (t *Transport) bound(resp *http.Response, streamed bool, cancel context.Can
 
 func (b *answerBody) Read(p []byte) (int, error) {
 	if b.left >= 0 && int64(len(p)) > b.left+1 {
-		p = p[:b.left+1] // one more tells whether there is more
+		p = p[:b.left+1] // one byte more shows whether the body is too large
 	}
 	n, err := b.ReadCloser.Read(p)
 	switch {

@@ -14,7 +14,7 @@ import (
 	"cindergate/driver"
 )
 
-// endless writes until the other end has enough.
+// endless writes until the client closes the connection.
 func endless(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	piece := []byte(`"` + strings.Repeat("a", 64<<10) + `"`)
@@ -25,7 +25,7 @@ func endless(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// drip writes a byte again and again, which never is an answer.
+// drip writes single bytes and never completes an answer.
 func drip(w http.ResponseWriter, r *http.Request) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -44,7 +44,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	const limit = 1 << 20
 	for name, test := range map[string]struct {
 		answer  http.HandlerFunc
-		read    int64 // bytes, -1: any number
+		read    int64 // in bytes; -1 means any number
 		message string
 	}{
 		"too large": {endless, limit, "The answer of backend east has more than 1048576 bytes."},
@@ -80,8 +80,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 }
 
-// What goes on to a client as it comes may be of any size, and take any time while it
-// gets on.
+// A streamed answer has no size limit and may take any time while data keeps arriving.
 func TestStreamsAreNotCutOff(t *testing.T) {
 	const pieces, size = 40, 64 << 10
 	next := make(chan struct{})
@@ -114,9 +113,9 @@ func TestStreamsAreNotCutOff(t *testing.T) {
 		if _, err := io.ReadFull(resp.Body, make([]byte, size)); err != nil {
 			t.Fatalf("piece %d: %v", i, err)
 		}
-		clock.Advance(50 * time.Second) // all together longer than the bound of each
+		clock.Advance(50 * time.Second) // together longer than the bound of one read
 	}
-	// A piece that does not come in time ends the answer.
+	// A piece that arrives late ends the answer.
 	clock.Advance(11 * time.Second)
 	if _, err := resp.Body.Read(make([]byte, 1)); !errors.Is(err, errAnswerSlow) {
 		t.Errorf("an answer that stands still: %v", err)

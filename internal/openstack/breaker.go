@@ -5,48 +5,48 @@ import (
 	"time"
 )
 
-// verdict is what the end of a request says of a backend.
+// verdict is what the end of a request says about the backend.
 type verdict int
 
 const (
-	healthy verdict = iota // it answered
-	unwell                 // it answered 502 to 504: the backend is down, or that resource is
-	failing                // it did not answer, and may have taken long for that: likewise
+	healthy verdict = iota // the backend answered
+	unwell                 // it answered 502 to 504: the backend or this resource is down
+	failing                // no answer or a timeout: the backend or this resource is down
 	down                   // no connection: the backend is down
-	nothing                // the client broke off, or the failure is the gateway's own
+	nothing                // the client left, or the gateway itself failed
 )
 
 const (
-	// spread is how many resources must fail before a backend is taken for down. One
-	// bad resource, and one client that asks for it again and again, is not enough.
+	// spread is the number of different resources that must fail before all requests stop.
+	// One bad resource is not enough, even if a client asks for it repeatedly.
 	spread = 3
-	// maxFailing is how many failing resources are remembered.
+	// maxFailing is the largest number of failing resources kept.
 	maxFailing = 1024
 )
 
-// breaker stops requests to one service of a backend that failed repeatedly: to single
-// resources that had no answer, and to all once different resources fail, or none can be
-// asked. Afterwards one request at a time finds out whether that is over. It is
-// safe for concurrent use.
+// breaker is the circuit breaker for one service of a backend. It stops requests to single
+// resources that gave no answer repeatedly. It stops all requests to the service once
+// different resources fail in a row or no connection is possible. After the pause, one
+// request at a time probes whether the failure is over. It is safe for concurrent use.
 type breaker struct {
-	after int // failures in a row; 0: never
+	after int // failures in a row; 0 disables the breaker
 	pause time.Duration
 	now   func() time.Time
 
 	mu       sync.Mutex
 	service  circuit
-	resource map[string]*circuit // those that fail
+	resource map[string]*circuit // the failing ones
 }
 
 // circuit is the state of a service or a resource.
 type circuit struct {
 	failures int                 // in a row
-	seen     map[string]struct{} // which resources failed in that row; nil for a resource
-	until    time.Time           // when the pause ends; zero: closed
-	probing  bool                // a request finds out whether it is over
+	seen     map[string]struct{} // the resources that failed in that row; nil for a resource
+	until    time.Time           // end of the pause; zero if closed
+	probing  bool                // a request is probing
 }
 
-// open tells how long the circuit stays open; while a probe runs, for another pause.
+// open returns how long the circuit stays open. While a probe runs, that is another pause.
 func (c *circuit) open(now time.Time, pause time.Duration) time.Duration {
 	switch {
 	case c == nil || c.until.IsZero():
@@ -59,8 +59,8 @@ func (c *circuit) open(now time.Time, pause time.Duration) time.Duration {
 	return 0
 }
 
-// begin asks for a request of a resource to be let through. The caller must report how
-// it ended.
+// begin lets a request for a resource through or returns ErrBroken. The caller must report
+// how the request ended.
 func (b *breaker) begin(resource string) (report func(verdict), err error) {
 	if b.after == 0 {
 		return func(verdict) {}, nil
@@ -95,7 +95,7 @@ func (b *breaker) end(resource string, v verdict, probes []*circuit) {
 		delete(b.resource, resource)
 		return
 	}
-	if v != unwell { // what it answers may go on to the client
+	if v != unwell { // the client may get this answer, so the resource stays usable
 		b.fail(resource)
 	}
 	s := &b.service
@@ -111,8 +111,8 @@ func (b *breaker) end(resource string, v verdict, probes []*circuit) {
 	}
 }
 
-// fail counts a failure of one resource. Where too many fail already, any other is
-// forgotten.
+// fail counts a failure of one resource. Beyond maxFailing resources it drops arbitrary
+// others.
 func (b *breaker) fail(resource string) {
 	one := b.resource[resource]
 	if one == nil {

@@ -16,7 +16,7 @@ import (
 	"cindergate/driver"
 )
 
-// turns is a breaker with a clock, and what it lets through.
+// turns is a breaker with a clock.
 type turns struct {
 	*breaker
 	at time.Time
@@ -28,7 +28,8 @@ func newTurns(after int) *turns {
 	return t
 }
 
-// ask is a request of a resource that ends as told; it returns whether it was let through.
+// ask begins a request for a resource and ends it with v. It reports whether the breaker
+// let it through.
 func (t *turns) ask(resource string, v verdict) bool {
 	report, err := t.begin(resource)
 	if err != nil {
@@ -46,7 +47,7 @@ func TestBreaker(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		before     func(*turns)
-		bad, other bool // whether the failing resource and another one are let through
+		bad, other bool // whether requests for the failing and for another resource pass
 	}{
 		"nothing yet":         {func(*turns) {}, true, true},
 		"a few failures":      {func(b *turns) { many(b, 3, "bad", failing) }, true, true},
@@ -89,7 +90,7 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
-// After the pause one request at a time tries; what a client breaks off tells nothing.
+// After the pause one request at a time probes. A client that leaves gives no verdict.
 func TestBreakerTriesAgain(t *testing.T) {
 	b := newTurns(2)
 	b.ask("x", down)
@@ -112,7 +113,7 @@ func TestBreakerTriesAgain(t *testing.T) {
 		t.Error("two try at the same time")
 	}
 	probe(nothing)
-	// One bad resource does not keep it open.
+	// One bad resource does not keep the circuit open.
 	if !b.ask("bad", failing) || !b.ask("z", healthy) || !b.ask("z", healthy) {
 		t.Error("it is not closed")
 	}
@@ -135,7 +136,7 @@ func TestFailingResourcesAreBounded(t *testing.T) {
 	}
 }
 
-// One resource is one, whatever is done to it and however it is spelt.
+// A resource has one name, whatever the action and the spelling of the path.
 func TestResources(t *testing.T) {
 	for path, want := range map[string]string{
 		"/v3/p1/volumes/bad":                "volumes/bad ",
@@ -154,13 +155,13 @@ func TestResources(t *testing.T) {
 	}
 }
 
-// broken is a request's body that breaks off.
+// brokenBody is a request's body that breaks off.
 type brokenBody struct{ err error }
 
 func (b brokenBody) Read([]byte) (int, error) { return 0, b.err }
 func (brokenBody) Close() error               { return nil }
 
-// Clients that break off are no failures of the backend.
+// Clients that leave do not count as failures of the backend.
 func TestClientsDoNotOpenTheBreaker(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -205,7 +206,7 @@ func TestClientsDoNotOpenTheBreaker(t *testing.T) {
 	}
 }
 
-// Each service of a backend has a breaker of its own.
+// Each service of a backend has its own breaker.
 func TestServicesAreApart(t *testing.T) {
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

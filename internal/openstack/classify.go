@@ -17,9 +17,9 @@ import (
 	"cindergate/driver"
 )
 
-// Classify turns what went wrong with a request to the backend into a driver
-// error. Text of the backend gets through only out of a fault body that could be
-// read; its URLs and the token never do.
+// Classify turns the error of a request to the backend into a driver error. The message has
+// text of the backend only if it comes from a readable fault body; it never has the
+// request's URL or the token.
 func (t *Transport) Classify(err error) error {
 	if err == nil {
 		return nil
@@ -62,7 +62,7 @@ func (t *Transport) Classify(err error) error {
 	return driver.Wrap(driver.Unavailable, err, "Backend %s cannot be reached.", t.name)
 }
 
-// statuses maps what a backend answers; what is missing is Internal.
+// statuses maps a backend's status to a kind. Any other status is Internal.
 var statuses = map[int]driver.Kind{
 	http.StatusBadRequest:            driver.InvalidInput,
 	http.StatusUnauthorized:          driver.Unauthorized,
@@ -81,7 +81,7 @@ var statuses = map[int]driver.Kind{
 func (t *Transport) answer(a gophercloud.ErrUnexpectedResponseCode) error {
 	e := &driver.Error{Kind: statuses[a.Actual], Err: a, RetryAfter: RetryAfter(a.ResponseHeader, t.clock.Now())}
 	if e.Kind == driver.OverLimit && (a.Actual == http.StatusTooManyRequests || e.RetryAfter > 0) {
-		e.Reason = driver.RateLimited // a quota has no Retry-After but 0
+		e.Reason = driver.RateLimited // a quota has no Retry-After other than 0
 	}
 	e.Message = FaultMessage(a.Body)
 	if e.Message == "" {
@@ -90,8 +90,8 @@ func (t *Transport) answer(a gophercloud.ErrUnexpectedResponseCode) error {
 	return e
 }
 
-// FaultMessage reads the message of an OpenStack fault, {"name": {"code": …,
-// "message": "…"}}, or of webob's and keystonemiddleware's; "" if body is neither.
+// FaultMessage returns the message of an OpenStack fault, {"name": {"code": …, "message":
+// "…"}}, or of a fault of webob or keystonemiddleware. It returns "" for any other body.
 func FaultMessage(body []byte) string {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil {
@@ -117,7 +117,8 @@ func FaultMessage(body []byte) string {
 	return ""
 }
 
-// RetryAfter reads the header in seconds or as a date.
+// RetryAfter reads the Retry-After header, in seconds or as a date. It returns 0 if there
+// is none.
 func RetryAfter(h http.Header, now time.Time) time.Duration {
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	if seconds, err := strconv.Atoi(v); err == nil && seconds >= 0 {

@@ -9,7 +9,7 @@ import (
 	"cindergate/driver"
 )
 
-// Service is a client of one service of the backend, in the name of one caller.
+// Service returns a client for one service of the backend that uses the caller's token.
 // microversion may be "".
 func (t *Transport) Service(caller driver.Caller, kind, endpoint, microversion string) *gophercloud.ServiceClient {
 	provider := &gophercloud.ProviderClient{HTTPClient: http.Client{Transport: t.To(kind, caller.ProjectID), CheckRedirect: noRedirect}}
@@ -19,10 +19,10 @@ func (t *Transport) Service(caller driver.Caller, kind, endpoint, microversion s
 		ProviderClient: provider, Endpoint: strings.TrimSuffix(endpoint, "/") + "/", Type: kind, Microversion: microversion,
 	}
 	service.MoreHeaders = map[string]string{}
-	if caller.RequestID != "" { // the global request id of the cloud's logs (oslo.middleware's request_id)
+	if caller.RequestID != "" { // for the cloud's logs (oslo.middleware's request_id)
 		service.MoreHeaders["X-Openstack-Request-Id"] = caller.RequestID
 	}
-	if caller.ServiceToken != "" { // the backend may take an expired token with it
+	if caller.ServiceToken != "" { // with it the backend may accept an expired token
 		service.MoreHeaders["X-Service-Token"] = string(caller.ServiceToken)
 	}
 	return service

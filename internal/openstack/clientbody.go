@@ -12,8 +12,8 @@ type ErrClientBody struct{ Err error }
 func (e *ErrClientBody) Error() string { return "read the request's body: " + e.Err.Error() }
 func (e *ErrClientBody) Unwrap() error { return e.Err }
 
-// clientBody is the body of a request on its way to the backend. It tells failures of
-// the client from those of the backend.
+// clientBody is the body of a request to the backend. It separates the client's failures
+// from the backend's.
 type clientBody struct {
 	io.ReadCloser
 	mu   sync.Mutex
@@ -36,7 +36,7 @@ func (b *clientBody) Read(p []byte) (int, error) {
 }
 
 // outcome returns the client's failure, and whether the whole body was read. A nil body
-// is read.
+// counts as read.
 func (b *clientBody) outcome() (failed error, read bool) {
 	if b == nil {
 		return nil, true

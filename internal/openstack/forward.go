@@ -13,39 +13,39 @@ import (
 	"cindergate/driver"
 )
 
-// gatewayRequestID tells the gateway's id of a request whose answer carries the
-// upstream's under the usual names.
+// gatewayRequestID is the header for the gateway's request id when the usual headers carry
+// the upstream's.
 const gatewayRequestID = "X-Cindergate-Request-Id"
 
-// Forwarding is how a request is handed on to a backend that speaks the Block
-// Storage API.
+// Forwarding says how to forward a request to a backend that speaks the Block Storage API.
 type Forwarding struct {
-	// Upstream is the backend's URL without version; Version, 2 or 3, is spoken to it.
+	// Upstream is the backend's URL without version. Version, "2" or "3", is the upstream's
+	// API version.
 	Upstream *url.URL
 	Version  string
-	// Service is the backend's service, as [Transport.To] names it, and Project the
+	// Service is the backend's service, as [Transport.To] names it. Project is the
 	// caller's.
 	Service, Project string
-	// Base is the gateway's own URL, with which links in the answer begin.
+	// Base is the gateway's own URL. Links in the answer begin with it.
 	Base string
-	// RequestID is the gateway's.
+	// RequestID is the gateway's request id.
 	RequestID string
-	// Check looks at an answer before anything of it is written; its error is
-	// Forward's. nil: every answer goes on as it is.
+	// Check inspects an answer before anything is written. Forward returns its error. nil
+	// accepts every answer.
 	Check func(*http.Response) error
 }
 
-// Forward hands on r, whose path begins with /v2/ or /v3/: bytes both ways as they
-// come, except for links to the upstream, which lead to the gateway, and for headers that
-// are the gateway's business. An error means that nothing has been written. It panics
+// Forward sends r, whose path begins with /v2/ or /v3/, to the upstream. It streams both
+// bodies unchanged, except that links to the upstream become links to the gateway. It drops
+// headers that must not pass. An error means that nothing has been written. Forward panics
 // with [http.ErrAbortHandler] if the answer breaks off later.
 func (t *Transport) Forward(w http.ResponseWriter, r *http.Request, f Forwarding) error {
 	asked, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/v"), "/")
 	var failed error
 	proxy := httputil.ReverseProxy{
 		Transport: t,
-		ErrorLog:  log.New(io.Discard, "", 0), // the gateway logs answers that break off
-		// Answers that come bit by bit go on bit by bit.
+		ErrorLog:  log.New(io.Discard, "", 0), // the gateway logs broken answers itself
+		// Flush at once, so that slow answers reach the client piece by piece.
 		FlushInterval: -1,
 		BufferPool:    &t.buffers,
 		Rewrite: func(p *httputil.ProxyRequest) {
@@ -73,7 +73,7 @@ func (t *Transport) Forward(w http.ResponseWriter, r *http.Request, f Forwarding
 			for _, name := range hiddenHeaders {
 				resp.Header.Del(name)
 			}
-			// The upstream's ids, if it has any, replace the gateway's, which moves aside.
+			// The upstream's ids replace the gateway's, which moves to its own header.
 			if resp.Header.Get("X-Openstack-Request-Id") != "" || resp.Header.Get("X-Compute-Request-Id") != "" {
 				w.Header().Del("X-Openstack-Request-Id")
 				w.Header().Del("X-Compute-Request-Id")
@@ -91,10 +91,10 @@ func (t *Transport) Forward(w http.ResponseWriter, r *http.Request, f Forwarding
 	return t.Classify(failed)
 }
 
-// buffers lends what answers are copied through.
+// buffers is a pool of buffers for copying answers.
 type buffers struct{ pool sync.Pool }
 
-// copyBuffer is the size of such a buffer, in bytes.
+// copyBuffer is the size of one buffer, in bytes.
 const copyBuffer = 32 << 10
 
 // Get implements httputil.BufferPool.
@@ -108,8 +108,8 @@ func (b *buffers) Get() []byte {
 // Put implements httputil.BufferPool.
 func (b *buffers) Put(buffer []byte) { b.pool.Put(&buffer) }
 
-// smallBody is up to where a body is read before it is sent on, in bytes, so that
-// its length can be told.
+// smallBody is the largest body, in bytes, that relink reads whole so that it can set
+// Content-Length.
 const smallBody = 64 << 10
 
 // relink rewrites links and Location in an answer.

@@ -31,8 +31,8 @@ func forward(t *testing.T, upstream http.HandlerFunc, headers map[string]string)
 	return w, transport.Forward(w, r, Forwarding{Upstream: at, Version: "3", Service: "volume", Project: "p", Base: "http://gateway", RequestID: "req-1"})
 }
 
-// Only what a backend needs goes on: nothing that says who the caller is but the token,
-// however it is spelt.
+// A backend gets only the headers that it needs. Of those that identify the caller it gets
+// only the token, in any spelling.
 func TestHeadersThatStayHere(t *testing.T) {
 	var got http.Header
 	_, err := forward(t, func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Clone() }, map[string]string{
@@ -74,7 +74,7 @@ func TestAnswersHeaders(t *testing.T) {
 	}
 }
 
-// Links in an answer that is packed could not be replaced.
+// Links in a compressed answer could not be replaced.
 func TestPackedAnswersAreRefused(t *testing.T) {
 	w, err := forward(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

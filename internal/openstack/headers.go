@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// requestHeaders are the headers of a client's request that go on to a backend. All
-// others stay here. Servers behind WSGI take X_Roles for X-Roles, and middleware believes
-// what the gateway would have said of the caller, so that a list of what must not pass
-// would never be complete. Accept-Encoding is not there: links in answers are replaced.
+// requestHeaders are the headers of a client's request that a backend gets. All others are
+// dropped. A list of forbidden headers could never be complete: WSGI servers read X_Roles
+// as X-Roles, and the backend's middleware trusts such headers. Accept-Encoding is not in
+// the list, because links in a compressed answer could not be replaced.
 var requestHeaders = []string{
 	"Accept", "Accept-Language", "Content-Encoding", "Content-Language", "Content-Length", "Content-Md5", "Content-Type",
 	"Expect", "If-Match", "If-Modified-Since", "If-None-Match", "If-Unmodified-Since", "Openstack-Api-Version",
@@ -16,10 +16,10 @@ var requestHeaders = []string{
 	"X-Trace-Hmac", "X-Trace-Info", // osprofiler's
 }
 
-// hiddenHeaders are the headers of an answer that stay here.
+// hiddenHeaders are the headers of an answer that a client does not get.
 var hiddenHeaders = []string{"Set-Cookie", "Set-Cookie2", "X-Subject-Token"}
 
-// keepHeaders deletes all headers but those named.
+// keepHeaders deletes all headers except the named ones.
 func keepHeaders(h http.Header, names []string) {
 	for name := range h {
 		if !slices.Contains(names, name) {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Int is a number that may come as text, as some clouds write sizes. What is no whole
-// number is 0: one odd member must not cost the answer that it is in.
+// Int is a number that may come as a string, as some clouds write sizes. Any other value
+// becomes 0, so that one unexpected member does not invalidate the whole answer.
 type Int int
 
 // UnmarshalJSON implements json.Unmarshaler. It returns no error.
@@ -17,7 +17,8 @@ func (i *Int) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// ParseInt reads a JSON number, or a text that is one; ok is false for anything else.
+// ParseInt reads a whole JSON number, or a string that holds one. ok is false for anything
+// else.
 func ParseInt(text []byte) (n int, ok bool) {
 	v := strings.TrimSpace(strings.Trim(string(text), `"`))
 	if n, err := strconv.Atoi(v); err == nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/jonboulle/clockwork"
 )
 
-// Until calls done at once and then after every pause, until it reports true, fails, or
-// ctx ends. It returns the error of done or of ctx.
+// Until calls done at once, and again after every pause, until done reports true or fails,
+// or ctx ends. It returns the error of done or of ctx.
 func Until(ctx context.Context, clock clockwork.Clock, pause time.Duration, done func(context.Context) (bool, error)) error {
 	again := clock.NewTicker(pause)
 	defer again.Stop()

@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// replacer replaces texts in a stream, also where they lie across two reads. It
-// hands on what it has as soon as it can.
+// replacer replaces strings in a stream, including those that span two reads. It returns
+// data as soon as it can.
 type replacer struct {
 	from    io.Reader
 	replace *strings.Replacer
 	olds    []string
 	in      []byte // read, not yet replaced
-	out     []byte // replaced, not yet handed on
+	out     []byte // replaced, not yet returned
 	err     error
 }
 
-// newReplacer takes pairs of old and new texts.
+// newReplacer takes pairs of old and new strings.
 func newReplacer(from io.Reader, pairs []string) *replacer {
 	r := &replacer{from: from, replace: strings.NewReplacer(pairs...)}
 	for i := 0; i < len(pairs); i += 2 {
@@ -47,7 +47,7 @@ func (r *replacer) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// pending is how many bytes at the end may be the beginning of an old text.
+// pending returns the number of bytes at the end that may begin an old string.
 func (r *replacer) pending() int {
 	longest := 0
 	for _, old := range r.olds {

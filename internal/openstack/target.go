@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// target is what a request is for: a service of the backend, and how its answer is read.
+// target is the destination of a request: a service of the backend, and how to read its
+// answer.
 type target struct {
 	service  string
-	project  string // of the caller, which paths may name
-	streamed bool   // the answer goes on to the client as it comes
+	project  string // the caller's; paths may contain it
+	streamed bool   // the answer is streamed to the client
 }
 
 type targetKey struct{}
@@ -25,19 +26,19 @@ func (t target) of(r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), targetKey{}, t))
 }
 
-// To is the transport for one service of the backend, by its name. Each has a circuit
-// breaker of its own. project is the caller's, or "".
+// To returns the transport for one service of the backend, by its name. Each service has
+// its own circuit breaker. project is the caller's, or "".
 func (t *Transport) To(service, project string) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		return t.RoundTrip(target{service: service, project: project}.of(r))
 	})
 }
 
-// apiVersion is the segment of a path that names the API's version.
+// apiVersion matches the path segment of the API version.
 var apiVersion = regexp.MustCompile(`^v\d+(\.\d+)?$`)
 
-// resource is which resource of the service a request is about: volumes/ID whatever is
-// done to it, and whatever its query is. To the identity service it is the token.
+// resource names the resource of a request, such as volumes/ID, without the action and the
+// query. For the identity service it is the token.
 func (t target) resource(r *http.Request) string {
 	segments := strings.FieldsFunc(r.URL.Path, func(c rune) bool { return c == '/' })
 	for i, s := range segments {

@@ -1,6 +1,5 @@
-// Package openstack is what drivers for OpenStack clouds have in common: one HTTP
-// connection pool a backend, retries of reads, a circuit breaker, requests in the
-// caller's name, and the first classification of errors.
+// Package openstack holds what the drivers for OpenStack clouds share: connections, retries
+// of reads, a circuit breaker, clients with the caller's token, and error kinds.
 package openstack
 
 import (
@@ -24,35 +23,35 @@ import (
 
 // Options configure the connections to one backend.
 type Options struct {
-	// Name is how messages call the backend.
+	// Name is the backend's name in messages.
 	Name string
-	// CAFile is a PEM file of certificates to trust besides the system's; Insecure
-	// trusts any.
+	// CAFile is a PEM file of certificates that are trusted in addition to the system's.
+	// Insecure disables the verification of certificates.
 	CAFile   string
 	Insecure bool
-	// ConnectTimeout bounds a dial, AnswerTimeout the wait for an answer's headers, and
-	// again that for its body. 0: 5 s and 60 s.
+	// ConnectTimeout bounds a dial. AnswerTimeout bounds the wait for an answer's headers,
+	// and separately the wait for its body. 0 means 5 s and 60 s.
 	ConnectTimeout, AnswerTimeout time.Duration
-	// MaxAnswer is the largest answer that is read, in bytes; 0: 32 MiB. What is handed
-	// on as it comes is not bounded.
+	// MaxAnswer is the largest answer that is read, in bytes; 0 means 32 MiB. Streamed
+	// answers have no limit.
 	MaxAnswer int64
-	// Retries is how often a read is sent again at the most; 0: 2, negative: never.
+	// Retries is the largest number of retries of a read; 0 means 2, negative none.
 	Retries int
-	// RetryWait is the wait before the second try, doubled before each that follows,
-	// up to 20 times as long; 0: 100 ms.
+	// RetryWait is the wait before the first retry. It doubles before each further one, up
+	// to 20 times RetryWait; 0 means 100 ms.
 	RetryWait time.Duration
-	// RetryBudget is how many retries a second all requests together may cause, with
-	// bursts of twice as many; 0: 10, negative: none.
+	// RetryBudget is the number of retries per second for all requests together, with
+	// bursts of twice as many; 0 means 10, negative none.
 	RetryBudget float64
 	// Unprocessed reports whether a response means that the backend rejected the request
 	// without processing it; only then is a write retried. It leaves the body readable.
 	// nil: writes are sent once.
 	Unprocessed func(*http.Response) bool
-	// After BreakAfter failures in a row, a service of the backend, or a resource of it,
-	// is not asked for BreakFor; 0: 10 and 5 s, negative: it is always asked.
+	// After BreakAfter failures in a row, requests to a service or a resource of it stop
+	// for BreakFor. 0 means 10 and 5 s; a negative value disables the breaker.
 	BreakAfter int
 	BreakFor   time.Duration
-	// Clock is what pauses, bounds and caches go by; nil: the system's.
+	// Clock is used for pauses, timeouts and caches; nil means the system's.
 	Clock clockwork.Clock
 }
 
@@ -101,14 +100,14 @@ type Transport struct {
 	breakAfter int
 	breakFor   time.Duration
 	reads      *retryablehttp.Client
-	writes     *retryablehttp.Client // nil: sent once
+	writes     *retryablehttp.Client // nil: writes are sent once
 	buffers    buffers
 
 	mu       sync.Mutex
 	breakers map[string]*breaker // by service
 }
 
-// ErrBroken is the error while the circuit breaker lets no request through.
+// ErrBroken is the error while the circuit breaker is open.
 type ErrBroken struct{ RetryAfter time.Duration }
 
 func (e *ErrBroken) Error() string {
@@ -131,8 +130,8 @@ func NewTransport(o Options) (*Transport, error) {
 		MaxIdleConns:          1024,
 		MaxIdleConnsPerHost:   1024,
 		IdleConnTimeout:       90 * time.Second,
-		DisableCompression:    true,     // answers pass through as they are
-		ReadBufferSize:        16 << 10, // of each connection, which some clouds close after one answer
+		DisableCompression:    true,     // answers pass through unchanged
+		ReadBufferSize:        16 << 10, // per connection; some clouds close each after one answer
 	}}
 	t.breakAfter, t.breakFor = o.BreakAfter, o.BreakFor
 	burst := 0
@@ -147,7 +146,7 @@ func NewTransport(o Options) (*Transport, error) {
 	return t, nil
 }
 
-// retrying sends again what again says, within the budget.
+// retrying returns a client that retries where again reports true, within the budget.
 func (t *Transport) retrying(o Options, budget *rate.Limiter, again func(*http.Response, error) bool) *retryablehttp.Client {
 	c := retryablehttp.NewClient()
 	c.Logger = nil
@@ -161,15 +160,15 @@ func (t *Transport) retrying(o Options, budget *rate.Limiter, again func(*http.R
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	c.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
 		if resp != nil && RetryAfter(resp.Header, t.clock.Now()) > c.RetryWaitMax {
-			return false, nil // the client is told how long, not kept waiting
+			return false, nil // the client gets the Retry-After instead of a long wait
 		}
 		return ctx.Err() == nil && again(resp, err) && budget.Allow(), nil
 	}
 	return c
 }
 
-// dialer asks for keep-alives as often as the system does, once a connection has been
-// idle for a while: each further setting is a system call a connection.
+// dialer probes idle connections at the system's interval. Each further keep-alive setting
+// would cost a system call per connection.
 func dialer(o Options) *net.Dialer {
 	return &net.Dialer{Timeout: o.ConnectTimeout, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 30 * time.Second, Interval: -1, Count: -1,
@@ -194,7 +193,7 @@ func tlsConfig(o Options) (*tls.Config, error) {
 	return c, nil
 }
 
-// passing tells whether a failure may be over at the next try.
+// passing reports whether a retry may succeed.
 func passing(resp *http.Response, err error) bool {
 	if err != nil {
 		var certificate *tls.CertificateVerificationError
@@ -208,9 +207,9 @@ func passing(resp *http.Response, err error) bool {
 	return false
 }
 
-// RoundTrip implements http.RoundTripper: reads are retried; everything else is sent
-// once, but for what the backend says it has not looked at. Bodies that cannot be
-// read twice are streamed.
+// RoundTrip implements http.RoundTripper. It retries reads. It retries a write only if
+// Options.Unprocessed reports that the backend rejected it unprocessed. It streams bodies
+// that cannot be read twice.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	empty := r.Body == nil || r.Body == http.NoBody
 	switch {
@@ -220,7 +219,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return resp, err
 		}
 		r = r.WithContext(context.WithValue(r.Context(), firstTry{}, &outcome{resp: resp, err: err}))
-		r.RequestURI = "" // that of a proxied request; http.Client takes none
+		r.RequestURI = "" // set on proxied requests; http.Client refuses it
 		return t.reads.Do(&retryablehttp.Request{Request: r})
 	case t.writes != nil && r.RequestURI == "" && (empty || r.GetBody != nil):
 		again, err := retryablehttp.FromRequest(r)
@@ -232,8 +231,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.once(r)
 }
 
-// outcome is what came of the first try of a read. Retries begin with it: a read that
-// succeeds at once, as nearly all do, does not take the way through their client.
+// outcome is the result of the first try of a read. The retrying client starts with it, so
+// a read that succeeds at once, as nearly all do, does not go through that client.
 type outcome struct {
 	resp *http.Response
 	err  error
@@ -242,7 +241,7 @@ type outcome struct {
 
 type firstTry struct{}
 
-// further is the first try's outcome at first, and then another try.
+// further returns the result of the first try, then sends the request again.
 func (t *Transport) further(r *http.Request) (*http.Response, error) {
 	if o, tried := r.Context().Value(firstTry{}).(*outcome); tried && !o.told {
 		o.told = true
@@ -251,10 +250,10 @@ func (t *Transport) further(r *http.Request) (*http.Response, error) {
 	return t.once(r)
 }
 
-// Clock is what the backend's pauses, bounds and caches go by.
+// Clock returns the clock for the backend's pauses, timeouts and caches.
 func (t *Transport) Clock() clockwork.Clock { return t.clock }
 
-// breaker is that of a service.
+// breaker returns the circuit breaker of a service.
 func (t *Transport) breaker(service string) *breaker {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -266,7 +265,7 @@ func (t *Transport) breaker(service string) *breaker {
 	return b
 }
 
-// once sends a request through the breaker of its service.
+// once sends a request through the circuit breaker of its service.
 func (t *Transport) once(r *http.Request) (*http.Response, error) {
 	to := targetOf(r)
 	report, err := t.breaker(to.service).begin(to.resource(r))
@@ -299,7 +298,7 @@ func (t *Transport) once(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// blame tells whose failure it is that a request had no answer.
+// blame returns the verdict on a request that got no answer.
 func blame(ctx context.Context, body *clientBody, err error) verdict {
 	var network *net.OpError
 	var certificate *tls.CertificateVerificationError
@@ -313,7 +312,7 @@ func blame(ctx context.Context, body *clientBody, err error) verdict {
 		return down
 	}
 	if _, read := body.outcome(); !read {
-		return nothing // servers hang up on bodies that they do not want
+		return nothing // servers close the connection on bodies that they refuse
 	}
 	return failing
 }
@@ -322,5 +321,5 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// noRedirect leaves redirects to whoever asked.
+// noRedirect returns redirects to the caller.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

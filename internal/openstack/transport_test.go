@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// asked are the bodies that a server was sent.
+// asked records the bodies that a server received.
 type asked struct {
 	mu     sync.Mutex
 	bodies []string

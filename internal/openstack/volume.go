@@ -2,7 +2,7 @@ package openstack
 
 import "cindergate/driver"
 
-// Volume is what is needed of a volume as the Block Storage API shows it
+// Volume holds the members of a Block Storage volume that the gateway uses
 // (cinder/api/v3/views/volumes.py).
 type Volume struct {
 	ID               string            `json:"id"`
@@ -19,7 +19,7 @@ type Volume struct {
 	UserID           string            `json:"user_id"`
 }
 
-// ToDriver is the volume in the terms of package driver.
+// ToDriver converts the volume to a driver.Volume.
 func (v *Volume) ToDriver() driver.Volume {
 	return driver.Volume{
 		ID: v.ID, Status: v.Status, Size: int(v.Size), Name: v.Name, Description: v.Description, ProjectID: v.ProjectID,

@@ -12,19 +12,19 @@ import (
 	"cindergate/driver"
 )
 
-// catalogType is a type of the catalogue that leads to a service. With from and to,
-// the entry is another service's, and from in its URL becomes to.
+// catalogType is a catalogue type that leads to a service. If from is set, the entry
+// belongs to another service: in finds this service's URL by replacing from with to.
 type catalogType struct {
 	name string
 	from *regexp.Regexp
 	to   template
 }
 
-// catalogLifetime is how long a catalogue is remembered.
+// catalogLifetime is how long endpoints stay cached.
 const catalogLifetime = 10 * time.Minute
 
-// endpoints are those that a caller's catalogue told, remembered. They are the same
-// for all projects but for the project's id, so that one catalogue is enough.
+// endpoints caches the endpoints of a caller's catalogue. They differ between projects only
+// in the project's id, so one catalogue is enough.
 type endpoints struct {
 	mu    sync.Mutex
 	known map[string]template // by catalogue type
@@ -46,7 +46,7 @@ func (c *endpoints) set(known map[string]template, now time.Time) {
 	c.known, c.until = known, now.Add(catalogLifetime)
 }
 
-// in finds the service among endpoints by type.
+// in returns the service's endpoint from endpoints by catalogue type.
 func (k *Kind) in(known map[string]template) (template, bool) {
 	for _, t := range k.types {
 		at, ok := known[t.name]
@@ -63,8 +63,8 @@ func (k *Kind) in(known map[string]template) (template, bool) {
 	return "", false
 }
 
-// find looks a service up: in the catalogue that is remembered, else in the caller's
-// own. What one caller's catalogue lacks another's may have: that is not remembered.
+// find looks a service up in the cached catalogue, else in the caller's own. It does not
+// cache a missing service: another caller's catalogue may have it.
 func (c *Cloud) find(ctx context.Context, caller driver.Caller, kind *Kind) (template, error) {
 	if at, ok := c.known.get(kind, c.http.Clock().Now()); ok {
 		return at, nil
@@ -88,7 +88,7 @@ func (c *Cloud) inRegion() string {
 	return " in region " + c.o.Region
 }
 
-// readCatalog asks for the catalogue of the caller's token (GET /v3/auth/catalog).
+// readCatalog reads the catalogue of the caller's token (GET /v3/auth/catalog).
 func (c *Cloud) readCatalog(ctx context.Context, caller driver.Caller) (map[string]template, error) {
 	if c.o.IdentityURL == "" {
 		return nil, driver.Errorf(driver.Unavailable, "Backend %s is configured without an identity service that could tell its endpoints.", c.o.Name)
@@ -111,8 +111,8 @@ func (c *Cloud) readCatalog(ctx context.Context, caller driver.Caller) (map[stri
 	return known, nil
 }
 
-// noCatalog keeps what concerns the caller. That there is no catalogue at the
-// configured URL says nothing of what the caller wants.
+// noCatalog keeps errors that concern the caller. All others become Unavailable: a wrong
+// identity URL says nothing about the resource that the caller asked for.
 func (c *Cloud) noCatalog(err error) error {
 	switch driver.KindOf(err) {
 	case driver.Unauthorized, driver.Forbidden, driver.OverLimit, driver.Unavailable, driver.Canceled:
@@ -121,8 +121,8 @@ func (c *Cloud) noCatalog(err error) error {
 	return driver.Wrap(driver.Unavailable, err, "The identity service of backend %s does not tell its endpoints.", c.o.Name)
 }
 
-// publicEndpoint is the first one of the region. gophercloud's own search for it is
-// deprecated, or asks the service for its versions, which these do not all tell.
+// publicEndpoint returns the first public endpoint of the region. gophercloud's own search
+// is deprecated, or asks the service for its versions, which not every service here lists.
 func (c *Cloud) publicEndpoint(entry tokens.CatalogEntry) (string, bool) {
 	for _, e := range entry.Endpoints {
 		if e.Interface == "public" && (c.o.Region == "" || e.Region == c.o.Region || e.RegionID == c.o.Region) {

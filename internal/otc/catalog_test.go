@@ -100,7 +100,7 @@ func TestOneCatalogueServesAllProjects(t *testing.T) {
 	}
 }
 
-// What one caller's catalogue lacks, another's may have.
+// A service that one caller's catalogue lacks may be in another's.
 func TestALackIsNotRemembered(t *testing.T) {
 	s := serve(t, map[string][]answer{"GET /v3/auth/catalog": append(catalogue(t, public("volumev2", "https://evs.example")),
 		catalogue(t, public("cbr", "https://cbr.example"))...)})

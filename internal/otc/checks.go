@@ -6,9 +6,9 @@ import (
 	"cindergate/driver"
 )
 
-// CheckSource refuses what Cinder does and the backup services do not: a volume in use
-// without force (cinder/backup/api.py create). Where there is no EVS to ask, the
-// service's rule holds.
+// CheckSource refuses a volume in use without force, as Cinder does (cinder/backup/api.py
+// create); the backup services accept it. Without EVS it checks nothing, and the service's
+// own rule applies.
 func (v *Volumes) CheckSource(ctx context.Context, caller driver.Caller, spec driver.BackupSpec) error {
 	if spec.Force || !v.EVS.Exists() {
 		return nil
@@ -20,9 +20,9 @@ func (v *Volumes) CheckSource(ctx context.Context, caller driver.Caller, spec dr
 	return driver.CheckSource(source.Status, false, spec.SnapshotID != "")
 }
 
-// CheckTarget checks a volume that b is to be restored to as Cinder does
-// (cinder/backup/api.py restore) and returns its name. Where there is no EVS to ask, it
-// has none, and the service checks.
+// CheckTarget checks the volume to which b is restored, as Cinder does
+// (cinder/backup/api.py restore), and returns the volume's name. Without EVS it checks
+// nothing and returns no name; the service itself checks.
 func (v *Volumes) CheckTarget(ctx context.Context, caller driver.Caller, b driver.Backup, volumeID string) (name string, err error) {
 	if !v.EVS.Exists() {
 		return "", nil

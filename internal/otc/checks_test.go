@@ -54,7 +54,7 @@ func TestVolumesAreCheckedAsCinderDoes(t *testing.T) {
 // taken stands for no error.
 const taken driver.Kind = 255
 
-// isKind tells whether an error is of a kind, or none for taken.
+// isKind reports whether err is of a kind. For taken it reports whether err is nil.
 func isKind(err error, kind driver.Kind) bool {
 	if kind == taken {
 		return err == nil

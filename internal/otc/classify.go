@@ -16,14 +16,14 @@ import (
 	"cindergate/internal/openstack"
 )
 
-// maxFault is the largest error body that is looked at, in bytes.
+// maxFault is the largest part of an error body that is read, in bytes.
 const maxFault = 64 << 10
 
-// throttleWait is what clients are told to wait when the API gateway does not say: its
-// windows are of minutes.
+// throttleWait is the RetryAfter for a throttled request if the API gateway names none. The
+// gateway counts requests in windows of minutes.
 const throttleWait = time.Minute
 
-// Refusal is an answer of a service that refuses a request.
+// Refusal is the cause of an error answer of a service.
 type Refusal struct {
 	Service string
 	Status  int
@@ -37,8 +37,8 @@ func (r *Refusal) Error() string {
 
 func (r *Refusal) Unwrap() error { return r.Err }
 
-// CodeOf is the vendor's code of what went wrong, "" if there is none. Compare with
-// strings.EqualFold: the services are not of one mind about Common and common.
+// CodeOf returns the vendor's error code, "" if there is none. Compare it with
+// strings.EqualFold: some services write Common, others common.
 func CodeOf(err error) string {
 	var r *Refusal
 	if errors.As(err, &r) {
@@ -47,12 +47,13 @@ func CodeOf(err error) string {
 	return ""
 }
 
-// fault is what an error body tells.
+// fault is the content of an error body.
 type fault struct{ code, message string }
 
-// parseFault reads an error body: the API gateway's and CBR's {"error_code",
-// "error_msg"}, the own APIs' {"error": {"code", "message"}}, and OpenStack's {"name":
-// {"code", "message"}}. A code is a text or a number. Other bodies tell nothing.
+// parseFault reads an error body in one of three forms: {"error_code", "error_msg"} of the
+// API gateway and CBR, {"error": {"code", "message"}} of the services' own APIs, and
+// {"name": {"code", "message"}} of OpenStack. A code is a string or a number. Any other
+// body gives an empty fault.
 func parseFault(body []byte) fault {
 	var flat struct {
 		Code    Text `json:"error_code"`
@@ -71,7 +72,7 @@ func parseFault(body []byte) fault {
 	if json.Unmarshal(body, &own) == nil && own.Error.Message != "" {
 		return fault{string(own.Error.Code), string(own.Error.Message)}
 	}
-	// The first member that has a message; a map would not know which is first.
+	// Takes the first member that has a message. A map would lose the order.
 	in := json.NewDecoder(bytes.NewReader(body))
 	if open, err := in.Token(); err != nil || open != json.Delim('{') {
 		return fault{}
@@ -89,7 +90,7 @@ func parseFault(body []byte) fault {
 	return fault{}
 }
 
-// classify turns what went wrong into a driver error.
+// classify turns the error of a request into a driver error.
 func (s *Service) classify(caller driver.Caller, err error) error {
 	var answer gophercloud.ErrUnexpectedResponseCode
 	if !errors.As(err, &answer) {
@@ -98,8 +99,8 @@ func (s *Service) classify(caller driver.Caller, err error) error {
 	return s.refused(caller, answer.Actual, answer.ResponseHeader, answer.Body, answer)
 }
 
-// refused classifies an error answer: its code counts before its status. Only what a
-// fault body says gets through to the client.
+// refused classifies an error answer, by its code before its status. The client sees only
+// the message of the fault body.
 func (s *Service) refused(caller driver.Caller, status int, header http.Header, body []byte, cause error) error {
 	found := parseFault(body)
 	e := &driver.Error{
@@ -119,8 +120,8 @@ func (s *Service) refused(caller driver.Caller, status int, header http.Header, 
 	return e
 }
 
-// Gone says in Cinder's words that a backup is not there: the vendor's are about URLs at
-// times.
+// Gone replaces the message of a NotFound by Cinder's own for a missing backup. The
+// vendor's message may speak of URLs.
 func Gone(err error, backupID string) error {
 	if driver.KindOf(err) == driver.NotFound {
 		return driver.Because(err, driver.BackupNotFound(backupID))
@@ -130,7 +131,7 @@ func Gone(err error, backupID string) error {
 
 var anyURL = regexp.MustCompile(`[a-z]+://[^\s"']+`)
 
-// discreet is a text without URLs and the caller's token, should the vendor's have any.
+// discreet removes URLs and the caller's token from a vendor's text.
 func discreet(text string, caller driver.Caller) string {
 	if caller.Token != "" {
 		text = strings.ReplaceAll(text, string(caller.Token), caller.Token.String())

@@ -34,7 +34,7 @@ func TestErrorBodies(t *testing.T) {
 	}
 }
 
-// No code may have two meanings: which one counts would be chance.
+// No code may be in two kinds, because the order of a map would decide between them.
 func TestEachCodeHasOneMeaning(t *testing.T) {
 	for name, m := range map[string]meaning{"APIGW": gatewayMeaning, "VolumeBackup": vbsMeaning, "BackupService": cbrMeaning, "EVS": evsMeaning} {
 		n := 0
@@ -111,7 +111,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 	wantError(t, err, driver.Unavailable, "Backend east cannot be reached.")
 }
 
-// A restore of CBR is taken with 202 and nothing else.
+// CBR accepts a restore with 202 and an empty body.
 func TestAnEmptyAnswer(t *testing.T) {
 	for _, status := range []int{200, 202, 204} {
 		s := serve(t, map[string][]answer{"POST /v3/abc123/x": {{status, ""}}})

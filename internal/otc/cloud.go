@@ -11,7 +11,7 @@ import (
 	"cindergate/internal/openstack"
 )
 
-// Dialect is which cloud it is.
+// Dialect names the cloud.
 type Dialect string
 
 // The dialects.
@@ -20,35 +20,36 @@ const (
 	Huawei Dialect = "huawei"
 )
 
-// None as a service's URL: it is not to be used.
+// None as a service's URL disables the service.
 const None = "none"
 
 // Options configure a Cloud.
 type Options struct {
 	openstack.Options
 	Dialect Dialect
-	// IdentityURL is the identity service with /v3, whose catalogue tells the
-	// endpoints that are not given; Region is which of them.
+	// IdentityURL is the URL of the identity service, with /v3. Its catalogue gives the
+	// endpoints that are not configured. Region selects among them.
 	IdentityURL, Region string
-	// URL is the service of backups and EVSURL that of volumes; "" leaves them to the
-	// catalogue, and EVSURL may be None.
+	// URL is the endpoint of the backup service, EVSURL that of EVS. "" takes it from the
+	// catalogue. EVSURL may be None.
 	URL, EVSURL string
 	FullBackup  FullBackup
-	// RestoreVolumeType is the type of a volume made from a backup whose volume is gone.
+	// RestoreVolumeType is the type of a volume made from a backup whose source volume no
+	// longer exists.
 	RestoreVolumeType string
-	// IDTimeout bounds the wait for the id of something new; 0: 45 s, less than
-	// clients wait. PollEvery is the pause between two looks; 0: 500 ms.
+	// IDTimeout bounds the wait for the id of a new resource; 0 means 45 s, less than
+	// clients wait. PollEvery is the pause between two polls; 0 means 500 ms.
 	IDTimeout, PollEvery time.Duration
 }
 
-// Cloud is one of these clouds. It is safe for concurrent use.
+// Cloud is a Huawei Cloud or Open Telekom Cloud. It is safe for concurrent use.
 type Cloud struct {
 	o     Options
 	http  *openstack.Transport
 	known endpoints
 }
 
-// NewCloud makes a Cloud. It does not yet ask it for anything.
+// NewCloud makes a Cloud. It sends no request.
 func NewCloud(o Options) (*Cloud, error) {
 	if o.IDTimeout == 0 {
 		o.IDTimeout = driver.AnswerTime
@@ -64,17 +65,17 @@ func NewCloud(o Options) (*Cloud, error) {
 	return &Cloud{o: o, http: transport}, nil
 }
 
-// Services are the service of backups and the volumes around them, as drivers use them.
-// get is the driver's GetBackup.
+// Services returns the backup service and the volumes of EVS, as drivers use them. get is
+// the driver's GetBackup.
 func (c *Cloud) Services(
 	kind *Kind, get func(ctx context.Context, caller driver.Caller, backupID string) (driver.Backup, error),
 ) (*Service, *Volumes) {
 	return c.Service(kind, c.o.URL), &Volumes{EVS: c.Service(&EVS, c.o.EVSURL), DefaultType: c.o.RestoreVolumeType, Backup: get}
 }
 
-// throttled tells that the API gateway had too many requests: it has not passed this
-// one on, so that it can be sent again, also if it makes something. A service that
-// answers 429 itself may have begun.
+// throttled reports whether the API gateway refused the request because there were too
+// many. The gateway has not forwarded such a request, so even one that creates something
+// can be retried. A service that answers 429 itself may have begun the work.
 func throttled(resp *http.Response) bool {
 	if resp.StatusCode != http.StatusTooManyRequests {
 		return false

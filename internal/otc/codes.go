@@ -10,13 +10,13 @@ import (
 	"cindergate/driver"
 )
 
-// codes maps a service's error codes, in lower case, to kinds.
+// codes maps a service's error codes, in lower case, to driver kinds.
 type codes map[string]driver.Kind
 
-// meaning are the codes of each kind: numbers and ranges, such as "0002-0007 0010".
+// meaning lists the codes of each kind as numbers and ranges, such as "0002-0007 0010".
 type meaning map[driver.Kind]string
 
-// of makes a table of codes that begin with prefix.
+// of returns a table of the codes, each with prefix.
 func (m meaning) of(prefix string) codes {
 	table := codes{}
 	for kind, numbers := range m {
@@ -27,7 +27,7 @@ func (m meaning) of(prefix string) codes {
 	return table
 }
 
-// expand returns codes in lower case, of numbers and ranges such as "0002-0007 0010".
+// expand returns the codes of numbers and ranges such as "0002-0007 0010", in lower case.
 func expand(prefix, numbers string) []string {
 	var all []string
 	for _, span := range strings.Fields(numbers) {
@@ -44,7 +44,7 @@ func expand(prefix, numbers string) []string {
 	return all
 }
 
-// and adds other codes to a table.
+// and returns a copy of the table with the other tables' codes added.
 func (c codes) and(others ...codes) codes {
 	all := maps.Clone(c)
 	for _, o := range others {
@@ -53,8 +53,8 @@ func (c codes) and(others ...codes) codes {
 	return all
 }
 
-// statuses says what a status means where the code does not; what is missing of 4xx is
-// InvalidInput, of 5xx Internal.
+// statuses maps a status to a kind where the code is unknown. Any other 4xx is
+// InvalidInput, any other 5xx Internal.
 var statuses = map[int]driver.Kind{
 	http.StatusUnauthorized:          driver.Unauthorized,
 	http.StatusForbidden:             driver.Forbidden,
@@ -70,11 +70,11 @@ var statuses = map[int]driver.Kind{
 	http.StatusGatewayTimeout:        driver.Unavailable,
 }
 
-// noSuchURL is what the API gateway says, with 401, of an id that it cannot parse or
-// that is gone. It is not about the token.
+// noSuchURL is the API gateway's message, with 401, for an id that is malformed or no
+// longer exists. The token is valid in this case.
 const noSuchURL = "Malformed request url"
 
-// endedToken is what IAM says, with 403, of the request's token when that has ended.
+// endedToken is IAM's message, with 403, for an expired token of the request.
 const endedToken = "X-Auth-Token is invalid in the request" // #nosec G101 -- a message
 
 // kind classifies an error answer.
@@ -101,5 +101,5 @@ func (c codes) kind(status int, f fault) driver.Kind {
 	return driver.Internal
 }
 
-// isThrottle tells whether the code is the API gateway's for too many requests.
+// isThrottle reports whether code is the API gateway's for too many requests.
 func isThrottle(code string) bool { return strings.EqualFold(code, "APIGW.0308") }

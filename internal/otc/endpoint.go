@@ -9,17 +9,17 @@ import (
 	"cindergate/driver"
 )
 
-// placeholder stands for the project in a [template].
+// placeholder stands for the project id in a [template].
 const placeholder = "{project_id}"
 
-// template is an endpoint's URL without version, the same for all projects.
+// template is an endpoint's URL without version. It is the same for all projects.
 type template string
 
-// suffix is what catalogues append to endpoints: a version, or a version and the
-// project. OTC's entry of CBR has both, Huawei's neither.
+// suffix matches what catalogues append to endpoints: a version, or a version and the
+// project. OTC's entry for CBR has both, Huawei's has neither.
 var suffix = regexp.MustCompile(`/v\d+(\.\d+)?(/` + regexp.QuoteMeta(placeholder) + `)?$`)
 
-// newTemplate normalises a URL, in which projectID may occur.
+// newTemplate normalises a URL that may contain projectID.
 func newTemplate(url, projectID string) template {
 	if projectID != "" {
 		url = strings.ReplaceAll(url, projectID, placeholder)
@@ -30,7 +30,7 @@ func newTemplate(url, projectID string) template {
 	return template(suffix.ReplaceAllString(strings.TrimRight(url, "/"), ""))
 }
 
-// of is the endpoint for a project.
+// of returns the endpoint for a project.
 func (t template) of(projectID string) (*url.URL, error) {
 	u, err := url.Parse(strings.ReplaceAll(string(t), placeholder, url.PathEscape(projectID)))
 	if err != nil {
@@ -39,8 +39,8 @@ func (t template) of(projectID string) (*url.URL, error) {
 	return u, nil
 }
 
-// Endpoint is the service's URL without version: the configured one, else what the
-// caller's catalogue says.
+// Endpoint returns the service's URL without version: the configured one, else the one in
+// the caller's catalogue.
 func (s *Service) Endpoint(ctx context.Context, caller driver.Caller) (*url.URL, error) {
 	at := s.url
 	if at == "" {

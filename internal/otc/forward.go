@@ -9,10 +9,9 @@ import (
 	"cindergate/internal/openstack"
 )
 
-// Forward implements driver.Passthrough: EVS's own v2 serves all that is not about
-// backups. Its errors, and those of the gateway before it, become driver errors. A
-// volume from a backup, which this API of EVS does not know, is made by the one that
-// does.
+// Forward implements driver.Passthrough. EVS's v2 API serves every request that is not
+// about backups. Errors of EVS and of the API gateway become driver errors. A volume from a
+// backup needs EVS's cloudvolumes API, since v2 of /volumes has no backup_id.
 func (v *Volumes) Forward(w http.ResponseWriter, r *http.Request, caller driver.Caller, base string) error {
 	if !v.EVS.Exists() {
 		return v.EVS.Missing("anything but backups")
@@ -30,8 +29,8 @@ func (v *Volumes) Forward(w http.ResponseWriter, r *http.Request, caller driver.
 	return v.forward(w, r, caller, base, asked, path)
 }
 
-// split is the version that was asked for and the path below the project, which v3
-// need not name.
+// split returns the requested API version and the path below the project. A v3 path may
+// omit the project.
 func (*Volumes) split(r *http.Request, caller driver.Caller) (asked, path string) {
 	asked, path, _ = strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/v"), "/")
 	return asked, strings.TrimPrefix(path, url.PathEscape(caller.ProjectID)+"/")
@@ -53,7 +52,7 @@ func (v *Volumes) forward(w http.ResponseWriter, r *http.Request, caller driver.
 		return driver.Wrap(driver.NotFound, err, "The resource could not be found.")
 	}
 	if asked == "3" {
-		w.Header().Set("Openstack-Api-Version", "volume 3.0") // as which v2 can be taken
+		w.Header().Set("Openstack-Api-Version", "volume 3.0") // a v2 answer is valid as 3.0
 		w.Header().Set("Vary", "OpenStack-API-Version")
 	}
 	return v.EVS.cloud.http.Forward(w, r, openstack.Forwarding{
@@ -71,7 +70,7 @@ func (v *Volumes) forward(w http.ResponseWriter, r *http.Request, caller driver.
 	})
 }
 
-// statusError is the cause of an error that is but an answer.
+// statusError is the cause of an error that consists of an error answer only.
 type statusError int
 
 func (s statusError) Error() string { return http.StatusText(int(s)) }

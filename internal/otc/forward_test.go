@@ -10,7 +10,7 @@ import (
 	"cindergate/driver"
 )
 
-// serveAnyone answers everybody with a status.
+// serveAnyone answers every request with a status.
 func serveAnyone(t *testing.T, status int) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
@@ -114,7 +114,7 @@ func TestVolumeFromABackupThatCannotBe(t *testing.T) {
 	}
 }
 
-// What is no volume from a backup goes on as it came, whatever its size.
+// A body that is not for a volume from a backup is forwarded unchanged, whatever its size.
 func TestOtherVolumesAreForwarded(t *testing.T) {
 	for _, test := range []struct{ path, microversion, body string }{
 		{"/v3/abc123/volumes", "volume 3.47", `{"volume":{"size":1}}`},

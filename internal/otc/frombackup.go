@@ -9,29 +9,30 @@ import (
 	"cindergate/driver"
 )
 
-// NewVolume is a request for a volume from a backup. EVS takes the ids of VBS's and of
-// CBR's backups alike.
+// NewVolume is a request for a volume from a backup. EVS accepts backup ids of VBS and of
+// CBR.
 type NewVolume struct {
 	BackupID         string
-	SourceVolumeID   string // whose type the volume gets if VolumeType is ""
+	SourceVolumeID   string // the volume gets its type if VolumeType is ""
 	Name             string
 	Description      string
-	Size             int // GiB; 0: the backup's
+	Size             int // GiB; 0 means the backup's size
 	VolumeType       string
-	AvailabilityZone string // of the backup: others may be refused (EVS.1049)
+	AvailabilityZone string // of the backup: EVS may refuse others (EVS.1049)
 	Metadata         map[string]string
 	Multiattach      bool
-	// AsSource gives the volume the name and description of the source volume, if that
-	// is still there and has a name.
+	// AsSource gives the new volume the name and description of the source volume, if the
+	// source volume still exists and has a name.
 	AsSource bool
 }
 
-// sourceBackup is the metadata of a volume that was restored from another's backup
-// (cinder/backup/manager.py restore_backup).
+// sourceBackup is the metadata key of a volume that was restored from another volume's
+// backup (cinder/backup/manager.py restore_backup).
 const sourceBackup = "src_backup_id"
 
-// RestoreBackup is driver.Driver's for a backup that was looked at: an existing volume is
-// checked and restored to by inPlace, the service's restore; a new one is made by EVS.
+// RestoreBackup implements driver.Driver's RestoreBackup for a backup that the driver has
+// already read. It checks an existing target volume and calls inPlace, the service's
+// restore. EVS makes a new volume.
 func (v *Volumes) RestoreBackup(
 	ctx context.Context, caller driver.Caller, b driver.Backup, to driver.RestoreTarget, inPlace func(body any) error,
 ) (driver.Restore, error) {
@@ -50,9 +51,9 @@ func (v *Volumes) RestoreBackup(
 	return driver.Restore{BackupID: b.ID, VolumeID: volumeID, VolumeName: name}, err
 }
 
-// toNew makes a volume from an available backup for a restore that names none. The
-// answer has the name that Cinder's has. The volume has the one that it gets in Cinder
-// when the restore is done: nothing here runs on until then.
+// toNew makes a volume from an available backup for a restore that names no volume. The
+// returned name is the one in Cinder's answer. The volume itself gets at once the name that
+// Cinder gives it after the restore, because nothing runs here until then.
 func (v *Volumes) toNew(ctx context.Context, caller driver.Caller, b driver.Backup, to driver.RestoreTarget) (driver.Restore, error) {
 	name, named := to.NewName()
 	if !named {
@@ -65,8 +66,8 @@ func (v *Volumes) toNew(ctx context.Context, caller driver.Caller, b driver.Back
 	return driver.Restore{BackupID: b.ID, VolumeID: id, VolumeName: name}, err
 }
 
-// FromBackup makes a volume from a backup. It returns the volume's id once there is such
-// a volume; a volume that could not be made is InvalidState with EVS's reason.
+// FromBackup makes a volume from a backup. It returns the volume's id as soon as the volume
+// exists. If EVS could not make the volume, the error is InvalidState with EVS's reason.
 func (v *Volumes) FromBackup(ctx context.Context, caller driver.Caller, n NewVolume) (string, error) {
 	if !v.EVS.Exists() {
 		return "", v.EVS.Missing("restoring without volume_id")
@@ -93,7 +94,7 @@ func (v *Volumes) FromBackup(ctx context.Context, caller driver.Caller, n NewVol
 	metadata[sourceBackup] = n.BackupID
 	version := "v2"
 	if v.EVS.cloud.o.Dialect == Huawei {
-		// Its v2 is deprecated; v2.1 promises the id at once to those who say so.
+		// Huawei's v2 is deprecated. v2.1 promises the id at once if this member is set.
 		version, metadata["create_for_volume_id"] = "v2.1", "true"
 	}
 	volume["metadata"] = metadata
@@ -116,8 +117,9 @@ func (v *Volumes) FromBackup(ctx context.Context, caller driver.Caller, n NewVol
 	return m.wait(ctx)
 }
 
-// notTheBackup keeps a 404 of a create from looking as if the backup were gone, which was
-// seen a moment ago: EVS says so of what it lacks itself, such as a key.
+// notTheBackup turns a 404 of a create into InvalidInput. The backup existed a moment ago:
+// EVS also answers 404 when it lacks something itself, such as a key. A NotFound would tell
+// the client that the backup is gone.
 func notTheBackup(err error) error {
 	var known *driver.Error
 	if errors.As(err, &known) && known.Kind == driver.NotFound {
@@ -126,8 +128,8 @@ func notTheBackup(err error) error {
 	return err
 }
 
-// complete finds what EVS needs and clients need not say, from the volume that the
-// backup is of.
+// complete fills in what EVS requires and Cinder's clients may omit. It takes the values
+// from the backup's source volume.
 func (v *Volumes) complete(ctx context.Context, caller driver.Caller, n *NewVolume) error {
 	if n.VolumeType != "" && n.AvailabilityZone != "" && !n.AsSource {
 		return nil

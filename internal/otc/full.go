@@ -1,17 +1,17 @@
 package otc
 
-// FullBackup says when backups are full ones.
+// FullBackup says when a backup is a full one.
 type FullBackup string
 
-// The values of FullBackup; "" is FullOnRequest.
+// The values of FullBackup. "" means FullOnRequest.
 const (
-	FullAlways    FullBackup = "always"     // incremental is passed over
-	FullOnRequest FullBackup = "on-request" // unless the client asked for incremental, as in Cinder
-	FullNever     FullBackup = "never"      // the service decides, which is incremental after the first
+	FullAlways    FullBackup = "always"     // ignores the client's incremental
+	FullOnRequest FullBackup = "on-request" // full unless the client requests incremental, as in Cinder
+	FullNever     FullBackup = "never"      // the service decides: incremental after the first
 )
 
-// Asks tells what to ask the service for when the client asks for an incremental backup
-// or not; nil leaves it to the service.
+// Asks returns the incremental flag to send to the service for the client's incremental
+// flag. nil leaves the choice to the service.
 func (f FullBackup) Asks(incremental bool) (asked *bool) {
 	switch f {
 	case FullNever:

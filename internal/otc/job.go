@@ -12,19 +12,19 @@ import (
 // Job is an asynchronous operation of VBS or EVS (GET /v1/{project_id}/jobs/{id}).
 type Job struct {
 	ID string `json:"job_id"`
-	// Status is SUCCESS or FAIL at the end; before that INIT or RUNNING, of EVS also
-	// WAITING_EXECUTE or LISTENING.
+	// Status is SUCCESS or FAIL at the end, before that INIT or RUNNING. Jobs of EVS also
+	// have WAITING_EXECUTE and LISTENING.
 	Status     string         `json:"status"`
 	BeginTime  openstack.Time `json:"begin_time"`
 	ErrorCode  Text           `json:"error_code"`
 	FailReason Text           `json:"fail_reason"`
-	// Entities are what the job works on. Not all of them are texts.
+	// Entities are the resources that the job works on. Not all of them are strings.
 	Entities struct {
 		BackupID Text  `json:"backup_id"`
 		VolumeID Text  `json:"volume_id"`
 		SubJobs  []Job `json:"sub_jobs"`
 	} `json:"entities"`
-	SubJobs []Job `json:"sub_jobs"` // or "", where there are none
+	SubJobs []Job `json:"sub_jobs"` // "" if there are none
 }
 
 // The statuses of a job that has ended.
@@ -33,19 +33,19 @@ const (
 	jobFailed    = "FAIL"
 )
 
-// Failed reports whether the job has ended without doing its work.
+// Failed reports whether the job has failed.
 func (j *Job) Failed() bool { return j.Status == jobFailed }
 
-// Entity names what a job makes.
+// Entity returns the id of one kind of resource that a job makes.
 type Entity func(*Job) Text
 
-// What jobs make.
+// The kinds of resources that jobs make.
 var (
 	BackupID Entity = func(j *Job) Text { return j.Entities.BackupID }
 	VolumeID Entity = func(j *Job) Text { return j.Entities.VolumeID }
 )
 
-// find looks for an entity in the job and in those that it consists of.
+// find returns the entity's id from the job or its sub-jobs, "" if there is none yet.
 func (j *Job) find(what Entity) string {
 	if id := what(j); id != "" {
 		return string(id)
@@ -60,7 +60,7 @@ func (j *Job) find(what Entity) string {
 	return ""
 }
 
-// cause is the job, or that of which it consists, that tells why it failed.
+// cause returns the job or sub-job that has the reason of the failure.
 func (j *Job) cause() *Job {
 	if j.FailReason != "" || j.ErrorCode != "" {
 		return j
@@ -75,18 +75,20 @@ func (j *Job) cause() *Job {
 	return j
 }
 
-// job asks for a job.
+// job reads a job.
 func (s *Service) job(ctx context.Context, caller driver.Caller, id string) (job Job, err error) {
 	err = s.Call(ctx, caller, http.MethodGet, "v1", "/jobs/"+url.PathEscape(id), nil, nil, &job)
 	return job, err
 }
 
-// Await polls a job until it tells the id of what it makes. A failed poll is retried
-// unless the token has expired. The last answer about the job is returned in any case.
+// Await polls a job until the job names the id of the resource that it makes. It retries a
+// failed poll unless the token has expired. It returns the last answer about the job in any
+// case.
 //
-// A job that failed is an error with the vendor's reason; it may still tell an id. One
-// that has not told within Options.IDTimeout is Unavailable, with its id, so that an
-// operator can look for what it made; so is one that succeeds without an id.
+// A failed job is an error with the vendor's reason; the job may still have named an id. If
+// the job names no id within Options.IDTimeout, the error is Unavailable with the job's id,
+// so that an operator can look for the resource. A job that succeeds without an id is
+// Unavailable too.
 func (s *Service) Await(ctx context.Context, caller driver.Caller, jobID string, what Entity) (id string, last Job, err error) {
 	err = s.Wait(ctx, "job "+jobID, func(ctx context.Context) (bool, error) {
 		job, err := s.job(ctx, caller, jobID)

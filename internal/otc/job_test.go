@@ -79,7 +79,7 @@ func TestWaitingForAJobIsBounded(t *testing.T) {
 	}
 }
 
-// The gateway has the caller's token and no other: it must not go on asking.
+// The gateway has only the caller's token, so it must stop polling once that has expired.
 func TestATokenThatEndsEndsTheWait(t *testing.T) {
 	_, asked, err := await(t, []answer{{200, `{"status": "RUNNING"}`}, {401, `{"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication information"}`}}, BackupID, nil)
 	wantError(t, err, driver.Unauthorized, "Incorrect IAM authentication information")

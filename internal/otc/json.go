@@ -10,12 +10,12 @@ import (
 	"cindergate/internal/openstack"
 )
 
-// Int is a number that may come as text: CBR's resource_size is documented as the one
-// and shown as the other.
+// Int is a number that may come as a string. CBR's resource_size is a number in the
+// documentation and a string in the examples.
 type Int = openstack.Int
 
-// Text is a text that may come as a number, as codes and enterprise project ids do.
-// Anything else is "".
+// Text is a string that may come as a number. Codes and enterprise project ids do. Any
+// other value is "".
 type Text string
 
 // UnmarshalJSON implements json.Unmarshaler. It returns no error.
@@ -28,7 +28,7 @@ func (t *Text) UnmarshalJSON(text []byte) error {
 	return decode(text, (*string)(t))
 }
 
-// Bool is a truth value that may come as text or as 0 and 1. Anything else is false.
+// Bool is a boolean that may come as a string or as 0 or 1. Any other value is false.
 type Bool bool
 
 // UnmarshalJSON implements json.Unmarshaler. It returns no error.
@@ -38,9 +38,9 @@ func (b *Bool) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// decode reads JSON. A member of another type than expected keeps its zero value, and
-// the others are read: the services are not of one mind with their references. What
-// cannot be done without the caller must check.
+// decode reads JSON. A member of an unexpected type keeps its zero value, and the other
+// members are read, because the services do not always follow their references. The caller
+// must check the members that it requires.
 func decode(text []byte, into any) error {
 	err := json.Unmarshal(text, into)
 	var odd *json.UnmarshalTypeError
@@ -50,11 +50,11 @@ func decode(text []byte, into any) error {
 	return err
 }
 
-// List is a list in an answer. Elements that are no objects are left out.
+// List is a list in an answer. Elements that are not objects are left out.
 type List[T any] struct {
 	Items []T
-	// Len is how many elements the answer has; Told is whether it has a list at all. An
-	// answer without one says nothing of what there is.
+	// Len is the number of elements in the answer. Told reports whether the answer has a
+	// list at all: an answer without one does not mean that there is nothing.
 	Len  int
 	Told bool
 }

@@ -22,7 +22,7 @@ func TestNumbersAndTextsAreTakenEitherWay(t *testing.T) {
 		!got.I || !got.J || got.K || !got.L {
 		t.Errorf("%+v", got)
 	}
-	// What is neither costs itself, and not the members beside it.
+	// An unreadable member keeps its zero value and does not affect the others.
 	for _, text := range []string{`"A": "many"`, `"A": 1.5`, `"A": []`, `"A": 1e300`, `"F": {}`, `"F": true`, `"I": "perhaps"`, `"I": 2`, `"I": {}`} {
 		got.A, got.F, got.I = 7, "seven", true
 		if err := json.Unmarshal([]byte(`{"B": 1, `+text+`, "G": "x"}`), &got); err != nil || got.B != 1 || got.G != "x" {

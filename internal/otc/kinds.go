@@ -6,11 +6,12 @@ import (
 	"cindergate/driver"
 )
 
-// The services, by the vendors' tables of error codes. Where these name no status, the
-// kind is that of what Cinder raises in the same case: quotas are OverLimit, a
-// resource's state is InvalidState also where the vendor answers 500.
+// The services' error codes, by the vendors' tables. Where a table names no status, the
+// kind is that of the exception that Cinder raises in the same case: a quota is OverLimit,
+// and a resource's state is InvalidState even where the vendor answers 500.
 
-// gatewayMeaning is of APIGW.*. 0201 has many statuses and is not here.
+// gatewayMeaning holds the codes APIGW.*. It leaves out 0201, which comes with many
+// statuses.
 var gatewayMeaning = meaning{
 	driver.InvalidInput: "0106",
 	driver.Unauthorized: "0301 0303 0305 0307",
@@ -24,7 +25,7 @@ var gatewayCodes = gatewayMeaning.of("APIGW")
 
 var identityKind = Kind{Name: "identity", codes: gatewayCodes}
 
-// vbsMeaning is of VolumeBackup.*.
+// vbsMeaning holds the codes VolumeBackup.*.
 var vbsMeaning = meaning{
 	driver.InvalidInput: "0002-0007 0010 0011 0026 0049 0050 0053 0105 0203 0204 0208 0210",
 	driver.InvalidState: "0012 0013 0089 0113 0202 0205 0206 0209 0211",
@@ -41,7 +42,7 @@ var VBS = Kind{
 	Name: "VBS",
 	types: []catalogType{
 		{name: "vbsv2"}, {name: "vbs"}, {name: "volume-backup"},
-		// Catalogues without it have its neighbour on a host of the same pattern.
+		// A catalogue without VBS has EVS, on a host of the same pattern.
 		{name: "volumev2", from: regexp.MustCompile(`\bevs\b`), to: "vbs"},
 	},
 	codes: vbsMeaning.of("VolumeBackup").and(gatewayCodes, meaning{
@@ -49,12 +50,12 @@ var VBS = Kind{
 		driver.Forbidden:    "0213",
 		driver.OverLimit:    "0217 0218",
 	}.of("AutoBackup"), meaning{
-		driver.Internal: "0011", // no such job; who asks for a job knows
+		driver.Internal: "0011", // no such job; the caller decides what that means
 	}.of("common")),
 	reasons: vbsReasons,
 }
 
-// cbrMeaning is of BackupService.*.
+// cbrMeaning holds the codes BackupService.*.
 var cbrMeaning = meaning{
 	driver.InvalidInput: "1011 1012 6001 6003 6118-6120 6122 6128-6131 6300 6301 6600 6700-6704 6706-6714 9900",
 	driver.InvalidState: "0001 0002 2001-2003 2005 2007-2015 6101-6104 6106-6113 6116 6117 6121 6123-6127 6134-6137 " +
@@ -73,15 +74,16 @@ var CBR = Kind{
 	codes: cbrMeaning.of("BackupService").and(gatewayCodes), reasons: cbrReasons,
 }
 
-// evsMeaning is of EVS.*.
+// evsMeaning holds the codes EVS.*.
 var evsMeaning = meaning{
 	driver.InvalidInput: "0001 1001-1016 1018 1020-1025 1031 1032 1036 1039-1041 1043 1045 1049 1051-1054 1057 1058 1061-1063 1070 " +
 		"2041 2045-2047 2052-2054 2070-2072 2078 2083-2085 2087 2094 2096 2108 2142 5400",
-	// Of encryption: 2040 key not enabled, 2042 and 2105 (500) key not made, gone.
+	// About encryption: the key of 2040 is not enabled; those of 2042 and 2105 (status 500)
+	// were not made or no longer exist.
 	driver.InvalidState: "1044 1046-1048 1064-1066 2040 2042 2043 2068 2089 2105 2130",
 	driver.Unauthorized: "0002 5401", // 0002 comes with 400
-	// Of encryption, where EVS lacks rights or an agency: 2044 and 2265 come with 404, 2143
-	// with 401. They are about neither what was asked for nor the token.
+	// About encryption: EVS lacks rights or an agency. 2044 and 2265 come with 404, 2143
+	// with 401. Neither the requested resource nor the token is at fault.
 	driver.Forbidden:   "0003 1027 2044 2055 2056 2143-2145 2265 5403",
 	driver.NotFound:    "5404",
 	driver.OverLimit:   "1034 1042 5413",
@@ -89,12 +91,12 @@ var evsMeaning = meaning{
 	driver.Internal:    "2024 2025 5500",
 }
 
-// EVS is the Elastic Volume Service, Block Storage.
+// EVS is the Elastic Volume Service, the clouds' Block Storage.
 var EVS = Kind{
 	Name:  "EVS",
 	types: []catalogType{{name: "volumev2"}, {name: "volumev3"}, {name: "volume"}, {name: "evs"}},
 	codes: evsMeaning.of("EVS").and(gatewayCodes, meaning{
-		driver.Unauthorized: "0013 0018", // come with 400: the token is not valid, or of another project
+		driver.Unauthorized: "0013 0018", // with 400: the token is not valid or of another project
 		driver.Internal:     "0011",
 	}.of("Common")),
 	reasons: evsReasons,

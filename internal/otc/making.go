@@ -7,11 +7,12 @@ import (
 	"cindergate/driver"
 )
 
-// making watches EVS make a volume from a backup.
+// making waits while EVS makes a volume from a backup.
 //
-// An id is no volume yet: v2.1 promises ids before the job has begun, and 404 for one
-// means that the volume is being made or that the job has failed (vendor's answer to
-// this very question). Jobs may tell the id of a volume that then fails.
+// An id does not mean that the volume exists. v2.1 promises ids before the job has begun; a
+// 404 for such an id means that the volume is being made or that the job has failed (the
+// vendor's answer to this question). A job may also name the id of a volume that fails
+// later.
 type making struct {
 	*Volumes
 	caller driver.Caller
@@ -19,15 +20,16 @@ type making struct {
 	jobID  string // "" if EVS named none
 	began  time.Time
 
-	id      string // promised, or told by the job; "" so far
-	shown   bool   // EVS shows the volume, and not in error
+	id      string // promised, or named by the job; "" so far
+	shown   bool   // EVS shows the volume, and its status is not error
 	inError bool
-	failure error // of the job: nothing else counts then
+	failure error // of the job; it takes precedence over everything else
 }
 
 // wait returns the volume's id once the volume is no longer creating, as Cinder does
-// (cinder/backup/api.py restore), or, past Options.IDTimeout, if it is. A job that fails
-// before is Cinder's error with EVS's reason.
+// (cinder/backup/api.py restore). After Options.IDTimeout it also returns the id of a
+// volume that is still creating. If the job fails before, the error is Cinder's with EVS's
+// reason.
 func (m *making) wait(ctx context.Context) (string, error) {
 	what := "job " + m.jobID
 	if m.jobID == "" {
@@ -42,7 +44,7 @@ func (m *making) wait(ctx context.Context) (string, error) {
 	case m.inError:
 		return "", m.failed("", "its status is error")
 	case m.shown:
-		return m.id, nil // it is being made, and nobody can tell how that ends
+		return m.id, nil // still creating; the result is unknown
 	case m.id == "":
 		if m.find(ctx) {
 			return m.id, nil
@@ -51,7 +53,7 @@ func (m *making) wait(ctx context.Context) (string, error) {
 	return "", err
 }
 
-// look asks the job, and then for the volume.
+// look polls the job, then the volume.
 func (m *making) look(ctx context.Context) (done bool, err error) {
 	ended := m.jobID == ""
 	if m.jobID != "" {
@@ -88,12 +90,13 @@ func (m *making) look(ctx context.Context) (done bool, err error) {
 	m.inError = volume.Status == driver.VolumeError
 	m.shown = !m.inError
 	if m.inError {
-		return ended, nil // until then the job may tell why
+		return ended, nil // the job may give the reason before it ends
 	}
 	return ended || volume.Status != driver.VolumeCreating, nil
 }
 
-// failed is Cinder's error for a volume that could not be made, with the vendor's reason.
+// failed returns Cinder's error for a volume that could not be made, with the vendor's
+// reason.
 func (m *making) failed(code, reason string) error {
 	told := Reason(code, discreet(reason, m.caller))
 	cause := &Refusal{Service: m.EVS.kind.Name, Status: 200, Code: code, Err: errJob}
@@ -107,9 +110,9 @@ func (m *making) failed(code, reason string) error {
 	return driver.Wrap(driver.InvalidState, cause, "Invalid volume: Error while creating %s for restoring backup %s. %s", what, m.new.BackupID, told)
 }
 
-// find looks for the volume of a job that did not tell its id among all volumes, so that
-// a client that asks again does not make another: it has the backup's id in its metadata
-// and was made since the job began.
+// find searches all volumes for the volume of a job that named no id. It matches the
+// backup's id in the metadata, the name, and a creation time after the job began. Without
+// it, a client that retries would make a second volume.
 func (m *making) find(ctx context.Context) bool {
 	found, err := m.ListVolumes(ctx, m.caller, driver.Query{Limit: -1})
 	if err != nil {
@@ -128,8 +131,9 @@ func (m *making) find(ctx context.Context) bool {
 	return false
 }
 
-// Since is from when what was made at a time may say to be: clocks of one service agree
-// to the second, and not all times have fractions.
+// Since returns the earliest creation time that a resource made at began may show. It
+// allows one second, because the clocks of one service agree to the second and some times
+// have no fractions.
 func Since(began time.Time) time.Time { return began.Truncate(time.Second).Add(-time.Second) }
 
 func deref(s *string) string {

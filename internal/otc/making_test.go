@@ -8,8 +8,9 @@ import (
 	"cindergate/driver"
 )
 
-// A restore without volume_id is taken once there is a volume, and refused if there will
-// be none: ids are promises, and a job may tell one and fail.
+// A restore without volume_id succeeds once the volume exists, and fails if the volume
+// cannot be made. An id alone proves nothing: EVS promises ids, and a job may name one and
+// fail.
 func TestAVolumeThatIsBeingMade(t *testing.T) {
 	job := func(status, entities string) answer {
 		return answer{200, `{"job_id": "j1", "status": "` + status + `", "entities": ` + entities + `, "error_code": null, "fail_reason": null}`}
@@ -25,9 +26,9 @@ func TestAVolumeThatIsBeingMade(t *testing.T) {
 		name    string
 		create  string
 		jobs    []answer
-		volumes []answer // what GET of newID answers
+		volumes []answer // answers to GET of newID
 		timeout time.Duration
-		kind    driver.Kind // taken: the restore is
+		kind    driver.Kind // taken: the restore succeeds
 		message string
 	}{
 		{"promised and not there yet", `{"job_id": "j1", "volume_ids": ["` + newID + `"]}`, []answer{job("WAITING_EXECUTE", `{}`)},
@@ -79,8 +80,8 @@ func TestAVolumeThatIsBeingMade(t *testing.T) {
 	}
 }
 
-// What EVS refuses for want of a key or an agency is neither about the backup (404) nor
-// about the token (401).
+// A refusal of EVS that lacks a key or an agency concerns neither the backup, in spite of
+// 404, nor the token, in spite of 401.
 func TestRefusalsOfEVS(t *testing.T) {
 	b, _ := backup(t.Context(), member, backupID)
 	for _, test := range []struct {
@@ -102,7 +103,8 @@ func TestRefusalsOfEVS(t *testing.T) {
 	}
 }
 
-// A restore with neither ends as in Cinder: with the source's name and description.
+// A restore without volume_id and name gets the source's name and description, as in
+// Cinder.
 func TestARestoreWithNeither(t *testing.T) {
 	b, _ := backup(t.Context(), member, backupID)
 	described := `{"volume": {"id": "` + volumeID + `", "name": "data", "description": "mine", "volume_type": "SSD", "availability_zone": "eu-de-01"}}`
@@ -125,7 +127,7 @@ func TestARestoreWithNeither(t *testing.T) {
 				jobPath: {{200, `{"status": "RUNNING", "entities": {"volume_id": "` + newID + `"}}`}}, "GET /v2/abc123/volumes/" + newID: {{200, shown(newID, "available")}},
 			})
 			got, err := volumes(t, s, nil).RestoreBackup(t.Context(), member, b, test.to, nil)
-			answered := "restore_backup_" + backupID // as Cinder answers, before the restore is done
+			answered := "restore_backup_" + backupID // the name in Cinder's answer, before the restore is done
 			if name, named := test.to.NewName(); named {
 				answered = name
 			}
@@ -141,8 +143,8 @@ func TestARestoreWithNeither(t *testing.T) {
 	}
 }
 
-// A job that never tells the id: the volume is found by its metadata, so that a client
-// that would ask again does not make a second one.
+// If a job never names the id, the volume is found by its metadata, so that a client does
+// not retry and make a second one.
 func TestAVolumeWhoseIDIsNotTold(t *testing.T) {
 	b, _ := backup(t.Context(), member, backupID)
 	listed := func(id, name, source, status, created string) string {

@@ -10,8 +10,8 @@ import (
 
 var validName = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
 
-// CheckName refuses names of backups that VBS and CBR would: they take 1 to 64 of
-// [0-9A-Za-z_-]. VBS keeps names that begin with auto for its policies.
+// CheckName refuses backup names that VBS and CBR refuse. They accept 1 to 64 characters of
+// [0-9A-Za-z_-]. VBS reserves names that begin with auto for its policies.
 func CheckName(name string, autoIsTaken bool) error {
 	if !validName.MatchString(name) {
 		return driver.Errorf(driver.InvalidInput, "Invalid input for field name: this backend takes 1 to 64 of the characters 0-9, A-Z, a-z, _ and -.")
@@ -24,8 +24,8 @@ func CheckName(name string, autoIsTaken bool) error {
 
 var validNameOrChinese = regexp.MustCompile(`^[0-9A-Za-z_\p{Han}-]{1,64}$`)
 
-// CheckNameOrChinese is CheckName of CBR on Huawei Cloud, which takes Chinese
-// characters besides.
+// CheckNameOrChinese is CheckName for CBR on Huawei Cloud, which also accepts Chinese
+// characters.
 func CheckNameOrChinese(name string) error {
 	if !validNameOrChinese.MatchString(name) {
 		return driver.Errorf(driver.InvalidInput,
@@ -34,8 +34,8 @@ func CheckNameOrChinese(name string) error {
 	return nil
 }
 
-// CheckDescription refuses descriptions that are longer than most characters, or, where
-// angles are refused, have < or >. Only OTC's page of CBR says nothing of these.
+// CheckDescription refuses descriptions of more than most characters and, if refuseAngles
+// is set, those with < or >. All the references refuse these two, except OTC's page of CBR.
 func CheckDescription(description string, most int, refuseAngles bool) error {
 	switch {
 	case utf8.RuneCountInString(description) > most:

@@ -22,7 +22,8 @@ const (
 
 var member = driver.Caller{ProjectID: "abc123", UserID: "u", Role: driver.Member, Token: secret, RequestID: "req-1"}
 
-// script answers requests by "METHOD path", in turn; the last answer stays.
+// script answers requests by "METHOD path", in the order of its answers. The last answer
+// repeats.
 type script struct {
 	*httptest.Server
 	t       *testing.T
@@ -67,7 +68,7 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, strings.ReplaceAll(turn[0].body, "$URL", s.URL))
 }
 
-// count is how often something was asked.
+// count returns the number of requests with a prefix.
 func (s *script) count(prefix string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,7 +97,7 @@ func open(t *testing.T, change func(*Options)) *Cloud {
 	return c
 }
 
-// volumes are those of a script, with one backup.
+// volumes returns a script's volumes, with one backup.
 func volumes(t *testing.T, s *script, change func(*Options)) *Volumes {
 	t.Helper()
 	return &Volumes{EVS: open(t, change).Service(&EVS, s.URL), DefaultType: "SATA", Backup: backup}

@@ -7,9 +7,9 @@ import (
 	"cindergate/driver"
 )
 
-// Places says where the service of backups and EVS are, and what the configuration
-// leaves out. asks is false where there is no token to ask with: then it is only known
-// whether the service answers.
+// Places reports the endpoints of the backup service and of EVS, and the functions that the
+// configuration leaves out. Without a token it checks only that the backup service answers,
+// and asks is false.
 func (v *Volumes) Places(ctx context.Context, caller driver.Caller, backups *Service) (findings []string, asks bool, err error) {
 	if caller.Token == "" {
 		return []string{"nobody to log in as: looked only whether " + backups.Name() + " answers"}, false, backups.Check(ctx)

@@ -13,13 +13,14 @@ import (
 	"cindergate/internal/openstack"
 )
 
-// quotaNames are the quotas that EVS tells of, in Cinder's order.
+// quotaNames are the quotas that EVS reports, in Cinder's order.
 var quotaNames = []string{
 	driver.QuotaVolumes, driver.QuotaPerVolumeGigabytes, driver.QuotaSnapshots, driver.QuotaGigabytes,
 	driver.QuotaBackups, driver.QuotaBackupGigabytes,
 }
 
-// Quotas are a project's limits and use (GET /v2/{project_id}/os-quota-sets/{project_id}).
+// Quotas returns a project's limits and use (GET
+// /v2/{project_id}/os-quota-sets/{project_id}).
 func (v *Volumes) Quotas(ctx context.Context, caller driver.Caller, projectID string) ([]driver.Quota, error) {
 	if !v.EVS.Exists() {
 		return nil, v.EVS.Missing("quotas")
@@ -44,18 +45,18 @@ func (v *Volumes) Quotas(ctx context.Context, caller driver.Caller, projectID st
 	return quotas, nil
 }
 
-// ofType are the quotas of one volume type.
+// ofType matches the quotas of one volume type.
 var ofType = regexp.MustCompile(`^(volumes|gigabytes|snapshots)_.`)
 
-// quota is one resource's. One that is not told in whole is not told: 0 for what cannot
-// be read would be a limit that nobody set.
+// quota is one resource's quota. told is true only if limit and in_use were both readable:
+// a 0 in their place would be a limit that nobody set.
 type quota struct {
 	limit, inUse, reserved int
 	told                   bool
 }
 
-// UnmarshalJSON implements json.Unmarshaler. It returns no error: other members than
-// quotas, such as the set's id, are none.
+// UnmarshalJSON implements json.Unmarshaler. It returns no error: members that are not
+// quotas, such as the set's id, leave told false.
 func (q *quota) UnmarshalJSON(text []byte) error {
 	*q = quota{}
 	var members map[string]json.RawMessage

@@ -9,7 +9,7 @@ import (
 // because lists the codes of each reason, as [meaning] lists those of each kind.
 type because map[driver.Reason]string
 
-// of makes a table of codes that begin with prefix, in lower case.
+// of returns a table of the codes, each with prefix, in lower case.
 func (b because) of(prefix string) map[string]driver.Reason {
 	table := map[string]driver.Reason{}
 	for reason, numbers := range b {
@@ -20,8 +20,8 @@ func (b because) of(prefix string) map[string]driver.Reason {
 	return table
 }
 
-// reason returns what is in the way by a code of the service. NoReason is that of a code
-// that can mean several: VolumeBackup.0111 is about the volume or about the backup.
+// reason returns the reason that a code of the service stands for. A code with several
+// meanings gives NoReason: VolumeBackup.0111 is about the volume or about the backup.
 func (k *Kind) reason(code string) driver.Reason {
 	if isThrottle(code) {
 		return driver.RateLimited
@@ -29,7 +29,7 @@ func (k *Kind) reason(code string) driver.Reason {
 	return k.reasons[strings.ToLower(code)]
 }
 
-// vbsReasons are of VolumeBackup.* (VBS API reference, Error Codes).
+// vbsReasons holds the reasons of VolumeBackup.* (VBS API reference, Error Codes).
 var vbsReasons = because{
 	driver.VolumeUnknown:      "0021",
 	driver.VolumeBusy:         "0012 0205",
@@ -40,7 +40,7 @@ var vbsReasons = because{
 	driver.QuotaExceeded:      "0040 0071-0084",
 }.of("VolumeBackup")
 
-// cbrReasons are of BackupService.* (CBR API reference, Error Codes).
+// cbrReasons holds the reasons of BackupService.* (CBR API reference, Error Codes).
 var cbrReasons = because{
 	driver.VolumeUnknown:      "7000",
 	driver.VolumeBusy:         "2010 2011 7003",
@@ -51,5 +51,5 @@ var cbrReasons = because{
 	driver.QuotaExceeded:      "6100 6114 6133 6142 7303",
 }.of("BackupService")
 
-// evsReasons are of EVS.* (EVS API reference, Error Codes).
+// evsReasons holds the reasons of EVS.* (EVS API reference, Error Codes).
 var evsReasons = because{driver.QuotaExceeded: "1034 1042"}.of("EVS")

@@ -2,7 +2,7 @@ package otc
 
 import "testing"
 
-// A code has a kind and, at times, a reason. The reason's kind is the code's: otherwise
+// A code has a kind and sometimes a reason. The reason must have the code's kind; otherwise
 // one of the two tables is wrong.
 func TestReasonsHaveTheKindOfTheirCode(t *testing.T) {
 	checked := 0

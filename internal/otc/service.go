@@ -12,13 +12,13 @@ import (
 	"cindergate/driver"
 )
 
-// Kind is a kind of service: how it is found and what its errors mean.
+// Kind is a kind of service: how to find it and what its errors mean.
 type Kind struct {
-	// Name is how messages call it.
+	// Name is its name in messages.
 	Name string
-	// types are its names in the catalogue, by preference.
+	// types are its types in the catalogue, in order of preference.
 	types []catalogType
-	// codes and reasons are by error code, in lower case.
+	// codes and reasons are keyed by error code, in lower case.
 	codes   codes
 	reasons map[string]driver.Reason
 }
@@ -27,11 +27,12 @@ type Kind struct {
 type Service struct {
 	cloud *Cloud
 	kind  *Kind
-	url   template // "" if the catalogue tells
+	url   template // "" takes it from the catalogue
 	none  bool
 }
 
-// Service returns a service at a URL: "" looks it up in the catalogue, [None] disables it.
+// Service returns a service at a URL. "" takes the URL from the catalogue, [None] disables
+// the service.
 func (c *Cloud) Service(kind *Kind, url string) *Service {
 	s := &Service{cloud: c, kind: kind, none: url == None}
 	if !s.none && url != "" {
@@ -40,23 +41,23 @@ func (c *Cloud) Service(kind *Kind, url string) *Service {
 	return s
 }
 
-// Exists tells whether the service is to be used at all.
+// Exists reports whether the configuration has this service.
 func (s *Service) Exists() bool { return !s.none }
 
-// Name is what the service is called.
+// Name returns the service's name in messages.
 func (s *Service) Name() string { return s.kind.Name }
 
-// success are the statuses of a request that was taken. The services do not agree on
-// one for a kind of request, nor the two clouds for a service.
+// success are the statuses of an accepted request. The services use different ones for the
+// same kind of request, and the two clouds differ for the same service.
 var success = []int{http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent}
 
-// Now is the time by the clock of the cloud's options.
+// Now returns the time of the clock in the cloud's options.
 func (s *Service) Now() time.Time { return s.cloud.http.Clock().Now() }
 
-// Call sends one request to /{version}/{project}{path} and decodes the answer. version
-// is v1, v2, v2.1 or v3; query, body and answer may be nil. An answer without a body
-// leaves answer as it is, and a member of an odd type its member: what the caller cannot
-// do without it must check, see [Service.Unreadable].
+// Call sends one request to /{version}/{project}{path} and decodes the answer. version is
+// v1, v2, v2.1 or v3; query, body and answer may be nil. An answer without a body leaves
+// answer unchanged, and a member of an unexpected type keeps its value. The caller must
+// check the members that it requires; see [Service.Unreadable].
 func (s *Service) Call(ctx context.Context, caller driver.Caller, method, version, path string, query url.Values, body, answer any) error {
 	base, err := s.Endpoint(ctx, caller)
 	if err != nil {
@@ -69,7 +70,7 @@ func (s *Service) Call(ctx context.Context, caller driver.Caller, method, versio
 	client := s.cloud.http.Service(caller, s.kind.Name, base.String(), "")
 	resp, err := client.Request(ctx, method, target, &gophercloud.RequestOpts{
 		JSONBody: body, OkCodes: success, KeepResponseBody: true,
-		MoreHeaders: map[string]string{"X-Language": "en-us"}, // else some texts are Chinese
+		MoreHeaders: map[string]string{"X-Language": "en-us"}, // without it some texts are Chinese
 	})
 	if err != nil {
 		return s.classify(caller, err)
@@ -82,15 +83,15 @@ func (s *Service) Call(ctx context.Context, caller driver.Caller, method, versio
 	return s.cloud.http.Classify(err)
 }
 
-// Unreadable is the error for an answer without what it must have. It is never taken for
-// an answer that there is nothing.
+// Unreadable returns the Unavailable error for an answer that lacks a required member. Such
+// an answer never means that there is nothing.
 func (s *Service) Unreadable(lacks string) error {
 	return driver.Errorf(driver.Unavailable, "%s of backend %s gave an answer that cannot be read: it has no %s.", s.kind.Name, s.cloud.o.Name, lacks)
 }
 
-// Check tells whether the service can be reached, without a token: any answer will do
-// that is not a failure. One that only callers' catalogues know is taken on trust once
-// the identity service answers.
+// Check reports whether the service answers, without a token. Any answer below 500 will do.
+// For a service whose endpoint only callers' catalogues have, Check asks the identity
+// service instead.
 func (s *Service) Check(ctx context.Context) error {
 	at := s.cloud.o.IdentityURL
 	if s.url != "" {
@@ -115,14 +116,14 @@ func (s *Service) Check(ctx context.Context) error {
 	return nil
 }
 
-// Cannot is the error for what the service has no function for; what may end in a colon
-// and the reason.
+// Cannot returns the NotSupported error for a function that the service does not have. what
+// may end in a colon and the reason.
 func (s *Service) Cannot(what string) error {
 	return driver.Errorf(driver.NotSupported, "Backend %s does not support %s.", s.cloud.o.Name, what)
 }
 
-// Missing is the error where a service is needed that the backend is configured to do
-// without.
+// Missing returns the error for a function that needs a service which the configuration
+// disables.
 func (s *Service) Missing(what string) error {
 	return s.Cannot(what + ": it is configured without " + s.kind.Name)
 }

@@ -8,13 +8,13 @@ import (
 	"cindergate/driver"
 )
 
-// volumeKeys are what EVS sorts volumes by (EVS API reference, Querying Details About All
-// Disks).
+// volumeKeys are the keys by which EVS sorts volumes (EVS API reference, Querying Details
+// About All Disks).
 var volumeKeys = []string{"id", "status", "size", "created_at"}
 
-// sorted says a list's sort parameter as EVS documents it: by one key, in sort_key and
-// sort_dir. A query without it stays as it is. Keys that come after the first and that
-// Cinder adds by itself, created_at and id in the same direction, are left out.
+// sorted rewrites a list's sort parameter as EVS documents it: one key, in sort_key and
+// sort_dir. It leaves a query without sort unchanged. It drops later keys that Cinder adds
+// by itself: created_at and id in the same direction.
 func (v *Volumes) sorted(path, rawQuery string) (string, error) {
 	resource, _, _ := strings.Cut(path, "/")
 	isList := path == resource || path == resource+"/detail"
@@ -49,7 +49,7 @@ func (v *Volumes) sorted(path, rawQuery string) (string, error) {
 	return query.Encode(), nil
 }
 
-// sortPart reads key:direction; no direction is desc (get_sort_params of
+// sortPart reads key:direction. The default direction is desc (get_sort_params of
 // cinder/api/common.py).
 func sortPart(part string) (key, dir string, err error) {
 	key, dir, _ = strings.Cut(part, ":")

@@ -7,7 +7,7 @@ import (
 	"cindergate/driver"
 )
 
-// EVS documents sort_key and sort_dir, and passes over what else it is sent.
+// EVS documents sort_key and sort_dir, and ignores other parameters.
 func TestListsAreSortedInEVSsWords(t *testing.T) {
 	for asked, want := range map[string]string{
 		"/v3/abc123/volumes/detail?sort=size:asc&limit=2":                         "/v2/abc123/volumes/detail?limit=2&sort_dir=asc&sort_key=size",

@@ -11,7 +11,7 @@ import (
 	"cindergate/driver"
 )
 
-// volumeBody is what POST /volumes may ask of a volume from a backup
+// volumeBody is the part of a POST /volumes body that a volume from a backup uses
 // (cinder/api/schemas/volumes.py).
 type volumeBody struct {
 	BackupID         string            `json:"backup_id"`
@@ -22,17 +22,17 @@ type volumeBody struct {
 	AvailabilityZone string            `json:"availability_zone"`
 	Metadata         map[string]string `json:"metadata"`
 	Multiattach      Bool              `json:"multiattach"`
-	// Other sources.
+	// Other sources of a volume.
 	SnapshotID     string `json:"snapshot_id"`
 	SourceVolumeID string `json:"source_volid"`
 	ImageRef       string `json:"imageRef"`
 	ImageID        string `json:"image_id"`
 }
 
-// fromBackup makes the volume of POST /volumes if it names a backup. Otherwise id is ""
-// and r can be handed on as if nobody had read it.
+// fromBackup makes the volume of a POST /volumes that names a backup. For any other body id
+// is "", and r can be forwarded as if unread.
 func (v *Volumes) fromBackup(r *http.Request, caller driver.Caller) (id string, err error) {
-	if minor(r) < driver.MVVolumeFromBackup { // Cinder passes over members that came later
+	if minor(r) < driver.MVVolumeFromBackup { // Cinder ignores members newer than the microversion
 		return "", nil
 	}
 	text, err := io.ReadAll(io.LimitReader(r.Body, driver.MaxRequestBody))
@@ -67,8 +67,8 @@ func (v *Volumes) fromBackup(r *http.Request, caller driver.Caller) (id string, 
 	return v.FromBackup(r.Context(), caller, n)
 }
 
-// made answers for a volume that was made: with what EVS shows of it, or, if it does
-// not yet, with the little that is known.
+// made answers for a volume that was made. It sends EVS's view of the volume or, if EVS
+// does not show it yet, only its id and status.
 func (v *Volumes) made(w http.ResponseWriter, r *http.Request, caller driver.Caller, base, id string) error {
 	show := r.Clone(r.Context())
 	show.Method, show.Body, show.ContentLength = http.MethodGet, http.NoBody, 0
@@ -84,7 +84,7 @@ func (v *Volumes) made(w http.ResponseWriter, r *http.Request, caller driver.Cal
 	return json.NewEncoder(w).Encode(map[string]any{"volume": map[string]any{"id": id, "status": driver.VolumeCreating}})
 }
 
-// acceptedWriter answers 202 where the upstream says 200.
+// acceptedWriter answers 202 where EVS answers 200.
 type acceptedWriter struct{ http.ResponseWriter }
 
 func (w acceptedWriter) WriteHeader(status int) {
@@ -94,10 +94,10 @@ func (w acceptedWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets http.ResponseController find what the writer can do.
+// Unwrap gives http.ResponseController access to the wrapped writer.
 func (w acceptedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// minor is the 3.x that a request asks for; 0 for v2.
+// minor returns the minor microversion of a v3 request, 0 for v2.
 func minor(r *http.Request) int {
 	if !strings.HasPrefix(r.URL.Path, "/v3/") {
 		return 0
@@ -112,7 +112,7 @@ func minor(r *http.Request) int {
 				return driver.MVVolumeFromBackup
 			}
 			_, n, _ := strings.Cut(version, ".")
-			m, _ := strconv.Atoi(n) // what is no version EVS is not told of either
+			m, _ := strconv.Atoi(n) // EVS does not get the header, so an invalid version counts as 0
 			return m
 		}
 	}

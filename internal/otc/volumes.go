@@ -12,11 +12,12 @@ import (
 	"cindergate/internal/openstack"
 )
 
-// Volumes are the volumes around the backups: EVS, if the backend has it. Drivers
-// embed it for driver.VolumeLister, driver.Passthrough and driver.Versioner.
+// Volumes serves volumes from EVS, if the backend has EVS. Drivers embed it for
+// driver.VolumeLister, driver.Passthrough and driver.Versioner.
 type Volumes struct {
 	EVS *Service
-	// DefaultType is the type of a volume made from a backup whose volume is gone.
+	// DefaultType is the type of a volume made from a backup whose source volume no longer
+	// exists.
 	DefaultType string
 	// Backup is the driver's GetBackup.
 	Backup func(ctx context.Context, caller driver.Caller, backupID string) (driver.Backup, error)
@@ -29,8 +30,8 @@ var (
 	_ driver.Versioner        = (*Volumes)(nil)
 )
 
-// IsID tells whether a text can be an id. What cannot is not asked for: the API
-// gateways answer such a path in ways of their own.
+// IsID reports whether a string can be an id. Callers send no request for any other string:
+// the API gateways answer such paths in ways of their own.
 func IsID(id string) bool { return len(id) == 36 && uuid.Validate(id) == nil }
 
 // GetVolume implements driver.VolumeReader.
@@ -54,11 +55,11 @@ func (v *Volumes) GetVolume(ctx context.Context, caller driver.Caller, volumeID 
 	return answer.Volume.ToDriver(), err
 }
 
-// MaxPage is the most that one page of the services' lists has.
+// MaxPage is the largest number of elements in one page of the services' lists.
 const MaxPage = 1000
 
-// ListVolumes implements driver.VolumeLister. EVS knows few filters and sort keys: its
-// pages are read to the end, and filtered and sorted here.
+// ListVolumes implements driver.VolumeLister. EVS supports few filters and sort keys, so
+// ListVolumes reads all pages, then filters and sorts them itself.
 func (v *Volumes) ListVolumes(ctx context.Context, caller driver.Caller, q driver.Query) (driver.Page[driver.Volume], error) {
 	if !v.EVS.Exists() {
 		return driver.Page[driver.Volume]{}, v.EVS.Missing("volumes")
@@ -72,7 +73,7 @@ func (v *Volumes) ListVolumes(ctx context.Context, caller driver.Caller, q drive
 		}
 		var answer struct {
 			Volumes List[openstack.Volume] `json:"volumes"`
-			Links   List[struct{}]         `json:"volumes_links"` // one to a next page, if there is one
+			Links   List[struct{}]         `json:"volumes_links"` // empty on the last page
 		}
 		if err := v.EVS.Call(ctx, caller, http.MethodGet, "v2", "/volumes/detail", page, nil, &answer); err != nil {
 			return driver.Page[driver.Volume]{}, err
@@ -93,13 +94,14 @@ func (v *Volumes) ListVolumes(ctx context.Context, caller driver.Caller, q drive
 	return driver.Paginate(all, driver.VolumeColumns, q, driver.VolumeNotFound)
 }
 
-// SummarizeVolumes implements driver.VolumeSummarizer: EVS has no such request.
+// SummarizeVolumes implements driver.VolumeSummarizer. It sums the list, since EVS has no
+// such request.
 func (v *Volumes) SummarizeVolumes(ctx context.Context, caller driver.Caller, q driver.Query) (driver.VolumeSummary, error) {
 	q.Limit = -1
 	found, err := v.ListVolumes(ctx, caller, q)
 	return driver.Summarize(found.Items), err
 }
 
-// MaxMicroversion implements driver.Versioner: the gateway speaks for the backups, in
-// all microversions that it knows.
+// MaxMicroversion implements driver.Versioner. The gateway serves the backup routes in
+// every microversion that it knows, whatever EVS supports.
 func (v *Volumes) MaxMicroversion(context.Context) (int, error) { return driver.MaxMicroversion, nil }

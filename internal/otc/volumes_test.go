@@ -10,7 +10,7 @@ import (
 	"cindergate/driver"
 )
 
-// backup is the one backup that there is.
+// backup returns the only backup.
 func backup(_ context.Context, _ driver.Caller, id string) (driver.Backup, error) {
 	switch id {
 	case backupID:
@@ -67,7 +67,7 @@ const (
 	promisedID = "bbbbbbbb-2222-4333-8444-555555555555"
 )
 
-// shown is what EVS shows of a volume.
+// shown returns EVS's answer for a volume.
 func shown(id, status string) string {
 	return `{"volume": {"id": "` + id + `", "status": "` + status + `"}}`
 }

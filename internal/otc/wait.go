@@ -12,10 +12,10 @@ import (
 	"cindergate/internal/openstack"
 )
 
-// Wait polls look until it reports done, and returns its error. A failed poll is retried
-// unless that is of no use, as with a token that has expired. Past Options.IDTimeout the
-// error is Unavailable and names what was waited for, such as a job and its id, so that
-// an operator can look for what it made.
+// Wait polls look until it reports done, and returns its error. It retries a failed poll
+// unless a retry cannot help, as with an expired token. After Options.IDTimeout the error
+// is Unavailable and includes what, such as a job and its id, so that an operator can look
+// for the resource.
 func (s *Service) Wait(ctx context.Context, what string, look func(context.Context) (done bool, err error)) error {
 	bounded, cancel := clockwork.WithTimeout(ctx, s.cloud.http.Clock(), s.cloud.o.IDTimeout)
 	defer cancel()
@@ -44,7 +44,7 @@ func (s *Service) Wait(ctx context.Context, what string, look func(context.Conte
 	return err
 }
 
-// lasting tells whether asking again is of no use.
+// lasting reports whether retrying cannot help.
 func lasting(err error) bool {
 	switch driver.KindOf(err) {
 	case driver.Unauthorized, driver.Forbidden, driver.NotSupported:
@@ -53,12 +53,12 @@ func lasting(err error) bool {
 	return false
 }
 
-// errJob is the cause of what an answer with a good status tells.
+// errJob is the cause of a failure that an answer with a good status reports.
 var errJob = errors.New("the work failed")
 
-// Failed is the error for work of the service, such as a job, that failed with a code
-// and a reason of the vendor's. What would be an internal error in an answer is
-// Unavailable here: the reason is known, and the client is to see it.
+// Failed returns the error for work of the service, such as a job, that failed with a
+// vendor's code and reason. A code that would otherwise be Internal becomes Unavailable:
+// the reason is known, and the client must see it.
 func (s *Service) Failed(caller driver.Caller, what, code, reason string) error {
 	reason = discreet(reason, caller)
 	kind := s.kind.codes.kind(http.StatusInternalServerError, fault{code, reason})
@@ -68,7 +68,7 @@ func (s *Service) Failed(caller driver.Caller, what, code, reason string) error 
 	return driver.Wrap(kind, &Refusal{Service: s.kind.Name, Status: http.StatusOK, Code: code, Err: errJob}, "%s of %s failed: %s", what, s.kind.Name, Reason(code, reason))
 }
 
-// Reason is a code and a reason of the vendor's as one text.
+// Reason joins a vendor's code and reason into one string.
 func Reason(code, reason string) string {
 	if told := strings.Trim(code+": "+reason, ": "); told != "" {
 		return told

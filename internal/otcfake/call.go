@@ -9,37 +9,36 @@ import (
 	"strings"
 )
 
-// call is a request by somebody with a token, in that token's project.
+// call is a request with a valid token, in that token's project.
 type call struct {
 	r       *http.Request
 	token   *token
 	project string
 }
 
-// id is the resource of the path.
+// id returns the id in the path.
 func (k *call) id() string { return k.r.PathValue("id") }
 
-// query is a parameter, "" if it is missing.
+// query returns a parameter, "" if it is missing.
 func (k *call) query(name string) string { return k.r.URL.Query().Get(name) }
 
-// base is how the client reached the cloud.
+// base returns the URL by which the client reached the cloud.
 func (k *call) base() string { return "http://" + k.r.Host }
 
-// read decodes the body; a member that into has not is an error, as is more than one
-// value.
+// read decodes the body. A member that into lacks is an error, and so is a second value.
 func (k *call) read(into any) bool {
 	d := json.NewDecoder(k.r.Body)
 	d.DisallowUnknownFields()
 	return d.Decode(into) == nil && d.Decode(&struct{}{}) == io.EOF
 }
 
-// readSome decodes the body and passes over what into has not.
+// readSome decodes the body and ignores members that into lacks.
 func (k *call) readSome(into any) bool {
 	return json.NewDecoder(k.r.Body).Decode(into) == nil
 }
 
-// number reads a parameter that is a number between least and most; ok is false for
-// anything else, and absent is what is taken when it is missing.
+// number reads a parameter that is a number between least and most. ok is false for any
+// other value. A missing parameter gives absent.
 func (k *call) number(name string, least, most, absent int) (n int, ok bool) {
 	if !k.r.URL.Query().Has(name) {
 		return absent, true
@@ -51,7 +50,7 @@ func (k *call) number(name string, least, most, absent int) (n int, ok bool) {
 // object is a JSON object.
 type object map[string]any
 
-// answer is what a request is answered with; no body for nil.
+// answer is the answer to a request. It has no body if body is nil.
 type answer struct {
 	status int
 	body   any
@@ -83,13 +82,13 @@ func (a answer) write(w http.ResponseWriter) {
 		w.Header().Set("Content-Type", "application/json")
 	}
 	w.WriteHeader(a.status)
-	_, _ = w.Write(text) // the client may be gone
+	_, _ = w.Write(text) // the client may have left
 }
 
-// refuse is one of the cloud's errors.
+// refuse returns the answer for one of the cloud's error codes.
 func refuse(name string) answer { return code(name).answer() }
 
-// answer has the body that the code's service gives errors.
+// answer returns the error in the form of the code's service.
 func (c Code) answer() answer {
 	switch c.Service {
 	case "cbr":
@@ -104,13 +103,13 @@ func gatewayBody(c Code) object {
 	return object{"error_code": c.Code, "error_msg": c.Text, "request_id": newID()}
 }
 
-// faultNames are Cinder's, of native calls (cinder/api/openstack/wsgi.py Fault).
+// faultNames are Cinder's fault names in native calls (cinder/api/openstack/wsgi.py Fault).
 var faultNames = map[int]string{
 	http.StatusBadRequest: "badRequest", http.StatusUnauthorized: "unauthorized", http.StatusForbidden: "forbidden",
 	http.StatusNotFound: "itemNotFound", http.StatusRequestEntityTooLarge: "overLimit",
 }
 
-// native is an error of a native call.
+// native returns an error of a native call.
 func native(status int, message string) answer {
 	return answer{status: status, body: object{faultNames[status]: object{"message": message, "code": status}}}
 }
@@ -118,16 +117,16 @@ func native(status int, message string) answer {
 // handler answers a call while the cloud is locked.
 type handler func(*call) answer
 
-// open routes calls that need no token.
+// open adds a route that needs no token.
 func (c *Cloud) open(pattern string, h handler) {
 	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { h(&call{r: r}).write(w) })
 }
 
-// invalidToken is what IAM says, with 403 and not 401, of a token in X-Auth-Token that
-// has ended (recorded: opentelekomcloud/vault-plugin-secrets-openstack, issue 87).
+// invalidToken is IAM's message, with 403 and not 401, for an expired token in X-Auth-Token
+// (recorded: opentelekomcloud/vault-plugin-secrets-openstack, issue 87).
 const invalidToken = "X-Auth-Token is invalid in the request" // #nosec G101 -- a message
 
-// withToken routes calls that need a valid token, of any project.
+// withToken adds a route that needs a valid token, of any project.
 func (c *Cloud) withToken(pattern string, h handler) {
 	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		t := c.tokens[r.Header.Get("X-Auth-Token")]
@@ -139,7 +138,7 @@ func (c *Cloud) withToken(pattern string, h handler) {
 	})
 }
 
-// serve routes calls of a service, whose path names the project of the token.
+// serve adds a route of a service. The path must name the token's project.
 func (c *Cloud) serve(pattern string, h handler) {
 	c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		t := c.tokens[r.Header.Get("X-Auth-Token")]
@@ -154,8 +153,8 @@ func (c *Cloud) serve(pattern string, h handler) {
 	})
 }
 
-// foreign refuses a path with another project than the token's. Only EVS documents
-// how; of the others it is likely.
+// foreign refuses a path with another project than the token's. Only EVS documents the
+// answer; for the others it is likely.
 func (c *Cloud) foreign(r *http.Request) answer {
 	if strings.HasPrefix(r.URL.Path, "/evs/") {
 		return refuse("Common.0018")

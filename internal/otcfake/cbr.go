@@ -35,8 +35,8 @@ func (c *Cloud) routeCBR() {
 	}
 }
 
-// cbrTime has the zone that OTC's CBR writes, and Huawei's does not (recorded); "" for no
-// time.
+// cbrTime formats a time with a zone, as OTC's CBR does, or without, as Huawei's does
+// (recorded). It returns "" for the zero time.
 func (c *Cloud) cbrTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -47,16 +47,17 @@ func (c *Cloud) cbrTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.000000-07:00")
 }
 
-// description tells whether a text can be a description of CBR: only Huawei's page
+// description reports whether text can be a description of CBR. Only Huawei's reference
 // refuses < and >.
 func (c *Cloud) description(text string, most int) bool {
 	return utf8.RuneCountInString(text) <= most && (c.o.Dialect == OTC || describable(text, most))
 }
 
-// enterpriseProject is "0" on Huawei, 0 in OTC's examples.
+// enterpriseProject returns "0" for Huawei, and 0 as in OTC's examples.
 func (c *Cloud) enterpriseProject() any { return c.number(0, c.o.Dialect == Huawei) }
 
-// number is n as the trap TextNumbers wants it: text is what it is without.
+// number returns n as a number or a string. text is whether it is a string without the trap
+// TextNumbers.
 func (c *Cloud) number(n int, text bool) any {
 	if text != c.traps.TextNumbers {
 		return decimal(n)
@@ -64,7 +65,7 @@ func (c *Cloud) number(n int, text bool) any {
 	return n
 }
 
-// What resources are, and the documented ids of their providers.
+// The types of resources, and the documented ids of their providers.
 const (
 	volumeResource = "OS::Cinder::Volume"
 	serverResource = "OS::Nova::Server"

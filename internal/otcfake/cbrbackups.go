@@ -17,7 +17,7 @@ var cbrSortable = map[string]func(*Backup) string{
 	"id":           func(b *Backup) string { return b.ID },
 }
 
-// sortTime is a time that sorts as text; what has none comes first.
+// sortTime returns a time in a form that sorts as text. The zero time comes first.
 func sortTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -28,7 +28,7 @@ func sortTime(t time.Time) string {
 // maxSort is the longest sort parameter, in bytes.
 const maxSort = 255
 
-// listBackups pages by offset or by marker. A name matches by part.
+// listBackups pages by offset or by marker. A name matches by substring.
 func (c *Cloud) listBackups(k *call) answer {
 	limit, limitOK := k.number("limit", 1, maxPage, maxPage)
 	offset, offsetOK := k.number("offset", 0, 1<<31, 0)
@@ -104,7 +104,7 @@ func (c *Cloud) cbrMatches(k *call, b *Backup) bool {
 	return strings.Contains(b.Name, q.Get("name")) && within(q.Get("start_time"), q.Get("end_time"), b.CreatedAt)
 }
 
-// within tells whether t is in an open or closed span of times.
+// within reports whether t is between start and end. Either may be open.
 func within(start, end string, t time.Time) bool {
 	if from, err := time.Parse(time.RFC3339, start); err == nil && t.Before(from) {
 		return false
@@ -115,7 +115,7 @@ func within(start, end string, t time.Time) bool {
 	return true
 }
 
-// cbrStatus is the status in CBR's words; a failed restore does not show.
+// cbrStatus returns the status that CBR shows. A failed restore does not show.
 func cbrStatus(b *Backup) string {
 	if b.Status == "error_restoring" {
 		return "available"
@@ -154,7 +154,7 @@ func (c *Cloud) cbrView(b *Backup) object {
 	return v
 }
 
-// cbrBackup is the backup of the path, or what is answered if there is none.
+// cbrBackup returns the backup of the path, or the refusal if there is none.
 func (c *Cloud) cbrBackup(k *call) (*Backup, *answer) {
 	var refused answer
 	if !wellFormed(k.id()) {
@@ -217,8 +217,8 @@ func (c *Cloud) deleteBackup(k *call) answer {
 	return answer{status: http.StatusNoContent}
 }
 
-// restoreBackup answers without a body on OTC, and with the operation log's id on
-// Huawei. OTC restores only to the original volume.
+// restoreBackup answers without a body on OTC, and with the operation log's id on Huawei.
+// OTC restores to the original volume only.
 func (c *Cloud) restoreBackup(k *call) answer {
 	b, refused := c.cbrBackup(k)
 	if refused != nil {
@@ -247,7 +247,8 @@ func (c *Cloud) restoreBackup(k *call) answer {
 	return accepted(nil)
 }
 
-// unrestorable tells by its code why a backup cannot be restored to a volume now.
+// unrestorable returns the code for a backup that cannot be restored to a volume now, "" if
+// it can.
 func (c *Cloud) unrestorable(b *Backup, v *Volume) string {
 	vault := find(c.vaults, b.VaultID)
 	switch {

@@ -18,7 +18,7 @@ func (c *Cloud) validBackupName(name string) bool {
 
 const cbrDescription = 255
 
-// createCheckpoint is CBR's create. The answer has no backup's id.
+// createCheckpoint is CBR's create. Its answer lacks the backup's id.
 func (c *Cloud) createCheckpoint(k *call) answer {
 	var body struct {
 		Checkpoint *struct {
@@ -88,7 +88,8 @@ func (c *Cloud) createCheckpoint(k *call) answer {
 	return ok(object{"checkpoint": c.checkpointView(p)})
 }
 
-// protectable tells by its code why volumes cannot be backed up into a vault now.
+// protectable returns the code for volumes that cannot be backed up into a vault now, "" if
+// they can.
 func (c *Cloud) protectable(projectID string, vault *Vault, ids []string) string {
 	if len(ids) == 0 {
 		return "BackupService.0001"
@@ -119,7 +120,7 @@ func (c *Cloud) protectable(projectID string, vault *Vault, ids []string) string
 	return ""
 }
 
-// protect backs one volume of a checkpoint up.
+// protect backs up one volume of a checkpoint.
 func (c *Cloud) protect(p *checkpoint, v *Volume, name string, incremental bool) {
 	b := c.addBackup(p.projectID, Backup{
 		Name: name, Description: p.description, Service: "cbr", VaultID: p.vaultID, CheckpointID: p.id, VolumeID: v.ID,
@@ -136,7 +137,7 @@ func (c *Cloud) protect(p *checkpoint, v *Volume, name string, incremental bool)
 	})
 }
 
-// showCheckpoint lacks extra_info on OTC.
+// showCheckpoint omits extra_info on OTC.
 func (c *Cloud) showCheckpoint(k *call) answer {
 	p := own(c.checkpoints, k.project, k.id())
 	if !wellFormed(k.id()) {
@@ -161,7 +162,7 @@ func (c *Cloud) checkpointView(p *checkpoint) object {
 			r := c.resourceView(vault, v)
 			delete(r, "size")
 			r["resource_size"] = c.number(v.SizeGiB, true)
-			if c.o.Dialect == Huawei { // recorded so: all text
+			if c.o.Dialect == Huawei { // recorded as strings
 				r["backup_size"], r["extra_info"] = "0", "{}"
 			}
 			resources = append(resources, r)

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// The limits of EVS; names and descriptions in characters and bytes.
+// The limits of EVS. Names are counted in characters, descriptions in bytes.
 const (
 	volumeName, volumeText = 255, 255
 	largestVolume          = 32768
@@ -29,8 +29,8 @@ type cloudVolume struct {
 	Tags        map[string]string `json:"tags"`
 }
 
-// createCloudVolume is EVS's own create, the one that takes a backup. v2.1 answers 202,
-// and promises the ids to those who ask in metadata.
+// createCloudVolume is EVS's own create, the only one that accepts a backup. v2.1 answers
+// 202, and names the ids in advance if the metadata ask for it.
 func (c *Cloud) createCloudVolume(tellsIDs bool) handler {
 	return func(k *call) answer {
 		var body struct {
@@ -72,8 +72,8 @@ func (c *Cloud) createCloudVolume(tellsIDs bool) handler {
 	}
 }
 
-// evsSource is the size of a new volume and the backup that it is made of, or the
-// code of what is wrong with its source.
+// evsSource returns the size of a new volume and its source backup, or the code if the
+// source is not valid.
 func (c *Cloud) evsSource(projectID string, given *cloudVolume) (size int, b *Backup, problem string) {
 	sources := 0
 	for _, id := range []string{given.BackupID, given.SnapshotID, given.ImageRef} {

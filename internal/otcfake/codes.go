@@ -8,20 +8,20 @@ import (
 
 // Code is one of the clouds' error codes.
 type Code struct {
-	Service string // vbs, cbr, evs, or apigw: the gateway in front of all
+	Service string // vbs, cbr, evs, or apigw: the API gateway in front of all
 	Code    string
-	// Status is the HTTP status; that of VBS's codes is not documented, and likely.
+	// Status is the HTTP status. For VBS's codes it is not documented, only likely.
 	Status int
 	Text   string
-	// Want is the status that the Block Storage API answers a client with; 0 where it
-	// depends on what was asked.
+	// Want is the status that a client of the Block Storage API must get; 0 if it depends
+	// on the request.
 	Want int
 }
 
-// Codes are all error codes that are known.
+// Codes returns all known error codes.
 func Codes() []Code { return slices.Clone(codes) }
 
-// rows of the tables: numbers in one row are alike.
+// codeRow is a row of the tables. The numbers in one row have the same meaning.
 type codeRow struct {
 	numbers      string
 	status, want int
@@ -45,7 +45,7 @@ func expand(service, prefix string, rows []codeRow) []Code {
 	return all
 }
 
-// code finds a code; the first of those that have several statuses.
+// code finds a code. If the code has several statuses, it returns the first.
 func code(name string) Code {
 	at := slices.IndexFunc(codes, func(c Code) bool { return c.Code == name })
 	if at < 0 {
@@ -139,7 +139,7 @@ var backupServiceCodes = []codeRow{
 	{"6100 6133 6142 7303", badRequest, tooMuch, "The vault or the number of vaults is at its limit."},
 	{"6101 6102 6104 6106 6107 6108 6109 6110 6111 6116 6117 6121 6123 6126 6127 6136", badRequest, badRequest, "A parameter or the state of the vault does not allow this."},
 	{"6103 7006", badRequest, badRequest, "The resource is bound to a vault already."},
-	// The client did not choose the vault: an operator did.
+	// An operator chose the vault, not the client.
 	{"6105", notFound, away, "The vault does not exist."},
 	{"6112 6113 6124 6202", badRequest, badRequest, "The vault's status or type allows no backup or restore."},
 	{"6114", badRequest, tooMuch, "The vault's capacity is used up."},
@@ -155,7 +155,7 @@ var backupServiceCodes = []codeRow{
 	{"6207 6208 6209 6210 6211 6212 6213 6214", broken, broken, "The operation on the backup failed."},
 	{"6217", notFound, notFound, "The restore point does not exist."},
 	{"6300 6301", badRequest, badRequest, "The provider or a parameter is not valid."},
-	// 404 where the id of a backup that is shown or deleted has the wrong form.
+	// 404 if a client shows or deletes a backup with a malformed id.
 	{"9900", badRequest, 0, "A parameter is not valid."},
 	{"6302", notFound, notFound, "The resource does not exist."},
 	{"6400 6401 6403 6404 6405 6406 6407 6408", badRequest, 0, "The bucket cannot be used."},
@@ -201,7 +201,7 @@ var evsCodes = []codeRow{
 	{"1051", badRequest, badRequest, "Only one disk can be made of a backup at a time."},
 	{"2024", broken, broken, "The disk is in error."},
 	{"2025", broken, broken, "The disk could not be restored."},
-	// About encryption: a create from a backup of an encrypted disk meets them.
+	// About encryption: a create from a backup of an encrypted disk gets these.
 	{"2040", badRequest, badRequest, "The key is not enabled."},
 	{"2041", badRequest, badRequest, "An encryption parameter is not valid."},
 	{"2042", broken, badRequest, "The key could not be created."},
@@ -218,7 +218,7 @@ var evsCodes = []codeRow{
 	{"5400", badRequest, badRequest, "The request has the wrong format."},
 	{"5401", noToken, noToken, "The request is not authenticated."},
 	{"5403", forbidden, forbidden, "The request is not allowed."},
-	// In a create from a backup nothing of the client's path is missing.
+	// In a create from a backup the path itself is valid.
 	{"5404", notFound, badRequest, "The resource does not exist."},
 	{"5413", tooMuch, tooMuch, "The quota is used up."},
 	{"5500", broken, broken, "The service failed."},

@@ -2,9 +2,10 @@ package otcfake
 
 import "cmp"
 
-// newJob makes a job; entities whose key is idKey may show late.
+// newJob makes a job. The entity with the key idKey may show late.
 //
-// EVS has two states more than are documented of VBS; WAITING_EXECUTE is before RUNNING.
+// Jobs of EVS have two more states than VBS documents; WAITING_EXECUTE comes before
+// RUNNING.
 func (c *Cloud) newJob(projectID, service, kind, idKey string, entities map[string]any) *job {
 	j := &job{
 		id: newID(), projectID: projectID, service: service, kind: kind, status: "INIT", idKey: idKey, entities: entities,
@@ -34,7 +35,7 @@ func runJob(j *job) {
 	}
 }
 
-// backUp lets a backup of a volume go on; done is called at its end.
+// backUp starts a backup of a volume and calls done at its end.
 func (c *Cloud) backUp(v *Volume, b *Backup, j *job, done func(*Failure)) {
 	found := v.Status
 	v.Status = "backing-up"
@@ -44,7 +45,7 @@ func (c *Cloud) backUp(v *Volume, b *Backup, j *job, done func(*Failure)) {
 	b.Status = "waiting_protect"
 	b.AZ, b.VolumeID, b.VolumeName = v.AZ, v.ID, v.Name
 	if b.Incremental {
-		b.Incremental = c.baseOf(b) != nil // the first of a volume is full
+		b.Incremental = c.baseOf(b) != nil // the first backup of a volume is full
 	}
 	if failure != nil && !record {
 		remove(&c.backups, b.ID)
@@ -69,7 +70,7 @@ func (c *Cloud) backUp(v *Volume, b *Backup, j *job, done func(*Failure)) {
 	})
 }
 
-// baseOf is the backup that an incremental one builds on, nil for none.
+// baseOf returns the backup on which an incremental one depends, nil if there is none.
 func (c *Cloud) baseOf(b *Backup) *Backup {
 	for _, other := range c.backups {
 		if other != b && other.VolumeID == b.VolumeID && other.Service == b.Service && other.Status == "available" {
@@ -79,8 +80,8 @@ func (c *Cloud) baseOf(b *Backup) *Backup {
 	return nil
 }
 
-// writeBack lets a restore into a volume go on. The volume gets the backup's size,
-// also if it is larger.
+// writeBack starts a restore to a volume. The volume gets the backup's size, even if the
+// volume is larger.
 func (c *Cloud) writeBack(b *Backup, v *Volume, j *job, done func(*Failure)) {
 	failure := spend(&c.traps.FailRestore)
 	b.Status, v.Status = "waiting_restore", "restoring-backup"
@@ -102,7 +103,7 @@ func (c *Cloud) writeBack(b *Backup, v *Volume, j *job, done func(*Failure)) {
 	})
 }
 
-// erase lets a delete of a backup go on.
+// erase starts a delete of a backup.
 func (c *Cloud) erase(b *Backup, j *job, done func()) {
 	b.Status = "waiting_delete"
 	c.work(j, func() {
@@ -115,9 +116,9 @@ func (c *Cloud) erase(b *Backup, j *job, done func()) {
 	})
 }
 
-// volumeFrom lets a new volume be made of a backup: creating, available,
-// restoring-backup, and available or error_restoring. Until its job runs there is none:
-// an id that was told before is a promise (vendor: 404 is "being made, or failed").
+// volumeFrom starts making a new volume from a backup. The volume is creating, available,
+// restoring-backup, and finally available or error_restoring. It does not exist before its
+// job runs: an id named earlier is only a promise (vendor: 404 is "being made, or failed").
 func (c *Cloud) volumeFrom(b *Backup, v *Volume, j *job) {
 	failure := spend(&c.traps.FailVolume)
 	remove(&c.volumes, v.ID)
@@ -157,8 +158,8 @@ func (c *Cloud) volumeFrom(b *Backup, v *Volume, j *job) {
 	})
 }
 
-// backupQuota refuses one more backup of a volume with the code of count or
-// capacity; "" if it may be made.
+// backupQuota returns the code for a backup beyond the quota of count or capacity, "" if
+// there is room.
 func (c *Cloud) backupQuota(projectID string, v *Volume) string {
 	count, gigabytes := c.backupUse(projectID)
 	if limit := c.o.limit("backups"); limit >= 0 && count+1 > limit {

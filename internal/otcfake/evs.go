@@ -48,7 +48,7 @@ func (c *Cloud) routeEVS() {
 	}
 }
 
-// typeNames are the disk types of both clouds; Huawei has two more.
+// typeNames returns the disk types. Huawei has two more than OTC.
 func (c *Cloud) typeNames() []string {
 	names := []string{"SSD", "SAS", "SATA", "GPSSD", "ESSD"}
 	if c.o.Dialect == Huawei {
@@ -77,7 +77,7 @@ func (c *Cloud) evsType(k *call) answer {
 	return native(notFound, "The volume type could not be found.")
 }
 
-// use is what a project has of what is limited.
+// use returns a project's use of each quota.
 func (c *Cloud) use(projectID string) map[string]int {
 	use := map[string]int{"volumes": 0, "gigabytes": 0, "snapshots": 0}
 	for _, v := range of(c.volumes, projectID) {
@@ -120,7 +120,7 @@ func (c *Cloud) evsLimits(k *call) answer {
 	}}})
 }
 
-// roomFor tells by its code why a volume of the size cannot be made, "" if it can.
+// roomFor returns the code for volumes beyond the quota, "" if there is room.
 func (c *Cloud) roomFor(projectID string, volumes, sizeGiB int) string {
 	use := c.use(projectID)
 	if limit := c.o.limit("volumes"); limit >= 0 && use["volumes"]+volumes > limit {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// resource is what has an id and a project.
+// resource has an id and a project.
 type resource interface{ key() (id, projectID string) }
 
 func (v *Volume) key() (string, string)     { return v.ID, v.ProjectID }
@@ -39,7 +39,7 @@ func own[R resource](all []R, projectID, id string) R {
 	return none
 }
 
-// of are a project's.
+// of returns the project's resources.
 func of[R resource](all []R, projectID string) []R {
 	mine := make([]R, 0, len(all))
 	for _, r := range all {
@@ -54,7 +54,7 @@ func remove[R resource](all *[]R, id string) {
 	*all = slices.DeleteFunc(*all, func(r R) bool { has, _ := r.key(); return has == id })
 }
 
-// cut is the part of a list from offset on, of limit at most.
+// cut returns at most limit elements of a list from offset on.
 func cut[R any](all []R, offset, limit int) []R {
 	all = all[min(offset, len(all)):]
 	return all[:min(limit, len(all))]

@@ -86,7 +86,7 @@ func TestNewVolumeFromABackup(t *testing.T) {
 		if dialect == Huawei {
 			l.equal(made, "volume_ids.0", v)
 		}
-		l.want(404, "GET", "/evs/v2/%p/volumes/"+v, "") // a promise
+		l.want(404, "GET", "/evs/v2/%p/volumes/"+v, "") // the id is only promised
 		l.Step()
 		for _, status := range []string{"creating", "available", "restoring-backup", "available"} {
 			l.equal(l.want(200, "GET", "/evs/v2/%p/volumes/"+v, ""), "volume.status", status)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// lab is a cloud that is served, with one project.
+// lab is a served cloud with one project.
 type lab struct {
 	*Cloud
 	t       *testing.T
@@ -25,7 +25,7 @@ func newLab(t *testing.T, o Options) *lab {
 	return &lab{c, t, server, c.AddProject("demo")}
 }
 
-// both runs a test in either dialect.
+// both runs a test in each dialect.
 func both(t *testing.T, test func(t *testing.T, dialect string)) {
 	for _, dialect := range []string{OTC, Huawei} {
 		t.Run(dialect, func(t *testing.T) { test(t, dialect) })
@@ -35,7 +35,7 @@ func both(t *testing.T, test func(t *testing.T, dialect string)) {
 // document is a decoded answer.
 type document map[string]any
 
-// at finds what a path such as backups.0.name leads to; nil if there is nothing.
+// at returns the value at a path such as backups.0.name, nil if there is none.
 func (d document) at(path string) any {
 	var v any = map[string]any(d)
 	for key := range strings.SplitSeq(path, ".") {
@@ -57,7 +57,7 @@ func (d document) at(path string) any {
 
 func (d document) text(path string) string { s, _ := d.at(path).(string); return s }
 
-// call sends a request in the project's name; %p in the path is its id.
+// call sends a request with the project's token; %p in the path is the project's id.
 func (l *lab) call(method, path, body string) (int, document) {
 	l.t.Helper()
 	status, text := l.raw(method, path, body)
@@ -79,7 +79,7 @@ func (l *lab) raw(method, path, body string) (int, []byte) {
 	return l.do(r)
 }
 
-// send sends a request in the project's name.
+// send sends a request with the project's token.
 func (l *lab) send(r *http.Request) (int, document) {
 	l.t.Helper()
 	status, text := l.do(r)
@@ -115,7 +115,7 @@ func (l *lab) want(status int, method, path, body string) document {
 	return doc
 }
 
-// equal compares what a path leads to.
+// equal compares the value at a path.
 func (l *lab) equal(d document, path string, want any) {
 	l.t.Helper()
 	if got := d.at(path); got != want {

@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// The user that may validate other users' tokens, and its project.
+// The user that may validate other users' tokens, and the user's project.
 const (
 	ServiceProject  = "service"
 	ServiceUser     = "gateway"
 	ServicePassword = "gateway-secret" // #nosec G101 -- nothing real is behind it
 )
 
-// tokenLifetime is documented.
+// tokenLifetime is the documented lifetime of tokens.
 const tokenLifetime = 24 * time.Hour
 
 type user struct {
 	id, name, password string
 	project            *Project
 	admin              bool
-	foreign            bool // of another account
+	foreign            bool // belongs to another account
 }
 
 type token struct {
@@ -31,8 +31,8 @@ type token struct {
 	issued, expires time.Time
 }
 
-// AddProject makes a project with one user, of the project's name and the password
-// "<name>-secret", who has a token already.
+// AddProject makes a project with one user, who already has a token. The user has the
+// project's name and the password "<name>-secret".
 func (c *Cloud) AddProject(name string) Project {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,8 +44,8 @@ func (c *Cloud) AddProject(name string) Project {
 	return *p
 }
 
-// AddForeignProject makes a project as AddProject does, in another account: its tokens
-// are valid, and no user of this account may validate them.
+// AddForeignProject makes a project as AddProject does, but in another account. Its tokens
+// are valid, but no user of this account may validate them.
 func (c *Cloud) AddForeignProject(name string) Project {
 	p := c.AddProject(name)
 	c.mu.Lock()
@@ -71,7 +71,7 @@ func (c *Cloud) newToken(u *user, p *Project) *token {
 	return t
 }
 
-// ExpireToken ends a token before its time.
+// ExpireToken makes a token expire now.
 func (c *Cloud) ExpireToken(text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,14 +102,14 @@ func iamVersion(k *call) object {
 	}
 }
 
-// keystoneFault is an error of IAM.
+// keystoneFault returns an error of IAM.
 func keystoneFault(status int, message string) answer {
 	return answer{status: status, body: object{"error": object{"code": status, "title": http.StatusText(status), "message": message}}}
 }
 
 type named struct{ ID, Name string }
 
-// is tells whether a reference, by id or name, means something.
+// is reports whether a reference, by id or name, matches.
 func (n named) is(id, name string) bool { return n.ID == id || n.ID == "" && n.Name == name }
 
 func (c *Cloud) login(k *call) answer {
@@ -165,7 +165,7 @@ func (c *Cloud) login(k *call) answer {
 	return answer{status: http.StatusCreated, body: object{"token": c.tokenView(k, t)}, header: map[string]string{"X-Subject-Token": t.text}}
 }
 
-// showToken validates a token: one's own, or any for ServiceUser.
+// showToken validates a token: the caller's own, or any token for ServiceUser.
 func (c *Cloud) showToken(k *call) answer {
 	text := k.r.Header.Get("X-Subject-Token")
 	t := c.tokens[text]
@@ -173,7 +173,8 @@ func (c *Cloud) showToken(k *call) answer {
 	case t == nil, !c.o.Now().Before(t.expires), t.user != k.token.user && !k.token.user.admin:
 		return keystoneFault(notFound, "The token could not be found.")
 	case t.user.foreign != k.token.user.foreign:
-		// IAM verifies tokens of its own account only. The status is likely, not documented.
+		// IAM validates tokens of its own account only. The status is likely, not
+		// documented.
 		return keystoneFault(forbidden, "You are not authorized to perform the requested action: identity:validate_token")
 	}
 	return answer{status: http.StatusOK, body: object{"token": c.tokenView(k, t)}, header: map[string]string{"X-Subject-Token": text}}
@@ -196,14 +197,14 @@ func (c *Cloud) tokenView(k *call, t *token) object {
 	}
 	v["project"] = object{"id": t.project.ID, "name": t.project.Name, "domain": domain}
 	v["roles"] = []object{{"id": "0", "name": role}}
-	if k.query("nocatalog") == "" { // any text leaves it out; without one it stays
+	if k.query("nocatalog") == "" { // any value omits the catalogue; without the parameter it stays
 		v["catalog"] = c.catalog(k, t.project)
 	}
 	return v
 }
 
-// catalog has the types and forms that differ between the clouds: OTC's cbr ends in
-// the project, Huawei has no type for VBS.
+// catalog returns the catalogue with the types and forms of the dialect: OTC's entry for
+// cbr ends in the project, and Huawei has no type for VBS.
 func (c *Cloud) catalog(k *call, p *Project) []object {
 	all := []object{}
 	add := func(service, kind, name, path string) {

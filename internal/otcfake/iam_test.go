@@ -10,7 +10,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 )
 
-// A real client logs in, finds the services, and the service user validates.
+// A real client logs in and finds the services; the service user validates its token.
 func TestLoginAndCatalog(t *testing.T) {
 	both(t, func(t *testing.T, dialect string) {
 		l := newLab(t, Options{Dialect: dialect})
@@ -79,8 +79,8 @@ func TestLoginRefuses(t *testing.T) {
 	l.want(403, "GET", "/iam/v3/auth/catalog", "")
 }
 
-// IAM answers 403, not 401, where the token of the request itself has ended, or where the
-// token to be validated is another account's.
+// IAM answers 403, not 401, if the request's own token has expired, or if the token to
+// validate belongs to another account.
 func TestTokensThatIAMForbids(t *testing.T) {
 	l := newLab(t, Options{})
 	foreign := l.AddForeignProject("elsewhere")

@@ -2,8 +2,8 @@ package otcfake
 
 import "net/http"
 
-// routeIMS is the Image Management Service without images: versions and an empty list,
-// as Glance v2 has them. `openstack volume create` works in no cloud without images.
+// routeIMS serves the Image Management Service without images: versions and an empty list,
+// as in Glance v2. `openstack volume create` works in no cloud without an image service.
 func (c *Cloud) routeIMS() {
 	for _, pattern := range []string{"GET /ims/{$}", "GET /ims"} {
 		c.open(pattern, func(k *call) answer {

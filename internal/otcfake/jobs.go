@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// showJob is GET /v1/{project_id}/jobs/{job_id} of a service.
+// showJob serves GET /v1/{project_id}/jobs/{job_id} of a service.
 func (c *Cloud) showJob(service string) handler {
 	return func(k *call) answer {
 		j := own(c.jobs, k.project, k.id())
@@ -57,7 +57,7 @@ func (j *job) view() object {
 	return v
 }
 
-// jobTime is "" while it has not come.
+// jobTime formats a time. It returns "" for the zero time.
 func jobTime(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ids are those of a list's items.
+// ids returns the ids of a list's items.
 func (d document) ids(list string) string {
 	var ids []string
 	items, _ := d[list].([]any)
@@ -18,8 +18,8 @@ func (d document) ids(list string) string {
 	return strings.Join(ids, " ")
 }
 
-// library has backups a, b and bb of a service, made in this order a day apart; bb is
-// in error and of another volume and vault.
+// library has backups a, b and bb of a service, made in this order a day apart. bb is in
+// error, and of another volume and vault.
 func library(t *testing.T, dialect, service string) (*lab, *strings.Replacer) {
 	l := newLab(t, Options{Dialect: dialect})
 	first, second := l.AddVolume(l.project.ID, Volume{Name: "v1", SizeGiB: 30}), l.AddVolume(l.project.ID, Volume{Name: "v2"})
@@ -66,7 +66,7 @@ func TestListsOfVBS(t *testing.T) {
 			t.Errorf("%s: count %v", query, d["count"])
 		}
 	}
-	// Both come with microversions.
+	// Both need a microversion.
 	l, names := library(t, OTC, "vbs")
 	d := l.want(200, "GET", "/vbs/v3/%p/backups?name~=bb&with_count=true", "")
 	if got := d.ids("backups"); got != names.Replace("%bb %b %a") || d["count"] != nil {
@@ -78,7 +78,7 @@ func TestListsOfCBR(t *testing.T) {
 	both(t, func(t *testing.T, dialect string) {
 		for query, want := range map[string]string{
 			"":                                     "%bb %b %a",
-			"?name=b":                              "%bb %b", // by part
+			"?name=b":                              "%bb %b", // by substring
 			"?status=error&status=available":       "%bb %a",
 			"?resource_id=%v1":                     "%b %a",
 			"?resource_name=v2":                    "%bb",

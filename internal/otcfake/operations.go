@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// log begins an operation log. Its resource is the volume: of a restore the target.
+// log begins an operation log. Its resource is the volume, for a restore the target.
 func (c *Cloud) log(kind string, b *Backup, v *Volume) *operation {
 	o := &operation{
 		id: newID(), projectID: b.ProjectID, kind: kind, status: "running", checkpointID: b.CheckpointID, vaultID: b.VaultID,
@@ -25,7 +25,7 @@ func (c *Cloud) endLog(o *operation, failure *Failure) {
 	}
 }
 
-// EndOperations gives all operation logs of a backup and kind another end, such as
+// EndOperations gives all operation logs of a backup and kind another status, such as
 // skipped or timeout.
 func (c *Cloud) EndOperations(backupID, kind, status string, failure Failure) {
 	c.mu.Lock()

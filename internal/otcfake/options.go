@@ -10,38 +10,40 @@ const (
 
 // Options configure a Cloud.
 type Options struct {
-	// Dialect is OTC (also for "") or Huawei. Huawei has PUT of backups, a body for
-	// CBR's restore and EVS v2.1; OTC has extend_param, VBS v3, and restores of CBR
-	// only to the original volume.
+	// Dialect is OTC (also for "") or Huawei. Only Huawei has PUT of backups, a body in the
+	// answer to CBR's restore, and EVS v2.1. Only OTC has extend_param and VBS v3, and its
+	// CBR restores to the original volume only.
 	Dialect string
-	// Auto lets every read move everything one step on.
+	// Auto makes every read advance all tasks by one step.
 	Auto bool
-	// JobsRun lets a read of a job move that job's work one step on.
+	// JobsRun makes a read of a job advance that job's work by one step.
 	JobsRun bool
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
-	// Region is in the catalogue; "": eu-de.
+	// Region is the region in the catalogue; "" means eu-de.
 	Region string
-	// Domain is the account's name and id, which users log in with; "": default.
+	// Domain is the account's name and id for logins; "" means default.
 	Domain string
-	// Zones are the availability zones; nil: three of the region.
+	// Zones are the availability zones; nil means three of the region.
 	Zones []string
-	// Without are services that the region lacks: vbs, cbr, evs.
+	// Without names services that the region lacks: vbs, cbr, evs.
 	Without []string
-	// BackupsPerVolume bounds VBS's backups of a volume; 0: 20.
+	// BackupsPerVolume is VBS's limit of backups per volume; 0 means 20.
 	BackupsPerVolume int
 	// Quotas are a project's limits of volumes, gigabytes, snapshots, backups and
-	// backup_gigabytes; one that is missing has none.
+	// backup_gigabytes. A missing one means no limit.
 	Quotas map[string]int
-	// RateLimit is how many requests a minute a service answers; 0: any.
+	// RateLimit is the number of requests per minute that a service answers; 0 means no
+	// limit.
 	RateLimit int
-	// PageCap is the most that lists of CBR give at once, whatever limit asks; 0: 1000.
+	// PageCap is the largest page of CBR's lists, whatever the limit parameter; 0 means
+	// 1000.
 	PageCap int
-	// VBSType is the type of VBS in OTC's catalogue; "": vbsv2. Other clients look for
+	// VBSType is the type of VBS in OTC's catalogue; "" means vbsv2. Other clients look for
 	// vbs, and the vendor's table of endpoints has volume-backup.
 	VBSType string
-	// VBSInVault is what new users of VBS meet: its backups land in a CBR vault, are
-	// shown by both services, and those of CBR are not deleted by VBS.
+	// VBSInVault is the behaviour for new users of VBS: VBS's backups go into a CBR vault,
+	// both services show all backups, and VBS does not delete those of CBR.
 	VBSInVault bool
 }
 
@@ -75,7 +77,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// limit is a quota, -1 for none.
+// limit returns a quota, -1 for no limit.
 func (o *Options) limit(name string) int {
 	if limit, ok := o.Quotas[name]; ok {
 		return limit

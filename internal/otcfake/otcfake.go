@@ -13,14 +13,14 @@ import (
 	"github.com/google/uuid"
 )
 
-// Cloud is the clouds' five services and an http.Handler of them all. It is safe for
-// concurrent use.
+// Cloud is a fake of the clouds' five services, and an http.Handler for all of them. It is
+// safe for concurrent use.
 type Cloud struct {
 	o   Options
 	mux *http.ServeMux
 
 	mu       sync.Mutex
-	clock    time.Time // the latest time that was told
+	clock    time.Time // the latest time that now returned
 	projects []*Project
 	users    []*user
 	tokens   map[string]*token
@@ -40,7 +40,7 @@ type Cloud struct {
 	window   map[string]*window
 }
 
-// New makes a Cloud with one user besides those of projects: ServiceUser.
+// New makes a Cloud with one user, ServiceUser. AddProject adds others.
 func New(o Options) *Cloud {
 	c := &Cloud{o: o.withDefaults(), tokens: map[string]*token{}, window: map[string]*window{}}
 	service := c.newProject(ServiceProject)
@@ -57,7 +57,7 @@ func New(o Options) *Cloud {
 	return c
 }
 
-// Request is one that came in.
+// Request is a request that the cloud received.
 type Request struct {
 	Service, Method string
 	Path            string // below the service: /v2/{project_id}/…
@@ -66,21 +66,21 @@ type Request struct {
 	Body            []byte
 }
 
-// Requests are all that came in, oldest first.
+// Requests returns all requests received, oldest first.
 func (c *Cloud) Requests() []Request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.requests)
 }
 
-// Forget forgets the requests that came in.
+// Forget deletes the record of requests.
 func (c *Cloud) Forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests = nil
 }
 
-// maxBody is the largest body that the gateway in front takes, in bytes.
+// maxBody is the largest body that the API gateway accepts, in bytes.
 const maxBody = 12 << 20
 
 // ServeHTTP implements http.Handler.
@@ -94,7 +94,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	service, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	request := Request{service, r.Method, "/" + path, r.URL.Query(), r.Header.Clone(), body}
 	c.mu.Lock()
-	if !c.o.Auto { // which serves on and on, to nobody who asks what came in
+	if !c.o.Auto { // with Auto the fake runs for long, and nothing reads the record
 		c.requests = append(c.requests, request)
 	}
 	fault := c.fault(&request)
@@ -119,11 +119,11 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 		}
 		w.WriteHeader(fault.Status)
-		_, _ = io.WriteString(w, fault.Body) // the client may be gone
+		_, _ = io.WriteString(w, fault.Body) // the client may have left
 	}
 }
 
-// discard is for answers that nobody gets.
+// discard is a writer for answers that are dropped.
 type discard struct{ header http.Header }
 
 func (d discard) Header() http.Header         { return d.header }
@@ -146,7 +146,7 @@ func (c *Cloud) carryOut(w http.ResponseWriter, r *http.Request, service string)
 	}
 }
 
-// window counts a service's requests of a minute.
+// window counts a service's requests in one minute.
 type window struct {
 	since time.Time
 	count int
@@ -166,7 +166,7 @@ func (c *Cloud) throttled(service string) bool {
 	return counted.count > c.o.RateLimit
 }
 
-// now never tells the same time twice, so that lists have an order.
+// now returns a later time at each call, so that lists have an order.
 func (c *Cloud) now() time.Time {
 	now := c.o.Now().UTC().Truncate(time.Microsecond)
 	if !now.After(c.clock) {
@@ -178,5 +178,5 @@ func (c *Cloud) now() time.Time {
 
 func newID() string { return uuid.NewString() }
 
-// wellFormed tells whether an id is one of the cloud's resources' in form.
+// wellFormed reports whether id has the form of the cloud's ids.
 func wellFormed(id string) bool { return uuid.Validate(id) == nil && len(id) == 36 }

@@ -1,19 +1,18 @@
 package otcfake
 
-// task is something that goes on after it was accepted.
+// task is work that continues after its request was accepted.
 type task struct {
-	job   *job // whose work it is, nil for none
+	job   *job // the job that it belongs to, nil if none
 	steps []func()
 }
 
-// later adds a task of steps. The first runs at the next Step.
+// later adds a task of steps. The first step runs at the next Step.
 func (c *Cloud) later(steps ...func()) { c.work(nil, steps...) }
 
-// work adds a task that is a job's.
+// work adds a task that belongs to a job.
 func (c *Cloud) work(j *job, steps ...func()) { c.tasks = append(c.tasks, &task{j, steps}) }
 
-// Step moves everything that was accepted one step on, and tells whether there is
-// more to do.
+// Step advances all accepted work by one step, and reports whether more remains.
 func (c *Cloud) Step() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -21,7 +20,7 @@ func (c *Cloud) Step() bool {
 	return len(c.tasks) > 0
 }
 
-// Settle moves everything on to its end.
+// Settle advances all accepted work to its end.
 func (c *Cloud) Settle() {
 	for c.Step() {
 	}
@@ -29,7 +28,7 @@ func (c *Cloud) Settle() {
 
 func (c *Cloud) step() { c.stepThose(func(*task) bool { return true }) }
 
-// stepOf moves a job's work one step on.
+// stepOf advances a job's work by one step.
 func (c *Cloud) stepOf(j *job) { c.stepThose(func(t *task) bool { return t.job == j }) }
 
 func (c *Cloud) stepThose(move func(*task) bool) {

@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// scene is what the requests of the tables find: %v a volume in vault %w, %a an
-// attached one, %s a small one, %m one that is being backed up, %n one in no vault,
-// %b an available backup of %v by either service, %e one in error, %c one that is
-// being made, %x nothing.
+// scene is the state that the tables' requests meet: %v is a volume in vault %w, %a an
+// attached volume, %s a small one, %m one in a running backup, %n one in no vault, %b an
+// available backup of %v by either service, %e one in error, %c one in progress, and %x an
+// id that does not exist.
 type scene struct {
 	*lab
 	names *strings.Replacer
@@ -38,7 +38,7 @@ func newScene(t *testing.T, o Options, service string) *scene {
 
 type refusal struct {
 	method, path, body string
-	code               string // of the body, or Cinder's fault name
+	code               string // in the body, or Cinder's fault name
 	status             int
 }
 
@@ -158,7 +158,7 @@ func TestCBRRefuses(t *testing.T) {
 		{"POST", vaults + "/%w/removeresources", `{"resource_ids":["%n"]}`, "BackupService.6135", 400},
 	}
 	both(t, func(t *testing.T, dialect string) { newScene(t, Options{Dialect: dialect}, "cbr").run(t, tests) })
-	newScene(t, Options{Dialect: Huawei}, "cbr").run(t, []refusal{ // only its page refuses < and >
+	newScene(t, Options{Dialect: Huawei}, "cbr").run(t, []refusal{ // only its reference refuses < and >
 		{"POST", points, checkpointOf(`"resources":["%v"],"description":"<"`), "BackupService.9900", 400},
 	})
 	newScene(t, Options{}, "cbr").post(200, points, checkpointOf(`"resources":["%v"],"description":"<"`))
@@ -183,7 +183,7 @@ func TestCBRRefuses(t *testing.T) {
 		{"PUT", "/cbr/v3/%p/backups/%b", `{"backup":{"description":"d"}}`, "BackupService.9900", 400},
 		{"PUT", "/cbr/v3/%p/backups/%c", `{"backup":{"name":"n"}}`, "BackupService.6206", 400},
 	})
-	// One restore of a vault runs at a time.
+	// A vault runs one restore at a time.
 	huawei.want(202, "POST", huawei.names.Replace(restore), huawei.names.Replace(`{"restore":{"volume_id":"%v"}}`))
 	other := huawei.AddBackup(huawei.project.ID, Backup{Service: "cbr", VaultID: huawei.names.Replace("%w"), SizeGiB: 20})
 	huawei.run(t, []refusal{

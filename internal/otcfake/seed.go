@@ -34,7 +34,7 @@ func setDefault[T comparable](value *T, to T) {
 	}
 }
 
-// Volume is a volume as it is now; the zero value if there is none.
+// Volume returns the current state of a volume, the zero value if there is none.
 func (c *Cloud) Volume(id string) Volume {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,7 +44,7 @@ func (c *Cloud) Volume(id string) Volume {
 	return Volume{}
 }
 
-// ChangeVolume changes a volume past all rules, such as attaching it.
+// ChangeVolume changes a volume regardless of all rules, for example to attach it.
 func (c *Cloud) ChangeVolume(id string, change func(*Volume)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -53,7 +53,7 @@ func (c *Cloud) ChangeVolume(id string, change func(*Volume)) {
 	}
 }
 
-// AddVault makes a vault that has the volumes and returns its id.
+// AddVault makes a vault that holds the volumes and returns its id.
 func (c *Cloud) AddVault(projectID string, v Vault) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,7 +71,7 @@ func (c *Cloud) addVault(projectID string, v Vault) *Vault {
 	return &v
 }
 
-// Vault is a vault as it is now; the zero value if there is none.
+// Vault returns the current state of a vault, the zero value if there is none.
 func (c *Cloud) Vault(id string) Vault {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -83,7 +83,7 @@ func (c *Cloud) Vault(id string) Vault {
 	return Vault{}
 }
 
-// ChangeVault changes a vault past all rules.
+// ChangeVault changes a vault regardless of all rules.
 func (c *Cloud) ChangeVault(id string, change func(*Vault)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -92,8 +92,8 @@ func (c *Cloud) ChangeVault(id string, change func(*Vault)) {
 	}
 }
 
-// AddBackup makes a backup as b says and returns its id. Service, VolumeID and, for
-// CBR, VaultID are not made up.
+// AddBackup makes a backup as b says and returns its id. Service, VolumeID and, for CBR,
+// VaultID have no defaults.
 func (c *Cloud) AddBackup(projectID string, b Backup) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,8 +120,8 @@ func (c *Cloud) addBackup(projectID string, b Backup) *Backup {
 	return &b
 }
 
-// AddBackups makes n backups as b says, one second apart, named <name>-0000 and on;
-// the ids are in that order.
+// AddBackups makes n backups as b says, one second apart, with the names <name>-0000 and so
+// on. It returns the ids in that order.
 func (c *Cloud) AddBackups(projectID string, n int, b Backup) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -138,8 +138,8 @@ func (c *Cloud) AddBackups(projectID string, n int, b Backup) []string {
 	return ids
 }
 
-// AddServerBackup makes a backup of a server of CBR, with one child for each of the
-// volumes, and returns the parent's id and the children's.
+// AddServerBackup makes a CBR backup of a server with one child for each of the volumes. It
+// returns the parent's id and the children's ids.
 func (c *Cloud) AddServerBackup(projectID, vaultID, name string, volumeIDs ...string) (id string, children []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -152,7 +152,7 @@ func (c *Cloud) AddServerBackup(projectID, vaultID, name string, volumeIDs ...st
 	return parent.ID, children
 }
 
-// Backup is a backup as it is now; the zero value if there is none.
+// Backup returns the current state of a backup, the zero value if there is none.
 func (c *Cloud) Backup(id string) Backup {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -162,7 +162,7 @@ func (c *Cloud) Backup(id string) Backup {
 	return Backup{}
 }
 
-// ChangeBackup changes a backup past all rules.
+// ChangeBackup changes a backup regardless of all rules.
 func (c *Cloud) ChangeBackup(id string, change func(*Backup)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -171,7 +171,7 @@ func (c *Cloud) ChangeBackup(id string, change func(*Backup)) {
 	}
 }
 
-// Snapshots are the snapshots of a project.
+// Snapshots returns the snapshots of a project.
 func (c *Cloud) Snapshots(projectID string) []Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()

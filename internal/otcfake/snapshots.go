@@ -14,7 +14,7 @@ func (c *Cloud) routeSnapshots() {
 	}
 }
 
-// onSnapshot is a handler of the path's snapshot.
+// onSnapshot returns a handler for the snapshot in the path.
 func (c *Cloud) onSnapshot(h func(*call, *Snapshot) answer) handler {
 	return func(k *call) answer {
 		s := own(c.snapshots, k.project, k.id())

@@ -2,7 +2,7 @@ package otcfake
 
 import "time"
 
-// Project is a project and its one user, who may log in with Password.
+// Project is a project and its only user, who can log in with Password.
 type Project struct {
 	ID, Name               string
 	Token                  string
@@ -17,10 +17,10 @@ type Volume struct {
 	Type                  string // "": SSD
 	Status                string // "": available
 	SizeGiB               int    // 0: 10
-	// Content stands for the bytes: a backup copies it, a restore writes it back.
+	// Content stands for the volume's bytes: a backup copies it, a restore writes it back.
 	Content     string
-	ServerID    string // attached to, for in-use
-	SnapshotID  string // made from, "" if none
+	ServerID    string // the server that a volume in-use is attached to
+	SnapshotID  string // the snapshot that it was made from, "" if none
 	Bootable    bool
 	Multiattach bool
 	Metadata    map[string]string
@@ -39,9 +39,8 @@ type Snapshot struct {
 	CreatedAt, UpdatedAt    time.Time
 }
 
-// Backup is a backup of VBS or CBR. Status has CBR's words; VBS shows its own.
-// error_restoring is shown by VBS only: CBR tells of failed restores nowhere but in
-// its operation logs.
+// Backup is a backup of VBS or CBR. Status has CBR's words; VBS shows its own. Only VBS
+// shows error_restoring: CBR reports failed restores only in its operation logs.
 type Backup struct {
 	ID, ProjectID        string
 	Name, Description    string
@@ -53,20 +52,20 @@ type Backup struct {
 	SizeGiB              int
 	Content              string
 	Incremental          bool
-	Wished               bool // incremental was asked for; Huawei's CBR shows this
+	Wished               bool // the client requested an incremental; Huawei's CBR shows this
 	Tags                 map[string]string
 	// Service is vbs or cbr.
 	Service               string
 	VaultID, CheckpointID string
-	// Server marks a server's backup: CSBS's in VBS's lists, or CBR's with one backup
-	// for each of the server's volumes, whose ParentID it is.
+	// Server marks a server's backup: CSBS's in VBS's lists, or CBR's. The latter has one
+	// child for each of the server's volumes, whose ParentID is this backup.
 	Server      bool
 	ParentID    string
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 	ProtectedAt time.Time
 
-	hidden int // lists by checkpoint that do not show it yet
+	hidden int // number of lists by checkpoint that still omit it
 }
 
 // Vault is a CBR vault for volumes.
@@ -79,7 +78,7 @@ type Vault struct {
 	CreatedAt         time.Time
 }
 
-// checkpoint is one run of a vault's backup.
+// checkpoint is one run of backups of a vault.
 type checkpoint struct {
 	id, projectID     string
 	vaultID           string
@@ -102,28 +101,28 @@ type operation struct {
 	checkpointID         string
 	vaultID              string
 	backupID, backupName string
-	volumeID, volumeName string // the resource; of a restore the target
+	volumeID, volumeName string // the resource; for a restore the target
 	incremental          bool
 	failure              Failure
 	startedAt, endedAt   time.Time
 }
 
-// job is what the job API shows.
+// job is a job of the job API.
 type job struct {
 	id, projectID, service string
 	kind                   string
 	status                 string // INIT, RUNNING, SUCCESS, FAIL
 	entities               map[string]any
-	idKey                  string // the entity that may show late
-	hidden                 int    // reads that do not show idKey yet
-	nested                 bool   // entities are those of a sub-job
+	idKey                  string // key of the entity that may show late
+	hidden                 int    // number of reads that still omit idKey
+	nested                 bool   // entities show in a sub-job
 	atEnd                  bool   // idKey shows once the job has ended
 	blank                  bool   // sub_jobs is ""
 	failure                Failure
 	begin, end             time.Time
 }
 
-// clone copies what a caller must not change.
+// clone returns a copy whose maps the caller may change.
 func (v *Volume) clone() Volume {
 	c := *v
 	c.Metadata = make(map[string]string, len(v.Metadata))

@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// What happens around backups: vaults, snapshots, volumes.
+// Operations around backups: on vaults, snapshots and volumes.
 
 func TestVaults(t *testing.T) {
 	both(t, func(t *testing.T, dialect string) {

@@ -5,50 +5,53 @@ import (
 	"regexp"
 )
 
-// Failure is why something failed, in the cloud's words.
+// Failure is the reason of a failure, in the cloud's words.
 type Failure struct{ Code, Reason string }
 
-// Traps are how the cloud misbehaves. Those of the first part are for the next
-// operation of their kind and spent by it; the others stay.
+// Traps make the cloud misbehave. Those of the first part apply once, to the next operation
+// of their kind; the others stay.
 type Traps struct {
-	// FailBackup lets a backup end in error, by VBS's job or CBR's checkpoint and
-	// operation log.
+	// FailBackup makes a backup end in error. VBS's job, or CBR's checkpoint and operation
+	// log, show it.
 	FailBackup *Failure
-	// NoRecord leaves a failed backup without a record: VBS's job has an empty
-	// backup_id, CBR lists nothing for the checkpoint.
+	// NoRecord makes a failed backup leave no record: VBS's job has an empty backup_id, and
+	// CBR lists nothing for the checkpoint.
 	NoRecord bool
-	// NoEntity lets the next job of VBS, or of a volume from a backup, succeed without telling its id.
+	// NoEntity makes the next job of VBS, or of a volume from a backup, succeed without
+	// naming its id.
 	NoEntity bool
-	// IDAfter is how many reads of the next job do not show its entities' id yet.
+	// IDAfter is the number of reads of the next job that still omit its entities' id.
 	IDAfter int
-	// RecordAfter is how many of CBR's lists by checkpoint_id do not show the next
-	// backup yet.
+	// RecordAfter is the number of CBR's lists by checkpoint_id that still omit the next
+	// backup.
 	RecordAfter int
-	// Skip lets CBR's next checkpoint answer 200 and pass over its volumes.
+	// Skip makes CBR's next checkpoint answer 200 and skip its volumes.
 	Skip *Failure
-	// FailRestore lets the next restore to a volume fail: the job or the operation
-	// log says so, and the volume is error_restoring.
+	// FailRestore makes the next restore to a volume fail. The job or the operation log
+	// shows it, and the volume becomes error_restoring.
 	FailRestore *Failure
-	// FailVolume lets the next volume from a backup end error_restoring.
+	// FailVolume makes the next volume from a backup end in error_restoring.
 	FailVolume *Failure
-	// NoVolume lets that volume's job fail before there is one, whatever id was promised.
+	// NoVolume makes that volume's job fail before the volume exists, even if an id was
+	// promised.
 	NoVolume bool
-	// ErrorVolume lets that volume's job fail with a volume in error, whose id it tells.
+	// ErrorVolume makes that volume's job fail with a volume in error, whose id the job
+	// names.
 	ErrorVolume bool
 
-	// DescriptionJSON shows VBS descriptions as {"DESC": …, "INC": …} in text.
+	// DescriptionJSON shows VBS descriptions as {"DESC": …, "INC": …} in a string.
 	DescriptionJSON bool
-	// MetadataBlank begins VBS's service_metadata with a blank, and has its progress
-	// as text.
+	// MetadataBlank makes VBS's service_metadata begin with a blank and have progress as a
+	// string.
 	MetadataBlank bool
-	// TextNumbers shows CBR's sizes and enterprise_project_id as text where they are
-	// numbers, and as numbers where they are text.
+	// TextNumbers swaps the types of CBR's sizes and enterprise_project_id: numbers become
+	// strings, and strings numbers.
 	TextNumbers bool
-	// ListChildren shows the volumes of servers' backups in CBR's lists by themselves.
+	// ListChildren makes CBR's lists also show the volumes of servers' backups.
 	ListChildren bool
-	// DeleteAnswers lets CBR's delete answer 200 and {} rather than 204.
+	// DeleteAnswers makes CBR's delete answer 200 and {} instead of 204.
 	DeleteAnswers bool
-	// BlankSubJobs has "" for the sub-jobs of jobs that have none.
+	// BlankSubJobs shows "" as the sub-jobs of jobs that have none.
 	BlankSubJobs bool
 	// IDAtEnd shows a job's id only once the job has ended.
 	IDAtEnd bool
@@ -63,7 +66,7 @@ func (c *Cloud) Trap(change func(*Traps)) {
 	change(&c.traps)
 }
 
-// spend takes a trap that works once.
+// spend returns a trap that applies once, and resets it.
 func spend[T any](trap *T) T {
 	var none T
 	was := *trap
@@ -75,16 +78,16 @@ func spend[T any](trap *T) T {
 type Fault struct {
 	Service string // vbs, cbr, evs, iam; "": any
 	Method  string // "": any
-	Path    string // a regular expression for part of the path below the service; "": any
-	Times   int    // requests that it answers; 0: one, negative: all
-	Skip    int    // requests that pass first
+	Path    string // a regular expression for a part of the path below the service; "": any
+	Times   int    // number of requests that it answers; 0: one, negative: all
+	Skip    int    // number of requests that pass first
 	Status  int
 	Body    string
 	Header  http.Header
-	// Drop ends the connection without an answer; with Done after the request was
-	// carried out.
+	// Drop closes the connection without an answer. With Done the request is carried out
+	// first.
 	Drop, Done bool
-	// Hang answers nothing until the client goes away.
+	// Hang gives no answer until the client leaves.
 	Hang bool
 }
 
@@ -93,7 +96,7 @@ type armed struct {
 	path *regexp.Regexp
 }
 
-// Inject adds a fault. The first that matches a request is used.
+// Inject adds a fault. A request gets the first fault that matches.
 func (c *Cloud) Inject(f Fault) {
 	if f.Times == 0 {
 		f.Times = 1
@@ -103,7 +106,7 @@ func (c *Cloud) Inject(f Fault) {
 	c.faults = append(c.faults, &armed{f, regexp.MustCompile(f.Path)})
 }
 
-// fault is the fault for a request, nil for none.
+// fault returns the fault for a request, nil if there is none.
 func (c *Cloud) fault(r *Request) *armed {
 	for _, f := range c.faults {
 		if f.Times == 0 || f.Service != "" && f.Service != r.Service || f.Method != "" && f.Method != r.Method || !f.path.MatchString(r.Path) {
@@ -119,17 +122,17 @@ func (c *Cloud) fault(r *Request) *armed {
 	return nil
 }
 
-// Malformed is the 401 that stands for 404: the router could not parse an id, or it
-// is gone.
+// Malformed returns the 401 that stands for 404: the API gateway could not parse an id, or
+// the resource no longer exists.
 func Malformed(service string) Fault {
 	return Fault{Service: service, Status: http.StatusUnauthorized, Body: `{"unauthorized":{"code":"401","message":"Malformed request url"}}`}
 }
 
-// Refusal is one of the cloud's errors in its body, such as APIGW.0308 (429, the
-// client is to slow down) or BackupService.9998 (500, a token is not valid).
+// Refusal returns one of the cloud's errors with its body, such as APIGW.0308 (429, too
+// many requests) or BackupService.9998 (500, the token is not valid).
 func Refusal(service, name string) Fault { return code(name).Fault(service) }
 
-// Fault is the error as an answer of a service.
+// Fault returns the error as an answer of a service.
 func (c Code) Fault(service string) Fault {
 	return Fault{Service: service, Status: c.Status, Body: string(c.answer().text())}
 }

@@ -122,7 +122,7 @@ func TestCheckpointTraps(t *testing.T) {
 	d = s.get("/cbr/v3/%p/operation-logs/" + log)
 	s.equal(d, "operation_log.status", "failed")
 	s.equal(d, "operation_log.extra_info.restore.backup_id", s.names.Replace("%b"))
-	// Nothing is restored to a volume in error.
+	// The service restores nothing to a volume in error.
 	s.equal(s.post(400, "/cbr/v3/%p/backups/%b/restore", `{"restore":{"volume_id":"%v"}}`), "error_code", "BackupService.2011")
 	s.EndOperations(s.names.Replace("%b"), "restore", "timeout", Failure{"BackupService.6211", "slow"})
 	s.equal(s.get("/cbr/v3/%p/operation-logs/"+log), "operation_log.status", "timeout")
@@ -227,14 +227,14 @@ func TestAFaultThatHangs(t *testing.T) {
 		_, err := http.DefaultClient.Do(r)
 		done <- err
 	}()
-	for len(l.Requests()) == 0 { // it has come
+	for len(l.Requests()) == 0 { // it has arrived
 		runtime.Gosched()
 	}
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("it was answered: %v", err)
 	}
-	l.want(200, "GET", "/evs/v2/%p/volumes", "") // nobody else is kept
+	l.want(200, "GET", "/evs/v2/%p/volumes", "") // other requests are not held up
 }
 
 func TestMissingServiceAndRateLimit(t *testing.T) {
@@ -281,11 +281,11 @@ func TestManyBackups(t *testing.T) {
 	if !strings.Contains(d.text("backups_links.0.href"), "offset=1000") {
 		t.Fatalf("next is %v", d.at("backups_links"))
 	}
-	// marker is no parameter of VBS.
+	// VBS has no parameter marker.
 	l.equal(l.want(200, "GET", "/vbs/v2/%p/backups?limit=1&marker="+d.text("backups.5.id"), ""), "backups.0.id", d.text("backups.0.id"))
 }
 
-// What Huawei Cloud was recorded to answer, where its reference says otherwise.
+// Recorded answers of Huawei Cloud that differ from its reference.
 func TestHuaweiForms(t *testing.T) {
 	s := newScene(t, Options{Dialect: Huawei}, "cbr")
 	d := s.get("/cbr/v3/%p/backups/%b")
@@ -303,7 +303,7 @@ func TestHuaweiForms(t *testing.T) {
 	s.equal(d, "checkpoint.vault.resources.0.backup_size", "0")
 	s.equal(d, "checkpoint.vault.resources.0.extra_info", "{}")
 	d = s.get("/cbr/v3/%p/backups?resource_id=" + first)
-	s.equal(d, "backups.0.incremental", true) // the wish
+	s.equal(d, "backups.0.incremental", true) // the requested value
 	if s.Backup(d.text("backups.0.id")).Incremental {
 		t.Error("the first backup of a volume is incremental")
 	}

@@ -60,7 +60,7 @@ func (c *Cloud) createVault(k *call) answer {
 	return ok(object{"vault": c.vaultView(v)})
 }
 
-// bindable tells by its code why resources cannot be bound to a vault, "" if they can.
+// bindable returns the code for resources that cannot be bound to a vault, "" if they can.
 func (c *Cloud) bindable(projectID string, vault *Vault, resources []vaultResource) string {
 	count := len(resources)
 	if vault != nil {
@@ -84,7 +84,7 @@ func (c *Cloud) bindable(projectID string, vault *Vault, resources []vaultResour
 	return ""
 }
 
-// vaultOf is the vault that a volume is bound to, nil if none.
+// vaultOf returns the vault that holds a volume, nil if none.
 func (c *Cloud) vaultOf(volumeID string) *Vault {
 	for _, v := range c.vaults {
 		if slices.Contains(v.VolumeIDs, volumeID) {
@@ -127,7 +127,7 @@ func vaultMatches(k *call, v *Vault) bool {
 	return slices.ContainsFunc(strings.Split(k.query("resource_ids"), ","), func(id string) bool { return slices.Contains(v.VolumeIDs, id) })
 }
 
-// vault is a handler of one vault.
+// vault returns the vault in the path, nil if there is none.
 func (c *Cloud) vault(k *call) *Vault { return own(c.vaults, k.project, k.id()) }
 
 func (c *Cloud) showVault(k *call) answer {
@@ -205,7 +205,7 @@ func (c *Cloud) removeResources(k *call) answer {
 	return ok(object{"remove_resource_ids": body.IDs})
 }
 
-// used is what a vault's backups take, in GiB.
+// used returns the size of a vault's backups, in GiB.
 func (c *Cloud) used(v *Vault) int {
 	used := 0
 	for _, b := range c.backups {

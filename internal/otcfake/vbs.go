@@ -35,12 +35,12 @@ var (
 	autoBegin  = regexp.MustCompile(`(?i)^auto`)
 )
 
-// describable tells whether a text can be a description of up to most characters.
+// describable reports whether text can be a description of up to most characters.
 func describable(text string, most int) bool {
 	return utf8.RuneCountInString(text) <= most && !strings.ContainsAny(text, "<>")
 }
 
-// nameProblem is the code of what is wrong with a backup's name, "" for nothing.
+// nameProblem returns the code for a backup's name that is not valid, "" if it is.
 func nameProblem(name string) string {
 	switch {
 	case name == "":
@@ -77,7 +77,7 @@ func tagProblem(tags []tag) string {
 	return ""
 }
 
-// vbsCreate is VBS's own create, whose answer is a job. It takes volumes in use.
+// vbsCreate is VBS's own create, which answers with a job. It accepts volumes in use.
 func (c *Cloud) vbsCreate(k *call) answer {
 	var body struct {
 		Backup *struct {
@@ -139,7 +139,7 @@ func (c *Cloud) vbsCreate(k *call) answer {
 	return ok(object{"job_id": j.id})
 }
 
-// backable is a volume that VBS can back up now, or the code of why not.
+// backable returns a volume that VBS can back up now, or the code of the refusal.
 func (c *Cloud) backable(projectID, volumeID string) (*Volume, string) {
 	if volumeID == "" {
 		return nil, "VolumeBackup.0010"
@@ -186,7 +186,7 @@ func (c *Cloud) newVBSBackup(projectID string, v *Volume, name, description stri
 	return b
 }
 
-// vbsRestore is VBS's own restore: volume_id and nothing else.
+// vbsRestore is VBS's own restore. It accepts volume_id only.
 func (c *Cloud) vbsRestore(k *call) answer {
 	var body struct {
 		Restore *struct {
@@ -205,8 +205,8 @@ func (c *Cloud) vbsRestore(k *call) answer {
 	return ok(object{"job_id": j.id})
 }
 
-// restorable are a backup and the volume that it can be restored to by VBS now, or
-// the code of why not.
+// restorable returns a backup and the volume to which VBS can restore it now, or the code
+// of the refusal.
 func (c *Cloud) restorable(k *call, volumeID string) (*Backup, *Volume, string) {
 	if !wellFormed(k.id()) {
 		return nil, nil, "VolumeBackup.0203"
@@ -234,7 +234,7 @@ func (c *Cloud) restorable(k *call, volumeID string) (*Backup, *Volume, string) 
 	return b, v, ""
 }
 
-// vbsBackup is a backup that VBS shows, nil if there is none.
+// vbsBackup returns a backup that VBS shows, nil if there is none.
 func (c *Cloud) vbsBackup(projectID, id string) *Backup {
 	if b := own(c.backups, projectID, id); b != nil && c.inVBS(b) {
 		return b
@@ -258,13 +258,13 @@ func (c *Cloud) vbsDelete(k *call) answer {
 	return ok(object{"job_id": j.id})
 }
 
-// deletable tells whether VBS may delete a backup: not while it works, and none of a
-// server's or CBR's own.
+// deletable reports whether VBS may delete a backup. It refuses a backup in progress, a
+// server's, and CBR's own.
 func (c *Cloud) deletable(b *Backup) bool {
 	return b.Service == "vbs" && !b.Server && slices.Contains([]string{"available", "error", "error_restoring"}, b.Status)
 }
 
-// vbsQuota has one name with a blank in it, as documented.
+// vbsQuota writes one type with a blank in it, as documented.
 func (c *Cloud) vbsQuota(k *call) answer {
 	count, gigabytes := c.backupUse(k.project)
 	return ok(object{"quotas": object{"resources": []object{
@@ -275,7 +275,7 @@ func (c *Cloud) vbsQuota(k *call) answer {
 
 const nativeDescription = 255
 
-// nativeCreate is the create of the native APIs, which need a snapshot.
+// nativeCreate is the create of the native APIs, which requires a snapshot.
 func (c *Cloud) nativeCreate(k *call) answer {
 	var body struct {
 		Backup *struct {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// maxPage is the most that any list of the clouds gives at once.
+// maxPage is the largest page of any list of the clouds.
 const maxPage = 1000
 
 // sortable are the sort keys of VBS v2.
@@ -25,8 +25,8 @@ var sortable = map[string]func(*Backup) string{
 	"updated_at":       func(b *Backup) string { return nativeTime(b.UpdatedAt) },
 }
 
-// nativeList lists by offset and limit. marker is no parameter: it is passed over.
-// v3 passes over sort keys as well.
+// nativeList pages by offset and limit. It ignores marker, which is not a parameter. v3
+// also ignores sort keys.
 func (c *Cloud) nativeList(version string, detail bool) handler {
 	return func(k *call) answer {
 		limit, limitOK := k.number("limit", 0, maxPage, maxPage)
@@ -67,14 +67,14 @@ func (c *Cloud) nativeList(version string, detail bool) handler {
 	}
 }
 
-// microversion is the minor one that was asked for, 0 for none.
+// microversion returns the minor microversion of the request, 0 if there is none.
 func microversion(k *call) int {
 	_, minor, _ := strings.Cut(k.r.Header.Get("OpenStack-API-Version"), "volume 3.")
 	n, _ := strconv.Atoi(minor)
 	return n
 }
 
-// vbsMatches filters: exactly, and by part with name~ and the like in v3 from 3.31.
+// vbsMatches filters exactly, and in v3 from 3.31 also by substring, as with name~.
 func vbsMatches(k *call, b *Backup, version string) bool {
 	q := k.r.URL.Query()
 	for name, value := range map[string]string{"name": b.Name, "status": vbsStatus(b), "volume_id": b.VolumeID} {
@@ -98,7 +98,7 @@ func (c *Cloud) nativeShow(version string) handler {
 	}
 }
 
-// vbsStatus is the status in VBS's words.
+// vbsStatus returns the status that VBS shows.
 func vbsStatus(b *Backup) string {
 	switch b.Status {
 	case "waiting_protect", "protecting":
@@ -111,7 +111,7 @@ func vbsStatus(b *Backup) string {
 	return b.Status
 }
 
-// internalLinks lead to hosts that clients cannot reach.
+// internalLinks returns links to hosts that clients cannot reach.
 func internalLinks(k *call, id string) []object {
 	return []object{
 		{"rel": "self", "href": "http://192.168.82.231:8776/v2/" + k.project + "/backups/" + id},
@@ -177,5 +177,5 @@ func orNull(text string) any {
 	return text
 }
 
-// nativeTime is Cinder's form, without a zone.
+// nativeTime formats a time as Cinder does, without a zone.
 func nativeTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000") }

@@ -22,7 +22,7 @@ func (c *Cloud) routeVolumes() {
 	}
 }
 
-// onVolume is a handler of the path's volume.
+// onVolume returns a handler for the volume in the path.
 func (c *Cloud) onVolume(h func(*call, *Volume) answer) handler {
 	return func(k *call) answer {
 		v := own(c.volumes, k.project, k.id())
@@ -33,7 +33,7 @@ func (c *Cloud) onVolume(h func(*call, *Volume) answer) handler {
 	}
 }
 
-// createVolume is the native create, which knows no backups.
+// createVolume is the native create, which does not accept backups.
 func (c *Cloud) createVolume(k *call) answer {
 	var body struct {
 		Volume *struct {
@@ -77,7 +77,7 @@ func (c *Cloud) createVolume(k *call) answer {
 	return accepted(object{"volume": c.volumeView(k, v)})
 }
 
-// nativeStatus is what native calls answer to a problem: to quotas Cinder's status.
+// nativeStatus returns the status of native calls for a code. For quotas it is Cinder's.
 func nativeStatus(problem string) int {
 	if problem == "EVS.1034" || problem == "EVS.1042" {
 		return tooMuch
@@ -144,7 +144,7 @@ func volumeLinks(k *call, id string) []object {
 	}
 }
 
-// volumeView is a volume as Cinder's v2 shows it.
+// volumeView returns a volume in the form of Cinder's v2.
 func (c *Cloud) volumeView(k *call, v *Volume) object {
 	attachments := []object{}
 	if v.Status == "in-use" {
@@ -168,8 +168,8 @@ func (c *Cloud) volumeView(k *call, v *Volume) object {
 }
 
 func (c *Cloud) updateVolume(k *call, v *Volume) answer {
-	// The display_ forms are Cinder's older ones, which it still takes, and openstack sends
-	// (cinder/api/schemas/volumes.py update).
+	// The display_ members are Cinder's older names, which it still accepts and openstack
+	// still sends (cinder/api/schemas/volumes.py update).
 	var body struct {
 		Volume struct {
 			Name, Description  *string
@@ -221,7 +221,7 @@ func (c *Cloud) deleteVolume(k *call, v *Volume) answer {
 	return accepted(nil)
 }
 
-// actOnVolume extends and, as far as clients need it around a backup, attaches.
+// actOnVolume extends a volume, or sets its bootable flag.
 func (c *Cloud) actOnVolume(k *call, v *Volume) answer {
 	var body struct {
 		Extend *struct {

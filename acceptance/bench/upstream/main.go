@@ -1,6 +1,6 @@
-// Upstream is a Keystone and a Cinder that answer at once, to measure what the gateway
-// itself takes: every token is valid, every backup is the same. GET …/volumes/slow
-// sends a byte a second without end.
+// Upstream is a Keystone and a Cinder that answer at once, to measure the gateway's own
+// cost. Every token is valid, and every backup is the same. GET …/volumes/slow sends one
+// byte per second without end.
 //
 // Usage: upstream ADDRESS
 package main
