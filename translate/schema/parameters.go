@@ -149,7 +149,7 @@ func (s Schema) With(properties ...Property) Schema {
 	return s
 }
 
-// True tells whether a value that passed Boolean is one of the true ones.
+// True reports whether a value that passed Boolean is one of the true ones.
 func True(v any) bool {
 	switch v := v.(type) {
 	case bool:

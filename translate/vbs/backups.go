@@ -27,7 +27,7 @@ type submitted struct {
 	JobID string `json:"job_id"`
 }
 
-// CreateBackup is POST /v2/{project_id}/cloudbackups. Without FullBackup the backup
+// CreateBackup serves POST /v2/{project_id}/cloudbackups. Without FullBackup the backup
 // is incremental if there is one to build on, as the service has it. A volume in use
 // is backed up, too.
 func (s *Service) CreateBackup(ctx context.Context, r translate.Request) (translate.Response, error) {
@@ -50,7 +50,7 @@ func (s *Service) CreateBackup(ctx context.Context, r translate.Request) (transl
 	return ok(submitted{job{kind: createJob, backupID: b.ID}.id()})
 }
 
-// hasBase tells whether an incremental backup of the volume can be made.
+// hasBase reports whether an incremental backup of the volume can be made.
 func (s *Service) hasBase(ctx context.Context, r translate.Request, volumeID string) (bool, error) {
 	found, err := s.driver.ListBackups(ctx, r.Caller, driver.Query{Limit: 1, Filters: []driver.Filter{
 		{Column: "volume_id", Value: volumeID}, {Column: "status", Value: string(driver.BackupAvailable)},
@@ -58,7 +58,7 @@ func (s *Service) hasBase(ctx context.Context, r translate.Request, volumeID str
 	return len(found.Items) > 0, err
 }
 
-// RestoreBackup is POST /v2/{project_id}/cloudbackups/{id}/restore. It takes nothing
+// RestoreBackup serves POST /v2/{project_id}/cloudbackups/{id}/restore. It takes nothing
 // but volume_id.
 func (s *Service) RestoreBackup(ctx context.Context, r translate.Request) (translate.Response, error) {
 	if err := r.Allow(translate.BackupRestore); err != nil {
@@ -79,7 +79,7 @@ func (s *Service) RestoreBackup(ctx context.Context, r translate.Request) (trans
 	return ok(submitted{job{kind: restoreJob, backupID: r.ID, volumeID: restore.VolumeID}.id()})
 }
 
-// DeleteBackup is POST /v2/{project_id}/cloudbackups/{id}, without a body.
+// DeleteBackup serves POST /v2/{project_id}/cloudbackups/{id}, without a body.
 func (s *Service) DeleteBackup(ctx context.Context, r translate.Request) (translate.Response, error) {
 	if err := r.Allow(translate.BackupDelete); err != nil {
 		return translate.Response{}, err

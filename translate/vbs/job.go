@@ -74,7 +74,7 @@ type jobView struct {
 
 var jobTypes = map[jobKind]string{createJob: "bksCreateBackup", restoreJob: "bksRestoreBackup", deleteJob: "bksDeleteBackup"}
 
-// ShowJob is GET /v1/{project_id}/jobs/{job_id}.
+// ShowJob serves GET /v1/{project_id}/jobs/{job_id}.
 func (s *Service) ShowJob(ctx context.Context, r translate.Request) (translate.Response, error) {
 	j, valid := parseJob(r.ID)
 	if !valid {
