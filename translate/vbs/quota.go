@@ -7,7 +7,7 @@ import (
 	"cindergate/translate"
 )
 
-// quota is one resource of ShowQuota.
+// quota is one resource in the answer of ShowQuota.
 type quota struct {
 	Type     string `json:"type"`
 	Used     int    `json:"used"`
