@@ -347,7 +347,7 @@ func (s *stage) failVolume(id, name string) {
 	must(s.t, os.Rename(file+".away", file))
 }
 
-// run starts the workers for good, for os-services tells whether they are there.
+// run starts the workers for good, for os-services reports whether they are there.
 func (s *stage) run() {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error)
