@@ -205,7 +205,7 @@ func (s *server) api(ctx context.Context, method, path string, body, into any) e
 	return nil
 }
 
-// refused tells whether err is an answer of one of the statuses.
+// refused reports whether err is an answer of one of the statuses.
 func refused(err error, statuses ...int) bool {
 	var r *refusal
 	if !errors.As(err, &r) {
