@@ -14,7 +14,7 @@ var isoTime = regexp.MustCompile(`^([0-9]{4})(?:(?:-([0-9]{1,2})|([0-9]{2}))(?:(
 	`(Z|[-+][0-9]{2}:?(?:[0-9]{2})?)?)?)?)?$`)
 
 // ParseISOTime parses a time as Cinder does in records and filters. A time without a zone
-// is UTC. Digits beyond microseconds are dropped. ok is false if s is not a time.
+// is UTC. Digits beyond microseconds are dropped. It returns false if s is not a time.
 func ParseISOTime(s string) (time.Time, bool) {
 	m := isoTime.FindStringSubmatch(s)
 	if m == nil || m[3] != "" && m[4] == "" && m[5] == "" { // YYYYMM could be YYMMDD

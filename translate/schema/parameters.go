@@ -95,8 +95,8 @@ var base64Format = Format{Name: "base64", Check: func(v any) string {
 }}
 
 // DecodeBase64 decodes as Python's binascii.a2b_base64 does. It skips characters outside
-// the alphabet, and ignores everything after complete padding. ok is false if the padding
-// is wrong.
+// the alphabet, and ignores everything after complete padding. It returns false if the
+// padding is wrong.
 func DecodeBase64(s string) ([]byte, bool) {
 	var clean strings.Builder
 	for i := 0; i < len(s); i++ {
