@@ -16,14 +16,14 @@ const (
 	NoReason Reason = ""
 
 	BackupUnknown       Reason = "backup_unknown"
-	BackupUnfit         Reason = "backup_unfit"          // its state forbids the request; more is not known
+	BackupUnfit         Reason = "backup_unfit"          // its state forbids the request
 	BackupNotAvailable  Reason = "backup_not_available"  // its status forbids the request
 	BackupHasDependents Reason = "backup_has_dependents" // it has dependents
-	BackupHasNoParent   Reason = "backup_has_no_parent"  // there is no backup that an incremental one could build on
-	BackupExists        Reason = "backup_exists"         // a backup has the id of the record to import
+	BackupHasNoParent   Reason = "backup_has_no_parent"  // no backup to build an incremental one on
+	BackupExists        Reason = "backup_exists"         // the id of an imported record is taken
 
 	VolumeUnknown  Reason = "volume_unknown"
-	VolumeUnfit    Reason = "volume_unfit"     // its state forbids the request; more is not known
+	VolumeUnfit    Reason = "volume_unfit"     // its state forbids the request
 	VolumeBusy     Reason = "volume_busy"      // its status forbids the request
 	VolumeBackedUp Reason = "volume_backed_up" // it is being backed up
 	VolumeFailed   Reason = "volume_failed"    // its status is one of the error statuses

@@ -77,7 +77,7 @@ type Volume struct {
 	ID, ProjectID, UserID string
 	Name, Description     *string
 	Status                string
-	PreviousStatus        string // status before the running backup or restore; "" if none is running
+	PreviousStatus        string // status before a running backup or restore, or ""
 	Size                  int    // GiB
 	AvailabilityZone      string
 	VolumeTypeID          string
@@ -90,7 +90,7 @@ type Volume struct {
 	AttachStatus          string // attached, detached, attaching, detaching
 	MigrationStatus       string
 	Host                  string // service host@backend#pool, shown to admins
-	ServiceUUID           string // of the service that manages the volume; "" if the backend has no services
+	ServiceUUID           string // of the service that manages the volume, or ""
 	GroupID               string
 	Metadata              map[string]string
 	AdminMetadata         map[string]string // readonly, attached_mode

@@ -9,7 +9,7 @@ import (
 
 // Action is one action of a route whose path ends in /action, as data.
 type Action struct {
-	Path, Name string // the route's path, such as /volumes/:id/action, and the action's name, such as os-extend
+	Path, Name string // such as /volumes/:id/action and os-extend
 	// Since is the minor microversion that introduced the action; 0: every version has it.
 	Since int
 	// Policy is the policy that the caller must meet; zero: any role may.

@@ -55,7 +55,7 @@ func unescape(s string) string {
 
 func isHex(b byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", b) >= 0 }
 
-// Undecodable is the error for a URL whose bytes are no text (cinder/api/middleware/fault.py).
+// Undecodable returns the error for a URL that is not valid text (cinder/api/middleware/fault.py).
 func Undecodable() error {
 	return driver.Errorf(driver.InvalidInput, "Error decoding your request. Either the URL or the request body "+
 		"contained characters that could not be decoded by Cinder.")

@@ -297,7 +297,7 @@ func (t *Translator) UpdateType(ctx context.Context, r Request) (Response, error
 		return Response{}, err
 	}
 	view := r.changedTypeView(&vt)
-	delete(view, "os-volume-type-access:is_public") // contrib/volume_type_access.py adds it to the answer of create only
+	delete(view, "os-volume-type-access:is_public") // only create shows it (contrib/volume_type_access.py)
 	return ok(envelope("volume_type", view))
 }
 

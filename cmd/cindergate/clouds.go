@@ -104,7 +104,7 @@ func (d *demoClouds) write(dir, url, region string) error {
 	return errors.Join(
 		replace(filepath.Join(dir, openrcFile), doc.Clouds["demo"].environment()),
 		replace(filepath.Join(dir, adminrcFile), doc.Clouds["admin"].environment()),
-		replace(filepath.Join(dir, cloudsFile), text), // last, so that a program that waits for it finds the other files
+		replace(filepath.Join(dir, cloudsFile), text), // last: programs that wait for it need the others
 	)
 }
 

@@ -20,8 +20,8 @@ type cache[T, V any] struct {
 	mu       sync.RWMutex
 	byID     map[string]*T
 	ordered  map[string]*btree.BTreeG[*T] // by project id; "": rows of all projects
-	shown    map[string]*btree.BTreeG[*T] // copies of ordered that readers use, until the next change
-	children map[string]int               // number of children by the parent's id; nil if not tracked
+	shown    map[string]*btree.BTreeG[*T] // readers' copies of ordered, until a change
+	children map[string]int               // by the parent's id; nil if not tracked
 	parent   func(*T) string
 	mark     func(row *T, hasChildren bool)
 	marked   func(*T) bool

@@ -39,7 +39,7 @@ type DB struct {
 	dialect  dialect
 	writer   *sql.DB // one connection
 	reader   *sql.DB
-	turn     chan struct{} // has an element while a transaction runs, until the caches show its changes
+	turn     chan struct{} // has an element while a transaction runs, until the caches show it
 }
 
 // Options say which database to open, and how.

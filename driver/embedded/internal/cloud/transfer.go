@@ -45,7 +45,7 @@ func (c *Cloud) ListTransfers(ctx context.Context, who driver.Caller, q driver.Q
 		}
 	}
 	columns := maps.Clone(driver.TransferColumns)
-	columns["project_id"] = columns["source_project_id"] // the volume's project, until the transfer is accepted
+	columns["project_id"] = columns["source_project_id"] // until the transfer is accepted
 	return driver.Paginate(all, columns, q, driver.TransferNotFound)
 }
 

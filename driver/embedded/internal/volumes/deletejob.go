@@ -39,7 +39,7 @@ func (vs *Volumes) deleteVolumeTask(j *meta.Job, _ struct{}) jobs.Task {
 			if err != nil {
 				return 0, nil, err
 			}
-			if len(snapshots) > 0 { // a job of an earlier version, which deleted them together with the volume
+			if len(snapshots) > 0 { // a job of a version that deleted them together
 				return 0, func(tx *meta.Tx) error {
 					snapshots, err := tx.SnapshotsOf(j.VolumeID)
 					if err != nil {

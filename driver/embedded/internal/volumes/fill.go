@@ -12,7 +12,7 @@ const RestoreJob = "restore"
 // RestoreArguments are the arguments of a [RestoreJob].
 type RestoreArguments struct {
 	Previous string `json:"previous,omitempty"` // status of the volume before the restore
-	New      bool   `json:"new,omitempty"`      // a new volume from a backup: the backup stays available
+	New      bool   `json:"new,omitempty"`      // a volume from a backup, which stays available
 }
 
 // FailVolume sets the status of a volume that a job did not fill completely, even if an
