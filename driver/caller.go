@@ -25,7 +25,7 @@ type Caller struct {
 	ProjectID, UserID string
 	Role              Role
 	Token             Token // passed on upstream by remote drivers
-	ServiceToken      Token // of a service that acts for the caller; may be ""
+	ServiceToken      Token // of a service acting for the caller; passed on with Token; may be ""
 	RequestID         string
 }
 

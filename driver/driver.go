@@ -61,8 +61,9 @@ type BackupAdmin interface {
 	ForceDeleteBackup(ctx context.Context, caller Caller, backupID string) error
 }
 
-// Passthrough is for a backend with a Block Storage API of its own. The gateway serves
-// backups itself; it streams all other requests to the backend, and the answers back.
+// Passthrough is for a backend with a Block Storage API of its own. The gateway serves the
+// routes of backups itself. It streams requests for all routes that it does not serve to
+// the backend, and the answers back.
 type Passthrough interface {
 	// Forward answers r, whose path begins with /v2/ or /v3/. Links in the answer begin
 	// with base, the gateway's own URL. If Forward returns an error, it has written nothing

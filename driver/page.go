@@ -18,7 +18,7 @@ type Query struct {
 	Marker      string    // id of the last item of the previous page; "" for the first page
 	Limit       int       // maximum number of items; negative: no limit
 	Offset      int
-	AllProjects bool // only admins may set it
+	AllProjects bool // ignored unless the caller is an admin
 	WithCount   bool // Page.Count must be set
 	Brief       bool // the caller reads only ids and names; other fields may be wrong
 }

@@ -16,21 +16,21 @@ const (
 	NoReason Reason = ""
 
 	BackupUnknown       Reason = "backup_unknown"
-	BackupUnfit         Reason = "backup_unfit"          // its state forbids the request
+	BackupUnfit         Reason = "backup_unfit"          // its state forbids it; details are unknown
 	BackupNotAvailable  Reason = "backup_not_available"  // its status forbids the request
 	BackupHasDependents Reason = "backup_has_dependents" // it has dependents
 	BackupHasNoParent   Reason = "backup_has_no_parent"  // no backup to build an incremental one on
 	BackupExists        Reason = "backup_exists"         // the id of an imported record is taken
 
 	VolumeUnknown  Reason = "volume_unknown"
-	VolumeUnfit    Reason = "volume_unfit"     // its state forbids the request
+	VolumeUnfit    Reason = "volume_unfit"     // its state forbids it; details are unknown
 	VolumeBusy     Reason = "volume_busy"      // its status forbids the request
 	VolumeBackedUp Reason = "volume_backed_up" // it is being backed up
 	VolumeFailed   Reason = "volume_failed"    // its status is one of the error statuses
 	VolumeTooSmall Reason = "volume_too_small" // smaller than the backup
 
 	SnapshotUnknown Reason = "snapshot_unknown"
-	SnapshotUnfit   Reason = "snapshot_unfit" // its state forbids the request
+	SnapshotUnfit   Reason = "snapshot_unfit" // its state forbids it; details are unknown
 
 	ServiceUnknown Reason = "service_unknown" // no running process does such work
 	QuotaExceeded  Reason = "quota_exceeded"  // waiting does not help
