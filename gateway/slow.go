@@ -36,7 +36,7 @@ type pieceWriter struct {
 	set     time.Time // when the deadline was last set
 }
 
-// extend moves the deadline, unless it was moved a moment ago, because that costs as much
+// extend moves the deadline. It skips moves in quick succession, because each costs as much
 // as a small answer. Writers without deadlines, as in tests, have none to move.
 func (w *pieceWriter) extend() {
 	if now := w.clock.Now(); now.Sub(w.set) > w.limit/16 {

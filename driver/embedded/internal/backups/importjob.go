@@ -23,7 +23,7 @@ const importJob = "import"
 // error. It is imported again when its parent is imported, or when the client repeats the
 // import.
 func (bs *Backups) importTask(j *meta.Job, _ struct{}) jobs.Task {
-	foreign := false // no driver here reads the record; Cinder then drops its size
+	foreign := false // true: no driver here reads the record; as in Cinder, its size is dropped
 	return jobs.Task{
 		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
 			b, err := bs.core.DB.Backup(ctx, j.BackupID)
