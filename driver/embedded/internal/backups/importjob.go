@@ -192,7 +192,7 @@ func (bs *Backups) failImport(tx *meta.Tx, j *meta.Job, found *meta.Backup, why 
 		return err
 	}
 	if circle {
-		row.ParentID = "" // otherwise no backup of the circle could ever be deleted
+		row.ParentID = "" // otherwise no backup of the cycle could ever be deleted
 	}
 	return bs.importError(tx, j, row, core.ReasonOf(why))
 }
