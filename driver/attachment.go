@@ -9,10 +9,10 @@ import (
 type Attachment struct {
 	ID        string
 	VolumeID  string
-	ServerID  string // instance, "" for a host attachment
+	ServerID  string // instance; "" for a host attachment
 	HostName  string
 	Device    string // mountpoint
-	Mode      string // rw, ro; "null" until a connector says it
+	Mode      string // rw or ro; "null" until a connector is known
 	Status    string // reserved, attaching, attached, detached
 	Connector map[string]any
 	// Connection tells the host of the connector how to reach the volume.
@@ -21,15 +21,15 @@ type Attachment struct {
 	DetachedAt time.Time
 }
 
-// AttachmentSpec is a request for a new attachment. Without a connector the volume
-// is reserved only.
+// AttachmentSpec is a request for a new attachment. Without a connector it only reserves
+// the volume.
 type AttachmentSpec struct {
 	VolumeID, ServerID string
-	Mode               string // "": what the connector says
+	Mode               string // "": the connector's mode
 	Connector          map[string]any
 }
 
-// AttachmentManager makes, shows, changes and deletes attachments.
+// AttachmentManager creates, shows, changes and deletes attachments.
 type AttachmentManager interface {
 	GetAttachment(ctx context.Context, caller Caller, attachmentID string) (Attachment, error)
 	ListAttachments(ctx context.Context, caller Caller, q Query) (Page[Attachment], error)
@@ -37,23 +37,25 @@ type AttachmentManager interface {
 	CreateAttachment(ctx context.Context, caller Caller, spec AttachmentSpec) (Attachment, error)
 	// UpdateAttachment gives a reserved attachment its connector.
 	UpdateAttachment(ctx context.Context, caller Caller, attachmentID string, connector map[string]any) (Attachment, error)
-	// CompleteAttachment makes the volume in-use.
+	// CompleteAttachment sets the volume's status to in-use.
 	CompleteAttachment(ctx context.Context, caller Caller, attachmentID string) error
-	// DeleteAttachment returns the attachments that the volume still has.
+	// DeleteAttachment deletes an attachment and returns the volume's remaining ones.
 	DeleteAttachment(ctx context.Context, caller Caller, attachmentID string) ([]Attachment, error)
 }
 
-// VolumeConnector tells hosts how to reach volumes (os-initialize_connection and
+// VolumeConnector gives hosts the connection data of volumes (os-initialize_connection and
 // os-terminate_connection).
 type VolumeConnector interface {
 	// ConnectVolume returns how to reach a volume.
 	ConnectVolume(ctx context.Context, caller Caller, volumeID string) (Connection, error)
-	// DisconnectVolume ends the connection of a host. One that never began is no error.
+	// DisconnectVolume ends the connection of a host. A connection that never began is no
+	// error.
 	DisconnectVolume(ctx context.Context, caller Caller, volumeID string) error
 }
 
-// Connection says how to reach a volume: Type is driver_volume_type, and Data is what
-// that type needs (connection_info of cinder/volume/manager.py initialize_connection).
+// Connection says how to reach a volume. Type is Cinder's driver_volume_type; Data holds
+// the fields of that type (connection_info of cinder/volume/manager.py
+// initialize_connection).
 type Connection struct {
 	Type string
 	Data map[string]any
@@ -75,7 +77,7 @@ var AttachmentColumns = Columns[Attachment]{
 	"updated_at":    func(*Attachment) any { return nil },
 }
 
-// AttachmentNotFound is VolumeAttachmentNotFound of cinder/exception.py.
+// AttachmentNotFound returns Cinder's VolumeAttachmentNotFound (cinder/exception.py).
 func AttachmentNotFound(id string) error {
 	return Errorf(NotFound, "Volume attachment could not be found with filter: attachment_id = %s.", id)
 }

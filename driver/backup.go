@@ -2,12 +2,12 @@ package driver
 
 import "time"
 
-// BackupStatus is the closed set of a backup's states
-// (cinder/objects/fields.py BackupStatus). A backup is never error_restoring; the
-// v2 reference lists it, and clients may filter by it.
+// BackupStatus is a backup's status, one of the constants below (cinder/objects/fields.py
+// BackupStatus). The gateway never sets error_restoring on a backup; the v2 reference lists
+// it, so clients may filter by it.
 type BackupStatus string
 
-// The states of a backup.
+// The statuses of backups.
 const (
 	BackupCreating      BackupStatus = "creating"
 	BackupAvailable     BackupStatus = "available"
@@ -28,15 +28,15 @@ type Backup struct {
 	Status                BackupStatus
 	FailReason            string
 	Size                  int    // of the volume, in GiB
-	ObjectCount           int    // data objects in the store, 0 until finished
-	Container             string // "" until the backend chose one
+	ObjectCount           int    // data objects in the store; 0 until the backup is finished
+	Container             string // "" until the backend chooses one
 	AvailabilityZone      string
 	IsIncremental         bool
 	HasDependents         bool
 	EncryptionKeyID       string
 	Metadata              map[string]string
 	CreatedAt, UpdatedAt  time.Time // zero: null on the wire
-	DataTimestamp         time.Time // when the data was as it is in the backup
+	DataTimestamp         time.Time // the time of the state that the backup holds
 }
 
 // BackupSpec is a request for a new backup.
@@ -47,14 +47,16 @@ type BackupSpec struct {
 	Container         string
 	AvailabilityZone  string
 	Metadata          map[string]string
-	// MetadataAsTags: the client speaks VBS's own API, which takes tags and never shows
-	// them. A backend may keep Metadata where the Block Storage API does not show it.
+	// MetadataAsTags is true for a client of VBS's native API. That API accepts tags but
+	// never shows them, so a backend may store Metadata where the Block Storage API does
+	// not show it.
 	MetadataAsTags bool
 	Incremental    bool
-	Force          bool // also of a volume in use
+	Force          bool // back up an in-use volume, too
 }
 
-// BackupPatch changes a backup; what is not set stays. Metadata replaces.
+// BackupPatch changes a backup. Fields that are not set stay unchanged. Metadata replaces
+// the whole map.
 type BackupPatch struct {
 	Name, Description Optional[*string]
 	Metadata          Optional[map[string]string]
@@ -62,15 +64,15 @@ type BackupPatch struct {
 
 // BackupRecord is a backup's exported record.
 type BackupRecord struct {
-	Service string // the driver that wrote it: cinder.backup.drivers.…
+	Service string // the Cinder driver that wrote the backup: cinder.backup.drivers.…
 	URL     string // base64 of a JSON object
 }
 
-// Restore is an accepted restore.
+// Restore describes an accepted restore.
 type Restore struct{ BackupID, VolumeID, VolumeName string }
 
-// RestoreTarget is an existing volume or a new one, never both. The zero value is
-// a new volume that the backend names.
+// RestoreTarget is either an existing volume or a new one. The zero value is a new volume
+// that the backend names.
 type RestoreTarget struct {
 	volumeID string
 	newName  *string
@@ -82,11 +84,12 @@ func ToVolume(id string) RestoreTarget { return RestoreTarget{volumeID: id} }
 // ToNewVolume restores into a new volume of the backup's size.
 func ToNewVolume(name string) RestoreTarget { return RestoreTarget{newName: &name} }
 
-// VolumeID returns the existing volume's id; ok is false for a new volume.
+// VolumeID returns the id of the existing volume. ok is false for a new volume.
 func (t RestoreTarget) VolumeID() (id string, ok bool) { return t.volumeID, t.volumeID != "" }
 
-// NewName returns the name that was asked for a new volume; ok is false when the
-// backend is to name it restore_backup_<backup id> and, when done, as the source.
+// NewName returns the name that the client chose for a new volume. ok is false if the
+// backend chooses it: restore_backup_<backup id> while the restore runs, then the source
+// volume's name.
 func (t RestoreTarget) NewName() (name string, ok bool) {
 	if t.newName == nil {
 		return "", false

@@ -1,6 +1,6 @@
 package driver
 
-// Role is what a caller may do in its project; each includes those before it.
+// Role is a caller's role in its project. Each role includes those before it.
 type Role uint8
 
 // The roles of the Block Storage API's default policy
@@ -19,18 +19,18 @@ func (Token) String() string               { return "[redacted]" }
 func (Token) GoString() string             { return "[redacted]" }
 func (Token) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
-// Caller is who asks. Drivers restrict what they show and change to ProjectID,
-// unless the caller IsAdmin.
+// Caller identifies who makes a request. Drivers show and change only resources of
+// ProjectID, unless the caller IsAdmin.
 type Caller struct {
 	ProjectID, UserID string
 	Role              Role
 	Token             Token // passed on upstream by remote drivers
-	ServiceToken      Token // of the service that asks for the caller, passed on with it; may be ""
+	ServiceToken      Token // of a service acting for the caller; passed on with Token; may be ""
 	RequestID         string
 }
 
-// IsAdmin tells whether the caller may see and change every project's resources.
+// IsAdmin reports whether the caller may see and change every project's resources.
 func (c Caller) IsAdmin() bool { return c.Role == Admin }
 
-// Owns tells whether the caller may see a resource of the project.
+// Owns reports whether the caller may see the project's resources.
 func (c Caller) Owns(projectID string) bool { return c.IsAdmin() || c.ProjectID == projectID }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Satisfies reports whether a pool's capabilities meet the extra specs of a type. Specs
-// with another scope than capabilities ask for nothing
+// Satisfies reports whether a pool's capabilities meet a type's extra specs. It ignores
+// specs whose scope is not "capabilities"
 // (cinder/scheduler/filters/capabilities_filter.py).
 func Satisfies(capabilities map[string]any, specs map[string]string) bool {
 	for key, wanted := range specs {
@@ -25,7 +25,7 @@ func Satisfies(capabilities map[string]any, specs map[string]string) bool {
 	return true
 }
 
-// matchesSpec compares a capability with a spec of the form "value" or "operator
+// matchesSpec reports whether a capability meets a spec of the form "value" or "operator
 // value…" (cinder/scheduler/filters/extra_specs_ops.py).
 func matchesSpec(have any, wanted string) bool {
 	value, _ := have.(string)
@@ -64,7 +64,7 @@ func matchesSpec(have any, wanted string) bool {
 	return value == wanted
 }
 
-// isTrue is oslo_utils.strutils.bool_from_string, where all else is false.
+// isTrue follows oslo_utils.strutils.bool_from_string: every other text is false.
 func isTrue(s string) bool {
 	return slices.Contains([]string{"1", "t", "true", "on", "y", "yes"}, strings.ToLower(s))
 }

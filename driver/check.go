@@ -1,10 +1,10 @@
 package driver
 
-// What Cinder checks before it accepts work on backups (cinder/backup/api.py), for
-// backends that know the statuses and leave the check to the driver.
+// This file has the checks that Cinder makes before it accepts a backup or restore
+// (cinder/backup/api.py). It is for backends that report statuses but do not check them.
 
-// CheckSource checks the volume that a backup is made of. With ofSnapshot the backup is
-// of one of its snapshots.
+// CheckSource checks the status of the volume to back up. ofSnapshot says that the source
+// is one of the volume's snapshots.
 func CheckSource(status VolumeStatus, force, ofSnapshot bool) error {
 	switch {
 	case status != VolumeAvailable && status != VolumeInUse:
@@ -15,7 +15,7 @@ func CheckSource(status VolumeStatus, force, ofSnapshot bool) error {
 	return nil
 }
 
-// CheckRestorable checks a backup that is to be restored.
+// CheckRestorable checks the status of a backup to restore.
 func CheckRestorable(status BackupStatus) error {
 	if status != BackupAvailable {
 		return BackupNotAvailable.Errorf("Backup status must be available")
@@ -23,7 +23,8 @@ func CheckRestorable(status BackupStatus) error {
 	return nil
 }
 
-// CheckTarget checks the volume that a backup is restored to. Sizes are in GiB.
+// CheckTarget checks the volume to restore to. Sizes are in GiB. A volume that is too small
+// has the reason VolumeTooSmall.
 func CheckTarget(status VolumeStatus, volumeSize, backupSize int) error {
 	switch {
 	case status != VolumeAvailable:
@@ -34,7 +35,7 @@ func CheckTarget(status VolumeStatus, volumeSize, backupSize int) error {
 	return nil
 }
 
-// NotDeletable is the error for the delete of a backup whose status forbids it.
+// NotDeletable returns the error for deleting a backup whose status forbids it.
 func NotDeletable() error {
 	return BackupNotAvailable.Errorf("Backup status must be available or error")
 }

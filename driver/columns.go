@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// The columns by which lists filter and sort, named as in Cinder's database
-// (cinder/db/sqlalchemy/models.py): that is what its API accepts as sort keys and,
-// from admins, as filters.
+// The columns by which lists filter and sort. Their names are those of Cinder's database
+// (cinder/db/sqlalchemy/models.py): its API accepts them as sort keys and, from admins, as
+// filters.
 
 // BackupColumns are the columns of a backup.
 var BackupColumns = Columns[Backup]{
@@ -115,13 +115,13 @@ var MessageColumns = Columns[Message]{
 	"deleted_at":    null[Message],
 }
 
-// Columns that have the same value in every row here.
+// always, never and null are columns with the same value in every row.
 func always[T any](*T) any { return true }
 func never[T any](*T) any  { return false }
 func null[T any](*T) any   { return nil }
 
-// eventPart is a part of a message's event id, counted from its end: the id ends with
-// those of the action and of the detail.
+// eventPart returns one part of a message's event id, counted from its end. The id ends
+// with the numbers of the action and of the detail.
 func eventPart(m *Message, fromEnd int) any {
 	parts := strings.Split(m.EventID, "_")
 	if len(parts) < fromEnd {
@@ -130,8 +130,8 @@ func eventPart(m *Message, fromEnd int) any {
 	return parts[len(parts)-fromEnd]
 }
 
-// placedAt is when a volume got its place, which is when it was accepted; NULL if it
-// has none.
+// placedAt returns when the scheduler placed a volume, which is when it accepted the
+// request; NULL if the volume has no host.
 func placedAt(v *Volume) any {
 	if v.Host == "" {
 		return nil

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TypeEncryption says how volumes of a type are to be encrypted.
+// TypeEncryption says how to encrypt the volumes of a type.
 type TypeEncryption struct {
 	ID              string // encryption_id
 	Provider        string // luks
@@ -16,23 +16,24 @@ type TypeEncryption struct {
 	CreatedAt, UpdatedAt time.Time
 }
 
-// TypeEncryptionPatch changes an encryption; what is not set stays.
+// TypeEncryptionPatch changes an encryption. Fields that are not set stay unchanged.
 type TypeEncryptionPatch struct {
 	Provider, ControlLocation Optional[string]
 	Cipher                    Optional[*string]
 	KeySize                   Optional[*int]
 }
 
-// TypeEncrypter sets the encryption of volume types; [VolumeType.Encryption] shows
-// it. All is InvalidState while a volume has the type. A backend that cannot
-// encrypt refuses to make volumes of such types.
+// TypeEncrypter sets the encryption of volume types; [VolumeType.Encryption] shows it.
+// Every method returns InvalidState while volumes of the type exist. A backend that cannot
+// encrypt refuses to create volumes of an encrypted type.
 type TypeEncrypter interface {
 	CreateTypeEncryption(ctx context.Context, caller Caller, typeID string, spec TypeEncryption) (TypeEncryption, error)
 	UpdateTypeEncryption(ctx context.Context, caller Caller, typeID string, patch TypeEncryptionPatch) error
 	DeleteTypeEncryption(ctx context.Context, caller Caller, typeID string) error
 }
 
-// TypeEncryptionNotFound is VolumeTypeEncryptionNotFound of cinder/exception.py.
+// TypeEncryptionNotFound returns Cinder's VolumeTypeEncryptionNotFound
+// (cinder/exception.py).
 func TypeEncryptionNotFound(typeID string) error {
 	return Errorf(NotFound, "Volume type encryption for type %s does not exist.", typeID)
 }

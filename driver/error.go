@@ -10,40 +10,41 @@ import (
 	"time"
 )
 
-// Kind classifies an error; translate/fault.go maps it to a status.
+// Kind classifies an error. translate/fault.go maps it to an HTTP status.
 type Kind uint8
 
-// The kinds. The zero value is an unclassified error, whose text no client sees.
+// The kinds of errors. The zero value marks an unclassified error, whose text clients never
+// see.
 const (
 	Internal     Kind = iota
-	InvalidInput      // the request is wrong whatever the state
+	InvalidInput      // the request is wrong in any state
 	InvalidState      // a resource's state forbids it
-	Unauthorized      // no or bad token
+	Unauthorized      // no token, or an invalid one
 	Forbidden         // policy
-	NotFound          // also another project's resource
+	NotFound          // no such resource, or it belongs to another project
 	OverLimit         // quota or rate
-	NotSupported      // the backend cannot
+	NotSupported      // the backend cannot do it
 	Unavailable       // the backend cannot be reached or is overloaded
-	Conflict          // for the few calls where Cinder answers 409
-	Canceled          // the caller left before the answer; no fault of the backend
+	Conflict          // only for the few calls where Cinder answers 409
+	Canceled          // the client left before the answer; not the backend's fault
 )
 
-// Error is a classified failure. Message is for the client, Reason for programs, Err for
-// the log.
+// Error is a classified failure. Clients see Message, programs read Reason, and the log
+// shows Err.
 type Error struct {
 	Kind       Kind
-	Reason     Reason // NoReason: Kind says all
+	Reason     Reason // NoReason: Kind says everything
 	Message    string
 	RetryAfter time.Duration // for OverLimit and Unavailable
 	Err        error
 }
 
-// Errorf makes an error whose text the client sees.
+// Errorf returns an error of kind k whose text the client sees.
 func Errorf(k Kind, format string, args ...any) error {
 	return &Error{Kind: k, Message: fmt.Sprintf(format, args...)}
 }
 
-// Wrap classifies cause; the client sees only the formatted text.
+// Wrap classifies cause. The client sees only the formatted text.
 func Wrap(k Kind, cause error, format string, args ...any) error {
 	return &Error{Kind: k, Message: fmt.Sprintf(format, args...), Err: cause}
 }
@@ -57,12 +58,12 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Left is the error for a caller that left before its answer, or in the middle of its
-// request. cause is for the log.
+// Left returns the error for a client that closed its connection before the answer or in
+// the middle of its request. cause is for the log.
 func Left(cause error) error { return Wrap(Canceled, cause, "The client left before the answer.") }
 
-// UnreadBody is the error for a request whose body could not be read from the client:
-// that client left, or what it sends is no body.
+// UnreadBody returns the error for a request body that could not be read: the client closed
+// its connection, or sent a malformed body. cause is for the log.
 func UnreadBody(cause error) error {
 	if errors.Is(cause, io.ErrUnexpectedEOF) || errors.Is(cause, net.ErrClosed) || errors.Is(cause, syscall.ECONNRESET) || errors.Is(cause, context.Canceled) {
 		return Left(cause)
@@ -70,7 +71,8 @@ func UnreadBody(cause error) error {
 	return Wrap(InvalidInput, cause, "The request body could not be read.")
 }
 
-// KindOf returns the kind of the first [*Error] in err's chain, Internal if none.
+// KindOf returns the kind of the first [*Error] in err's chain, or Internal if there is
+// none.
 func KindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) {
@@ -79,19 +81,20 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// Texts of Cinder's exceptions (cinder/exception.py), which clients show.
+// The functions below return the texts of Cinder's exceptions (cinder/exception.py), which
+// clients show to their users.
 
-// BackupNotFound is BackupNotFound of cinder/exception.py.
+// BackupNotFound returns Cinder's BackupNotFound (cinder/exception.py).
 func BackupNotFound(id string) error {
 	return BackupUnknown.Errorf("Backup %s could not be found.", id)
 }
 
-// VolumeNotFound is VolumeNotFound of cinder/exception.py.
+// VolumeNotFound returns Cinder's VolumeNotFound (cinder/exception.py).
 func VolumeNotFound(id string) error {
 	return VolumeUnknown.Errorf("Volume %s could not be found.", id)
 }
 
-// SnapshotNotFound is SnapshotNotFound of cinder/exception.py.
+// SnapshotNotFound returns Cinder's SnapshotNotFound (cinder/exception.py).
 func SnapshotNotFound(id string) error {
 	return SnapshotUnknown.Errorf("Snapshot %s could not be found.", id)
 }
@@ -100,12 +103,13 @@ func notFound(what, id string) error {
 	return Errorf(NotFound, "%s %s could not be found.", what, id)
 }
 
-// InvalidBackup is InvalidBackup of cinder/exception.py. Where the reason is known, use
-// that one's Errorf.
+// InvalidBackup returns Cinder's InvalidBackup (cinder/exception.py). If you know the
+// reason, use [Reason.Errorf] instead.
 func InvalidBackup(format string, args ...any) error { return BackupUnfit.Errorf(format, args...) }
 
-// InvalidVolume is InvalidVolume of cinder/exception.py, as InvalidBackup.
+// InvalidVolume returns Cinder's InvalidVolume (cinder/exception.py). See [InvalidBackup].
 func InvalidVolume(format string, args ...any) error { return VolumeUnfit.Errorf(format, args...) }
 
-// InvalidSnapshot is InvalidSnapshot of cinder/exception.py, as InvalidBackup.
+// InvalidSnapshot returns Cinder's InvalidSnapshot (cinder/exception.py). See
+// [InvalidBackup].
 func InvalidSnapshot(format string, args ...any) error { return SnapshotUnfit.Errorf(format, args...) }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Group is a generic volume group: volumes of certain types that are snapshotted
-// and deleted together.
+// Group is a generic volume group. Its volumes have certain types, and are snapshotted and
+// deleted together.
 type Group struct {
 	ID, ProjectID, UserID string
 	Name, Description     *string
@@ -17,7 +17,7 @@ type Group struct {
 	GroupSnapshotID       string // source, "" if none
 	SourceGroupID         string // source, "" if none
 	Host                  string
-	VolumeIDs             []string // of the volumes in it, oldest first
+	VolumeIDs             []string // its volumes, oldest first
 	CreatedAt, UpdatedAt  time.Time
 }
 
@@ -29,34 +29,34 @@ type GroupSpec struct {
 	AvailabilityZone  string
 }
 
-// GroupSource is a request for a new group with the volumes of another one, or
-// with volumes from a group snapshot: one of both ids is set.
+// GroupSource is a request for a new group that copies the volumes of another group or of a
+// group snapshot. Exactly one of the two ids is set.
 type GroupSource struct {
 	Name, Description              *string
 	SourceGroupID, GroupSnapshotID string
 }
 
-// GroupPatch changes a group; nil stays.
+// GroupPatch changes a group. nil fields stay unchanged.
 type GroupPatch struct {
 	Name, Description         *string
 	AddVolumes, RemoveVolumes []string
 }
 
-// GroupManager makes, shows, changes and deletes groups.
+// GroupManager creates, shows, changes and deletes groups.
 type GroupManager interface {
 	GetGroup(ctx context.Context, caller Caller, groupID string) (Group, error)
 	ListGroups(ctx context.Context, caller Caller, q Query) (Page[Group], error)
 	CreateGroup(ctx context.Context, caller Caller, spec GroupSpec) (Group, error)
 	CreateGroupFromSource(ctx context.Context, caller Caller, spec GroupSource) (Group, error)
 	UpdateGroup(ctx context.Context, caller Caller, groupID string, patch GroupPatch) error
-	// DeleteGroup starts to delete a group, and its volumes if withVolumes; without,
-	// it is InvalidState if there are any.
+	// DeleteGroup starts to delete a group, and its volumes if withVolumes. Without
+	// withVolumes, a group that has volumes is InvalidState.
 	DeleteGroup(ctx context.Context, caller Caller, groupID string, withVolumes bool) error
-	// ResetGroupStatus sets the status without checks.
+	// ResetGroupStatus sets the status unconditionally.
 	ResetGroupStatus(ctx context.Context, caller Caller, groupID, status string) error
 }
 
-// GroupSnapshot is the snapshots of all volumes of a group, made by one request.
+// GroupSnapshot is a set of snapshots, one of each volume of a group, made by one request.
 type GroupSnapshot struct {
 	ID, ProjectID, UserID string
 	GroupID, GroupTypeID  string
@@ -71,14 +71,14 @@ type GroupSnapshotSpec struct {
 	Name, Description *string
 }
 
-// GroupSnapshotManager makes, shows and deletes group snapshots.
+// GroupSnapshotManager creates, shows and deletes group snapshots.
 type GroupSnapshotManager interface {
 	GetGroupSnapshot(ctx context.Context, caller Caller, groupSnapshotID string) (GroupSnapshot, error)
 	ListGroupSnapshots(ctx context.Context, caller Caller, q Query) (Page[GroupSnapshot], error)
 	CreateGroupSnapshot(ctx context.Context, caller Caller, spec GroupSnapshotSpec) (GroupSnapshot, error)
-	// DeleteGroupSnapshot starts to delete a group snapshot with its snapshots.
+	// DeleteGroupSnapshot starts to delete a group snapshot and its snapshots.
 	DeleteGroupSnapshot(ctx context.Context, caller Caller, groupSnapshotID string) error
-	// ResetGroupSnapshotStatus sets the status without checks.
+	// ResetGroupSnapshotStatus sets the status unconditionally.
 	ResetGroupSnapshotStatus(ctx context.Context, caller Caller, groupSnapshotID, status string) error
 }
 
@@ -91,11 +91,11 @@ type GroupType struct {
 	CreatedAt, UpdatedAt time.Time
 }
 
-// DefaultCGSnapshotType is the group type that exists from the start, and that no
-// group can have (cinder/volume/group_types.py DEFAULT_CGSNAPSHOT_TYPE).
+// DefaultCGSnapshotType names the group type that always exists and that no group can have
+// (cinder/volume/group_types.py DEFAULT_CGSNAPSHOT_TYPE).
 const DefaultCGSnapshotType = "default_cgsnapshot_type"
 
-// GroupTypePatch changes a group type; what is not set stays.
+// GroupTypePatch changes a group type. Fields that are not set stay unchanged.
 type GroupTypePatch struct {
 	Name        Optional[string]
 	Description Optional[*string]
@@ -103,15 +103,15 @@ type GroupTypePatch struct {
 	Specs       Optional[MetadataChange]
 }
 
-// GroupTypeManager makes, shows, changes and deletes group types.
+// GroupTypeManager creates, shows, changes and deletes group types.
 type GroupTypeManager interface {
 	GetGroupType(ctx context.Context, caller Caller, typeID string) (GroupType, error)
 	// ListGroupTypes returns every group type that the caller may see, newest first.
 	ListGroupTypes(ctx context.Context, caller Caller) ([]GroupType, error)
-	// CreateGroupType makes a type; Conflict if the name is taken.
+	// CreateGroupType creates a type. Errors: Conflict if the name is taken.
 	CreateGroupType(ctx context.Context, caller Caller, spec GroupType) (GroupType, error)
 	UpdateGroupType(ctx context.Context, caller Caller, typeID string, patch GroupTypePatch) (GroupType, error)
-	// DeleteGroupType deletes a type that no group has.
+	// DeleteGroupType deletes a type that no group uses.
 	DeleteGroupType(ctx context.Context, caller Caller, typeID string) error
 }
 
@@ -160,16 +160,16 @@ var GroupTypeColumns = Columns[GroupType]{
 	"updated_at":  func(t *GroupType) any { return timeOrNil(t.UpdatedAt) },
 }
 
-// GroupNotFound is GroupNotFound of cinder/exception.py.
+// GroupNotFound returns Cinder's GroupNotFound (cinder/exception.py).
 func GroupNotFound(id string) error { return notFound("Group", id) }
 
-// GroupSnapshotNotFound is GroupSnapshotNotFound of cinder/exception.py.
+// GroupSnapshotNotFound returns Cinder's GroupSnapshotNotFound (cinder/exception.py).
 func GroupSnapshotNotFound(id string) error { return notFound("GroupSnapshot", id) }
 
-// GroupTypeNotFound is GroupTypeNotFound of cinder/exception.py.
+// GroupTypeNotFound returns Cinder's GroupTypeNotFound (cinder/exception.py).
 func GroupTypeNotFound(id string) error { return notFound("Group type", id) }
 
-// InvalidGroup is InvalidGroup of cinder/exception.py.
+// InvalidGroup returns Cinder's InvalidGroup (cinder/exception.py).
 func InvalidGroup(format string, args ...any) error {
 	return Errorf(InvalidState, "Invalid Group: "+format, args...)
 }

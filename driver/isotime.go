@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// isoTime is what Cinder reads as a time (oslo_utils timeutils.parse_isotime, which
-// calls the Python package iso8601): from the month on, each part may be missing.
+// isoTime matches the times that Cinder accepts (oslo_utils timeutils.parse_isotime, which
+// calls the Python package iso8601). The month and every part after it may be missing.
 var isoTime = regexp.MustCompile(`^([0-9]{4})(?:(?:-([0-9]{1,2})|([0-9]{2}))(?:(?:-([0-9]{1,2})|([0-9]{2}))` +
 	`(?:[ T]([0-9]{2})(?::?([0-9]{2}))?(?::?([0-9]{1,2})(?:[.,]([0-9]+))?)?` +
 	`(Z|[-+][0-9]{2}:?(?:[0-9]{2})?)?)?)?)?$`)
 
-// ParseISOTime parses a time as Cinder does, in records and filters. A time without a
-// zone is UTC; digits beyond microseconds are dropped.
+// ParseISOTime parses a time as Cinder does in records and filters. A time without a zone
+// is UTC. Digits beyond microseconds are dropped. It returns false if s is not a time.
 func ParseISOTime(s string) (time.Time, bool) {
 	m := isoTime.FindStringSubmatch(s)
 	if m == nil || m[3] != "" && m[4] == "" && m[5] == "" { // YYYYMM could be YYMMDD
@@ -32,7 +32,7 @@ func ParseISOTime(s string) (time.Time, bool) {
 	hour, minute, second := number(0, m[6]), number(0, m[7]), number(0, m[8])
 	micros := number(0, (m[9] + "000000")[:6])
 	t := time.Date(year, time.Month(month), day, hour, minute, second, micros*int(time.Microsecond), time.UTC)
-	// time.Date carries the 30th of February over to March; Python refuses it.
+	// time.Date turns the 30th of February into a day of March; Python refuses it.
 	if year == 0 || t.Year() != year || int(t.Month()) != month || t.Day() != day || hour > 23 || minute > 59 || second > 59 {
 		return time.Time{}, false
 	}

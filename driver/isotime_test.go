@@ -7,7 +7,7 @@ import (
 	"cindergate/driver"
 )
 
-// The times are those that the Python package iso8601 reads, which Cinder uses.
+// The expected results are those of the Python package iso8601, which Cinder uses.
 func TestParseISOTime(t *testing.T) {
 	for text, want := range map[string]string{
 		"2026":                             "2026-01-01T00:00:00Z",

@@ -2,10 +2,10 @@ package driver
 
 import "time"
 
-// MaxRequestBody is the largest request body that Cinder takes, in bytes (oslo.middleware's
-// max_request_body_size).
+// MaxRequestBody is the largest request body that Cinder accepts, in bytes
+// (oslo.middleware's max_request_body_size).
 const MaxRequestBody = 114688
 
-// AnswerTime is how long a driver may keep a client waiting while a backend makes
-// something: less than clients wait for an answer, which is a minute as a rule.
+// AnswerTime limits how long a driver may wait for a backend before it answers the client.
+// Most clients time out after one minute.
 const AnswerTime = 45 * time.Second

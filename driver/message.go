@@ -23,5 +23,5 @@ type MessageReader interface {
 	DeleteMessage(ctx context.Context, caller Caller, messageID string) error
 }
 
-// MessageNotFound is MessageNotFound of cinder/exception.py.
+// MessageNotFound returns Cinder's MessageNotFound (cinder/exception.py).
 func MessageNotFound(id string) error { return notFound("Message", id) }

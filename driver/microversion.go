@@ -1,7 +1,7 @@
 package driver
 
-// Microversions of the Block Storage API, 3.x: what came with each
-// (cinder/api/microversions.py).
+// Microversions of the Block Storage API, 3.x, each named after the feature that it
+// introduced (cinder/api/microversions.py).
 const (
 	MVVolumeListBootable   = 2
 	MVMessages             = 3
@@ -63,6 +63,6 @@ const (
 	MVProjectOptional      = 67
 	MVReimage              = 68
 
-	// MaxMicroversion is the highest that the gateway serves: Cinder Zed's.
+	// MaxMicroversion is the highest microversion that the gateway serves: Cinder Zed's.
 	MaxMicroversion = 70
 )

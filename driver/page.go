@@ -10,32 +10,32 @@ import (
 	"time"
 )
 
-// Query selects one page of a list. Filters and sort keys are column names that
-// the API layer has already checked; drivers ignore none of them.
+// Query selects one page of a list. The API layer has already checked that filters and sort
+// keys are column names. Drivers must apply all of them.
 type Query struct {
 	Filters     []Filter
 	Sort        []SortKey // empty: created_at desc, id desc
-	Marker      string    // id of the last item of the page before; "" starts
-	Limit       int       // items at most; negative: all
+	Marker      string    // id of the last item of the previous page; "" for the first page
+	Limit       int       // maximum number of items; negative: no limit
 	Offset      int
-	AllProjects bool // only an admin's counts
-	WithCount   bool // Page.Count is wanted
-	Brief       bool // only ids and names of the items are: the rest need not be true
+	AllProjects bool // ignored unless the caller is an admin
+	WithCount   bool // Page.Count must be set
+	Brief       bool // the caller reads only ids and names; other fields may be wrong
 }
 
-// Filter keeps items whose column equals Value, by [Equals], or, if Like, matches
-// the pattern %Value% of SQL. A column that a resource does not have matches
-// nothing.
+// Filter keeps items whose column equals Value (see [Equals]). If Like is set, it keeps
+// items whose column matches the SQL pattern %Value%. A column that the resource does not
+// have matches nothing.
 type Filter struct {
 	Column, Value string
 	Like          bool
-	// Test, where it is not nil, decides by the column's value instead; the value is
-	// nil for NULL. Filters of backups have none: backends that filter them upstream
-	// need Column, Value and Like only.
+	// Test, if not nil, decides on the column's value instead; NULL is nil. Filters of
+	// backups have no Test, so backends that filter backups upstream need only Column,
+	// Value and Like.
 	Test func(value any) bool
 }
 
-// SortKey orders by a column.
+// SortKey sorts a list by a column.
 type SortKey struct {
 	Column string
 	Desc   bool
@@ -44,18 +44,18 @@ type SortKey struct {
 // Page is one page of a list.
 type Page[T any] struct {
 	Items []T
-	Count int // all that match, whatever the page; only with Query.WithCount
+	Count int // number of matching items on all pages; only with Query.WithCount
 }
 
-// Columns tells how a resource's columns are read; values are string, int, bool,
-// time.Time, or [Pairs]. nil is SQL's NULL.
+// Columns maps column names to functions that read them. Values are string, int, bool,
+// time.Time or [Pairs]. nil is SQL's NULL.
 type Columns[T any] map[string]func(*T) any
 
-// Pairs are the metadata of an item, from one or more tables. No list sorts by them.
+// Pairs is the metadata of an item, from one or more tables. Lists cannot sort by it.
 type Pairs []map[string]string
 
-// Has reports whether one of the tables has the pair. Cinder's database compares
-// keys and values without regard to case.
+// Has reports whether one of the maps has the pair. Keys and values match without regard to
+// case, as in Cinder's database.
 func (p Pairs) Has(key, value string) bool {
 	for _, table := range p {
 		for k, v := range table {
@@ -67,10 +67,10 @@ func (p Pairs) Has(key, value string) bool {
 	return false
 }
 
-// Paginate filters, sorts and cuts all into the page that q asks for. It is for
-// backends that cannot do it themselves. The page begins after the marker's place in
-// the order, even if the filters leave out the marker itself. noMarker makes the
-// error for a marker that is not among all. all itself is not changed.
+// Paginate filters and sorts all, and returns the page that q selects. It is for backends
+// that cannot do so themselves. The page begins after the marker's place in the sort order,
+// even if the filters exclude the marker. If all lacks the marker, Paginate returns the
+// error that noMarker makes. It does not change all.
 func Paginate[T any](all []T, columns Columns[T], q Query, noMarker func(id string) error) (Page[T], error) {
 	refs := make([]*T, len(all))
 	for i := range all {
@@ -79,11 +79,12 @@ func Paginate[T any](all []T, columns Columns[T], q Query, noMarker func(id stri
 	return PaginateRefs(refs, columns, q, noMarker)
 }
 
-// Take returns the page of items that come in the default order, from the marker on.
-// It looks at no more of them than it needs. atMost bounds how many items there are.
+// Take returns the page that q selects from items in the default order, which begin after
+// the marker. It reads no more items than it needs. atMost is an upper bound of the number
+// of items.
 func Take[T any](items iter.Seq[*T], columns Columns[T], q Query, atMost int) []T {
 	page := []T{}
-	if len(q.Filters) == 0 { // else the page may hold far fewer
+	if len(q.Filters) == 0 { // with filters, the page may hold far fewer
 		if q.Limit > 0 {
 			atMost = min(atMost, q.Limit)
 		}
@@ -120,7 +121,7 @@ func CountMatches[T any](items iter.Seq[*T], columns Columns[T], q Query) int {
 	return n
 }
 
-// PaginateRefs is [Paginate] for items that are not side by side.
+// PaginateRefs is like [Paginate], for a slice of pointers.
 func PaginateRefs[T any](all []*T, columns Columns[T], q Query, noMarker func(id string) error) (Page[T], error) {
 	items := make([]*T, 0, len(all))
 	for _, item := range all {
@@ -196,9 +197,9 @@ func matches[T any](item *T, columns Columns[T], filters []Filter) bool {
 	return true
 }
 
-// Equals compares a column with a text as Cinder's MySQL does: strings without regard
-// to case, numbers and booleans with the number that the text begins with, 0 if it
-// begins with none. nil equals nothing.
+// Equals compares a column with a text as Cinder's MySQL does. Strings match without regard
+// to case. Numbers and booleans match the number at the start of the text, or 0 if there is
+// none. nil matches nothing.
 func Equals(v any, s string) bool {
 	switch v := v.(type) {
 	case int:
@@ -216,14 +217,14 @@ func Equals(v any, s string) bool {
 
 var numberPrefix = regexp.MustCompile(`^[ \t\n]*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?`)
 
-// leadingNumber is the number that s begins with. A number that no float64 holds is
-// infinite, and equals no column.
+// leadingNumber returns the number at the start of s. A number too large for float64
+// becomes infinite and matches no column.
 func leadingNumber(s string) float64 {
 	n, _ := strconv.ParseFloat(strings.TrimSpace(numberPrefix.FindString(s)), 64)
 	return n
 }
 
-// likeText is what SQL's LIKE sees of a column.
+// likeText returns a column as SQL's LIKE sees it.
 func likeText(v any) string {
 	switch v := v.(type) {
 	case bool:
@@ -234,12 +235,12 @@ func likeText(v any) string {
 	return text(v)
 }
 
-// like matches s with a pattern of SQL: % is any text, _ any character, \ takes the
-// next character as it is. It needs time in proportion to both lengths multiplied.
+// like matches s against an SQL pattern: % matches any text, _ any character, and \ makes
+// the next character literal. The time is proportional to the product of both lengths.
 func like(s, pattern string) bool {
 	text, p := []rune(s), []rune(pattern)
 	i, j := 0, 0
-	star, from := -1, 0 // the last %, and where the text went on after it
+	star, from := -1, 0 // position of the last %, and where in s to continue after it
 	for i < len(text) {
 		switch {
 		case j < len(p) && p[j] == '%':
@@ -282,7 +283,7 @@ func text(v any) string {
 	return ""
 }
 
-// compare orders two values of one column; nil comes first, as NULL does on MySQL.
+// compare orders two values of one column. nil comes first, as NULL does in MySQL.
 func compare(a, b any) int {
 	switch {
 	case a == nil && b == nil:

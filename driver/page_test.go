@@ -41,7 +41,7 @@ func TestEquals(t *testing.T) {
 	}
 }
 
-// A page goes on after its marker's place although the marker's item no longer matches.
+// A page begins after its marker's place, even if the marker's item no longer matches.
 func TestMarkerThatIsFilteredOut(t *testing.T) {
 	var all []Volume
 	for i, status := range []string{"available", "error", "available", "available"} {

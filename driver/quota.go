@@ -2,7 +2,7 @@ package driver
 
 import "context"
 
-// Quota names of Cinder that every project has, in Cinder's order.
+// Names of the quotas that every project has, in Cinder's order.
 const (
 	QuotaVolumes            = "volumes"
 	QuotaPerVolumeGigabytes = "per_volume_gigabytes"
@@ -13,7 +13,7 @@ const (
 	QuotaGroups             = "groups"
 )
 
-// Quota is one resource's limit (-1: none) and use in a project.
+// Quota is the limit (-1: none) and the use of one resource in a project.
 type Quota struct {
 	Resource              string
 	Limit, InUse, Reserve int
@@ -35,13 +35,13 @@ type BackupQuotaReader interface {
 // QuotaManager shows and sets the quotas of projects.
 type QuotaManager interface {
 	QuotaReader
-	// DefaultQuotas are those of a project that has none of its own.
+	// DefaultQuotas returns the quotas of a project that has no limits of its own.
 	DefaultQuotas(ctx context.Context, caller Caller) ([]Quota, error)
-	// SetQuotas sets limits, also below what is in use; InvalidInput if one has an
-	// unknown name.
+	// SetQuotas sets limits, which may be below the current use. Errors: InvalidInput for
+	// an unknown quota name.
 	SetQuotas(ctx context.Context, caller Caller, projectID string, limits map[string]int) ([]Quota, error)
-	// SetDefaultQuotas sets limits of the class default.
+	// SetDefaultQuotas sets limits of the quota class "default".
 	SetDefaultQuotas(ctx context.Context, caller Caller, limits map[string]int) ([]Quota, error)
-	// ResetQuotas gives a project the defaults again.
+	// ResetQuotas gives a project the default limits again.
 	ResetQuotas(ctx context.Context, caller Caller, projectID string) error
 }

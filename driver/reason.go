@@ -6,39 +6,39 @@ import (
 	"strings"
 )
 
-// Reason says what is in the way, for programs: other APIs than Cinder's make their codes
-// of it. It is set where the error is made, so that nobody has to ask again or to read
-// the text.
+// Reason tells programs why a request failed. APIs other than Cinder's derive their error
+// codes from it. The code that makes the error sets it, so that nobody has to query again
+// or to parse the text.
 type Reason string
 
-// The reasons. [NoReason] is that of an error whose [Kind] says all that is known.
+// The reasons. An error has [NoReason] if its [Kind] says everything.
 const (
 	NoReason Reason = ""
 
 	BackupUnknown       Reason = "backup_unknown"
-	BackupUnfit         Reason = "backup_unfit"          // its state forbids it; which one is not known
-	BackupNotAvailable  Reason = "backup_not_available"  // its status forbids it
-	BackupHasDependents Reason = "backup_has_dependents" // incremental backups need it
-	BackupHasNoParent   Reason = "backup_has_no_parent"  // an incremental backup has none to build on
-	BackupExists        Reason = "backup_exists"         // one has the id of an imported record
+	BackupUnfit         Reason = "backup_unfit"          // its state forbids it; details are unknown
+	BackupNotAvailable  Reason = "backup_not_available"  // its status forbids the request
+	BackupHasDependents Reason = "backup_has_dependents" // it has dependents
+	BackupHasNoParent   Reason = "backup_has_no_parent"  // no backup to build an incremental one on
+	BackupExists        Reason = "backup_exists"         // the id of an imported record is taken
 
 	VolumeUnknown  Reason = "volume_unknown"
-	VolumeUnfit    Reason = "volume_unfit"     // its state forbids it; which one is not known
-	VolumeBusy     Reason = "volume_busy"      // its status forbids it
-	VolumeBackedUp Reason = "volume_backed_up" // a backup of it is being made
-	VolumeFailed   Reason = "volume_failed"    // its status is an error
-	VolumeTooSmall Reason = "volume_too_small" // for the backup
+	VolumeUnfit    Reason = "volume_unfit"     // its state forbids it; details are unknown
+	VolumeBusy     Reason = "volume_busy"      // its status forbids the request
+	VolumeBackedUp Reason = "volume_backed_up" // it is being backed up
+	VolumeFailed   Reason = "volume_failed"    // its status is one of the error statuses
+	VolumeTooSmall Reason = "volume_too_small" // smaller than the backup
 
 	SnapshotUnknown Reason = "snapshot_unknown"
-	SnapshotUnfit   Reason = "snapshot_unfit" // its state forbids it
+	SnapshotUnfit   Reason = "snapshot_unfit" // its state forbids it; details are unknown
 
-	ServiceUnknown Reason = "service_unknown" // no process does such work now
+	ServiceUnknown Reason = "service_unknown" // no running process does such work
 	QuotaExceeded  Reason = "quota_exceeded"  // waiting does not help
 	RateLimited    Reason = "rate_limited"    // waiting helps
 )
 
-// reasons maps each reason to its kind, and to how Cinder's text begins (cinder/exception.py
-// InvalidBackup, InvalidVolume, InvalidSnapshot).
+// reasons maps each reason to its kind and to the start of Cinder's text
+// (cinder/exception.py InvalidBackup, InvalidVolume, InvalidSnapshot).
 var reasons = map[Reason]struct {
 	kind   Kind
 	prefix string
@@ -68,18 +68,18 @@ const (
 	invalidSnapshot = "Invalid snapshot: "
 )
 
-// Kind is the kind of errors with the reason; that of [NoReason] is Internal.
+// Kind returns the kind of errors that have the reason. It is Internal for [NoReason].
 func (r Reason) Kind() Kind { return reasons[r].kind }
 
-// Errorf makes an error with the reason, of its kind. The client sees the text, after
-// what Cinder's begins with.
+// Errorf returns an error with the reason and its kind. The client sees the start of
+// Cinder's text and then the formatted text.
 func (r Reason) Errorf(format string, args ...any) error {
 	known := reasons[r]
 	return &Error{Kind: known.kind, Reason: r, Message: known.prefix + fmt.Sprintf(format, args...)}
 }
 
-// Because adds a cause, for the log, to an error that has none. It returns other errors
-// than [*Error] as they are.
+// Because adds a cause, for the log, to an [*Error] that has none. It returns other errors
+// unchanged.
 func Because(cause, err error) error {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -99,7 +99,7 @@ func ReasonOf(err error) Reason {
 	return NoReason
 }
 
-// StatusReason is why a volume with the status cannot be used.
+// StatusReason returns the reason why a volume with the status cannot be used.
 func StatusReason(status VolumeStatus) Reason {
 	switch {
 	case status == VolumeBackingUp:

@@ -10,7 +10,7 @@ type Service struct {
 	Binary, Host, Zone string // cinder-backup, cinder-scheduler, cinder-volume
 	Disabled           bool
 	DisabledReason     string
-	Frozen             bool // cinder-volume takes no changes
+	Frozen             bool // cinder-volume accepts no changes
 	Up                 bool
 	UpdatedAt          time.Time
 }
@@ -18,25 +18,25 @@ type Service struct {
 // Pool is a storage pool as scheduler-stats/get_pools shows it.
 type Pool struct {
 	Name string
-	// Capabilities are what extra specs of types may ask for.
+	// Capabilities are the values that extra specs of types can require.
 	Capabilities map[string]any
-	// TotalCapacityGB and FreeCapacityGB are the storage's, in GiB.
+	// TotalCapacityGB and FreeCapacityGB are those of the underlying storage, in GiB.
 	TotalCapacityGB, FreeCapacityGB float64
-	// AllocatedCapacityGB is the size of all volumes, ProvisionedCapacityGB that of all
-	// volumes and snapshots, in GiB. Sparse files take less.
+	// AllocatedCapacityGB is the total size of all volumes; ProvisionedCapacityGB also
+	// includes snapshots. Both are in GiB. Sparse files take less space.
 	AllocatedCapacityGB, ProvisionedCapacityGB int
 	ReportedAt                                 time.Time
 }
 
-// Cloud tells about the backend as a whole.
+// Cloud describes the backend as a whole.
 type Cloud interface {
 	Services(ctx context.Context, caller Caller) ([]Service, error)
 	Pools(ctx context.Context, caller Caller) ([]Pool, error)
-	// AvailabilityZones maps a zone's name to whether it is available.
+	// AvailabilityZones returns, by name of the zone, whether it is available.
 	AvailabilityZones(ctx context.Context, caller Caller) (map[string]bool, error)
 }
 
-// ServicePatch changes a service; what is not set stays.
+// ServicePatch changes a service. Fields that are not set stay unchanged.
 type ServicePatch struct {
 	Disabled       Optional[bool]
 	DisabledReason Optional[string]
@@ -45,20 +45,20 @@ type ServicePatch struct {
 
 // ServiceManager enables, disables, freezes and thaws services.
 type ServiceManager interface {
-	// UpdateService changes one service; NotFound if the host has no such binary.
+	// UpdateService changes one service. Errors: NotFound if the host has no such binary.
 	UpdateService(ctx context.Context, caller Caller, host, binary string, patch ServicePatch) error
-	// HostUse counts volumes and snapshots by project on a host of cinder-volume.
+	// HostUse returns what each project has on a host of cinder-volume.
 	HostUse(ctx context.Context, caller Caller, host string) ([]HostUse, error)
 }
 
-// HostUse is what a project has on a host.
+// HostUse counts one project's volumes and snapshots on a host. Sizes are in GiB.
 type HostUse struct {
 	ProjectID              string
 	Volumes, VolumeGB      int
 	Snapshots, SnapshotsGB int
 }
 
-// ServiceNotFound is ServiceNotFound of cinder/exception.py.
+// ServiceNotFound returns Cinder's ServiceNotFound (cinder/exception.py).
 func ServiceNotFound(host, binary string) error {
 	return Errorf(NotFound, "Service %s could not be found on host %s.", binary, host)
 }

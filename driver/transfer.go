@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Transfer offers a volume to whoever knows the auth key.
+// Transfer offers a volume to anyone who knows the auth key.
 type Transfer struct {
 	ID, VolumeID    string
 	Name            *string
-	NoSnapshots     bool // the volume goes without its snapshots
+	NoSnapshots     bool // transfer the volume without its snapshots
 	SourceProjectID string
 	CreatedAt       time.Time
 }
@@ -21,16 +21,16 @@ type TransferSpec struct {
 	NoSnapshots bool
 }
 
-// TransferManager gives volumes to other projects. A transfer is its volume's
-// project's; it ends when it is accepted or deleted.
+// TransferManager transfers volumes to other projects. A transfer belongs to the project of
+// its volume, and ends when it is accepted or deleted.
 type TransferManager interface {
 	GetTransfer(ctx context.Context, caller Caller, transferID string) (Transfer, error)
 	ListTransfers(ctx context.Context, caller Caller, q Query) (Page[Transfer], error)
-	// CreateTransfer offers an available volume, which is awaiting-transfer then.
-	// The key is shown this once.
+	// CreateTransfer offers an available volume and sets its status to awaiting-transfer.
+	// Only this call returns the auth key.
 	CreateTransfer(ctx context.Context, caller Caller, spec TransferSpec) (t Transfer, authKey string, err error)
-	// AcceptTransfer makes the volume the caller's. Errors: NotFound, InvalidInput
-	// (wrong key), OverLimit (the caller's quota), InvalidState.
+	// AcceptTransfer gives the volume to the caller's project. Errors: NotFound,
+	// InvalidInput (wrong key), OverLimit (the caller's quota), InvalidState.
 	AcceptTransfer(ctx context.Context, caller Caller, transferID, authKey string) (Transfer, error)
 	// DeleteTransfer withdraws the offer.
 	DeleteTransfer(ctx context.Context, caller Caller, transferID string) error
@@ -49,5 +49,5 @@ var TransferColumns = Columns[Transfer]{
 	"updated_at":        func(*Transfer) any { return nil },
 }
 
-// TransferNotFound is TransferNotFound of cinder/exception.py.
+// TransferNotFound returns Cinder's TransferNotFound (cinder/exception.py).
 func TransferNotFound(id string) error { return notFound("Transfer", id) }

@@ -6,28 +6,28 @@ import (
 	"time"
 )
 
-// VolumeReader shows the volumes around the backups. A backend whose volumes cannot be
-// seen does not tell callers what they may know of.
+// VolumeReader shows the volumes that backups are made of and restored to. A backend that
+// cannot show volumes does not implement it.
 type VolumeReader interface {
 	GetVolume(ctx context.Context, caller Caller, volumeID string) (Volume, error)
 }
 
-// VolumeLister lists volumes where the gateway serves them. Clients resolve a volume
-// before they back it up or restore to it: without a list, `openstack volume backup
-// restore BACKUP VOLUME` takes an existing volume's id for a new volume's name.
+// VolumeLister lists volumes, where the gateway serves them. Clients look up a volume
+// before they back it up or restore to it. Without a list, `openstack volume backup restore
+// BACKUP VOLUME` would take an existing volume's id for the name of a new volume.
 type VolumeLister interface {
 	VolumeReader
 	ListVolumes(ctx context.Context, caller Caller, q Query) (Page[Volume], error)
 }
 
-// VolumeSummary adds up volumes.
+// VolumeSummary counts a set of volumes.
 type VolumeSummary struct {
 	Count, Size int // Size in GiB
-	// Metadata are all values of each key, each once, in the order of the volumes.
+	// Metadata has the distinct values of each key, in the order of the volumes.
 	Metadata map[string][]string
 }
 
-// Summarize adds up volumes.
+// Summarize returns the summary of volumes.
 func Summarize(volumes []Volume) VolumeSummary {
 	s := VolumeSummary{Count: len(volumes), Metadata: map[string][]string{}}
 	for i := range volumes {
@@ -41,33 +41,34 @@ func Summarize(volumes []Volume) VolumeSummary {
 	return s
 }
 
-// VolumeSummarizer adds up the volumes of a query. A Passthrough has it whose backend
-// knows no GET /volumes/summary.
+// VolumeSummarizer summarizes the volumes of a query. A Passthrough implements it if its
+// backend has no GET /volumes/summary.
 type VolumeSummarizer interface {
 	SummarizeVolumes(ctx context.Context, caller Caller, q Query) (VolumeSummary, error)
 }
 
-// VolumeManager makes, changes and deletes volumes.
+// VolumeManager creates, changes and deletes volumes.
 type VolumeManager interface {
 	VolumeLister
-	// CreateVolume starts to make a volume: blank, or from the one source of spec.
+	// CreateVolume starts to create a volume: an empty one, or a copy of the one source in
+	// spec.
 	CreateVolume(ctx context.Context, caller Caller, spec VolumeSpec) (Volume, error)
 	UpdateVolume(ctx context.Context, caller Caller, volumeID string, patch VolumePatch) (Volume, error)
 	DeleteVolume(ctx context.Context, caller Caller, volumeID string, how VolumeDelete) error
-	// ActOnVolume performs one action of POST /volumes/{id}/action. The volume's
-	// status is checked and changed in one step.
+	// ActOnVolume performs one action of POST /volumes/{id}/action. It checks and changes
+	// the volume's status in one step.
 	ActOnVolume(ctx context.Context, caller Caller, volumeID string, action VolumeAction) error
 }
 
-// SnapshotManager makes, shows, changes and deletes snapshots.
+// SnapshotManager creates, shows, changes and deletes snapshots.
 type SnapshotManager interface {
 	GetSnapshot(ctx context.Context, caller Caller, snapshotID string) (Snapshot, error)
 	ListSnapshots(ctx context.Context, caller Caller, q Query) (Page[Snapshot], error)
 	CreateSnapshot(ctx context.Context, caller Caller, spec SnapshotSpec) (Snapshot, error)
 	UpdateSnapshot(ctx context.Context, caller Caller, snapshotID string, patch SnapshotPatch) (Snapshot, error)
-	// DeleteSnapshot starts to delete a snapshot; force ignores its status.
+	// DeleteSnapshot starts to delete a snapshot. force ignores its status.
 	DeleteSnapshot(ctx context.Context, caller Caller, snapshotID string, force bool) error
-	// ResetSnapshotStatus sets status (and progress, when not empty) without checks.
+	// ResetSnapshotStatus sets status unconditionally, and progress unless it is "".
 	ResetSnapshotStatus(ctx context.Context, caller Caller, snapshotID, status, progress string) error
 }
 
@@ -76,7 +77,7 @@ type Volume struct {
 	ID, ProjectID, UserID string
 	Name, Description     *string
 	Status                string
-	PreviousStatus        string // what a backup or restore found, "" if none is running
+	PreviousStatus        string // status before a running backup or restore, or ""
 	Size                  int    // GiB
 	AvailabilityZone      string
 	VolumeTypeID          string
@@ -89,7 +90,7 @@ type Volume struct {
 	AttachStatus          string // attached, detached, attaching, detaching
 	MigrationStatus       string
 	Host                  string // service host@backend#pool, shown to admins
-	ServiceUUID           string // of the service that has the volume, "" if the backend has none
+	ServiceUUID           string // of the service that manages the volume, or ""
 	GroupID               string
 	Metadata              map[string]string
 	AdminMetadata         map[string]string // readonly, attached_mode
@@ -112,7 +113,7 @@ type VolumeSpec struct {
 	Multiattach       bool
 }
 
-// VolumePatch changes a volume; what is not set stays.
+// VolumePatch changes a volume. Fields that are not set stay unchanged.
 type VolumePatch struct {
 	Name, Description Optional[*string]
 	Metadata          Optional[MetadataChange]
@@ -120,8 +121,8 @@ type VolumePatch struct {
 
 // VolumeDelete says how a volume is deleted.
 type VolumeDelete struct {
-	Cascade bool // its snapshots too
-	Force   bool // whatever its status
+	Cascade bool // delete its snapshots, too
+	Force   bool // ignore its status
 }
 
 // VolumeAction is one of the action types below.
@@ -129,15 +130,15 @@ type VolumeAction interface{ volumeAction() }
 
 // The actions of POST /volumes/{id}/action.
 type (
-	// ExtendVolume grows an available volume to Size GiB (an attached one as well
-	// if Attached, microversion 3.42).
+	// ExtendVolume grows an available volume to Size GiB. With Attached it also grows an
+	// attached one (microversion 3.42).
 	ExtendVolume struct {
 		Size     int
 		Attached bool
 	}
 	SetVolumeBootable struct{ Bootable bool }
 	SetVolumeReadonly struct{ Readonly bool }
-	// ResetVolumeStatus sets what is not "" without checks.
+	// ResetVolumeStatus sets the fields that are not "", unconditionally.
 	ResetVolumeStatus struct{ Status, AttachStatus, MigrationStatus string }
 	ReserveVolume     struct{}
 	UnreserveVolume   struct{}
@@ -145,13 +146,13 @@ type (
 	RollDetaching     struct{}
 	AttachVolume      struct{ ServerID, HostName, Device, Mode string }
 	DetachVolume      struct{ AttachmentID string }
-	// RetypeVolume changes the type; Policy is never or on-demand.
+	// RetypeVolume changes the type. Policy is never or on-demand.
 	RetypeVolume struct{ VolumeType, Policy string }
-	// SetImageMetadata merges into volume_image_metadata.
+	// SetImageMetadata merges Metadata into volume_image_metadata.
 	SetImageMetadata struct{ Metadata map[string]string }
-	// UnsetImageMetadata removes one key.
+	// UnsetImageMetadata removes one key of volume_image_metadata.
 	UnsetImageMetadata struct{ Key string }
-	// RevertVolume sets the content back to the volume's latest snapshot.
+	// RevertVolume reverts the volume to its latest snapshot.
 	RevertVolume struct{ SnapshotID string }
 )
 
@@ -179,7 +180,7 @@ type Snapshot struct {
 	Progress              string // "0%" to "100%"
 	Size                  int    // GiB
 	VolumeTypeID          string
-	GroupSnapshotID       string // that it is part of, "" if none
+	GroupSnapshotID       string // the group snapshot that it is part of; "" if none
 	Metadata              map[string]string
 	CreatedAt, UpdatedAt  time.Time
 }
@@ -189,17 +190,18 @@ type SnapshotSpec struct {
 	VolumeID          string
 	Name, Description *string
 	Metadata          map[string]string
-	Force             bool // also of a volume in use
+	Force             bool // snapshot an in-use volume, too
 }
 
-// SnapshotPatch changes a snapshot; what is not set stays.
+// SnapshotPatch changes a snapshot. Fields that are not set stay unchanged.
 type SnapshotPatch struct {
 	Name, Description Optional[*string]
 	Metadata          Optional[MetadataChange]
 }
 
-// MetadataChange changes a metadata map: first all keys go if Replace, then those
-// in Remove, then Set is added. A key in Remove that does not exist is NotFound.
+// MetadataChange changes a metadata map in three steps: Replace removes all keys, then the
+// keys in Remove are removed, then Set is added. A key in Remove that does not exist is
+// NotFound.
 type MetadataChange struct {
 	Replace bool
 	Remove  []string

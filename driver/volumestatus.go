@@ -1,10 +1,10 @@
 package driver
 
 // VolumeStatus is the status of a volume or snapshot (cinder/objects/fields.py
-// VolumeStatus, SnapshotStatus). A backend may have others than those below.
+// VolumeStatus, SnapshotStatus). Backends may report others than those below.
 type VolumeStatus = string
 
-// The statuses of volumes. Snapshots have some of them.
+// The statuses of volumes. Snapshots use some of them.
 const (
 	VolumeCreating         VolumeStatus = "creating"
 	VolumeAvailable        VolumeStatus = "available"
@@ -25,14 +25,14 @@ const (
 	VolumeErrorExtending   VolumeStatus = "error_extending"
 	VolumeErrorManaging    VolumeStatus = "error_managing"
 	VolumeErrorDeleting    VolumeStatus = "error_deleting"
-	SnapshotRestoring      VolumeStatus = "restoring" // its volume is reverted to it
+	SnapshotRestoring      VolumeStatus = "restoring" // its volume is being reverted to it
 )
 
 // AttachStatus is the attach_status of a volume (cinder/objects/fields.py
 // VolumeAttachStatus).
 type AttachStatus = string
 
-// The attach statuses that do not pass by themselves.
+// The attach statuses that are not transient.
 const (
 	VolumeAttached AttachStatus = "attached"
 	VolumeDetached AttachStatus = "detached"

@@ -13,17 +13,17 @@ type VolumeType struct {
 	ExtraSpecs           map[string]string
 	QoSSpecsID           string
 	Encryption           *TypeEncryption // nil: none
-	Projects             []string        // with access, if not public
+	Projects             []string        // that may use the type, if it is not public
 	CreatedAt, UpdatedAt time.Time
 }
 
-// VolumeTypePatch changes a type; what is not set stays.
+// VolumeTypePatch changes a type. Fields that are not set stay unchanged.
 type VolumeTypePatch struct {
 	Name        Optional[string]
 	Description Optional[*string]
 	IsPublic    Optional[bool]
 	ExtraSpecs  Optional[MetadataChange]
-	// AddProject and RemoveProject change who may use a private type.
+	// AddProject and RemoveProject change which projects may use a private type.
 	AddProject, RemoveProject string
 }
 
@@ -35,7 +35,7 @@ type TypeReader interface {
 	DefaultVolumeType(ctx context.Context, caller Caller) (VolumeType, error)
 }
 
-// TypeManager makes, changes and deletes volume types.
+// TypeManager creates, changes and deletes volume types.
 type TypeManager interface {
 	TypeReader
 	CreateVolumeType(ctx context.Context, caller Caller, spec VolumeType) (VolumeType, error)
@@ -43,7 +43,7 @@ type TypeManager interface {
 	DeleteVolumeType(ctx context.Context, caller Caller, typeID string) error
 }
 
-// VolumeTypeNotFound is VolumeTypeNotFound of cinder/exception.py.
+// VolumeTypeNotFound returns Cinder's VolumeTypeNotFound (cinder/exception.py).
 func VolumeTypeNotFound(id string) error {
 	return Errorf(NotFound, "Volume type %s could not be found.", id)
 }

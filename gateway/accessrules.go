@@ -8,29 +8,30 @@ import (
 	"strings"
 )
 
-// accessRule is what an application credential may do: requests with the method to paths
-// that match, at services of the type.
+// accessRule is an access rule of an application credential. It allows requests with its
+// method, to paths that match its pattern, at services of its type.
 type accessRule struct {
 	Service string `json:"service"`
 	Path    string `json:"path"`
 	Method  string `json:"method"`
 }
 
-// allows tells whether the rule allows a request to a service of one of the types. As in
-// keystonemiddleware (validate_allowed_request) types, method and path are compared as
-// they are.
+// allows reports whether the rule allows a request to a service of one of the types. It
+// compares types, method and path exactly, as keystonemiddleware does
+// (validate_allowed_request).
 func (a accessRule) allows(r *http.Request, types []string) bool {
 	return a.Method == r.Method && slices.Contains(types, a.Service) && pathMatches((&url.URL{Path: r.URL.Path}).EscapedPath(), a.Path)
 }
 
-// maxPattern is the longest path of a rule that is read, in bytes. Keystone keeps 128.
+// maxPattern is the longest path of a rule that is read, in bytes. Keystone stores at most
+// 128.
 const maxPattern = 1024
 
-// wildcards are the parts of a pattern that stand for something else.
+// wildcards matches the parts of a pattern that are not literal.
 var wildcards = regexp.MustCompile(`\*\*|\*|\{[^}]*\}`)
 
-// pathMatches compares a path with a rule's: * and {name} are a segment, or a part of one,
-// and ** is anything (_path_matches of keystonemiddleware).
+// pathMatches reports whether a path matches the path of a rule. * and {name} match a
+// segment or a part of one; ** matches anything (_path_matches of keystonemiddleware).
 func pathMatches(path, pattern string) bool {
 	if len(pattern) > maxPattern {
 		return false

@@ -13,7 +13,7 @@ import (
 	"cindergate/driver"
 )
 
-// As the docstring and the tests of keystonemiddleware's _path_matches have it.
+// The cases are those of the docstring and tests of keystonemiddleware's _path_matches.
 func TestPathsOfAccessRules(t *testing.T) {
 	for _, x := range []struct {
 		path, pattern string
@@ -30,7 +30,7 @@ func TestPathsOfAccessRules(t *testing.T) {
 		{"/v3/p/backups", "/v3/*", false},
 		{"/v3/p/backups", "/v3/p/backup", false},
 		{"/v3/p/backups", "v3/p/backups", false},
-		{"/v3//backups", "/v3/*/backups", false}, // a segment is not empty
+		{"/v3//backups", "/v3/*/backups", false}, // a segment must not be empty
 		{"/v3/pXbackups", "/v3/p.backups", false},
 		{"/v3/p/volume-1", "/v3/p/volume-*", true},
 		{"/v3/p/backups\n", "/v3/p/backups", false},
@@ -44,8 +44,8 @@ func TestPathsOfAccessRules(t *testing.T) {
 	}
 }
 
-// keystoneTokens are what the fake identity service knows. It shows tokens of restricted
-// application credentials, and expired ones, only to those who ask for them.
+// keystoneTokens is a fake identity service with these tokens. It shows restricted
+// application credentials and expired tokens only to clients that ask for them.
 func keystoneTokens(t *testing.T, change func(*KeystoneOptions)) (*Keystone, *clockwork.FakeClock) {
 	t.Helper()
 	now := clockwork.NewFakeClock()
@@ -119,10 +119,10 @@ func keystoneTokens(t *testing.T, change func(*KeystoneOptions)) (*Keystone, *cl
 	return k, now
 }
 
-// What keystonemiddleware does for Cinder.
+// AuthenticateRequest makes the same checks as keystonemiddleware does for Cinder.
 func TestKeystoneLooksAtTheRequest(t *testing.T) {
 	k, _ := keystoneTokens(t, nil)
-	for range 2 { // the second time from what is remembered
+	for range 2 { // the second time from the cache
 		for _, x := range []struct {
 			token, service, method, path string
 			want                         driver.Kind
@@ -134,7 +134,7 @@ func TestKeystoneLooksAtTheRequest(t *testing.T) {
 			{"restricted", "", "GET", "/v3/p1/volumes", driver.Unauthorized},
 			{"restricted", "", "GET", "/v3/p1/backups%2Fx", driver.Unauthorized}, // two segments for routes
 			{"restricted", "service", "GET", "/v3/p1/volumes", 0},
-			{"restricted", "restricted", "GET", "/v3/p1/volumes", driver.Unauthorized}, // its own token is no service's
+			{"restricted", "restricted", "GET", "/v3/p1/volumes", driver.Unauthorized}, // the caller's own token is not a service's
 			{"volumev3", "", "GET", "/v3/p1/backups", 0},
 			{"compute", "", "GET", "/v3/p1/backups", driver.Unauthorized},
 			{"no rules", "", "GET", "/v3/p1/backups", driver.Unauthorized},
@@ -143,7 +143,7 @@ func TestKeystoneLooksAtTheRequest(t *testing.T) {
 			{"expired", "service", "GET", "/v3/p1/backups", 0},
 			{"expired", "member", "GET", "/v3/p1/backups", driver.Unauthorized},
 			{"expired", "expired", "GET", "/v3/p1/backups", driver.Unauthorized},
-			{"expired", "", "GET", "/v3/p1/backups", driver.Unauthorized}, // also after the service's
+			{"expired", "", "GET", "/v3/p1/backups", driver.Unauthorized}, // even after the service's token was accepted
 			{"member", "member", "GET", "/v3/p1/backups", driver.Unauthorized},
 			{"member", "nonsense", "GET", "/v3/p1/backups", driver.Unauthorized},
 			{"no expiry", "", "GET", "/v3/p1/backups", driver.Unauthorized},
@@ -172,7 +172,7 @@ func TestKeystoneLooksAtTheRequest(t *testing.T) {
 	}
 }
 
-// Service tokens without the roles may be let through, and allow nothing more.
+// Service tokens without the roles can be accepted, but grant nothing more.
 func TestAnyServiceToken(t *testing.T) {
 	k, _ := keystoneTokens(t, func(o *KeystoneOptions) { o.AnyServiceToken = true })
 	for token, want := range map[string]driver.Kind{"member": 0, "restricted": driver.Unauthorized, "expired": driver.Unauthorized} {
@@ -185,7 +185,7 @@ func TestAnyServiceToken(t *testing.T) {
 	}
 }
 
-// What the identity service says of a token that has ended since is not believed.
+// A token is refused if its expiry has passed, even if the identity service accepts it.
 func TestExpiryInThePast(t *testing.T) {
 	fake := newFakeKeystone(t)
 	k, c := newKeystone(t, fake, nil)

@@ -10,23 +10,23 @@ import (
 	"cindergate/driver"
 )
 
-// Authenticator turns a token into its caller.
+// Authenticator finds the caller of a token.
 type Authenticator interface {
-	// Authenticate returns the caller, or an error of kind Unauthorized (no such
-	// token, expired, without a project) or Unavailable.
+	// Authenticate returns the caller. Errors: Unauthorized (no such token, expired, or
+	// without a project), Unavailable.
 	Authenticate(ctx context.Context, token string) (driver.Caller, error)
-	// Challenge is the value of WWW-Authenticate; base is the gateway's own URL.
+	// Challenge returns the value of WWW-Authenticate. base is the gateway's own URL.
 	Challenge(base string) string
 }
 
-// RequestAuthenticator is an [Authenticator] that looks at more of a request than its
-// token. The path is the one that routes see.
+// RequestAuthenticator is an [Authenticator] that reads more of a request than its token.
+// The path is the one that routes see.
 type RequestAuthenticator interface {
 	AuthenticateRequest(r *http.Request) (driver.Caller, error)
 }
 
-// authenticate finds out who calls. Without one nothing behind the
-// version prefixes answers, not even that a route is unknown.
+// authenticate finds the caller. Without a caller, everything below the version prefixes
+// answers 401, even an unknown route.
 func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -53,11 +53,11 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 
 var errNoToken = driver.Errorf(driver.Unauthorized, unauthorizedText)
 
-// unauthorizedText is keystonemiddleware's.
+// unauthorizedText is keystonemiddleware's text.
 const unauthorizedText = "The request you have made requires authentication."
 
-// NoAuth believes what it is told, as Cinder's auth_strategy noauth does: the
-// token is user:project, and everybody is an admin.
+// NoAuth accepts every token, as Cinder's auth_strategy noauth does. The token is
+// user:project, and every caller is an admin.
 type NoAuth struct{}
 
 // Authenticate implements Authenticator.

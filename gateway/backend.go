@@ -10,7 +10,7 @@ import (
 	"cindergate/translate/vbs"
 )
 
-// backend is one place where backups live, and the APIs in front of it.
+// backend is one place that stores backups, with the APIs that serve it.
 type backend struct {
 	name       string
 	driver     driver.Driver
@@ -22,7 +22,7 @@ func newBackend(name string, d driver.Driver) *backend {
 	return &backend{name: name, driver: d, translator: translate.New(d), vbs: vbs.New(d)}
 }
 
-// resolve finds the backend of the caller's project. It comes after authenticate.
+// resolve finds the backend of the caller's project. It runs after authenticate.
 func (s *Server) resolve(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		call := callOf(c)
@@ -38,7 +38,8 @@ func (s *Server) backendOf(projectID string) *backend {
 	return s.backends[s.Default]
 }
 
-// maxMicroversion is the highest 3.x to offer: the backend's own, where it has any.
+// maxMicroversion returns the highest 3.x to offer: the backend's own, if it has
+// microversions.
 func (b *backend) maxMicroversion(ctx context.Context) int {
 	v, ok := b.driver.(driver.Versioner)
 	if !ok {
@@ -46,7 +47,7 @@ func (b *backend) maxMicroversion(ctx context.Context) int {
 	}
 	minor, err := v.MaxMicroversion(ctx)
 	if err != nil {
-		return driver.MaxMicroversion // what is asked of it next says what is wrong
+		return driver.MaxMicroversion // the next call to the backend reports the error
 	}
 	return min(minor, driver.MaxMicroversion)
 }

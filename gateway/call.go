@@ -17,20 +17,20 @@ const (
 	computeIDHeader = "X-Compute-Request-Id"
 )
 
-// call is what is known of a request, from its arrival to its log line.
+// call holds what the gateway knows of a request, from its arrival to its log line.
 type call struct {
 	requestID string
 	api       translate.Version // V2 or V3
 	caller    driver.Caller
 	backend   *backend // of the caller's project, nil until the caller is known
-	rawPath   string   // as [url.URL.RawPath], for backends that get the path as it came
+	rawPath   string   // as [url.URL.RawPath], for backends that get the path unchanged
 	vbs       bool     // errors are those of the Volume Backup Service
-	outcome   int      // the status that log and metrics show, if not that of the answer
+	outcome   int      // the status for log and metrics, if it differs from the answer's
 }
 
 type callKey struct{}
 
-// newCall gives the request its id, and shows it in the answer.
+// newCall gives the request its id, and sends it in the answer.
 func newCall(c echo.Context) *call {
 	call := &call{requestID: "req-" + uuid.NewString(), api: translate.V3}
 	r := c.Request()
@@ -44,13 +44,13 @@ func callOf(c echo.Context) *call {
 	return call
 }
 
-// statusLeft is what log and metrics show of a request whose client left before its
-// answer. It is nginx's; no client sees it.
+// statusLeft is the status, in log and metrics, of a request whose client left before its
+// answer. It is nginx's; clients never see it.
 const statusLeft = 499
 
-// mayRead refuses a caller without a project, or without any of the roles that are
-// configured: the policies of Cinder 2024.2 ask at least for a reader. projectInURL is ""
-// where the URL names none.
+// mayRead refuses a caller that has no project or none of the configured roles. The
+// policies of Cinder 2024.2 require at least a reader. projectInURL is "" if the URL names
+// no project.
 func (c *call) mayRead(projectInURL string) error {
 	switch {
 	case c.caller.ProjectID == "" && projectInURL != "":
@@ -61,13 +61,13 @@ func (c *call) mayRead(projectInURL string) error {
 	return nil
 }
 
-// markCompute repeats the id under the older name, as Cinder's own answers do, in
-// contrast to those of its middleware.
+// markCompute repeats the id under its older header name. Cinder's own answers do so; those
+// of its middleware do not.
 func markCompute(c echo.Context) {
 	c.Response().Header().Set(computeIDHeader, callOf(c).requestID)
 }
 
-// setVersion echoes the microversion of the answer.
+// setVersion sends the microversion of the answer.
 func setVersion(c echo.Context, version string) {
 	h := c.Response().Header()
 	h.Set(versionHeader, "volume "+version)

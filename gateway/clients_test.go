@@ -23,18 +23,18 @@ import (
 	"cindergate/internal/conformance"
 )
 
-// spoken is a request of a client and the answer to it.
+// spoken is a client's request and its answer.
 type spoken struct {
 	Method, Path, Microversion string
 	Body, Answer               json.RawMessage
 	Status                     int
 }
 
-// Whole conversations of clients that are not at hand: the CSI driver's controller
-// (cloud-provider-openstack), Velero's plugin, and the volume resources of Terraform's
-// provider. They were recorded between the client and a gateway with the embedded
-// backend; where that gateway was wrong, the answer is the right one. All members
-// must be the same but times.
+// This test replays whole conversations of clients that are not installed here: the CSI
+// driver's controller (cloud-provider-openstack), Velero's plugin, and the volume resources
+// of Terraform's provider. They were recorded between the client and a gateway with the
+// embedded backend. Where that gateway was wrong, the recorded answer is the corrected one.
+// All members except times must be equal.
 func TestClientsConversations(t *testing.T) {
 	for _, client := range []string{"csi", "velero", "terraform"} {
 		t.Run(client, func(t *testing.T) {
@@ -50,9 +50,9 @@ func TestClientsConversations(t *testing.T) {
 	}
 }
 
-// hear sends what the client said, and compares the answer. A client that polls sees
-// jobs end one after another: as long as its answer is not there, and jobs are, they
-// run. Other requests are sent again only if they were refused, and changed nothing.
+// hear sends the client's request and compares the answer. For a client that polls, it runs
+// jobs one by one until the expected answer appears or no job is left. It repeats other
+// requests only if they were refused and changed nothing.
 func (s *stage) hear(x spoken) []conformance.Difference {
 	s.t.Helper()
 	want := s.said(x.Status, x.Answer)
@@ -90,8 +90,8 @@ func readConversation(t *testing.T, client string) []spoken {
 	return all
 }
 
-// newConversation is a stage with nothing in it, whose callers are the embedded
-// identity service's: their ids are the recorded ones.
+// newConversation is an empty stage whose callers come from the embedded identity service.
+// Their ids are the recorded ones.
 func newConversation(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{t: t, dir: t.TempDir(), known: map[string]bool{}}
@@ -117,7 +117,7 @@ func newConversation(t *testing.T) *stage {
 	return s
 }
 
-// login is the token of demo or admin in the project of the same name.
+// login returns the token of demo or admin in the project of the same name.
 func (s *stage) login(name string) string {
 	s.t.Helper()
 	body := `{"auth": {"identity": {"methods": ["password"], "password": {"user": {"name": "` + name + `", "password": "` + name +
@@ -133,8 +133,8 @@ var (
 	attachmentID = regexp.MustCompile(`"attachment_id":"([0-9a-f-]{36})"`)
 )
 
-// prepare chooses the id that the client was told of what its request makes: the first
-// in the answer, or, of an attachment, in what it reads later.
+// prepare sets the id of the resource that the request creates to the recorded one: the
+// first id in the answer or, for an attachment, in a later answer.
 func (s *stage) prepare(x spoken, later []spoken) {
 	if x.Method == http.MethodPost {
 		id := madeID.FindSubmatch(x.Answer)
@@ -150,7 +150,7 @@ func (s *stage) prepare(x spoken, later []spoken) {
 	}
 }
 
-// canon is a JSON value without what differs from run to run.
+// canon returns a JSON value without the parts that differ from run to run.
 func (s *stage) canon(v any) any {
 	return (&conformance.Server{URL: s.server.URL, Known: func(id string) bool { return s.known[id] }}).Canon(v)
 }

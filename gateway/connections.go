@@ -8,31 +8,32 @@ import (
 	"sync"
 )
 
-// Connections bounds the connections of clients. Where there are too many, a new one takes
-// the place of the oldest that never had a request, or else of the one that has been
-// without a request for longest; if all have one, it waits. It is safe for concurrent use.
+// Connections limits the number of client connections. At the limit, a new connection
+// replaces the oldest one that never sent a request, or else the one that has been idle for
+// longest. If every connection has a request, the new one waits. It is safe for concurrent
+// use.
 type Connections struct {
 	most int
 
 	mu     sync.Mutex
 	open   int
-	fresh  *list.List // of *connection: those that never had a request, oldest first
-	idle   *list.List // of *connection: those between two requests, longest first
+	fresh  *list.List // of *connection: those that never sent a request, oldest first
+	idle   *list.List // of *connection: those between two requests, idle for longest first
 	closed bool
-	room   chan struct{} // has an element when there may be room
+	room   chan struct{} // has an element when a new connection may fit
 }
 
-// NewConnections bounds connections to most; 0 does not.
+// NewConnections limits connections to most; 0: no limit.
 func NewConnections(most int) *Connections {
 	return &Connections{most: most, fresh: list.New(), idle: list.New(), room: make(chan struct{}, 1)}
 }
 
-// connection is one of them.
+// connection is a client's connection.
 type connection struct {
 	net.Conn
 	all *Connections
 	in  *list.List    // all.fresh or all.idle; nil: it has a request, or is closed
-	at  *list.Element // in that
+	at  *list.Element // its place in that list
 	end sync.Once
 }
 
@@ -49,7 +50,7 @@ func (c *connection) Close() error {
 	return err
 }
 
-// busy takes it out of those without a request. all.mu is held.
+// busy removes the connection from its list. The caller holds all.mu.
 func (c *connection) busy() {
 	if c.in != nil {
 		c.in.Remove(c.at)
@@ -57,7 +58,7 @@ func (c *connection) busy() {
 	}
 }
 
-// rest puts it into a list of those without. all.mu is held.
+// rest adds the connection to a list of those without a request. The caller holds all.mu.
 func (c *connection) rest(in *list.List) {
 	c.busy()
 	c.in, c.at = in, in.PushBack(c)
@@ -70,7 +71,7 @@ func (c *Connections) signal() {
 	}
 }
 
-// Listener bounds the connections that l accepts.
+// Listener limits the connections that l accepts.
 func (c *Connections) Listener(l net.Listener) net.Listener {
 	if c.most == 0 {
 		return l
@@ -106,7 +107,8 @@ func (l *boundedListener) Close() error {
 	return l.Listener.Close()
 }
 
-// admit makes room for a connection. It returns false if the listener is closed first.
+// admit waits until there is room for a connection. It returns false if the listener is
+// closed first.
 func (c *Connections) admit(added *connection) bool {
 	for {
 		c.mu.Lock()
@@ -125,7 +127,7 @@ func (c *Connections) admit(added *connection) bool {
 			return true
 		case oldest != nil:
 			c.mu.Unlock()
-			_ = oldest.Value.(*connection).Close() // its client may try again
+			_ = oldest.Value.(*connection).Close() // its client may retry
 		default:
 			c.mu.Unlock()
 			<-c.room
@@ -133,7 +135,7 @@ func (c *Connections) admit(added *connection) bool {
 	}
 }
 
-// State is for [http.Server.ConnState].
+// State tracks which connections have requests. It is for [http.Server.ConnState].
 func (c *Connections) State(conn net.Conn, state http.ConnState) {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()

@@ -13,14 +13,15 @@ import (
 	"cindergate/translate"
 )
 
-// errNoRoute is an unknown path or a wrong method: always 404, as Cinder has it.
+// errNoRoute is the error for an unknown path or a wrong method. Both are 404, as in
+// Cinder.
 var errNoRoute = errors.New("no such route")
 
 var errTooLarge = errors.New("request body too large")
 
-// fail writes every answer that is an error.
+// fail writes the answer for every error.
 func (s *Server) fail(err error, c echo.Context) {
-	// What fails after the client has left is no fault of the backend: much of it comes of
+	// An error after the client has left is not the backend's fault. It often stems from
 	// the cancelled request.
 	if driver.KindOf(err) == driver.Canceled || errors.Is(c.Request().Context().Err(), context.Canceled) {
 		callOf(c).outcome = statusLeft
@@ -57,13 +58,13 @@ func (s *Server) writeFault(c echo.Context, err error) error {
 	content := map[string]any{"code": f.Status, "message": f.Message}
 	if f.RetryAfter != "" {
 		c.Response().Header().Set("Retry-After", f.RetryAfter)
-		// A string, where code is a number: Fault of cinder/api/openstack/wsgi.py.
+		// A string, although code is a number: Fault of cinder/api/openstack/wsgi.py.
 		content["retryAfter"] = f.RetryAfter
 	}
 	return writeJSON(c, f.Status, map[string]any{f.Name: content})
 }
 
-// plainFault is how webob's errors look when no controller is reached.
+// plainFault writes an error as webob does when no controller is reached.
 func plainFault(c echo.Context, status int, title, message string) error {
 	h := c.Response().Header()
 	h.Del(computeIDHeader)
@@ -81,7 +82,7 @@ func plainFault(c echo.Context, status int, title, message string) error {
 	})
 }
 
-// logFault logs what is not the client's fault.
+// logFault logs errors that are not the client's fault.
 func (s *Server) logFault(c echo.Context, status int, err error) {
 	if status >= http.StatusInternalServerError && callOf(c).outcome != statusLeft && !errors.Is(err, errBusy) {
 		s.Log.Error("request failed", zap.String("request_id", callOf(c).requestID), zap.Int("status", status), zap.Error(err))
@@ -91,12 +92,12 @@ func (s *Server) logFault(c echo.Context, status int, err error) {
 	}
 }
 
-// challenge says where tokens come from.
+// challenge tells the client where to get tokens.
 func (s *Server) challenge(c echo.Context) {
 	c.Response().Header().Set("WWW-Authenticate", s.Auth.Challenge(s.Base(c.Request())))
 }
 
-// unauthorized is keystonemiddleware's answer.
+// unauthorized writes keystonemiddleware's 401.
 func (s *Server) unauthorized(c echo.Context) error {
 	s.challenge(c)
 	return writeJSON(c, http.StatusUnauthorized, map[string]any{"error": map[string]any{

@@ -9,9 +9,9 @@ import (
 	"cindergate/internal/otcfake"
 )
 
-// Through the whole gateway, at a stand-in for IAM: a token of another account is refused
-// like any that is none, and the log says why; callers of the own account go on after
-// the gateway's token has ended.
+// This test runs the whole gateway against a stand-in for IAM. A token of another account
+// is refused like an invalid one, and the log says why. Callers of the gateway's own
+// account still succeed after the gateway's token has expired.
 func TestTokensAtIAM(t *testing.T) {
 	cloud := otcfake.New(otcfake.Options{})
 	identity := httptest.NewServer(cloud)

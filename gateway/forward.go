@@ -12,8 +12,8 @@ import (
 	"cindergate/driver"
 )
 
-// forward leaves a request to the backend itself. Its body may take any time while it
-// gets on.
+// forward streams a request to the backend. Its body may take any time, if each part
+// arrives in time.
 func (s *Server) forward(c echo.Context) error {
 	call := callOf(c)
 	to, forwards := call.backend.driver.(driver.Passthrough)
@@ -23,7 +23,7 @@ func (s *Server) forward(c echo.Context) error {
 	markCompute(c)
 	project := c.Param("project_id")
 	if !projectID.MatchString(project) {
-		project = "" // a resource, in a path without a project
+		project = "" // the segment is a resource: the path names no project
 	}
 	if err := call.mayRead(project); err != nil {
 		return err
@@ -45,8 +45,8 @@ func (s *Server) forward(c echo.Context) error {
 	return to.Forward(c.Response(), r, call.caller, s.Base(r))
 }
 
-// leavesAPI reports whether a path has a segment with which a server on the way could
-// leave the API.
+// leavesAPI reports whether a path has a segment that could lead a server on the way out of
+// the API.
 func leavesAPI(path string) bool {
 	return slices.ContainsFunc(strings.Split(path, "/"), func(s string) bool { return s == "." || s == ".." })
 }

@@ -24,10 +24,10 @@ import (
 	"cindergate/gateway"
 )
 
-// secret is what no answer may tell.
+// secret must not appear in any answer.
 const secret = "/var/lib/secret"
 
-// backend has one backup; some ids make trouble.
+// backend has one backup. Some ids cause errors.
 type backend struct{ driver.Driver }
 
 func (backend) GetBackup(_ context.Context, caller driver.Caller, id string) (driver.Backup, error) {
@@ -53,12 +53,12 @@ func (backend) CreateBackup(_ context.Context, _ driver.Caller, spec driver.Back
 
 func (backend) DeleteBackup(context.Context, driver.Caller, string) error { return nil }
 
-// rig is a gateway over HTTP, and what it logged.
+// rig is a gateway over HTTP, with its log.
 type rig struct {
 	t      *testing.T
 	url    string
 	log    *observer.ObservedLogs
-	logged chan struct{} // has an element after a line of the log
+	logged chan struct{} // has an element after each log line
 }
 
 func newRig(t *testing.T, change ...func(*gateway.Options)) *rig {
@@ -83,7 +83,7 @@ func newRig(t *testing.T, change ...func(*gateway.Options)) *rig {
 	return &rig{t, server.URL, logs, logged}
 }
 
-// call sends a request as a role ("" is nobody) with headers, given in pairs.
+// call sends a request as a role ("": without a token), with headers given in pairs.
 func (g *rig) call(method, path, role, body string, headers ...string) (*http.Response, string) {
 	g.t.Helper()
 	var content io.Reader
@@ -119,7 +119,7 @@ const (
 	notAuthDoc  = `{"error":{"code":401,"message":"The request you have made requires authentication.","title":"Unauthorized"}}`
 )
 
-// Behind the versions nobody learns anything without a token, not even what is a route.
+// Without a token, clients learn nothing below the versions, not even which routes exist.
 func TestUnauthorized(t *testing.T) {
 	g := newRig(t)
 	for _, path := range []string{own + "/backups", own + "/nothing", "/v3/", "/v3", "/v2/", "/v2/" + project + "/backups", "/v3/x/y/z"} {
@@ -147,7 +147,7 @@ func TestUnauthorized(t *testing.T) {
 	}
 }
 
-// away authenticates nobody because it cannot.
+// away fails to authenticate anybody, because it is unavailable.
 type away struct{}
 
 func (away) Authenticate(context.Context, string) (driver.Caller, error) {
@@ -219,7 +219,7 @@ func TestBodies(t *testing.T) {
 			t.Errorf("%s: %d %.300s", what, answer.StatusCode, body)
 		}
 	}
-	// Without a length, as it comes.
+	// The request has no length.
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+own+"/backups",
 		io.MultiReader(strings.NewReader(padded(driver.MaxRequestBody)), strings.NewReader(" ")))
 	must(t, err)
@@ -240,7 +240,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// Links name the host that the client used, or the proxy in front.
+// Links contain the host that the client used, or that of the trusted proxy.
 func TestLinkHosts(t *testing.T) {
 	g := newRig(t)
 	public := newRig(t, func(o *gateway.Options) { o.Base = gateway.BaseURL("https://volume.example.com/block/", nil) })
@@ -257,7 +257,7 @@ func TestLinkHosts(t *testing.T) {
 		{g, "/v3", nil, g.url + "/v3"},
 		{g, "/v2/" + project, nil, g.url + "/v2/" + project},
 		{g, own, []string{"Host", "gw:99"}, "http://gw:99" + own},
-		{g, own, []string{"X-Forwarded-Host", "evil", "X-Forwarded-Proto", "https"}, g.url + own}, // anybody can say so
+		{g, own, []string{"X-Forwarded-Host", "evil", "X-Forwarded-Proto", "https"}, g.url + own}, // the header comes from an untrusted client
 		{behind, own, []string{"X-Forwarded-Host", "proxy"}, "http://proxy" + own},
 		{behind, own, []string{"X-Forwarded-Host", "first, last:8776"}, "http://last:8776" + own},
 		{behind, own, []string{"X-Forwarded-Host", "proxy", "X-Forwarded-Proto", "https"}, "https://proxy" + own},
@@ -319,7 +319,7 @@ func TestMicroversionHeaders(t *testing.T) {
 	}
 }
 
-// What goes wrong inside is in the log, under the id that the client has.
+// Internal errors are logged under the request id that the client receives.
 func TestFailuresTellNothing(t *testing.T) {
 	g := newRig(t)
 	for id, status := range map[string]int{"panic": 500, "broken": 500, "away": 503} {
@@ -353,8 +353,8 @@ func TestFailuresTellNothing(t *testing.T) {
 
 var requestID = regexp.MustCompile(`^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// Every answer has an id of its own, whatever the client sent; those of the API
-// itself have it under both names.
+// Every answer has a new request id, whatever id the client sent. Answers of the API itself
+// have it under both header names.
 func TestRequestIDs(t *testing.T) {
 	g := newRig(t)
 	var mu sync.Mutex
@@ -420,7 +420,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// check answers as it is told.
+// check is a backend whose health check returns a given error.
 type check struct {
 	backend
 	err error
@@ -446,7 +446,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// Mounts take whole prefixes, and need no token.
+// Mounts serve whole path prefixes and need no token.
 func TestMounts(t *testing.T) {
 	g := newRig(t, func(o *gateway.Options) {
 		o.Mounts = map[string]http.Handler{"/identity": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -475,7 +475,7 @@ func TestNoAuth(t *testing.T) {
 			t.Errorf("%s: %+v, %v", token, got, err)
 		}
 	}
-	// Whom everybody is believed to be must be said.
+	// Even with noauth a request must name its user: without a token it is 401.
 	g := newRig(t, func(o *gateway.Options) { o.Auth = gateway.NoAuth{} })
 	for token, want := range map[string]int{"": http.StatusUnauthorized, "u:" + project: http.StatusOK} {
 		if answer, body := g.call(http.MethodGet, own+"/backups", token, ""); answer.StatusCode != want {
@@ -484,7 +484,7 @@ func TestNoAuth(t *testing.T) {
 	}
 }
 
-// With noauth a project is what somebody made up: one that cannot be in a URL is named.
+// With noauth clients invent project ids, so the error names an id that cannot be in a URL.
 func TestNoAuthProjects(t *testing.T) {
 	g := newRig(t, func(o *gateway.Options) { o.Auth = gateway.NoAuth{} })
 	for path, want := range map[string]int{
@@ -492,7 +492,7 @@ func TestNoAuthProjects(t *testing.T) {
 	} {
 		project := strings.Split(path, "/")[2]
 		if project == "backups" {
-			project = "proj1" // of the token
+			project = "proj1" // the token's project
 		}
 		answer, body := g.call(http.MethodGet, path, "", "", "X-Auth-Token", "bob:"+project)
 		says := strings.Contains(body, `\"proj1\" is neither a resource nor the id of a project, which has only the characters 0-9, a-f and -`)
@@ -506,7 +506,7 @@ func TestNoAuthProjects(t *testing.T) {
 	}
 }
 
-// swallow is a backend that takes any body.
+// swallow is a backend that accepts any body.
 type swallow struct{ backend }
 
 func (swallow) Forward(w http.ResponseWriter, r *http.Request, _ driver.Caller, _ string) error {
@@ -515,7 +515,7 @@ func (swallow) Forward(w http.ResponseWriter, r *http.Request, _ driver.Caller, 
 	return err
 }
 
-// The time that requests may take to arrive is not for what is streamed on.
+// The timeout for receiving requests does not apply to streamed bodies.
 func TestSlowBodiesAreForwarded(t *testing.T) {
 	server := httptest.NewUnstartedServer(gateway.New(gateway.Options{
 		Backends: map[string]driver.Driver{"one": swallow{}}, Auth: roles, Log: zap.NewNop(), Metrics: gateway.NewMetrics(),

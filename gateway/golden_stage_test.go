@@ -23,7 +23,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// What the transcripts call things.
+// Names and ids in the transcripts.
 const (
 	project      = "cf1fc86742f34103910146a3e01fb40a"
 	altProject   = "5a800e58784441d28da0a0789f4ee218"
@@ -44,8 +44,8 @@ const (
 	failedVol   = "f97118d9-21cd-43f1-9b40-5130ad316eb3"
 )
 
-// roles are the recorded callers; each one's token is its name. "setup" is who
-// wrote although the transcript's caller may not here.
+// roles are the recorded callers. The token of each is its name. "setup" made the changes
+// that the transcript's caller may not make here.
 var roles = tokens{
 	"member": {ProjectID: project, UserID: memberUser, Role: driver.Member},
 	"reader": {ProjectID: project, UserID: readerUser, Role: driver.Reader},
@@ -55,7 +55,7 @@ var roles = tokens{
 	"setup":  {ProjectID: project, UserID: readerUser, Role: driver.Member},
 }
 
-// tokens authenticates by a fixed list.
+// tokens authenticates callers from a fixed list.
 type tokens map[string]driver.Caller
 
 func (t tokens) Authenticate(_ context.Context, token string) (driver.Caller, error) {
@@ -75,9 +75,9 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// clock goes on a second at each look, so that no two rows are of one time.
+// clock advances one second each time it is read, so that no two rows have the same time.
 type clock struct {
-	clockwork.Clock // waits go by the system's
+	clockwork.Clock // waits use the system's clock
 
 	mu sync.Mutex
 	t  time.Time
@@ -90,8 +90,8 @@ func (c *clock) Now() time.Time {
 	return c.t
 }
 
-// stage is a gateway with the embedded backend whose jobs run when told, and whose
-// next id can be chosen.
+// stage is a gateway with the embedded backend. Tests run its jobs explicitly, and choose
+// the id of the next resource.
 type stage struct {
 	t      *testing.T
 	dir    string
@@ -133,7 +133,7 @@ func (s *stage) open() {
 	})
 }
 
-// edit changes the database by hand, for what no API does.
+// edit changes the database directly, where no API can.
 func (s *stage) edit(change func(*meta.Tx) error) {
 	s.t.Helper()
 	must(s.t, s.driver.Close())
@@ -144,7 +144,7 @@ func (s *stage) edit(change func(*meta.Tx) error) {
 	s.open()
 }
 
-// next makes id the one of the next resource.
+// next sets the id of the next resource.
 func (s *stage) next(id string) { s.nextID, s.known[id] = id, true }
 
 func (s *stage) newID() string {
@@ -155,7 +155,7 @@ func (s *stage) newID() string {
 	return uuid.NewString()
 }
 
-// settle does all jobs.
+// settle runs all jobs.
 func (s *stage) settle() {
 	s.t.Helper()
 	for {
@@ -185,7 +185,7 @@ func (s *stage) do(r *http.Request) *http.Response {
 	return answer
 }
 
-// api is a request of the preparation, which must succeed.
+// api sends a request of the preparation, which must succeed.
 func (s *stage) api(role, method, path, body string) []byte {
 	s.t.Helper()
 	r := s.request(method, "/v3/"+roles[role].ProjectID+path, &body)
@@ -205,7 +205,7 @@ func (s *stage) api(role, method, path, body string) []byte {
 	return content
 }
 
-// create makes a resource of a known id.
+// create creates a resource with a known id.
 func (s *stage) create(id, role, path, body string) {
 	s.t.Helper()
 	s.next(id)
@@ -229,8 +229,7 @@ func (s *stage) createVolume1() {
 	s.create(vol1, "member", "/volumes", `{"volume": {"size": 1, "name": "vol1"}}`)
 }
 
-// before is what the one who recorded did between the requests, by the request
-// that follows.
+// before maps requests to the changes that were made before them during the recording.
 func (s *stage) before() map[string]func() {
 	volume1 := func(status string) func() { return func() { s.status("volumes", vol1, status) } }
 	volume2 := func(status string) func() { return func() { s.status("volumes", vol2, status) } }
@@ -265,7 +264,7 @@ func (s *stage) before() map[string]func() {
 	}
 }
 
-// after is what Cinder had done by the request, where it is refused here.
+// after maps requests that are refused here to the changes that they made in Cinder.
 func (s *stage) after() map[string]func() {
 	return map[string]func(){
 		"g2#36": func() {
@@ -276,7 +275,7 @@ func (s *stage) after() map[string]func() {
 	}
 }
 
-// inUse and backupSize do what was done in Cinder's database, too.
+// inUse and backupSize repeat changes that were made directly in Cinder's database.
 func (s *stage) inUse(volumeID string) {
 	s.edit(func(tx *meta.Tx) error {
 		v, err := tx.Volume(volumeID)
@@ -295,7 +294,8 @@ func (s *stage) backupSize(gib int) {
 	})
 }
 
-// volumesOfG5 makes what the requests between g3 and g5, which were not kept, left.
+// volumesOfG5 creates the volumes left by requests between g3 and g5. Those requests were
+// not recorded.
 func (s *stage) volumesOfG5() {
 	const restored = `{"volume": {"name": "%n", "backup_id": "` + backupSnap + `"}}`
 	s.status("volumes", vol1, "available")
@@ -321,7 +321,7 @@ func (s *stage) volumesOfG5() {
 	}
 }
 
-// backupsOfAdmin leaves two backups, and no volume, in the admin's project.
+// backupsOfAdmin leaves two backups and no volume in the admin's project.
 func (s *stage) backupsOfAdmin() {
 	const volume = "22222222-2222-4222-8222-222222222222"
 	s.create(volume, "admin", "/volumes", `{"volume": {"size": 1}}`)
@@ -332,7 +332,7 @@ func (s *stage) backupsOfAdmin() {
 	s.remove("volumes", volume)
 }
 
-// failVolume lets the creation of a volume fail four times: each leaves a message.
+// failVolume makes the creation of a volume fail four times. Each failure leaves a message.
 func (s *stage) failVolume(id, name string) {
 	s.t.Helper()
 	file := filepath.Join(s.dir, "snapshots", "snapshot-"+snap2)
@@ -347,7 +347,7 @@ func (s *stage) failVolume(id, name string) {
 	must(s.t, os.Rename(file+".away", file))
 }
 
-// run starts the workers for good, for os-services tells whether they are there.
+// run starts the workers permanently, because os-services reports whether they are running.
 func (s *stage) run() {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error)

@@ -6,9 +6,9 @@ import (
 	"cindergate/internal/conformance"
 )
 
-// TestGoldenReplay sends what clients sent to a real Cinder, in its order, and compares
-// the answers; see package conformance. What differs must be listed, and what is listed
-// must differ.
+// TestGoldenReplay sends the requests that clients sent to a real Cinder, in the same
+// order, and compares the answers; see package conformance. Every difference must be
+// listed, and every listed difference must occur.
 func TestGoldenReplay(t *testing.T) {
 	s := newStage(t)
 	before, after := s.before(), s.after()

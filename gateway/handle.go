@@ -15,12 +15,12 @@ import (
 	"cindergate/translate"
 )
 
-// handle is the only way from HTTP to an operation and back. operations are those of the
-// backends; the caller's counts.
+// handle connects HTTP to operations. No other code does. operations has one for each
+// backend; the caller's project selects it.
 func (s *Server) handle(operations map[*backend]translate.Operation) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if slices.ContainsFunc(c.ParamValues(), func(v string) bool { return strings.Contains(v, "/") }) {
-			return errNoRoute // Echo gives a last parameter all that is left of the path
+			return errNoRoute // Echo puts the whole rest of the path into the last parameter
 		}
 		b := callOf(c).backend
 		r, err := s.request(c, b)
@@ -35,7 +35,7 @@ func (s *Server) handle(operations map[*backend]translate.Operation) echo.Handle
 	}
 }
 
-// work runs an operation, unless too many are under way.
+// work runs an operation, unless too many requests are in progress.
 func (s *Server) work(c echo.Context, op translate.Operation, r translate.Request) (translate.Response, error) {
 	leave, err := s.underWay.enter(r.Caller.ProjectID)
 	if err != nil {
@@ -45,11 +45,11 @@ func (s *Server) work(c echo.Context, op translate.Operation, r translate.Reques
 	return op(c.Request().Context(), r)
 }
 
-// maxQuery is the longest query of a URL, in bytes: as much as Cinder's server takes in a
-// request line. What filters cost grows with it.
+// maxQuery is the longest query of a URL, in bytes. Cinder's server accepts request lines
+// of that length. The cost of filters grows with it.
 const maxQuery = 16 << 10
 
-// request decodes all that operations have in common.
+// request decodes what all operations have in common.
 func (s *Server) request(c echo.Context, b *backend) (translate.Request, error) {
 	hr, call := c.Request(), callOf(c)
 	r := translate.Request{
@@ -85,14 +85,14 @@ func (s *Server) request(c echo.Context, b *backend) (translate.Request, error) 
 	return r, err
 }
 
-// decodable tells whether a path and query, without their escapes, are text.
+// decodable reports whether a path and query are valid text once their escapes are decoded.
 func decodable(path string, q translate.Query) bool {
 	return utf8.ValidString(path) && !slices.ContainsFunc(q, func(p translate.Param) bool {
 		return !utf8.ValidString(p.Key) || !utf8.ValidString(p.Value)
 	})
 }
 
-// badVersion lets the answer to a version out of range repeat that version.
+// badVersion makes the error for a version out of range repeat that version in the answer.
 func badVersion(c echo.Context, err error) error {
 	markCompute(c)
 	var unsupported *translate.UnsupportedVersion
@@ -102,7 +102,7 @@ func badVersion(c echo.Context, err error) error {
 	return err
 }
 
-// body reads the request's body, which must be JSON.
+// body reads the request's body. A body must be JSON.
 func (s *Server) body(c echo.Context) ([]byte, error) {
 	r := c.Request()
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
@@ -125,14 +125,14 @@ func (s *Server) body(c echo.Context) ([]byte, error) {
 		}
 		return body, nil
 	case http.MethodDelete:
-		// Resource.dispatch of cinder/api/openstack/wsgi.py takes no body there.
+		// Resource.dispatch of cinder/api/openstack/wsgi.py accepts no body there.
 		return nil, driver.Errorf(driver.InvalidInput,
 			"The server could not comply with the request since it is either malformed or otherwise incorrect.")
 	}
 	return nil, nil
 }
 
-// isJSON compares in the case that Cinder does.
+// isJSON compares with regard to case, as Cinder does.
 func isJSON(contentType string) bool {
 	mediaType, _, err := mime.ParseMediaType(contentType)
 	if err != nil || len(contentType) < len(mediaType) || contentType[:len(mediaType)] != mediaType {

@@ -13,24 +13,24 @@ import (
 	"cindergate/internal/flight"
 )
 
-// healthcheck is oslo.middleware's: the process answers.
+// healthcheck serves oslo.middleware's healthcheck: it only shows that the process answers.
 func (s *Server) healthcheck(c echo.Context) error {
 	return writeJSON(c, http.StatusOK, map[string]any{"detailed": false, "reasons": []string{"OK"}})
 }
 
-// checkTime bounds how long backends may take to say that they are well.
+// checkTime limits how long backends may take to report their health.
 const checkTime = 10 * time.Second
 
-// health is what /healthz found last.
+// health is the last result of /healthz.
 type health struct {
 	flight flight.Group[map[string]string]
 	mu     sync.Mutex
-	found  map[string]string // what each backend is
+	found  map[string]string // status of each backend, by name
 	until  time.Time
 }
 
-// healthz tells how every backend is. It needs no token, so that what it causes is
-// bounded: the answer is remembered for a while, and requests share one look.
+// healthz reports the health of every backend. It needs no token, so its cost must be
+// bounded: the result is cached for HealthTime, and concurrent requests share one check.
 func (s *Server) healthz(c echo.Context) error {
 	s.health.mu.Lock()
 	found, fresh := s.health.found, s.Clock.Now().Before(s.health.until)
@@ -50,7 +50,7 @@ func (s *Server) healthz(c echo.Context) error {
 	return writeJSON(c, status, map[string]any{"backends": found})
 }
 
-// check asks all backends at the same time.
+// check checks all backends concurrently.
 func (s *Server) check(ctx context.Context) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
@@ -63,7 +63,7 @@ func (s *Server) check(ctx context.Context) (map[string]string, error) {
 	for name, b := range s.backends {
 		found[name] = "ok"
 		if checker, ok := b.driver.(driver.Checker); ok {
-			found[name] = "unavailable" // until it says otherwise
+			found[name] = "unavailable" // until its check succeeds
 			go func() { answers <- answer{name, checker.Check(ctx)} }()
 		} else {
 			answers <- answer{name, nil}

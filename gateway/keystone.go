@@ -20,39 +20,40 @@ import (
 
 // KeystoneOptions configure a Keystone.
 type KeystoneOptions struct {
-	// URL is the identity endpoint, with /v3.
+	// URL is the identity endpoint, including /v3.
 	URL string
-	// The gateway's own user, which may validate tokens.
+	// The gateway's own user. It must be allowed to validate tokens.
 	Username, Password, Project, UserDomain, ProjectDomain string
 	// AdminRoles, MemberRoles and ReaderRoles name the roles; nil: admin, member and
-	// reader. AnyRole stands for all there are.
+	// reader. AnyRole matches every role.
 	AdminRoles, MemberRoles, ReaderRoles []string
-	// ServiceRoles make a token one of a service, which may send it as X-Service-Token;
-	// nil: service. AnyServiceToken takes tokens without them, too; they allow nothing more.
+	// ServiceRoles mark the token of a service, which may send it as X-Service-Token; nil:
+	// service. AnyServiceToken also accepts service tokens without these roles, but they
+	// grant nothing.
 	ServiceRoles    []string
 	AnyServiceToken bool
-	// ServiceTypes are the types of this service in rules of application credentials;
-	// nil: [ServiceTypes].
+	// ServiceTypes are the service types of the gateway in access rules of application
+	// credentials; nil: [ServiceTypes].
 	ServiceTypes []string
-	// CacheSize and CacheTime bound what is remembered of valid tokens, never beyond
-	// their end; RejectTime of invalid ones. 0: 10,000, 1 min, 10 s.
+	// CacheSize and CacheTime limit the cache of valid tokens; no token is cached beyond
+	// its expiry. RejectTime limits the cache of invalid tokens. 0: 10,000, 1 min, 10 s.
 	CacheSize             int
 	CacheTime, RejectTime time.Duration
-	// Timeout bounds one validation; 0: 10 s.
+	// Timeout limits one validation; 0: 10 s.
 	Timeout   time.Duration
 	Transport http.RoundTripper // nil: the default
-	// Clock is what caches and lifetimes go by; nil: the system's.
+	// Clock is the clock of caches and lifetimes; nil: the system's.
 	Clock clockwork.Clock
 }
 
-// AnyRole among the roles of [KeystoneOptions] makes every role one of them, for clouds
-// whose roles are not known beforehand and that enforce them themselves.
+// AnyRole among the roles of [KeystoneOptions] matches every role. It is for clouds that
+// enforce roles themselves and whose role names are not known beforehand.
 const AnyRole = "*"
 
-// ServiceTypes are the types that Cinder has in catalogues.
+// ServiceTypes are the types of Cinder in service catalogues.
 var ServiceTypes = []string{"block-storage", "volumev3", "volumev2", "volume"}
 
-// Keystone validates tokens at an identity service.
+// Keystone validates tokens at a Keystone identity service.
 type Keystone struct {
 	o       KeystoneOptions
 	client  *gophercloud.ServiceClient
@@ -61,18 +62,18 @@ type Keystone struct {
 	flights flight.Group[verdict]
 }
 
-// verdict is what is remembered of a token.
+// verdict is the cached result of validating a token.
 type verdict struct {
 	valid   bool
 	caller  driver.Caller
-	service bool          // it has one of the roles of services
-	rules   *[]accessRule // what alone it allows; nil: everything
+	service bool          // it has one of the service roles
+	rules   *[]accessRule // the only requests that it allows; nil: all
 	reason  error         // of a rejection, for the log; may be nil
 	until   time.Time
 }
 
-// NewKeystone makes a Keystone. It logs in when it validates its first token, so
-// that the gateway starts while the identity service is down.
+// NewKeystone makes a Keystone. It logs in only when it validates its first token, so the
+// gateway can start while the identity service is down.
 func NewKeystone(o KeystoneOptions) (*Keystone, error) {
 	setDefault(&o.CacheSize, 10_000)
 	setDefault(&o.CacheTime, time.Minute)
@@ -138,9 +139,9 @@ func (k *Keystone) Authenticate(ctx context.Context, token string) (driver.Calle
 var _ RequestAuthenticator = (*Keystone)(nil)
 
 // AuthenticateRequest implements RequestAuthenticator, as keystonemiddleware's auth_token
-// does for Cinder: a service's token in X-Service-Token lets the caller's own be expired,
-// as long as the identity service accepts it, and lets it do what rules of its application
-// credential forbid. A caller without a project has no ProjectID.
+// does for Cinder. With a service's token in X-Service-Token, the caller's own token may be
+// expired, if the identity service still accepts it, and access rules of its application
+// credential do not apply. A caller without a project has no ProjectID.
 func (k *Keystone) AuthenticateRequest(r *http.Request) (driver.Caller, error) {
 	var fromService bool
 	serviceToken := r.Header.Get("X-Service-Token")
@@ -164,7 +165,7 @@ func (k *Keystone) AuthenticateRequest(r *http.Request) (driver.Caller, error) {
 	return v.caller, nil
 }
 
-// Causes of rejections.
+// Reasons for rejecting a token.
 var (
 	errNoService    = errors.New("the service token has none of the roles of services")
 	errAgainstRules = errors.New("the rules of the application credential do not allow the request")
@@ -172,8 +173,8 @@ var (
 	errExpired      = errors.New("the token has expired")
 )
 
-// verdict validates a token, or remembers what came of it. Of one token one validation
-// runs at a time; a client that goes away does not end it for the others.
+// verdict validates a token, or returns the cached result. Only one validation of a token
+// runs at a time. It continues for the other callers if one client leaves.
 func (k *Keystone) verdict(ctx context.Context, token string, expired bool) (verdict, error) {
 	key := sha256.Sum256([]byte(strconv.FormatBool(expired) + token))
 	v, ok := k.known.Get(key)
@@ -181,7 +182,7 @@ func (k *Keystone) verdict(ctx context.Context, token string, expired bool) (ver
 		var err error
 		v, err = k.flights.Do(ctx, string(key[:]), k.o.Timeout, func(ctx context.Context) (verdict, error) {
 			if v, ok := k.known.Get(key); ok && k.o.Clock.Now().Before(v.until) {
-				return v, nil // a validation has ended in the meantime
+				return v, nil // another validation has ended in the meantime
 			}
 			v, err := k.validate(ctx, token, expired)
 			if err == nil {
@@ -208,7 +209,8 @@ func (k *Keystone) verdict(ctx context.Context, token string, expired bool) (ver
 	return v, nil
 }
 
-// tokenDocument is what matters of a token (keystone's GET /v3/auth/tokens).
+// tokenDocument has the fields of a token that the gateway uses (keystone's GET
+// /v3/auth/tokens).
 type tokenDocument struct {
 	Token struct {
 		ExpiresAt time.Time           `json:"expires_at"`
@@ -218,14 +220,14 @@ type tokenDocument struct {
 			Name string `json:"name"`
 		} `json:"roles"`
 		ApplicationCredential struct {
-			// None is no restriction, an empty list allows nothing.
+			// null means no restriction; an empty list allows nothing.
 			AccessRules *[]accessRule `json:"access_rules"`
 		} `json:"application_credential"`
 	} `json:"token"`
 }
 
-// validate asks the identity service about a token, which may have expired if expired is
-// true.
+// validate asks the identity service about a token. If expired is true, the token may have
+// expired.
 func (k *Keystone) validate(ctx context.Context, token string, expired bool) (verdict, error) {
 	own, err := k.own.get(ctx)
 	if err != nil {
@@ -233,7 +235,7 @@ func (k *Keystone) validate(ctx context.Context, token string, expired bool) (ve
 	}
 	doc, err := k.look(ctx, own, token, expired)
 	if refused(err) && (!k.own.justReplaced(own) || !k.valid(ctx, own)) {
-		// The gateway's own token has ended, which Keystone says with 401 and IAM with 403.
+		// The gateway's own token is no longer valid. Keystone answers 401 then, IAM 403.
 		if own, err = k.own.replace(ctx, own); err != nil {
 			return verdict{}, unavailable(err)
 		}
@@ -268,12 +270,12 @@ func (k *Keystone) validate(ctx context.Context, token string, expired bool) (ve
 	return v, nil
 }
 
-// look asks the identity service about a token, with the gateway's own. IAM leaves the
-// catalogue out for any text as nocatalog (Huawei API reference, iam_30_0004), Keystone
-// whenever it is there.
+// look asks the identity service about a token, with the gateway's own token. IAM omits the
+// catalogue for any text as nocatalog (Huawei API reference, iam_30_0004), Keystone
+// whenever the parameter is present.
 //
-// Keystone shows the token of an application credential with access rules only to those
-// who say that they look at the rules.
+// Keystone shows the token of an application credential with access rules only to clients
+// that declare support for access rules.
 func (k *Keystone) look(ctx context.Context, own, token string, expired bool) (doc tokenDocument, err error) {
 	query := "?nocatalog=1"
 	if expired {
@@ -286,7 +288,7 @@ func (k *Keystone) look(ctx context.Context, own, token string, expired bool) (d
 	return doc, err
 }
 
-// has tells whether a token has a role.
+// has reports whether a token has a role.
 func (d *tokenDocument) has(role string) bool {
 	for _, r := range d.Token.Roles {
 		if r.Name == role || role == AnyRole {
@@ -296,14 +298,14 @@ func (d *tokenDocument) has(role string) bool {
 	return false
 }
 
-// valid tells whether the gateway's own token is. Everybody may ask about a token with
-// the token itself.
+// valid reports whether the gateway's own token is still valid. Any token may be used to
+// ask about itself.
 func (k *Keystone) valid(ctx context.Context, own string) bool {
 	_, err := k.look(ctx, own, own, false)
 	return err == nil
 }
 
-// refused tells whether an answer may be about the gateway's own token.
+// refused reports whether an answer may mean that the gateway's own token is invalid.
 func refused(err error) bool {
 	return gophercloud.ResponseCodeIs(err, http.StatusUnauthorized) || gophercloud.ResponseCodeIs(err, http.StatusForbidden)
 }
@@ -320,15 +322,16 @@ func (k *Keystone) role(doc *tokenDocument) driver.Role {
 	return driver.NoRole
 }
 
-// errForbidden is why a token is rejected that the gateway's own, valid token may not ask
-// about. IAM answers so about tokens of other accounts, Keystone about all if the
-// gateway's user lacks the role for it: an operator is to see it.
+// errForbidden is the reason for rejecting a token that the gateway's own valid token may
+// not ask about. IAM answers so about tokens of other accounts. Keystone answers so about
+// all tokens if the gateway's user lacks the necessary role; operators must see that.
 var errForbidden = errors.New("the identity service forbids the gateway's user to validate this token")
 
-// retryIdentity is when clients may ask again while the identity service is down.
+// retryIdentity is the Retry-After while the identity service is down.
 const retryIdentity = 5 * time.Second
 
-// unavailable reports that a token could not be validated. Nobody gets in then.
+// unavailable returns the error for a token that could not be validated. Such a request is
+// refused.
 func unavailable(err error) error {
 	return &driver.Error{
 		Kind: driver.Unavailable, RetryAfter: retryIdentity, Err: errors.Join(errors.New("validate token"), err),
@@ -336,7 +339,7 @@ func unavailable(err error) error {
 	}
 }
 
-// Self is the gateway's own user as a caller, with its own token.
+// Self returns the gateway's own user as a caller, with its own token.
 func (k *Keystone) Self(ctx context.Context) (driver.Caller, error) {
 	own, err := k.own.get(ctx)
 	if err != nil {
@@ -346,7 +349,7 @@ func (k *Keystone) Self(ctx context.Context) (driver.Caller, error) {
 	if driver.KindOf(err) != driver.Unauthorized {
 		return caller, err
 	}
-	// The token has ended. Authenticate has replaced it, or replace does.
+	// The token has expired. If Authenticate has not replaced it yet, replace does.
 	if own, err = k.own.replace(ctx, own); err != nil {
 		return driver.Caller{}, unavailable(err)
 	}

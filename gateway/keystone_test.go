@@ -15,7 +15,7 @@ import (
 	"cindergate/driver"
 )
 
-// fakeKeystone logs in the gateway's own user and validates tokens as told.
+// fakeKeystone logs in the gateway's own user, and validates tokens with validate.
 type fakeKeystone struct {
 	*httptest.Server
 	validations, logins atomic.Int32
@@ -138,11 +138,11 @@ func TestKeystoneCacheEndsWithTheToken(t *testing.T) {
 	ask(true, 1)
 	c.Advance(20 * time.Second)
 	ask(true, 1)
-	c.Advance(11 * time.Second) // beyond the token, not yet beyond cache_time
+	c.Advance(11 * time.Second) // after the token's expiry, before the end of cache_time
 	ask(false, 2)
-	ask(false, 2) // a rejection is remembered
+	ask(false, 2) // the rejection is cached
 	c.Advance(11 * time.Second)
-	ask(false, 3) // briefly
+	ask(false, 3) // for a short time only
 }
 
 func TestKeystoneValidatesATokenOnce(t *testing.T) {
@@ -171,7 +171,7 @@ func TestKeystoneValidatesATokenOnce(t *testing.T) {
 			errs <- err
 		}()
 	}
-	cancel() // the client that began the validation goes away
+	cancel() // the client that began the validation leaves
 	if err := <-first; driver.KindOf(err) != driver.Canceled {
 		t.Error(err)
 	}

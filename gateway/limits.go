@@ -7,30 +7,30 @@ import (
 	"cindergate/driver"
 )
 
-// busyRetry is when a client may ask again that was refused because too many requests
-// are under way.
+// busyRetry is the Retry-After of a request that is refused because too many are in
+// progress.
 const busyRetry = time.Second
 
-// underWay counts the requests that backends work on: those whose body is still on its way
-// here, or whose answer is on its way to the client, are not among them, unless they are
-// streamed. It is safe for concurrent use.
+// underWay counts the requests that backends work on. A request does not count while its
+// body is still arriving or its answer is on its way to the client, unless it is streamed.
+// It is safe for concurrent use.
 type underWay struct {
-	most, perProject int // 0: not bounded
+	most, perProject int // 0: no limit
 
 	mu       sync.Mutex
 	all      int
 	projects map[string]int
 }
 
-// errBusy is the cause of a refusal because too many requests are under way.
+// errBusy is the cause of refusing a request because too many are in progress.
 var errBusy = &busyError{}
 
 type busyError struct{}
 
 func (*busyError) Error() string { return "too many requests under way" }
 
-// enter lets a request of a project through, unless too many are under way. The caller
-// must leave.
+// enter counts a request of a project, or refuses it if too many are in progress. The
+// caller must call leave.
 func (u *underWay) enter(project string) (leave func(), err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

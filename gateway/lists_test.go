@@ -20,24 +20,24 @@ import (
 	"cindergate/internal/conformance"
 )
 
-// recorded is a request to a Cinder 21.3.1 and what it answered: a list's items, or an
-// error's message. Ids are written <name>.
+// recorded is a request to a Cinder 21.3.1 and its answer: the items of a list, or the
+// message of an error. <name> stands for an id.
 type recorded struct {
 	Request string          `json:"request"` // method and path below the project
-	As      []string        `json:"as"`      // m or a, for member or admin, and the microversion
+	As      []string        `json:"as"`      // m (member) or a (admin), and the microversion
 	Body    json.RawMessage `json:"body"`
 	Status  int             `json:"status"`
 	Items   []string        `json:"items"`
 	Message string          `json:"message"`
 }
 
-// unordered are lists whose items were made within one second of Cinder's clock, or have
-// no time here.
+// unordered matches lists whose order is not defined: Cinder created the items within one
+// second, or the items have no time here.
 var unordered = regexp.MustCompile(`^GET /(types|groups|group_types|qos-specs|attachments)\b`)
 
-// TestLists repeats what was asked of a Cinder with the same resources: each kind of
-// list with each filter, by members and admins, on both sides of the microversions that
-// change something; and single requests about paths, names and actions.
+// TestLists repeats requests to a Cinder with the same resources. It lists each kind of
+// resource with each filter, as member and admin, before and after the microversions that
+// change something. It also sends single requests about paths, names and actions.
 func TestLists(t *testing.T) {
 	s := newLists(t)
 	deviations, err := conformance.Deviations("lists")
@@ -62,7 +62,8 @@ func TestLists(t *testing.T) {
 				slices.Sort(cinder)
 			}
 			if as[0] == 'm' && strings.HasPrefix(r.Request, "GET /messages") {
-				// Cinder shows members the messages of other projects, which is no example.
+				// Cinder shows members the messages of other projects. The gateway does
+				// not.
 				cinder = slices.DeleteFunc(slices.Clone(cinder), func(item string) bool { return item == "m:afail" })
 			}
 			for _, part := range []struct{ member, cinder, here string }{
@@ -88,7 +89,7 @@ func TestLists(t *testing.T) {
 	t.Logf("lists: %d requests, %d listed deviations", requests, deviating)
 }
 
-// lists is a stage with what the recorded Cinder had.
+// lists is a stage with the same resources as the recorded Cinder.
 type lists struct {
 	*stage
 	ids   map[string]string // by name
@@ -109,7 +110,7 @@ func newLists(t *testing.T) *lists {
 	return s
 }
 
-// add makes a resource; %name% in its body is the id of another.
+// add creates a resource. %name% in its body stands for the id of another resource.
 func (s *lists) add(name, role, path, body string) {
 	s.t.Helper()
 	body = regexp.MustCompile(`%[^%]+%`).ReplaceAllStringFunc(body, func(m string) string { return s.ids[strings.Trim(m, "%")] })
@@ -119,7 +120,7 @@ func (s *lists) add(name, role, path, body string) {
 	s.settle()
 }
 
-// shared makes the types.
+// shared creates the types.
 func (s *lists) shared() {
 	for name, spec := range map[string]string{
 		"ty": `"name": "ty1", "extra_specs": {"x:a": "b"}`, "ty3": `"name": "ty3", "extra_specs": {"x:a": "b", "multiattach": "<is> False"}`,
@@ -132,7 +133,7 @@ func (s *lists) shared() {
 	s.add("gt", "admin", "/group_types", `{"group_type": {"name": "gt1"}}`)
 }
 
-// resources makes the rest, for one project; names begin with m or a.
+// resources creates the other resources for one project. Their names begin with m or a.
 func (s *lists) resources(role string) {
 	p := role[:1]
 	add := func(name, path, body string) { s.add(p+name, role, path, strings.ReplaceAll(body, "~", p)) }
@@ -153,13 +154,13 @@ func (s *lists) resources(role string) {
 	add("fail", "/volumes", `{"volume": {"size": 1, "name": "~fail", "volume_type": "ty2"}}`)
 	add("grp", "/volumes", `{"volume": {"size": 1, "name": "~grp", "volume_type": "ty1", "group_id": "%~g1%"}}`)
 	add("gs1", "/group_snapshots", `{"group_snapshot": {"group_id": "%~g1%", "name": "~gs1"}}`)
-	// The snapshot of the group snapshot got its id by itself; its name is the other's.
+	// The snapshot in the group snapshot got a random id, and the group snapshot's name.
 	var snapshots struct{ Snapshots []struct{ ID string } }
 	must(s.t, json.Unmarshal(s.api(role, http.MethodGet, "/snapshots?limit=1", ""), &snapshots))
 	s.names[snapshots.Snapshots[0].ID] = p + "gs1"
 }
 
-// ask sends a recorded request and reads the answer as the record was made.
+// ask sends a recorded request and reads the answer in the form of the record.
 func (s *lists) ask(as string, r recorded) recorded {
 	role := map[byte]string{'m': "member", 'a': "admin"}[as[0]]
 	method, path, _ := strings.Cut(r.Request, " ")
@@ -205,7 +206,7 @@ func (s *lists) read(r recorded, status int, text []byte) recorded {
 		return here
 	}
 	if r.Items == nil {
-		return here // the status is all that was recorded
+		return here // only the status was recorded
 	}
 	for _, name := range s.order(members) {
 		switch {
@@ -229,7 +230,7 @@ func (s *lists) read(r recorded, status int, text []byte) recorded {
 	return here
 }
 
-// order is that of the record: the items, links, the count.
+// order returns the keys of the answer in the record's order: items, links, count.
 func (*lists) order(members map[string]json.RawMessage) []string {
 	rank := func(name string) int {
 		switch {
@@ -267,7 +268,7 @@ func (s *lists) message(members map[string]json.RawMessage) string {
 	return fault.Message
 }
 
-// items are the names of a list's items.
+// items returns the names of a list's items.
 func (s *lists) items(collection string, content json.RawMessage) []string {
 	var all []struct {
 		ID, Name, Binary string

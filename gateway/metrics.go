@@ -11,12 +11,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics are what /metrics shows. Its registry is its own: several servers may
-// live in one process.
+// Metrics are the metrics of one server. They have a registry of their own, since several
+// servers may run in one process.
 type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
-	series   sync.Map // requestLabels → prometheus.Observer: label look-ups cost
+	series   sync.Map // requestLabels → prometheus.Observer; saves the cost of looking up labels
 	jobs     *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	bytes    *prometheus.CounterVec
@@ -51,7 +51,7 @@ func NewMetrics() *Metrics {
 		Name: "cindergate_stray_files_total", Help: "Files of volumes and snapshots that had no row, by kind: they are in lost+found.",
 	}, []string{"kind"})
 	for _, kind := range []string{"volume", "snapshot"} {
-		m.strays.WithLabelValues(kind) // 0 is a value, too: alerts can compare
+		m.strays.WithLabelValues(kind) // starts at 0, so that alerts see the first increase
 	}
 	m.registry.MustRegister(m.requests, m.jobs, m.seconds, m.bytes, m.strays,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -67,7 +67,7 @@ func (m *Metrics) request(backend, route, method string, status int, took time.D
 	series.(prometheus.Observer).Observe(took.Seconds())
 }
 
-// knownMethod keeps clients from making up series.
+// knownMethod replaces unknown methods, so that clients cannot create series.
 func knownMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
@@ -76,14 +76,14 @@ func knownMethod(method string) string {
 	return "other"
 }
 
-// JobDone counts a job of a backend.
+// JobDone counts a finished job of a backend.
 func (m *Metrics) JobDone(kind, outcome string, bytes int64, took time.Duration) {
 	m.jobs.WithLabelValues(kind, outcome).Inc()
 	m.seconds.WithLabelValues(kind).Observe(took.Seconds())
 	m.bytes.WithLabelValues(kind).Add(max(0, float64(bytes)))
 }
 
-// StrayFile counts a file that has no row.
+// StrayFile counts a file that no row refers to.
 func (m *Metrics) StrayFile(kind string) { m.strays.WithLabelValues(kind).Inc() }
 
 func (m *Metrics) handler() http.Handler {

@@ -10,18 +10,19 @@ import (
 	"go.uber.org/zap"
 )
 
-// observe gives each request its id, and afterwards one log line and its metrics.
+// observe gives each request its id, and writes its log line and metrics when it ends.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := s.Clock.Now()
 		call := newCall(c)
 		if c.Request().Method == http.MethodOptions {
-			// Cinder's CORS middleware answers these everywhere.
+			// Cinder's CORS middleware answers OPTIONS on every path.
 			c.Response().WriteHeader(http.StatusOK)
 			return nil
 		}
 		ended := false
-		// Deferred, for an answer that breaks off ends in a panic (http.ErrAbortHandler).
+		// Deferred, because an answer that is cut off ends in a panic
+		// (http.ErrAbortHandler).
 		defer func() { s.account(c, call, s.Clock.Since(start), ended) }()
 		if err := next(c); err != nil {
 			c.Error(err)
@@ -32,7 +33,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // account writes the log line and the metrics of a request. ended is false if its answer
-// broke off.
+// was cut off.
 func (s *Server) account(c echo.Context, call *call, took time.Duration, ended bool) {
 	route, backend := c.Path(), ""
 	if route == "" {

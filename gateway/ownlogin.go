@@ -14,22 +14,21 @@ import (
 )
 
 const (
-	// renewAhead is how long before its end a token is replaced, or a tenth of its
-	// lifetime if that is shorter.
+	// renewAhead is how long before its expiry a token is replaced. If a tenth of its
+	// lifetime is shorter, that applies instead.
 	renewAhead = 5 * time.Minute
-	// renewAgain is the pause after a login ahead of time that failed.
+	// renewAgain is the pause after an early login that failed.
 	renewAgain = 30 * time.Second
-	// loginTime bounds a login, which goes on when the caller that began it leaves.
+	// loginTime limits a login. A login continues if the caller that began it leaves.
 	loginTime = 30 * time.Second
-	// forbiddenPause is how long after a login in vain, for a validation that stayed
-	// forbidden, no other follows without need. It bounds the logins that strangers' tokens
-	// cause.
+	// forbiddenPause is the pause after a login that did not help: the validation was still
+	// forbidden. It limits the logins that strangers' tokens can cause.
 	forbiddenPause = 10 * time.Second
 )
 
-// ownLogin keeps a valid token of the gateway's own user. It is safe for concurrent use.
+// ownLogin keeps a valid token for the gateway's own user. It is safe for concurrent use.
 type ownLogin struct {
-	client  *gophercloud.ServiceClient // has no token itself
+	client  *gophercloud.ServiceClient // sends no token itself
 	options gophercloud.AuthOptions
 	clock   clockwork.Clock
 	flight  flight.Group[string]
@@ -37,13 +36,13 @@ type ownLogin struct {
 	mu            sync.Mutex
 	token         string
 	expires       time.Time // zero: the identity service did not say
-	renewAt       time.Time // zero: never ahead of time
+	renewAt       time.Time // zero: never early
 	forbiddenAt   time.Time
-	forbiddenWith string // the token at forbiddenAt
+	forbiddenWith string // the gateway's token at forbiddenAt
 }
 
-// get returns the token. It logs in the first time and shortly before the token ends. If
-// the latter fails, the token is used for as long as it lasts.
+// get returns the token. It logs in on the first call and shortly before the token expires.
+// If an early login fails, the old token is used until it expires.
 func (l *ownLogin) get(ctx context.Context) (string, error) {
 	l.mu.Lock()
 	token, now := l.token, l.clock.Now()
@@ -65,8 +64,8 @@ func (l *ownLogin) get(ctx context.Context) (string, error) {
 	return fresh, err
 }
 
-// replace logs in, unless the token is another one than old already. Callers at the same
-// time share one login.
+// replace logs in, unless the current token is already newer than old. Concurrent callers
+// share one login.
 func (l *ownLogin) replace(ctx context.Context, old string) (string, error) {
 	return l.flight.Do(ctx, "", loginTime, func(ctx context.Context) (string, error) {
 		l.mu.Lock()
@@ -91,7 +90,7 @@ func (l *ownLogin) login(ctx context.Context) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.token, l.expires, l.renewAt = id, time.Time{}, time.Time{}
-	// Without a time that can be read, the first refusal tells that the token has ended.
+	// Without a readable expiry, the first refusal shows that the token has expired.
 	if document, err := result.ExtractToken(); err == nil && !document.ExpiresAt.IsZero() {
 		l.expires = document.ExpiresAt
 		l.renewAt = l.expires.Add(-min(renewAhead, l.expires.Sub(l.clock.Now())/10))
@@ -99,15 +98,15 @@ func (l *ownLogin) login(ctx context.Context) (string, error) {
 	return id, nil
 }
 
-// forbidden notes that a validation with a token fresh from a login was forbidden: so it
-// was about the token that was to be validated.
+// forbidden notes that a validation was forbidden although the gateway's token was new. So
+// the cause was the token to validate, not the gateway's.
 func (l *ownLogin) forbidden(token string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.forbiddenAt, l.forbiddenWith = l.clock.Now(), token
 }
 
-// justReplaced tells whether forbidden was told of the token a moment ago.
+// justReplaced reports whether forbidden was called for the token within forbiddenPause.
 func (l *ownLogin) justReplaced(token string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 	"cindergate/driver"
 )
 
-// iam is an identity service whose tokens end: it forbids one that has ended with
-// Status, as Huawei's IAM does with 403 and Keystone with 401.
+// iam is an identity service whose tokens expire. It answers requests with an expired token
+// with Status: 403 as Huawei's IAM does, or 401 as Keystone does.
 type iam struct {
 	*httptest.Server
 	now      func() time.Time
@@ -25,7 +25,7 @@ type iam struct {
 	mu          sync.Mutex
 	status      int
 	refuseLogin bool
-	own         map[string]time.Time // the gateway's tokens, and when they end
+	own         map[string]time.Time // the gateway's tokens and their expiry
 	logins      int
 	validations int
 	queries     []string
@@ -48,7 +48,7 @@ func newIAM(t *testing.T, status int, lifetime time.Duration) (*iam, *Keystone, 
 	return i, k, c
 }
 
-// end ends all tokens of the gateway before their time.
+// end invalidates all tokens of the gateway before they expire.
 func (i *iam) end() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -112,8 +112,8 @@ func (i *iam) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Huawei's IAM forbids an ended token of the gateway's own, Keystone refuses it: the
-// gateway logs in again and asks once more.
+// If the gateway's own token has expired, IAM answers 403 and Keystone 401. The gateway
+// logs in again and repeats the validation.
 func TestTheOwnTokenEnds(t *testing.T) {
 	for _, status := range []int{http.StatusForbidden, http.StatusUnauthorized} {
 		for _, lifetime := range []time.Duration{0, 24 * time.Hour} {
@@ -136,7 +136,7 @@ func TestTheOwnTokenEnds(t *testing.T) {
 	}
 }
 
-// Many callers at the moment when the token ends make one login.
+// Many concurrent callers after the token's expiry cause only one login.
 func TestTheOwnTokenEndsUnderLoad(t *testing.T) {
 	i, k, _ := newIAM(t, http.StatusForbidden, 24*time.Hour)
 	if _, err := k.Authenticate(t.Context(), "first"); err != nil {
@@ -157,8 +157,8 @@ func TestTheOwnTokenEndsUnderLoad(t *testing.T) {
 	}
 }
 
-// Ahead of the end of its token the gateway logs in again, and goes on with the old one
-// as long as that lasts if it cannot.
+// The gateway logs in again before its token expires. If that fails, it uses the old token
+// until it expires.
 func TestALoginAheadOfTheEnd(t *testing.T) {
 	i, k, c := newIAM(t, http.StatusForbidden, 24*time.Hour)
 	ask := func(token string, logins int) {
@@ -184,11 +184,12 @@ func TestALoginAheadOfTheEnd(t *testing.T) {
 			t.Errorf("%d questions for 4 tokens", len(i.queries))
 		}
 	})
-	c.Advance(25 * time.Hour) // nobody asked meanwhile
+	c.Advance(25 * time.Hour) // no request came in the meantime
 	ask("e", 3)
 }
 
-// IAM tells of tokens of its own account only: another's is none here, not a fault.
+// IAM validates only tokens of its own account. Another account's token is invalid here,
+// and not a failure of the gateway.
 func TestATokenOfAnotherAccount(t *testing.T) {
 	i, k, c := newIAM(t, http.StatusForbidden, 24*time.Hour)
 	if _, err := k.Authenticate(t.Context(), "mine"); err != nil {
@@ -204,14 +205,14 @@ func TestATokenOfAnotherAccount(t *testing.T) {
 	if logins, validations := i.counts(); logins != 2 || validations != 7 {
 		t.Errorf("%d logins and %d validations: a stranger's tokens make the gateway log in", logins, validations)
 	}
-	i.end() // and then its own token ends after all
+	i.end() // now its own token expires, too
 	c.Advance(time.Minute)
 	if _, err := k.Authenticate(t.Context(), "mine again"); err != nil {
 		t.Error(err)
 	}
 }
 
-// A gateway that cannot log in lets nobody in.
+// If the gateway cannot log in, it refuses all callers.
 func TestNoLoginIsNoOpenDoor(t *testing.T) {
 	i, k, _ := newIAM(t, http.StatusForbidden, 24*time.Hour)
 	if _, err := k.Authenticate(t.Context(), "a"); err != nil {
@@ -230,7 +231,7 @@ func TestNoLoginIsNoOpenDoor(t *testing.T) {
 	}
 }
 
-// IAM leaves the catalogue out for any text, and not without one.
+// IAM omits the catalogue for any value of nocatalog, but not without one.
 func TestValidationsWantNoCatalogue(t *testing.T) {
 	i, k, _ := newIAM(t, http.StatusForbidden, 24*time.Hour)
 	if _, err := k.Authenticate(t.Context(), "a"); err != nil {

@@ -11,7 +11,7 @@ import (
 	"cindergate/translate"
 )
 
-// forwarder has backups of its own, and tells what reached it of the rest.
+// forwarder serves backups itself, and records the other requests that reach it.
 type forwarder struct{ backend }
 
 func (forwarder) Forward(w http.ResponseWriter, r *http.Request, caller driver.Caller, _ string) error {
@@ -21,8 +21,8 @@ func (forwarder) Forward(w http.ResponseWriter, r *http.Request, caller driver.C
 	return nil
 }
 
-// What is not about backups goes on, with and without a project in the path, and with
-// the escapes that it came with.
+// Requests that are not about backups are forwarded, with or without a project in the path,
+// and with their original escapes.
 func TestPassthroughPaths(t *testing.T) {
 	g := newRig(t, func(o *gateway.Options) { o.Backends = map[string]driver.Driver{"one": forwarder{}} })
 	for path, forwarded := range map[string]bool{
@@ -40,15 +40,15 @@ func TestPassthroughPaths(t *testing.T) {
 		"/v3/default-types":               true,
 		"/v2/" + project + "/types":       true,
 
-		own + "/../../admin":           false, // out of the API
+		own + "/../../admin":           false, // leaves the API
 		own + "/%2e%2e/%2e%2e/admin":   false,
 		own + "/volumes/..%2f..%2fx":   false,
 		own + "/volumes/./x":           false,
 		own + "/volumes/x/metadata/..": false,
 
-		"/v2/types":          false, // v2 wants the project
+		"/v2/types":          false, // v2 requires the project
 		"/v2/volumes/detail": false,
-		"/v3/backups":        false, // the gateway's own
+		"/v3/backups":        false, // the gateway serves it itself
 		own + "/backups":     false,
 	} {
 		answer, _ := g.call("GET", path, "member", "")
@@ -63,7 +63,7 @@ func TestPassthroughPaths(t *testing.T) {
 
 var _ driver.Passthrough = forwarder{}
 
-// idBackend shows a backup by the id in the path.
+// idBackend returns a backup with the id in the path.
 type idBackend struct{ backend }
 
 func (idBackend) GetBackup(_ context.Context, _ driver.Caller, id string) (driver.Backup, error) {
@@ -96,7 +96,7 @@ func TestEncodedPaths(t *testing.T) {
 }
 
 // Every route of the table answers, with the project in the path and, from v3 on, without
-// it: the gateway itself, or a backend that gets it as it came.
+// it. Either the gateway serves it, or the backend receives it unchanged.
 func TestEveryRouteOnAForwardingBackend(t *testing.T) {
 	g := newRig(t, func(o *gateway.Options) { o.Backends = map[string]driver.Driver{"one": forwarder{}} })
 	fill := strings.NewReplacer(":id", "k%3A1", ":key", "100%25")
@@ -115,7 +115,7 @@ func TestEveryRouteOnAForwardingBackend(t *testing.T) {
 			}
 		}
 	}
-	// What the table does not have is the backend's, too: other methods and paths.
+	// Methods and paths that are not in the table go to the backend, too.
 	for _, request := range [][2]string{
 		{"PATCH", own + "/volumes/x"}, {"HEAD", own + "/volumes"}, {"PATCH", "/v3/volumes/x"}, {"DELETE", own + "/groups/x"},
 		{"GET", own + "/new_resource"}, {"GET", own + "/new_resource/x/y"}, {"GET", "/v3/new_resource"}, {"GET", "/v3/new_resource/x/y"},
@@ -132,8 +132,8 @@ func TestEveryRouteOnAForwardingBackend(t *testing.T) {
 	}
 }
 
-// Every route of the table is one of a backend that the gateway speaks for: with the
-// project in the path, and from v3 on without it. Nothing is, without a token.
+// With a backend that the gateway serves itself, every route of the table answers: with the
+// project in the path and, from v3 on, without it. Without a token, none does.
 func TestEveryRouteOnAnOwnBackend(t *testing.T) {
 	g := newRig(t)
 	fill := strings.NewReplacer(":id", "k%3A1", ":key", "100%25")

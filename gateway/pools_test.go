@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Pools tell their capacity, and can be filtered by name and capabilities from 3.28 on,
-// by name and type alone from 3.31 and 3.35.
+// Pools report their capacity. Clients can filter them by name and capabilities from 3.28
+// on, and only by name and type from 3.31 and 3.35 on.
 func TestPools(t *testing.T) {
 	s := newLists(t)
 	pools := func(version, query string) (status int, text string) {
@@ -33,8 +33,8 @@ func TestPools(t *testing.T) {
 	c := all.Pools[0].Capabilities
 	total, _ := c["total_capacity_gb"].(float64)
 	free, _ := c["free_capacity_gb"].(float64)
-	// Two projects have volumes of 1 + 2 + 1 + 1 + 1 + 1 GiB, one each that has no place,
-	// and snapshots of 1 + 1 + 1: the recorded Cinder had the same numbers.
+	// Two projects have volumes of 1 + 2 + 1 + 1 + 1 + 1 GiB and snapshots of 1 + 1 + 1
+	// GiB. One volume of each was not placed. The recorded Cinder had the same numbers.
 	if total <= 0 || free <= 0 || free > total || c["allocated_capacity_gb"] != 14.0 || c["provisioned_capacity_gb"] != 20.0 ||
 		c["reserved_percentage"] != 0.0 || c["timestamp"] == nil || c["volume_backend_name"] != "embedded" {
 		t.Errorf("capabilities: %v", c)
@@ -42,7 +42,7 @@ func TestPools(t *testing.T) {
 	name := strings.ReplaceAll(all.Pools[0].Name, "#", "%23")
 	for _, q := range []struct {
 		version, query string
-		want           string // the number of pools, or the error
+		want           string // the number of pools, or the error text
 	}{
 		{"3.70", "", "1"}, {"3.70", "name=" + name, "1"}, {"3.70", "name=x", "0"}, {"3.27", "name=x", "1"}, {"3.28", "name=x", "0"},
 		{"3.28", "storage_protocol=file", "1"}, {"3.28", "storage_protocol=nfs", "0"}, {"3.28", "multiattach=yes", "1"}, {"3.28", "nonsense=x", "0"},

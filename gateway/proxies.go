@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-// Proxies are the networks of proxies that are believed what they say of their clients.
+// Proxies are the networks of trusted proxies. The gateway believes their X-Forwarded
+// headers.
 type Proxies []netip.Prefix
 
-// trusts tells whether an address, with or without a port, is a proxy's.
+// trusts reports whether an address, with or without a port, is that of a trusted proxy.
 func (p Proxies) trusts(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -22,8 +23,8 @@ func (p Proxies) trusts(address string) bool {
 	return err == nil && slices.ContainsFunc(p, func(n netip.Prefix) bool { return n.Contains(ip.Unmap()) })
 }
 
-// Client is the address of the client, without its port: the last one in X-Forwarded-For
-// that is no proxy's, if the request comes from a proxy.
+// Client returns the address of the client, without its port. If the request comes from a
+// trusted proxy, it is the last address in X-Forwarded-For that is not a trusted proxy's.
 func (p Proxies) Client(r *http.Request) string {
 	client := r.RemoteAddr
 	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -40,12 +41,12 @@ func (p Proxies) Client(r *http.Request) string {
 	return client
 }
 
-// hostPort is what a host may look like in a URL.
+// hostPort matches a host, with or without a port, as it may appear in a URL.
 var hostPort = regexp.MustCompile(`^([0-9A-Za-z._~-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
 
-// BaseURL returns how a server's own URL is found, before the version: publicURL, or else
-// what the client of the request used. Only the proxies' X-Forwarded-Host and -Proto are
-// believed.
+// BaseURL returns a function that finds a server's own URL, without the version. It is
+// publicURL if set, else the URL that the client used. X-Forwarded-Host and -Proto count
+// only if a trusted proxy sent them.
 func BaseURL(publicURL string, proxies Proxies) func(*http.Request) string {
 	if publicURL != "" {
 		return func(*http.Request) string { return strings.TrimSuffix(publicURL, "/") }
@@ -62,7 +63,8 @@ func BaseURL(publicURL string, proxies Proxies) func(*http.Request) string {
 			case "http":
 				scheme = "http://"
 			}
-			// Cinder takes the last of several (get_request_url of cinder/api/common.py).
+			// Cinder uses the last of several values (get_request_url of
+			// cinder/api/common.py).
 			if forwarded := last(r.Header.Values("X-Forwarded-Host")); hostPort.MatchString(forwarded) {
 				host = forwarded
 			}
@@ -76,7 +78,7 @@ func BaseURL(publicURL string, proxies Proxies) func(*http.Request) string {
 	}
 }
 
-// last is the last of a header's values, which commas separate as well.
+// last returns the last of a header's values. Commas separate values, too.
 func last(values []string) string {
 	if len(values) == 0 {
 		return ""

@@ -14,10 +14,10 @@ import (
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// keepBuffer is the largest buffer that goes back to the pool, in bytes.
+// keepBuffer is the largest buffer that is returned to the pool, in bytes.
 const keepBuffer = 1 << 20
 
-// writeJSON writes an answer. body nil writes none.
+// writeJSON writes an answer. If body is nil, the answer has none.
 func writeJSON(c echo.Context, status int, body any) error {
 	h := c.Response().Header()
 	h.Set("Content-Type", "application/json")

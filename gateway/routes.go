@@ -15,8 +15,8 @@ import (
 // apiPrefixes are the path prefixes of the Block Storage API.
 var apiPrefixes = map[string]translate.Version{"/v2": translate.V2, "/v3": translate.V3}
 
-// routes registers every path once, whatever the backends are: which backend serves a
-// request is known when its caller is.
+// routes registers every path once, whatever the backends are. The caller decides later
+// which backend serves the request.
 func (s *Server) routes() {
 	e := s.echo
 	e.Any("/", s.allVersions)
@@ -37,8 +37,8 @@ func (s *Server) routes() {
 	}
 }
 
-// blockStorage registers the Block Storage API of one version: with the project in the
-// path and, from v3 on, without it.
+// blockStorage registers the Block Storage API of one version. Paths contain the project;
+// from v3 on, they also work without it.
 func (s *Server) blockStorage(api *echo.Group, v translate.Version) {
 	api.Any("", s.addSlash)
 	api.GET("/", s.ownVersion)
@@ -56,7 +56,7 @@ func (s *Server) blockStorage(api *echo.Group, v translate.Version) {
 	api.Any("/*", s.unlisted)
 }
 
-// serve answers a route, or leaves it to a backend with a Block Storage API of its own.
+// serve answers a route, or forwards it to a backend with a Block Storage API of its own.
 func (s *Server) serve(r *translate.Route) echo.HandlerFunc {
 	served := map[*backend]translate.Operation{}
 	for _, b := range s.backends {
@@ -73,7 +73,7 @@ func (s *Server) serve(r *translate.Route) echo.HandlerFunc {
 	}
 }
 
-// serveVBS answers a route of VBS's own API.
+// serveVBS answers a route of VBS's native API.
 func (s *Server) serveVBS(r *vbs.Route) echo.HandlerFunc {
 	served := map[*backend]translate.Operation{}
 	for _, b := range s.backends {
@@ -82,8 +82,8 @@ func (s *Server) serveVBS(r *vbs.Route) echo.HandlerFunc {
 	return s.handle(served)
 }
 
-// unlisted answers what is no route: a backend with a Block Storage API of its own may know
-// it, where the project is the path's or, from v3 on, the token's.
+// unlisted answers a path that is not a route. A backend with a Block Storage API of its
+// own may know it. The project is the path's or, from v3 on, the token's.
 func (s *Server) unlisted(c echo.Context) error {
 	call := callOf(c)
 	_, forwards := call.backend.driver.(driver.Passthrough)
@@ -94,7 +94,7 @@ func (s *Server) unlisted(c echo.Context) error {
 	return s.forward(c)
 }
 
-// speaks notes the API of a path.
+// speaks records the API version of a path.
 func speaks(v translate.Version) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -104,11 +104,12 @@ func speaks(v translate.Version) echo.MiddlewareFunc {
 	}
 }
 
-// projectID is what Cinder's routes take for a project (cinder/api/openstack/__init__.py).
+// projectID matches the project ids that Cinder's routes accept
+// (cinder/api/openstack/__init__.py).
 var projectID = regexp.MustCompile(`^[0-9a-f-]+$`)
 
-// onlyProjects answers where a path has something else for a project. From v3 on, a
-// backend with a Block Storage API of its own may take it for a resource.
+// onlyProjects answers a path whose project segment is not a project id. From v3 on, a
+// backend with a Block Storage API of its own may know the segment as a resource.
 func (s *Server) onlyProjects(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if projectID.MatchString(c.Param("project_id")) {
@@ -122,9 +123,8 @@ func (s *Server) onlyProjects(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// unknownProject answers where a path begins with neither a resource nor an id of a
-// project. With noauth the project is what somebody has made up: the answer says what
-// it may look like.
+// unknownProject answers a path that begins with neither a resource nor a project id. With
+// noauth, users invent project ids, so the answer explains their form.
 func (s *Server) unknownProject(c echo.Context) error {
 	if _, open := s.Auth.(NoAuth); !open {
 		return errNoRoute

@@ -12,8 +12,8 @@ import (
 	"cindergate/driver"
 )
 
-// Every route gets the parameters of its path decoded, once: they are what an id or key
-// is, whatever the client escaped.
+// Every route gets the parameters of its path decoded exactly once, whatever the client
+// escaped.
 func TestEveryRouteDecodesItsParameters(t *testing.T) {
 	s := New(Options{
 		Backends: map[string]driver.Driver{"one": nil}, Auth: NoAuth{}, Log: zap.NewNop(), Metrics: NewMetrics(), VBS: true,
@@ -43,7 +43,7 @@ func TestEveryRouteDecodesItsParameters(t *testing.T) {
 				t.Errorf("%s %s: %s is %q, want %q", route.Method, route.Path, name, c.Param(name), decoded[name])
 			}
 		}
-		// Backends get the path as it came.
+		// Backends get the original path.
 		if at := (&url.URL{Path: c.Request().URL.Path, RawPath: callOf(c).rawPath}).EscapedPath(); at != path {
 			t.Errorf("%s %s would be forwarded as %s", route.Method, path, at)
 		}
@@ -53,7 +53,7 @@ func TestEveryRouteDecodesItsParameters(t *testing.T) {
 	}
 }
 
-// find returns what the router makes of a request.
+// find returns the context that the router makes for a request.
 func find(t *testing.T, s *Server, method, path string) echo.Context {
 	t.Helper()
 	c := s.echo.NewContext(httptest.NewRequestWithContext(t.Context(), method, path, nil), httptest.NewRecorder())

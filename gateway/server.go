@@ -1,6 +1,7 @@
-// Package gateway is the HTTP side: routes, authentication, request ids, the
-// version documents, health, metrics, and the one place that writes answers. What
-// the routes do is in package translate.
+// Package gateway is the HTTP side: routes, authentication, request ids, the version
+// documents, health, metrics, and the one place that writes answers.
+//
+// Package translate implements the operations behind the routes.
 package gateway
 
 import (
@@ -18,32 +19,33 @@ import (
 
 // Options configure a Server.
 type Options struct {
-	// Backends are where backups live, by name.
+	// Backends are the drivers, by the name of the backend.
 	Backends map[string]driver.Driver
-	// Projects maps a project's id to its backend's name; Default names that of all
-	// others, and may be "" if there is but one.
+	// Projects maps project ids to names of backends. Default names the backend of all
+	// other projects; it may be "" if there is only one.
 	Projects map[string]string
 	Default  string
 	Auth     Authenticator
 	Log      *zap.Logger
 	Metrics  *Metrics
-	// Base tells the URL that links begin with; nil: BaseURL("", nil).
+	// Base returns the URL that links begin with; nil: BaseURL("", nil).
 	Base func(*http.Request) string
 	// MaxBody is the largest request body in bytes; 0: driver.MaxRequestBody.
 	MaxBody int64
-	// MaxRequests is how many requests backends work on at once, and
-	// MaxRequestsPerProject how many of one project; more are 503. 0: any number.
+	// MaxRequests limits the requests that backends work on at once, MaxRequestsPerProject
+	// those of one project. Further requests get 503. 0: no limit.
 	MaxRequests, MaxRequestsPerProject int
-	// BodyTimeout bounds the wait for each part of a body that is handed on to a backend;
-	// 0: none.
+	// BodyTimeout limits the wait for each part of a body that is streamed to a backend; 0:
+	// no limit.
 	BodyTimeout time.Duration
-	// HealthTime is how long an answer of /healthz is remembered; 0: each asks the backends.
+	// HealthTime is how long a result of /healthz is cached; 0: not at all.
 	HealthTime time.Duration
-	// Clock is what times and pauses go by; nil: the system's.
+	// Clock is the clock of times and pauses; nil: the system's.
 	Clock clockwork.Clock
-	// VBS serves the own API of Huawei's Volume Backup Service, too.
+	// VBS also serves the native API of Huawei's Volume Backup Service.
 	VBS bool
-	// Mounts serve whole path prefixes, such as /identity, without authentication.
+	// Mounts are handlers of whole path prefixes, such as /identity, without
+	// authentication.
 	Mounts map[string]http.Handler
 }
 
@@ -89,9 +91,9 @@ func New(o Options) *Server {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
 
-// tidyPath does what Cinder's URL map and routes do before they match: they see the
-// path decoded, so that k%3A1 and k:1 are one name and %2F is a slash; empty segments
-// go, and so does the suffix .json.
+// tidyPath changes a path as Cinder's URL map and routes do before they match. It decodes
+// the path, so that k%3A1 and k:1 are one name and %2F is a slash. It removes empty
+// segments and the suffix .json.
 func tidyPath(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		u := c.Request().URL

@@ -8,13 +8,13 @@ import (
 	"github.com/jonboulle/clockwork"
 )
 
-// pieceSize is how much of an answer a client must take within the write timeout, in
+// pieceSize is the part of an answer that a client must accept within the write timeout, in
 // bytes.
 const pieceSize = 256 << 10
 
-// WriteTimeout ends connections to clients that do not take an answer: every piece of it
-// must be written within limit. An answer of any length may take any time while it gets
-// on. 0 does not end them. clock nil is the system's.
+// WriteTimeout closes connections of clients that stop reading an answer. Every piece of
+// the answer must be written within limit; the whole answer may take any time. limit 0: no
+// timeout. clock nil: the system's.
 func WriteTimeout(next http.Handler, limit time.Duration, clock clockwork.Clock) http.Handler {
 	if limit == 0 {
 		return next
@@ -33,11 +33,11 @@ type pieceWriter struct {
 	control *http.ResponseController
 	limit   time.Duration
 	clock   clockwork.Clock
-	set     time.Time // when the deadline was moved
+	set     time.Time // when the deadline was last set
 }
 
-// extend moves the deadline, unless that was done a moment ago: it costs as much as a
-// small answer. A writer without deadlines, as in tests, has none.
+// extend moves the deadline. It skips moves in quick succession, because each costs as much
+// as a small answer. Writers without deadlines, as in tests, have none to move.
 func (w *pieceWriter) extend() {
 	if now := w.clock.Now(); now.Sub(w.set) > w.limit/16 {
 		w.set = now
@@ -46,7 +46,7 @@ func (w *pieceWriter) extend() {
 }
 
 func (w *pieceWriter) WriteHeader(status int) {
-	w.extend() // what is buffered is written after the handler
+	w.extend() // the server writes buffered bytes after the handler has returned
 	w.ResponseWriter.WriteHeader(status)
 }
 
@@ -75,7 +75,7 @@ func (w *pieceWriter) Flush() { _ = w.FlushError() }
 // Unwrap is for [http.ResponseController].
 func (w *pieceWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// progressBody reads a request's body whose parts must each arrive within limit.
+// progressBody reads a request's body. Each part must arrive within limit.
 type progressBody struct {
 	io.ReadCloser
 	control *http.ResponseController
@@ -84,6 +84,6 @@ type progressBody struct {
 }
 
 func (b *progressBody) Read(p []byte) (int, error) {
-	_ = b.control.SetReadDeadline(b.clock.Now().Add(b.limit)) // a writer without deadlines has none
+	_ = b.control.SetReadDeadline(b.clock.Now().Add(b.limit)) // fails on a writer without deadlines
 	return b.ReadCloser.Read(p)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/jonboulle/clockwork"
 )
 
-// slowClient takes and sends each piece just before the deadline that was set last.
+// slowClient receives and sends each piece just before the last deadline.
 type slowClient struct {
 	*httptest.ResponseRecorder
 	t        *testing.T
@@ -39,7 +39,7 @@ func newSlowClient(t *testing.T) *slowClient {
 	return &slowClient{ResponseRecorder: httptest.NewRecorder(), t: t, clock: clockwork.NewFakeClock(), limit: time.Minute}
 }
 
-// An answer of any length may take any time, as long as each piece of it is taken in time.
+// An answer may take any time, if the client accepts each piece in time.
 func TestSlowClientsGetMoreTime(t *testing.T) {
 	c, body := newSlowClient(t), bytes.Repeat([]byte("x"), 20*pieceSize+1)
 	handler := WriteTimeout(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -57,7 +57,7 @@ func TestSlowClientsGetMoreTime(t *testing.T) {
 	}
 }
 
-// A body of any length may take any time, as long as each part of it comes in time.
+// A body may take any time, if each part arrives in time.
 func TestBodiesThatGetOnHaveMoreTime(t *testing.T) {
 	c := newSlowClient(t)
 	body := &progressBody{c, http.NewResponseController(c), c.limit, c.clock}

@@ -21,7 +21,7 @@ import (
 	"cindergate/gateway"
 )
 
-// waiting is a backend that answers when it is told, and as its context ends.
+// waiting is a backend that answers when told to, or fails when its context ends.
 type waiting struct {
 	backend
 	entered chan struct{}
@@ -36,7 +36,7 @@ func (w waiting) GetBackup(ctx context.Context, _ driver.Caller, id string) (dri
 	w.entered <- struct{}{}
 	select {
 	case <-ctx.Done():
-		// Some drivers say so, and some only that something failed.
+		// Some drivers classify the error, others only report a failure.
 		if id == "classified" {
 			return driver.Backup{}, driver.Left(ctx.Err())
 		}
@@ -62,7 +62,7 @@ func (w waiting) Forward(rw http.ResponseWriter, r *http.Request, _ driver.Calle
 	return nil
 }
 
-// outcomes are the counted requests, by status.
+// outcomes returns the counted requests, by status.
 func (g *rig) outcomes() string {
 	_, body := g.call(http.MethodGet, "/metrics", "", "")
 	var out []string
@@ -75,8 +75,8 @@ func (g *rig) outcomes() string {
 	return strings.Join(out, ", ")
 }
 
-// until waits for something that happens after the client is gone: it looks again after
-// each line of the log, which is the last that a request does.
+// until waits for an effect that follows after the client has left. It checks again after
+// each log line, because the log line is the last thing that a request does.
 func (g *rig) until(what string, is func() bool) {
 	g.t.Helper()
 	late := time.After(30 * time.Second)
@@ -99,7 +99,7 @@ func (g *rig) noErrors() {
 	}
 }
 
-// A client that leaves is no error, no 503 and no mark against the backend.
+// A client that leaves causes no error log, no 503 and no failure of the backend.
 func TestClientsThatLeave(t *testing.T) {
 	for _, path := range []string{"/backups/classified", "/backups/other"} {
 		w := newWaiting()
@@ -118,7 +118,8 @@ func TestClientsThatLeave(t *testing.T) {
 	}
 }
 
-// A body that ends early is the client's doing: 499 for the log, 400 for one that reads on.
+// A body that ends early is the client's fault: 499 in the log, 400 for a client that still
+// reads.
 func TestBodiesThatEndEarly(t *testing.T) {
 	g := newRig(t, func(o *gateway.Options) { o.Backends = map[string]driver.Driver{"one": newWaiting()} })
 	for i, path := range []string{own + "/volumes", own + "/backups"} {
@@ -138,7 +139,8 @@ func TestBodiesThatEndEarly(t *testing.T) {
 	g.noErrors()
 }
 
-// An answer that breaks off is logged and counted, against whoever broke it off.
+// An answer that is cut off counts as 502 if the backend cut it off, and as 499 if the client
+// left. Only the former is logged as a failure.
 func TestAnswersThatBreakOff(t *testing.T) {
 	w := newWaiting()
 	g := newRig(t, func(o *gateway.Options) { o.Backends = map[string]driver.Driver{"one": w} })
@@ -183,7 +185,7 @@ func TestCallersWithoutARole(t *testing.T) {
 			{"none", own + "/backups", 403}, {"none", own + "/backups/detail", 403}, {"none", own + "/backups/b1", 403}, {"none", own + "/volumes", 403},
 			{"none", "/v3/backups", 403}, {"none", "/v3/volumes", 403}, {"none", "/v2/" + project + "/backups", 403}, {"none", own + "/types", 403},
 			{"none", "/v3/", 200},
-			// Cinder compares the project of the URL first.
+			// As in Cinder, the project of the URL is compared first.
 			{"unscoped", own + "/backups", 400}, {"unscoped", own + "/volumes", 400},
 			{"unscoped", "/v3/backups", 403}, {"unscoped", "/v3/volumes", 403}, {"unscoped", "/v3/", 200},
 		} {
@@ -194,7 +196,7 @@ func TestCallersWithoutARole(t *testing.T) {
 	}
 }
 
-// Requests under way are bounded, in all and for each project.
+// The number of requests in progress is limited, in total and per project.
 func TestRequestsUnderWay(t *testing.T) {
 	w := newWaiting()
 	g := newRig(t, func(o *gateway.Options) {
@@ -215,7 +217,7 @@ func TestRequestsUnderWay(t *testing.T) {
 			t.Errorf("%d %v %s", answer.StatusCode, answer.Header, body)
 		}
 	}
-	// Requests that have not arrived yet take no room.
+	// Requests whose body has not arrived yet do not count.
 	for range 3 {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
 		must(t, err)
@@ -226,7 +228,7 @@ func TestRequestsUnderWay(t *testing.T) {
 	get("member", project)
 	get("member", project)
 	refused("member", project, "of this project")
-	get("alt", altProject) // another project goes on
+	get("alt", altProject) // another project is not limited
 	refused("admin", adminProject, "Too many requests are under way.")
 	close(w.release)
 	for range 3 {
@@ -240,7 +242,7 @@ func TestRequestsUnderWay(t *testing.T) {
 	g.noErrors()
 }
 
-// counted is a backend whose checks are counted, and meet each other.
+// counted is a backend that counts its checks and waits for concurrent ones.
 type counted struct {
 	backend
 	checks *atomic.Int32
@@ -258,7 +260,7 @@ func (c counted) Check(ctx context.Context) error {
 	return nil
 }
 
-// /healthz asks backends at the same time, and remembers what they said.
+// /healthz checks backends concurrently and caches the result.
 func TestHealthIsCachedAndParallel(t *testing.T) {
 	var checks atomic.Int32
 	meet := make(chan struct{})
@@ -276,7 +278,7 @@ func TestHealthIsCachedAndParallel(t *testing.T) {
 	}
 }
 
-// A client that does not take its answer is cut off. For one that is slow, see
+// A client that does not read its answer is disconnected. For a slow client, see
 // TestSlowClientsGetMoreTime.
 func TestWriteTimeout(t *testing.T) {
 	const size = 32 << 20 // more than the system's buffers hold
@@ -296,7 +298,7 @@ func TestWriteTimeout(t *testing.T) {
 	}
 }
 
-// A body that stands still is given up. For one that gets on, see
+// A body that stops arriving is given up. For a slow body, see
 // TestBodiesThatGetOnHaveMoreTime.
 func TestStreamedBodiesMustGetOn(t *testing.T) {
 	g := newRig(t, func(o *gateway.Options) {
@@ -312,7 +314,7 @@ func TestStreamedBodiesMustGetOn(t *testing.T) {
 	}
 }
 
-// Idle connections make room for new ones; those that never had a request first.
+// Idle connections make room for new ones. Connections that never had a request go first.
 func TestConnectionsAreBounded(t *testing.T) {
 	all := gateway.NewConnections(3)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
@@ -367,7 +369,7 @@ func TestClientAddresses(t *testing.T) {
 		want      string
 	}{
 		{"192.0.2.1:99", nil, "192.0.2.1"},
-		{"192.0.2.1:99", []string{"6.6.6.6"}, "192.0.2.1"}, // anybody can say so
+		{"192.0.2.1:99", []string{"6.6.6.6"}, "192.0.2.1"}, // the header comes from an untrusted client
 		{"10.1.1.1:99", []string{"6.6.6.6, 192.0.2.7"}, "192.0.2.7"},
 		{"10.1.1.1:99", []string{"6.6.6.6", "192.0.2.7, 10.9.9.9"}, "192.0.2.7"},
 		{"10.1.1.1:99", []string{"10.2.2.2"}, "10.2.2.2"},

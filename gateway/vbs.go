@@ -10,7 +10,7 @@ import (
 	"cindergate/translate/vbs"
 )
 
-// speaksVBS notes that errors are to be the service's.
+// speaksVBS marks a request as one of VBS's native API, so that errors have its form.
 func speaksVBS(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		call := callOf(c)

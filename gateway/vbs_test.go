@@ -11,8 +11,8 @@ import (
 	"cindergate/gateway"
 )
 
-// vbsRig is a gateway with the embedded backend that serves the Volume Backup
-// Service's own API as well.
+// vbsRig is a gateway with the embedded backend that also serves the Volume Backup
+// Service's native API.
 type vbsRig struct {
 	*rig
 	store *embedded.Driver
@@ -47,7 +47,7 @@ func (g *vbsRig) volume(size int) string {
 	return v.ID
 }
 
-// submit asks for a change and returns its job's id.
+// submit requests a change and returns the id of its job.
 func (g *vbsRig) submit(path, body string) string {
 	g.t.Helper()
 	answer, text := g.call(http.MethodPost, "/v2/"+project+"/cloudbackups"+path, "member", body)
@@ -119,7 +119,7 @@ func TestVBSJobs(t *testing.T) {
 		t.Fatalf("%+v %+v", full, j)
 	}
 
-	// The service's rule: incremental unless a full one is asked for.
+	// As in the service, a backup is incremental unless a full one is requested.
 	second := create("")
 	g.settle()
 	incremental := g.backup(g.wantJob(second, "bksCreateBackup", "SUCCESS").Entities["backup_id"])
@@ -217,7 +217,7 @@ func TestVBSErrors(t *testing.T) {
 		{restore, "member", restoreTo(unknown), 404, "VolumeBackup.0111"},
 		{"/" + unknown + "/restore", "member", restoreTo(volume), 404, "VolumeBackup.0111"},
 		{"/" + unknown, "member", "", 404, "VolumeBackup.0110"},
-		{"/" + backup, "alt", "", 400, "VolumeBackup.0002"}, // another project's URL
+		{"/" + backup, "alt", "", 400, "VolumeBackup.0002"}, // the URL names another project
 	} {
 		answer, text := g.call(http.MethodPost, "/v2/"+project+"/cloudbackups"+test.path, test.role, test.body)
 		var doc struct {
@@ -233,7 +233,7 @@ func TestVBSErrors(t *testing.T) {
 			t.Errorf("job %s: %d %s", id, answer.StatusCode, text)
 		}
 	}
-	// What is no path of the service is unknown as ever, also without a token.
+	// Paths that are not part of the service stay unknown, even without a token.
 	for _, path := range []string{"/v1", "/v1/", "/v1/" + project + "/nothing", "/v1/" + project + "/jobs"} {
 		if answer, text := g.call(http.MethodGet, path, "", ""); answer.StatusCode != http.StatusNotFound || text != notFoundDoc {
 			t.Errorf("%s: %d %s", path, answer.StatusCode, text)
@@ -248,7 +248,7 @@ func TestVBSStates(t *testing.T) {
 	running := g.submit("", body)
 	id := strings.TrimPrefix(running, "create-")
 	for path, want := range map[string]string{
-		"":                    "VolumeBackup.0013", // is being backed up
+		"":                    "VolumeBackup.0013", // the volume is being backed up
 		"/" + id:              "VolumeBackup.0125",
 		"/" + id + "/restore": "VolumeBackup.0089",
 	} {
@@ -260,7 +260,7 @@ func TestVBSStates(t *testing.T) {
 	}
 	g.settle()
 	g.wantJob(running, "bksCreateBackup", "SUCCESS")
-	// The backup is available, and its volume is being backed up once more.
+	// The backup is available, and its volume is being backed up again.
 	g.submit("", body)
 	answer, text := g.call(http.MethodPost, "/v2/"+project+"/cloudbackups/"+id+"/restore", "member", `{"restore": {"volume_id": "`+volume+`"}}`)
 	if answer.StatusCode != http.StatusBadRequest || !strings.Contains(text, `"code":"VolumeBackup.0206"`) {
@@ -280,7 +280,7 @@ func TestVBSQuota(t *testing.T) {
 	}
 }
 
-// Without the setting the paths are unknown, as in Cinder.
+// If the setting is off, the paths are unknown, as in Cinder.
 func TestVBSIsOff(t *testing.T) {
 	g := newRig(t)
 	for method, path := range map[string]string{
@@ -292,8 +292,8 @@ func TestVBSIsOff(t *testing.T) {
 	}
 }
 
-// Clients of VBS read backups by v2, with members that Cinder has not: only where VBS's
-// API is served.
+// Clients of VBS read backups through v2, with members that Cinder does not have. Only a
+// gateway that serves VBS's API shows them.
 func TestVBSMembersOfNativeV2(t *testing.T) {
 	g := newVBSRig(t)
 	volume := g.volume(1)

@@ -29,8 +29,8 @@ type mediaType struct {
 	Type string `json:"type"`
 }
 
-// v3Document and v2Document are as in cinder/api/versions.py; v2 as it was until
-// Wallaby.
+// v3Document and v2Document follow cinder/api/versions.py. The v2 document is the one that
+// Cinder had until Wallaby.
 func v3Document(base string, highest int) apiVersion {
 	return apiVersion{
 		ID: "v3.0", Status: "CURRENT",
@@ -54,13 +54,13 @@ func versionLinks(self string) []href {
 	}
 }
 
-// allVersions is GET /: 300, without a token. It tells of the default backend.
+// allVersions serves GET /: 300, without a token. It describes the default backend.
 func (s *Server) allVersions(c echo.Context) error {
 	base, highest := s.Base(c.Request()), s.backends[s.Default].maxMicroversion(c.Request().Context())
 	return versions(c, http.StatusMultipleChoices, highest, v2Document(base), v3Document(base, highest))
 }
 
-// ownVersion is GET /v2/ or /v3/.
+// ownVersion serves GET /v2/ or /v3/.
 func (s *Server) ownVersion(c echo.Context) error {
 	call := callOf(c)
 	base, highest := s.Base(c.Request()), call.backend.maxMicroversion(c.Request().Context())

@@ -9,16 +9,17 @@ import (
 
 // Action is one action of a route whose path ends in /action, as data.
 type Action struct {
-	Path, Name string // of the route, such as /volumes/:id/action; and such as os-extend
-	// Since is the minor microversion that introduced it, 0 for all.
+	Path, Name string // such as /volumes/:id/action and os-extend
+	// Since is the minor microversion that introduced the action; 0: every version has it.
 	Since int
-	// Policy is what the caller must meet; zero: every role will do.
+	// Policy is the policy that the caller must meet; zero: any role may.
 	Policy Policy
-	// Unoffered: Cinder has it, and no backend here: it is 501.
+	// Unoffered says that Cinder has the action but no backend here does. The answer is
+	// 501.
 	Unoffered bool
 }
 
-// otherActions are those that no table of their own lists.
+// otherActions are the actions that have no table of their own.
 var otherActions = []Action{
 	{Path: "/backups/:id/action", Name: "os-reset_status", Policy: backupResetStatus},
 	{Path: "/backups/:id/action", Name: "os-force_delete", Policy: backupForceDelete},
@@ -38,7 +39,7 @@ var otherActions = []Action{
 	{Path: "/group_snapshots/:id/action", Name: "reset_status", Since: driver.MVGroupSnapshotReset, Policy: groupSnapshotReset},
 }
 
-// Actions returns every action of the API, by path and name.
+// Actions returns every action of the API, sorted by path and name.
 func Actions() []Action {
 	all := slices.Clone(otherActions)
 	for name, a := range volumeActions {

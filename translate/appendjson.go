@@ -10,8 +10,8 @@ import (
 	"cindergate/driver"
 )
 
-// Appender is a body that writes its own JSON. Lists of backups are what clients
-// poll: they are written without reflection, five times as fast.
+// Appender is a body that writes its own JSON. Clients poll lists of backups; writing them
+// without reflection is five times as fast.
 type Appender interface {
 	AppendJSON(dst []byte) []byte
 }
@@ -89,7 +89,7 @@ func (r Request) appendBackup(dst []byte, b *driver.Backup) []byte {
 	if r.VBS && r.Version.V2() {
 		dst = appendVBSMembers(dst, b)
 	}
-	// backup:backup_project_attribute, admins only, gates both.
+	// The policy backup:backup_project_attribute, for admins only, gates both members.
 	if r.Caller.IsAdmin() && r.Version.AtLeast(driver.MVBackupProject) {
 		dst = appendString(append(dst, `,"os-backup-project-attr:project_id":`...), b.ProjectID)
 	}
@@ -99,9 +99,9 @@ func (r Request) appendBackup(dst []byte, b *driver.Backup) []byte {
 	return append(dst, '}')
 }
 
-// appendVBSMembers writes what Volume Backup Service's native v2 shows besides, for its
-// clients (VBS API reference, Querying Details About a VBS Backup): service_metadata is
-// JSON in text, with Type 0 for a full and 1 for an incremental backup.
+// appendVBSMembers writes the further members that Volume Backup Service's native v2 shows
+// to its clients (VBS API reference, Querying Details About a VBS Backup). service_metadata
+// is a JSON text whose Type is 0 for a full backup and 1 for an incremental one.
 func appendVBSMembers(dst []byte, b *driver.Backup) []byte {
 	dst = appendString(append(dst, `,"os-bak-tenant-attr:tenant_id":`...), b.ProjectID)
 	metadata := []byte(`{"Type":0`)
@@ -151,7 +151,7 @@ func appendString(dst []byte, s string) []byte {
 	return append(appendText(append(dst, '"'), s), '"')
 }
 
-// appendText writes what stands between the quotes.
+// appendText writes s as the content of a JSON string, without the quotes.
 func appendText(dst []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
@@ -161,7 +161,7 @@ func appendText(dst []byte, s string) []byte {
 	return append(dst, s...)
 }
 
-// appendEscaped leaves to the standard library what is more than plain ASCII.
+// appendEscaped uses the standard library for text beyond plain ASCII.
 func appendEscaped(dst []byte, s string) []byte {
 	quoted, err := json.Marshal(s)
 	if err != nil {

@@ -53,7 +53,7 @@ func (t *Translator) attachments(r Request) (driver.AttachmentManager, error) {
 	return Capability[driver.AttachmentManager](t.driver, "attachments")
 }
 
-// stamp is a time that is "" if there is none, as only attachments show it
+// stamp is a time that shows as "" if it is zero. Only attachments show times so
 // (cinder/api/v3/views/attachments.py _normalize).
 type stamp time.Time
 
@@ -92,17 +92,17 @@ func detailAttachment(a *driver.Attachment) attachmentDetail {
 	return attachmentDetail{viewAttachment(a), stamp(a.AttachedAt), stamp(a.DetachedAt), a.Mode, info}
 }
 
-// ListAttachments is GET /attachments, from 3.27.
+// ListAttachments serves GET /attachments, from 3.27.
 func (t *Translator) ListAttachments(ctx context.Context, r Request) (Response, error) {
 	return listAttachments(ctx, t, r, viewAttachment)
 }
 
-// ListAttachmentsDetail is GET /attachments/detail.
+// ListAttachmentsDetail serves GET /attachments/detail.
 func (t *Translator) ListAttachmentsDetail(ctx context.Context, r Request) (Response, error) {
 	return listAttachments(ctx, t, r, detailAttachment)
 }
 
-// listAttachments has no links, as Cinder's list has none.
+// listAttachments answers without links, as Cinder's list does.
 func listAttachments[V any](ctx context.Context, t *Translator, r Request, view func(*driver.Attachment) V) (Response, error) {
 	attachments, err := t.attachments(r)
 	if err != nil {
@@ -127,7 +127,7 @@ func viewAll[T, V any](items []T, view func(*T) V) []V {
 	return views
 }
 
-// ShowAttachment is GET /attachments/{id}.
+// ShowAttachment serves GET /attachments/{id}.
 func (t *Translator) ShowAttachment(ctx context.Context, r Request) (Response, error) {
 	attachments, err := t.attachments(r)
 	if err != nil {
@@ -140,7 +140,7 @@ func (t *Translator) ShowAttachment(ctx context.Context, r Request) (Response, e
 	return ok(envelope("attachment", detailAttachment(&a)))
 }
 
-// CreateAttachment is POST /attachments.
+// CreateAttachment serves POST /attachments.
 func (t *Translator) CreateAttachment(ctx context.Context, r Request) (Response, error) {
 	attachments, err := t.attachments(r)
 	if err != nil {
@@ -171,7 +171,7 @@ func connector(body *schema.Object) map[string]any {
 	return nil
 }
 
-// UpdateAttachment is PUT /attachments/{id}.
+// UpdateAttachment serves PUT /attachments/{id}.
 func (t *Translator) UpdateAttachment(ctx context.Context, r Request) (Response, error) {
 	attachments, err := t.attachments(r)
 	if err != nil {
@@ -196,7 +196,8 @@ func attachmentExists(ctx context.Context, r Request, attachments driver.Attachm
 	return err
 }
 
-// DeleteAttachment is DELETE /attachments/{id}: it answers what the volume still has.
+// DeleteAttachment serves DELETE /attachments/{id}. The answer lists the volume's remaining
+// attachments.
 func (t *Translator) DeleteAttachment(ctx context.Context, r Request) (Response, error) {
 	attachments, err := t.attachments(r)
 	if err != nil {
@@ -212,7 +213,7 @@ func (t *Translator) DeleteAttachment(ctx context.Context, r Request) (Response,
 	return ok(envelope("attachments", viewAll(left, viewAttachment)))
 }
 
-// ActOnAttachment is POST /attachments/{id}/action: os-complete, from 3.44.
+// ActOnAttachment serves POST /attachments/{id}/action: os-complete, from 3.44.
 func (t *Translator) ActOnAttachment(ctx context.Context, r Request) (Response, error) {
 	attachments, err := t.attachments(r)
 	if err != nil {

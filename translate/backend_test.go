@@ -17,8 +17,7 @@ var (
 	newest = Version{3, driver.MaxMicroversion}
 )
 
-// backend is a driver of every interface that answers everything with err, or with
-// zero values.
+// backend implements every interface. Each call returns err, or zero values.
 type backend struct {
 	err   error
 	calls atomic.Int64
@@ -147,7 +146,7 @@ func newTranslator(d driver.Driver) *Translator {
 	return New(d)
 }
 
-// operations are all of a Translator, by name.
+// operations returns all operations of a Translator, by name.
 func operations(t *Translator) map[string]Operation {
 	all := map[string]Operation{}
 	for _, r := range Routes() {
@@ -206,7 +205,7 @@ var bodies = map[string]string{
 	"SetDefaultType":          `{"default_type": {"volume_type": "t"}}`,
 }
 
-// request is a valid one of an operation.
+// request returns a valid request for an operation.
 func request(operation string, caller driver.Caller, v Version) Request {
 	r := Request{
 		Caller: caller, Version: v, Base: "http://gw", ProjectInURL: true, ID: someID, Key: "k",
@@ -218,7 +217,7 @@ func request(operation string, caller driver.Caller, v Version) Request {
 	case "ShowExtension":
 		r.ID = "backups"
 	case "ShowQuotas", "DefaultQuotas":
-		r.ID = caller.ProjectID // others' take an admin
+		r.ID = caller.ProjectID // other projects' need an admin
 	case "AssociateQoSSpecs", "DisassociateQoSSpecs":
 		r.Query = Query{{"vol_type_id", "t"}}
 	}

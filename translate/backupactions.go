@@ -15,7 +15,7 @@ var resetBackupBody = schema.Body("os-reset_status", schema.Members(
 	}},
 ).Require("status"))
 
-// oneOfStatuses checks a status against a list, in any case.
+// oneOfStatuses checks that a status is in a list, whatever its case.
 func oneOfStatuses(what string, valid ...string) *schema.Format {
 	list := make([]any, len(valid))
 	for i, s := range valid {
@@ -35,7 +35,7 @@ func oneOfStatuses(what string, valid ...string) *schema.Format {
 	}}
 }
 
-// ActOnBackup is POST /backups/{id}/action.
+// ActOnBackup serves POST /backups/{id}/action.
 func (t *Translator) ActOnBackup(ctx context.Context, r Request) (Response, error) {
 	do, err := readAction(r)
 	if err != nil {

@@ -40,13 +40,13 @@ var (
 	}
 )
 
-// gated is a schema and the microversion from which it holds.
+// gated is a schema and the microversion that introduced it.
 type gated struct {
 	since int
 	rules *schema.Schema
 }
 
-// at picks the schema of a version; schemas are in descending order.
+// at returns the schema of a version. schemas are in descending order of versions.
 func at(schemas []gated, v Version) *schema.Schema {
 	for _, s := range schemas {
 		if v.AtLeast(s.since) {
@@ -69,7 +69,7 @@ var backupListing = &listing{
 
 var backupFilters = []string{"name", "status", "volume_id"}
 
-// CreateBackup is POST /backups.
+// CreateBackup serves POST /backups.
 func (t *Translator) CreateBackup(ctx context.Context, r Request) (Response, error) {
 	body, err := decode(r, "backup", at(createBackupBodies, r.Version))
 	if err != nil {
@@ -96,7 +96,7 @@ func (t *Translator) CreateBackup(ctx context.Context, r Request) (Response, err
 	return accepted(envelope("backup", r.backupSummary(&b)))
 }
 
-// ListBackups is GET /backups.
+// ListBackups serves GET /backups.
 func (t *Translator) ListBackups(ctx context.Context, r Request) (Response, error) {
 	p, err := backupListing.list(r)
 	if err != nil {
@@ -110,7 +110,7 @@ func (t *Translator) ListBackups(ctx context.Context, r Request) (Response, erro
 	return list(r, p, "backups", "backups", found.Items, found.Count, backupID, r.backupSummary)
 }
 
-// ListBackupsDetail is GET /backups/detail.
+// ListBackupsDetail serves GET /backups/detail.
 func (t *Translator) ListBackupsDetail(ctx context.Context, r Request) (Response, error) {
 	p, err := backupListing.list(r)
 	if err != nil {
@@ -132,7 +132,7 @@ func (t *Translator) ListBackupsDetail(ctx context.Context, r Request) (Response
 
 func backupID(b *driver.Backup) string { return b.ID }
 
-// ShowBackup is GET /backups/{id}.
+// ShowBackup serves GET /backups/{id}.
 func (t *Translator) ShowBackup(ctx context.Context, r Request) (Response, error) {
 	b, err := t.driver.GetBackup(ctx, r.Caller, r.ID)
 	if err != nil {
@@ -141,7 +141,7 @@ func (t *Translator) ShowBackup(ctx context.Context, r Request) (Response, error
 	return ok(backupBody{r, &b})
 }
 
-// UpdateBackup is PUT /backups/{id}, from 3.9.
+// UpdateBackup serves PUT /backups/{id}, from 3.9.
 func (t *Translator) UpdateBackup(ctx context.Context, r Request) (Response, error) {
 	if r.Version.V2() {
 		return Response{}, noSuchAction("update")
@@ -171,7 +171,7 @@ func (t *Translator) UpdateBackup(ctx context.Context, r Request) (Response, err
 	return ok(envelope("backup", r.backupSummary(&b)))
 }
 
-// DeleteBackup is DELETE /backups/{id}.
+// DeleteBackup serves DELETE /backups/{id}.
 func (t *Translator) DeleteBackup(ctx context.Context, r Request) (Response, error) {
 	if err := r.allowOn(BackupDelete, func() error { return t.backupExists(ctx, r) }); err != nil {
 		return Response{}, err
@@ -184,7 +184,8 @@ func (t *Translator) backupExists(ctx context.Context, r Request) error {
 	return err
 }
 
-// summaryView is what lists and changes show of a backup or volume.
+// summaryView is the short form of a backup or volume, in lists and in the answers to
+// changes.
 type summaryView struct {
 	ID    string  `json:"id"`
 	Name  *string `json:"name"`

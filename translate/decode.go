@@ -7,8 +7,8 @@ import (
 	"cindergate/translate/schema"
 )
 
-// decode reads a body of the form {root: {…}} that must follow rules, and returns
-// the object under root. It is nil where the rules allow null.
+// decode reads a body of the form {root: {…}}, checks it against rules, and returns the
+// object under root. The object is nil if it is null and the rules allow that.
 func decode(r Request, root string, rules *schema.Schema) (*schema.Object, error) {
 	body, err := parseBody(r.Body)
 	if err != nil {
@@ -17,7 +17,7 @@ func decode(r Request, root string, rules *schema.Schema) (*schema.Object, error
 	return content(body, root, rules)
 }
 
-// content checks a parsed body against rules, and returns the object under root.
+// content checks a parsed body against rules and returns the object under root.
 func content(body any, root string, rules *schema.Schema) (*schema.Object, error) {
 	if err := rules.Check(body); err != nil {
 		return nil, err
@@ -25,8 +25,8 @@ func content(body any, root string, rules *schema.Schema) (*schema.Object, error
 	return body.(*schema.Object).Object(root), nil
 }
 
-// parseBody reads any JSON. A missing body is an error of its own: Cinder fails
-// with 500 there.
+// parseBody parses any JSON. A missing body has an error of its own; Cinder fails with 500
+// there.
 func parseBody(body []byte) (any, error) {
 	if len(body) == 0 {
 		return nil, driver.Errorf(driver.InvalidInput, "A request body is required.")
@@ -38,14 +38,15 @@ func parseBody(body []byte) (any, error) {
 	return v, nil
 }
 
-// nullRoot refuses null where the schema, but not the operation, allows it.
+// nullRoot returns the error for a null root that the schema allows but the operation
+// cannot use.
 func nullRoot(root string) error {
 	return driver.Errorf(driver.InvalidInput,
 		"Invalid input for field/attribute %s. Value: None. None is not of type 'object'", root)
 }
 
-// optionalText is a name or description: stripped, null kept apart from absent
-// (validate_name_and_description of cinder/api/openstack/wsgi.py).
+// optionalText returns a name or description without surrounding spaces. Null differs from
+// absent (validate_name_and_description of cinder/api/openstack/wsgi.py).
 func optionalText(o *schema.Object, name string) driver.Optional[*string] {
 	v, ok := o.Get(name)
 	if !ok {
@@ -59,7 +60,7 @@ func optionalText(o *schema.Object, name string) driver.Optional[*string] {
 	return driver.Some(&s)
 }
 
-// firstText is the first of the members names that is there.
+// firstText returns the first of the named members that is present.
 func firstText(o *schema.Object, names ...string) driver.Optional[*string] {
 	for _, name := range names {
 		if v := optionalText(o, name); v.Set {
@@ -69,7 +70,8 @@ func firstText(o *schema.Object, names ...string) driver.Optional[*string] {
 	return driver.Optional[*string]{}
 }
 
-// action is a body of POST …/action: an object with exactly one member, its name.
+// action is the body of POST …/action: an object with exactly one member, named after the
+// action.
 type action struct {
 	name string
 	body *schema.Object
@@ -91,8 +93,8 @@ func readAction(r Request) (action, error) {
 	return action{o.Keys()[0], o}, nil
 }
 
-// decode checks the whole body against rules, and returns the object under the action's
-// name. It is nil where the rules allow null.
+// decode checks the whole body against rules and returns the object under the action's
+// name. The object is nil if it is null and the rules allow that.
 func (a action) decode(rules *schema.Schema) (*schema.Object, error) {
 	return content(a.body, a.name, rules)
 }

@@ -35,7 +35,7 @@ func defaultTypeView(d *driver.DefaultType) map[string]string {
 	return map[string]string{"project_id": d.ProjectID, "volume_type_id": d.VolumeTypeID}
 }
 
-// ListDefaultTypes is GET /default-types, from 3.62.
+// ListDefaultTypes serves GET /default-types, from 3.62.
 func (t *Translator) ListDefaultTypes(ctx context.Context, r Request) (Response, error) {
 	types, err := t.defaultTypes(r, defaultTypeList)
 	if err != nil {
@@ -48,7 +48,7 @@ func (t *Translator) ListDefaultTypes(ctx context.Context, r Request) (Response,
 	return ok(envelope("default_types", viewAll(all, defaultTypeView)))
 }
 
-// ShowDefaultType is GET /default-types/{project}.
+// ShowDefaultType serves GET /default-types/{project}.
 func (t *Translator) ShowDefaultType(ctx context.Context, r Request) (Response, error) {
 	types, err := t.defaultTypes(r, defaultTypeGet)
 	if err != nil {
@@ -61,8 +61,8 @@ func (t *Translator) ShowDefaultType(ctx context.Context, r Request) (Response, 
 	return ok(envelope("default_type", defaultTypeView(&d)))
 }
 
-// SetDefaultType is PUT /default-types/{project}. Whether there is such a project is
-// not checked, as for quotas.
+// SetDefaultType serves PUT /default-types/{project}. It does not check that the project
+// exists; neither do quotas.
 func (t *Translator) SetDefaultType(ctx context.Context, r Request) (Response, error) {
 	body, err := decode(r, "default_type", setDefaultTypeBody)
 	if err != nil {
@@ -79,7 +79,7 @@ func (t *Translator) SetDefaultType(ctx context.Context, r Request) (Response, e
 	return ok(envelope("default_type", defaultTypeView(&d)))
 }
 
-// UnsetDefaultType is DELETE /default-types/{project}.
+// UnsetDefaultType serves DELETE /default-types/{project}.
 func (t *Translator) UnsetDefaultType(ctx context.Context, r Request) (Response, error) {
 	types, err := t.defaultTypes(r, defaultTypeUnset)
 	if err != nil {

@@ -16,8 +16,8 @@ var (
 	snapshotsManaged = Policy{"snapshot_extension:list_manageable", driver.Admin}
 )
 
-// Filters of the list of clusters: those that there are, and those that tell of
-// replication, from 3.26 on (cinder/api/v3/clusters.py).
+// Filters of the list of clusters: the basic ones, and those about replication, which exist
+// from 3.26 on (cinder/api/v3/clusters.py).
 var (
 	clusterFilters            = []string{"name", "binary", "is_up", "disabled", "num_hosts", "num_down_hosts"}
 	clusterReplicationFilters = []string{"replication_status", "frozen", "active_backend_id"}

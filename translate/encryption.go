@@ -47,7 +47,8 @@ func (t *Translator) encrypter(r Request, p Policy) (driver.TypeEncrypter, error
 	return encrypter, r.Allow(p)
 }
 
-// ShowTypeEncryption is GET /types/{id}/encryption: {} if there is none.
+// ShowTypeEncryption serves GET /types/{id}/encryption. The answer is {} if the type has
+// none.
 func (t *Translator) ShowTypeEncryption(ctx context.Context, r Request) (Response, error) {
 	view, err := t.typeEncryption(ctx, r)
 	if err != nil {
@@ -56,7 +57,7 @@ func (t *Translator) ShowTypeEncryption(ctx context.Context, r Request) (Respons
 	return ok(view)
 }
 
-// ShowTypeEncryptionMember is GET /types/{id}/encryption/{member}.
+// ShowTypeEncryptionMember serves GET /types/{id}/encryption/{member}.
 func (t *Translator) ShowTypeEncryptionMember(ctx context.Context, r Request) (Response, error) {
 	view, err := t.typeEncryption(ctx, r)
 	if err != nil {
@@ -69,7 +70,7 @@ func (t *Translator) ShowTypeEncryptionMember(ctx context.Context, r Request) (R
 	return ok(envelope(r.Key, v))
 }
 
-// typeEncryption is all that Cinder's database has about it.
+// typeEncryption returns the columns of Cinder's database about a type's encryption.
 func (t *Translator) typeEncryption(ctx context.Context, r Request) (map[string]any, error) {
 	types, err := t.types()
 	if err != nil {
@@ -93,7 +94,7 @@ func (t *Translator) typeEncryption(ctx context.Context, r Request) (map[string]
 	}, nil
 }
 
-// CreateTypeEncryption is POST /types/{id}/encryption.
+// CreateTypeEncryption serves POST /types/{id}/encryption.
 func (t *Translator) CreateTypeEncryption(ctx context.Context, r Request) (Response, error) {
 	body, err := decode(r, "encryption", createEncryptionBody)
 	if err != nil {
@@ -115,7 +116,7 @@ func (t *Translator) CreateTypeEncryption(ctx context.Context, r Request) (Respo
 	return ok(envelope("encryption", view))
 }
 
-// UpdateTypeEncryption is PUT /types/{id}/encryption/{any}.
+// UpdateTypeEncryption serves PUT /types/{id}/encryption/{any}.
 func (t *Translator) UpdateTypeEncryption(ctx context.Context, r Request) (Response, error) {
 	body, err := decode(r, "encryption", updateEncryptionBody)
 	if err != nil {
@@ -144,7 +145,7 @@ func (t *Translator) UpdateTypeEncryption(ctx context.Context, r Request) (Respo
 	return ok(envelope("encryption", encryptionView(body)))
 }
 
-// encryptionView repeats the body, with the key size as a number.
+// encryptionView repeats the request's body, with the key size as a number.
 func encryptionView(body *schema.Object) map[string]any {
 	view := body.Map()
 	if n := keySize(body); n != nil {
@@ -161,7 +162,7 @@ func keySize(body *schema.Object) *int {
 	return &n
 }
 
-// DeleteTypeEncryption is DELETE /types/{id}/encryption/{any}.
+// DeleteTypeEncryption serves DELETE /types/{id}/encryption/{any}.
 func (t *Translator) DeleteTypeEncryption(ctx context.Context, r Request) (Response, error) {
 	encrypter, err := t.encrypter(r, encryptionDelete)
 	if err != nil {

@@ -16,7 +16,7 @@ type extension struct {
 
 var none = []struct{}{}
 
-// extensions are those of Cinder that are served here, in its words.
+// extensions are Cinder's extensions that the gateway serves, in Cinder's words.
 var extensions = []extension{
 	{"VolumeImageMetadata", "os-vol-image-meta", "Show image metadata associated with the volume.", "2012-12-07T00:00:00+00:00", none},
 	{"UsedLimits", "os-used-limits", "Provide data on limited resources that are being used.", "2013-10-03T00:00:00+00:00", none},
@@ -46,12 +46,12 @@ var extensions = []extension{
 	{"Capabilities", "capabilities", "Capabilities support.", "2015-08-31T00:00:00+00:00", none},
 }
 
-// ListExtensions is GET /extensions.
+// ListExtensions serves GET /extensions.
 func ListExtensions(context.Context, Request) (Response, error) {
 	return ok(envelope("extensions", extensions))
 }
 
-// ShowExtension is GET /extensions/{alias}.
+// ShowExtension serves GET /extensions/{alias}.
 func ShowExtension(_ context.Context, r Request) (Response, error) {
 	for _, e := range extensions {
 		if e.Alias == r.ID {

@@ -10,41 +10,41 @@ import (
 	"cindergate/translate/schema"
 )
 
-// Fault is how an error leaves the API: cinder/api/openstack/wsgi.py Fault.
+// Fault is an error on the wire (cinder/api/openstack/wsgi.py Fault).
 type Fault struct {
 	Status     int
-	Name       string // the one key of the body
+	Name       string // the only key of the body
 	Message    string
 	RetryAfter string // seconds; "" for none
 }
 
-// kinds is THE table: what a kind of error becomes.
+// kinds maps each kind of error to its status and name. It is the only such table.
 var kinds = map[driver.Kind]struct {
 	status int
 	name   string
 }{
 	driver.InvalidInput: {http.StatusBadRequest, "badRequest"},
-	// 400, not 409: Cinder answers so when a resource's state forbids a call
+	// 400, not 409: Cinder answers 400 when a resource's state forbids a call
 	// (cinder/api/contrib/backups.py).
 	driver.InvalidState: {http.StatusBadRequest, "badRequest"},
 	driver.Unauthorized: {http.StatusUnauthorized, "unauthorized"},
 	driver.Forbidden:    {http.StatusForbidden, "forbidden"},
 	driver.NotFound:     {http.StatusNotFound, "itemNotFound"},
-	// 413, not 403 or 429: cinder/exception.py QuotaError, and so the documented
-	// status of create and restore.
+	// 413, not 403 or 429: cinder/exception.py QuotaError uses it, and the API reference
+	// documents it for create and restore.
 	driver.OverLimit:    {http.StatusRequestEntityTooLarge, "overLimit"},
 	driver.NotSupported: {http.StatusNotImplemented, "notImplemented"},
 	driver.Unavailable:  {http.StatusServiceUnavailable, "serviceUnavailable"},
 	driver.Conflict:     {http.StatusConflict, "conflictingRequest"},
-	// Nobody reads it, except for a client that closed only its sending half.
+	// Nobody reads this answer, except for a client that closed only its sending half.
 	driver.Canceled: {http.StatusBadRequest, "badRequest"},
 	driver.Internal: {http.StatusInternalServerError, "computeFault"},
 }
 
-// InternalText is all that a client learns of an unclassified error.
+// InternalText is the text that clients see of an unclassified error.
 const InternalText = "The server has either erred or is incapable of performing the requested operation."
 
-// FaultOf maps an error to its fault. Only texts meant for clients get through.
+// FaultOf converts an error to its fault. It shows only texts that are meant for clients.
 func FaultOf(err error) Fault {
 	var version *UnsupportedVersion
 	if errors.As(err, &version) {
@@ -66,7 +66,7 @@ func FaultOf(err error) Fault {
 	f := Fault{Status: to.status, Name: to.name, Message: e.Message}
 	switch {
 	case e.Kind == driver.OverLimit:
-		// Clients take 0 for "give up": waiting frees no quota.
+		// Clients read 0 as "give up". Waiting does not free quota.
 		f.RetryAfter = strconv.Itoa(int(e.RetryAfter.Round(time.Second) / time.Second))
 	case e.RetryAfter > 0:
 		f.RetryAfter = strconv.Itoa(int(max(e.RetryAfter.Round(time.Second)/time.Second, 1)))
@@ -74,10 +74,10 @@ func FaultOf(err error) Fault {
 	return f
 }
 
-// unsupportedMedia refuses a body that does not say it is JSON.
+// unsupportedMedia is the error for a body whose Content-Type is not JSON.
 type unsupportedMedia struct{}
 
 func (*unsupportedMedia) Error() string { return "Unsupported Content-Type" }
 
-// UnsupportedMedia is the error for a body of another type than JSON.
+// UnsupportedMedia returns the error for a body whose Content-Type is not JSON.
 func UnsupportedMedia() error { return &unsupportedMedia{} }

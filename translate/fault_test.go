@@ -15,11 +15,10 @@ import (
 	"cindergate/translate/schema"
 )
 
-// documented are the error statuses of the two references that the gateway is
-// measured by and of wire-contract.md 2.3.
+// documented are the error statuses in the two API references that the gateway follows.
 var documented = []int{400, 401, 403, 404, 405, 406, 409, 413, 415, 500, 501, 503}
 
-// want is what a kind must become; a table of its own, not that of fault.go.
+// want is the expected fault of each kind. It does not reuse the table in fault.go.
 var want = map[driver.Kind]Fault{
 	driver.InvalidInput: {Status: 400, Name: "badRequest", Message: "said"},
 	driver.InvalidState: {Status: 400, Name: "badRequest", Message: "said"},
@@ -34,10 +33,10 @@ var want = map[driver.Kind]Fault{
 	driver.Internal:     {Status: 500, Name: "computeFault", Message: InternalText},
 }
 
-// secret is what no client may read.
+// secret must not appear in any answer.
 const secret = "http://10.0.0.1:8776/v3?token=gAAAA"
 
-// wrappings are the ways in which an error of a kind arrives.
+// wrappings are the ways in which an error of a kind can arrive.
 var wrappings = map[string]func(driver.Kind) error{
 	"plain":   func(k driver.Kind) error { return driver.Errorf(k, "said") },
 	"caused":  func(k driver.Kind) error { return driver.Wrap(k, errors.New(secret), "said") },
@@ -89,7 +88,7 @@ func TestFaultOfOtherErrors(t *testing.T) {
 	}
 }
 
-// Every operation hands on what the backend says, and nothing else.
+// Every operation passes on the backend's error, and nothing else.
 func TestEveryOperationFails(t *testing.T) {
 	reached := map[string]bool{}
 	for kind, fault := range want {
@@ -120,11 +119,11 @@ func TestEveryOperationFails(t *testing.T) {
 	}
 }
 
-// only is a backend without any optional interface.
+// only is a backend without optional interfaces.
 type only struct{ driver.Driver }
 
-// Whoever asks for whatever with whatever body: the status is a documented one,
-// and what the backend lacks is 501.
+// For any operation, caller and body, the status is a documented one. If the backend lacks
+// an interface, it is 501.
 func TestStatusesAreDocumented(t *testing.T) {
 	for _, d := range []driver.Driver{&backend{}, &backend{err: errors.New(secret)}, only{&backend{}}} {
 		for name, operation := range operations(newTranslator(d)) {

@@ -9,15 +9,15 @@ import (
 	"cindergate/translate/schema"
 )
 
-// nothing is a filter that no item passes.
+// nothing returns a filter that excludes every item.
 func nothing(f driver.Filter) (*driver.Filter, error) {
 	f.Test = func(any) bool { return false }
 	return &f, nil
 }
 
-// literalFilter reads a value as Python, and as text if it is none: None is NULL, and
-// of a list any element may match (check_volume_filters of cinder/volume/api.py,
-// _process_volume_filters of cinder/db/sqlalchemy/api.py).
+// literalFilter reads a value as a Python literal, or as text if it is not one. None
+// matches NULL, and a list matches any of its elements (check_volume_filters of
+// cinder/volume/api.py, _process_volume_filters of cinder/db/sqlalchemy/api.py).
 func literalFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 	v, isLiteral := parseLiteral(f.Value)
 	if !isLiteral {
@@ -55,11 +55,12 @@ func literalFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 	return &f, nil
 }
 
-// rawFilter takes a value as it is, where the list's others are literals.
+// rawFilter reads a value as text, in a list whose other filters are literals.
 func rawFilter(_ Version, f driver.Filter) (*driver.Filter, error) { return &f, nil }
 
-// literalLike is column~=value where values are literals: text or a number, or nothing
-// is left out (_process_model_like_filter of cinder/db/sqlalchemy/api.py).
+// literalLike reads column~=value where values are literals. A text, number or boolean is
+// the pattern; any other value excludes no item (_process_model_like_filter of
+// cinder/db/sqlalchemy/api.py).
 func literalLike(_ Version, f driver.Filter) (*driver.Filter, error) {
 	v, isLiteral := parseLiteral(f.Value)
 	if !isLiteral {
@@ -77,7 +78,7 @@ func literalLike(_ Version, f driver.Filter) (*driver.Filter, error) {
 	return &f, nil
 }
 
-// pairsFilter wants a dict, all of whose pairs an item must have. What is no dict
+// pairsFilter reads a dict; an item must have all its pairs. A value that is not a dict
 // matches nothing.
 func pairsFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 	v, isLiteral := parseLiteral(f.Value)
@@ -99,7 +100,7 @@ func hasAll(f driver.Filter, pairs dict, has func(p driver.Pairs, key, value str
 		if !ok1 || !ok2 {
 			return nothing(f)
 		}
-		wanted[key] = value // the last counts, as in Python
+		wanted[key] = value // the last one wins, as in Python
 	}
 	f.Test = func(column any) bool {
 		have, _ := column.(driver.Pairs)
@@ -113,8 +114,8 @@ func hasAll(f driver.Filter, pairs dict, has func(p driver.Pairs, key, value str
 	return &f, nil
 }
 
-// booleanFilter is a volume's boolean (_check_boolean_filter_value of
-// cinder/volume/api.py): strict from 3.2 on, before it anything else is true.
+// booleanFilter reads a boolean of a volume (_check_boolean_filter_value of
+// cinder/volume/api.py). From 3.2 on it is strict; before, any other value is true.
 func booleanFilter(v Version, f driver.Filter) (*driver.Filter, error) {
 	b, valid := schema.ParseBool(f.Value)
 	switch {
@@ -127,7 +128,8 @@ func booleanFilter(v Version, f driver.Filter) (*driver.Filter, error) {
 	return &f, nil
 }
 
-// flagFilter is a boolean at every microversion (get_bool_param of cinder/utils.py).
+// flagFilter reads a boolean strictly at every microversion (get_bool_param of
+// cinder/utils.py).
 func flagFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 	b, err := parseFlag(f.Column, f.Value)
 	f.Value = strconv.FormatBool(b)
@@ -135,7 +137,7 @@ func flagFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 }
 
 // hostFilter matches a host, its backends and their pools (_filter_host of
-// cinder/db/sqlalchemy/api.py). "" leaves out nothing.
+// cinder/db/sqlalchemy/api.py). "" excludes no item.
 func hostFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 	if f.Value == "" {
 		return nil, nil
@@ -157,7 +159,7 @@ func hostFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 	return &f, nil
 }
 
-// literalHostFilter is hostFilter where values are literals.
+// literalHostFilter is hostFilter for a list whose values are literals.
 func literalHostFilter(v Version, f driver.Filter) (*driver.Filter, error) {
 	if value, isLiteral := parseLiteral(f.Value); isLiteral {
 		f.Value, _ = scalar(value)
@@ -165,7 +167,7 @@ func literalHostFilter(v Version, f driver.Filter) (*driver.Filter, error) {
 	return hostFilter(v, f)
 }
 
-// backendFilter is hostFilter where a host without a backend is that host only.
+// backendFilter is hostFilter, but a host without a backend matches only that host.
 func backendFilter(v Version, f driver.Filter) (*driver.Filter, error) {
 	host := f.Value
 	of, err := hostFilter(v, f)
@@ -186,19 +188,20 @@ func someFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 	return &f, nil
 }
 
-// ignored is a parameter that is no filter.
+// ignored accepts a parameter and filters nothing.
 func ignored(Version, driver.Filter) (*driver.Filter, error) { return nil, nil }
 
-// timeOperators compare a time with a bound: c is how it compares.
+// timeOperators decide whether a time passes a filter. c is the result of comparing the
+// time with the bound.
 var timeOperators = map[string]func(c int) bool{
 	"gt": func(c int) bool { return c > 0 }, "gte": func(c int) bool { return c >= 0 },
 	"lt": func(c int) bool { return c < 0 }, "lte": func(c int) bool { return c <= 0 },
 	"eq": func(c int) bool { return c == 0 }, "neq": func(c int) bool { return c != 0 },
 }
 
-// timeFilter wants operator:time, or several with commas, of which one must hold
-// (_handle_time_comparison_filters of cinder/api/v3/volumes.py). Of a repeated
-// operator the last counts.
+// timeFilter reads operator:time, or several of them separated by commas; one must hold
+// (_handle_time_comparison_filters of cinder/api/v3/volumes.py). If an operator is
+// repeated, the last one wins.
 func timeFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 	bounds := map[string]time.Time{}
 	for bound := range strings.SplitSeq(f.Value, ",") {
@@ -230,11 +233,11 @@ func timeFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 	return &f, nil
 }
 
-// allTenants reads the value of all_tenants: all tells whether the list is of all
-// projects, taken whether the parameter is done with; else it is a filter.
+// allTenants reads the value of all_tenants. all reports whether to list all projects.
+// taken reports whether the parameter is used up; otherwise it remains a filter.
 type allTenants func(value string, admin bool) (all, taken bool, err error)
 
-// parseFlag is get_bool_param of cinder/utils.py.
+// parseFlag parses a boolean parameter (get_bool_param of cinder/utils.py).
 func parseFlag(name, value string) (bool, error) {
 	b, valid := schema.ParseBool(value)
 	if !valid {
@@ -248,7 +251,7 @@ func strictAllTenants(value string, admin bool) (all, taken bool, err error) {
 	return all && admin, true, err
 }
 
-// backupAllTenants is get_all of cinder/backup/api.py.
+// backupAllTenants reads all_tenants for backups (get_all of cinder/backup/api.py).
 func backupAllTenants(value string, admin bool) (all, taken bool, err error) {
 	all, valid := schema.ParseBool(value)
 	if !valid {
@@ -257,12 +260,12 @@ func backupAllTenants(value string, admin bool) (all, taken bool, err error) {
 	return all && admin, true, nil
 }
 
-// lenientAllTenants takes what is no boolean for false.
+// lenientAllTenants reads a value that is not a boolean as false.
 func lenientAllTenants(value string, admin bool) (all, taken bool, err error) {
 	all, _ = schema.ParseBool(value)
 	return all && admin, true, nil
 }
 
-// anyAllTenants takes any value, "0" too, for true; to others than admins it is an
-// unknown filter.
+// anyAllTenants reads any value, even "0", as true. For callers other than admins, the
+// parameter is an unknown filter.
 func anyAllTenants(_ string, admin bool) (all, taken bool, err error) { return admin, admin, nil }

@@ -8,56 +8,56 @@ import (
 	"cindergate/driver"
 )
 
-// filterRules say what one list does with its filters, as Cinder's controller of that
-// list does. The same rules fill /resource_filters, refuse or drop what a caller may
-// not use, and read the values.
+// filterRules are the rules of one list for its filters, as in Cinder's controller of that
+// list. They fill /resource_filters, refuse or drop filters that the caller may not use,
+// and read the values.
 type filterRules struct {
-	// resource is the list's name in /resource_filters, "" if it is not there.
+	// resource is the list's name in /resource_filters; "" if it has no entry there.
 	resource string
-	// advertised are the filters that /resource_filters shows (Cinder's
-	// etc/cinder/resource_filters.json), and those that members may use from general on.
+	// advertised are the filters in /resource_filters (Cinder's
+	// etc/cinder/resource_filters.json). From general on, members may use only these.
 	advertised []string
-	// general is the microversion from which a member's other filters are refused
-	// (process_general_filtering and reject_invalid_filters of cinder/api/common.py);
-	// 0: they never are.
+	// general is the microversion from which a member's other filters are refused; 0: never
+	// (process_general_filtering and reject_invalid_filters of cinder/api/common.py).
 	general int
-	// admins tells that admins may use no others than members.
+	// admins says that admins, too, may use only the filters that members may.
 	admins bool
-	// early are the filters that members may use below general: their others are
-	// ignored. nil: all are taken, and an unknown one matches nothing.
+	// early are the filters that members may use below general; all others are ignored.
+	// nil: every filter is applied, and an unknown one matches nothing.
 	early []string
-	// since are the microversions from which filters exist; below general only, they
-	// are ignored before (MV_ADDED_FILTERS of Cinder's controllers).
+	// since maps filters to the microversion that introduced them. Below general only,
+	// older requests ignore them (MV_ADDED_FILTERS of Cinder's controllers).
 	since map[string]int
-	// columns are the columns of filters whose names are others in the database; later
-	// are those from general on.
+	// columns maps filters to database columns of another name. From general on, later
+	// applies as well.
 	columns, later map[string]string
-	// kinds tell how the values of filters are read; plain reads the others, nil as
-	// they are.
+	// kinds maps filters to how their values are read. plain reads the others; nil: as
+	// text.
 	kinds map[string]filterKind
 	plain filterKind
-	// allTenants reads all_tenants; nil takes it for a filter.
+	// allTenants reads all_tenants; nil: all_tenants is an ordinary filter.
 	allTenants allTenants
 }
 
-// filterKind reads a filter's value. A nil filter leaves out nothing.
+// filterKind reads a filter's value. If it returns nil, nothing is filtered.
 type filterKind func(v Version, f driver.Filter) (*driver.Filter, error)
 
-// displayName and likeNames are the renames of volumes, snapshots and backups
+// displayName and likeNames rename filters of volumes, snapshots and backups
 // (ATTRIBUTE_CONVERTERS of cinder/api/common.py).
 var (
 	displayName = map[string]string{"name": "display_name"}
 	likeNames   = map[string]string{"name~": "display_name~", "description~": "display_description~", "consumes_quota": "use_quota"}
 )
 
-// resourceFilters are the lists of /resource_filters, in its order.
+// resourceFilters are the lists in /resource_filters, in its order.
 var resourceFilters = []*filterRules{
 	volumeListing.filters, backupListing.filters, snapshotListing.filters, groupListing.filters,
 	groupSnapshotListing.filters, attachmentListing.filters, messageListing.filters, poolFilters, typeListing.filters,
 }
 
-// poolFilters are those of the list of pools: admins' alone, and checked for them too
-// (_process_pool_filtering of cinder/api/contrib/scheduler_stats.py).
+// poolFilters are the rules of the list of pools. Only admins may list pools, and their
+// filters are checked, too (_process_pool_filtering of
+// cinder/api/contrib/scheduler_stats.py).
 var poolFilters = &filterRules{
 	resource: "pool", advertised: []string{"name", "volume_type"}, general: driver.MVGeneralFilters, admins: true,
 }
@@ -67,7 +67,7 @@ type resourceFilter struct {
 	Filters  []string `json:"filters"`
 }
 
-// ListResourceFilters is GET /resource_filters, from 3.33.
+// ListResourceFilters serves GET /resource_filters, from 3.33.
 func ListResourceFilters(_ context.Context, r Request) (Response, error) {
 	if !r.Version.AtLeast(driver.MVResourceFilters) {
 		return Response{}, tooOld()
@@ -82,7 +82,7 @@ func ListResourceFilters(_ context.Context, r Request) (Response, error) {
 	return ok(envelope("resource_filters", found))
 }
 
-// read makes p's filters of the parameters that are left of a list's query.
+// read adds filters to p, from the query's parameters that are not about paging or sorting.
 func (f *filterRules) read(r Request, p *page, rest Query) error {
 	rest, err := f.allowed(r, rest)
 	if err != nil {
@@ -102,9 +102,9 @@ func (f *filterRules) read(r Request, p *page, rest Query) error {
 		last[param.Key] = i
 	}
 	for i, param := range rest {
-		// Of a repeated filter the last counts, but Cinder renames only one of them: the
-		// other is a column that is not. Without all_tenants the project is the caller's,
-		// whatever the filter says.
+		// If a filter is repeated, the last one wins. But Cinder renames only one of two:
+		// the other names a column that does not exist. Without all_tenants the list is
+		// restricted to the caller's project, whatever a project_id filter says.
 		repeated := last[param.Key] > i
 		if _, renamed := f.columns[param.Key]; renamed && repeated {
 			p.Filters = append(p.Filters, driver.Filter{Column: param.Key, Value: param.Value})
@@ -124,11 +124,11 @@ func (f *filterRules) read(r Request, p *page, rest Query) error {
 	return nil
 }
 
-// refuses tells whether a member's unknown filters are refused at a version.
+// refuses reports whether a member's unknown filters are refused in version v.
 func (f *filterRules) refuses(v Version) bool { return f.general > 0 && v.AtLeast(f.general) }
 
-// allowed returns the parameters that the caller may filter by, or an error that
-// names those that it may not.
+// allowed returns the parameters that the caller may filter by. The error names those that
+// the caller may not use.
 func (f *filterRules) allowed(r Request, rest Query) (Query, error) {
 	free := r.Caller.IsAdmin() && !f.admins
 	if !f.refuses(r.Version) {
@@ -145,7 +145,7 @@ func (f *filterRules) allowed(r Request, rest Query) (Query, error) {
 	if free {
 		return rest, nil
 	}
-	rest = rest.without("all_tenants") // which clients always send
+	rest = rest.without("all_tenants") // clients always send it
 	var odd []string
 	for _, param := range rest {
 		if !slices.Contains(f.advertised, param.Key) {
@@ -158,11 +158,11 @@ func (f *filterRules) allowed(r Request, rest Query) (Query, error) {
 	return rest, nil
 }
 
-// maxPattern is the longest pattern of a filter with ~, in bytes. No column that is
-// searched so has more than 255 characters.
+// maxPattern is the longest pattern of a filter with ~, in bytes. The columns that such
+// filters search have at most 255 characters.
 const maxPattern = 1024
 
-// filter reads one parameter.
+// filter reads one parameter; nil: it filters nothing.
 func (f *filterRules) filter(v Version, param Param) (*driver.Filter, error) {
 	key := param.Key
 	if column, renamed := f.columns[key]; renamed {
@@ -176,7 +176,7 @@ func (f *filterRules) filter(v Version, param Param) (*driver.Filter, error) {
 	kind := f.kinds[column]
 	switch {
 	case like && column == "name" && f.later != nil:
-		return nil, nil // no column, but an attribute of Cinder's models: nothing to compare with
+		return nil, nil // not a column but an attribute of Cinder's models: nothing to compare with
 	case like && len(param.Value) > maxPattern:
 		return nothing(filter)
 	case like && f.plain != nil:

@@ -22,7 +22,8 @@ var someVolumes = []driver.Volume{
 
 func text1(s string) *string { return &s }
 
-// filtered is the ids, oldest first, of someVolumes that a list shows, or the error.
+// filtered returns the ids of the someVolumes that a list shows, oldest first, or the
+// error.
 func filtered(raw string, caller driver.Caller, minor int) string {
 	p, err := volumeListing.list(Request{Caller: caller, Version: Version{3, minor}, Query: ParseQuery(raw)})
 	if err != nil {
@@ -68,7 +69,7 @@ func TestVolumeFilters(t *testing.T) {
 		{"size", "[1, 2]", "ac"},
 		{"size", "02", "c"},
 		{"size", "two", ""},
-		{"name", "None", ""}, // a name is never Python
+		{"name", "None", ""}, // a name is never a Python literal
 		{"name", "50%", "b"},
 		{"bootable", "0", "bc"},
 		{"bootable", "yes", "a"},
@@ -80,9 +81,9 @@ func TestVolumeFilters(t *testing.T) {
 		{"created_at", "gt:2026-01-02T03:04:05.000006", "bc"},
 		{"created_at", "eq:2026-01-02T03:04:05.000006Z", "a"},
 		{"created_at", "gte:2026-01-03T01:00:00+01:00", "bc"},
-		{"created_at", "lt:2026-01-03,gt:2026-01-03", "ac"}, // one of the bounds is enough
+		{"created_at", "lt:2026-01-03,gt:2026-01-03", "ac"}, // one matching bound is enough
 		{"created_at", "gt:2100-01-01,gt:2026-01-03", "c"},
-		{"updated_at", "neq:2026-01-01", "b"}, // NULL is not even unequal
+		{"updated_at", "neq:2026-01-01", "b"}, // NULL does not even match neq
 		{"created_at", "bogus", "Invalid bogus operator"},
 		{"created_at", "", "Invalid  operator"},
 		{"created_at", "gt:bogus", "Invalid bogus value"},
@@ -98,7 +99,7 @@ func TestVolumeFilters(t *testing.T) {
 	}
 }
 
-// Microversions on both sides of which a filter is another.
+// The microversions that change a filter, each from both sides.
 func TestFilterMicroversions(t *testing.T) {
 	for _, c := range []struct {
 		raw    string
@@ -125,7 +126,7 @@ func TestFilterMicroversions(t *testing.T) {
 	}
 }
 
-// Every list names its own resource when a marker is empty.
+// The error for an empty marker names the list's resource.
 func TestEmptyMarker(t *testing.T) {
 	for want, l := range map[string]*listing{
 		"Volume  could not be found.": volumeListing, "Backup  could not be found.": backupListing,
@@ -142,7 +143,7 @@ func TestEmptyMarker(t *testing.T) {
 	}
 }
 
-// What /resource_filters advertises, members may use on that list.
+// Members may use the filters that /resource_filters advertises for a list.
 func TestAdvertisedFiltersWork(t *testing.T) {
 	listings := map[string]*listing{
 		"volume": volumeListing, "backup": backupListing, "snapshot": snapshotListing, "group": groupListing,
@@ -155,7 +156,7 @@ func TestAdvertisedFiltersWork(t *testing.T) {
 	for _, advertised := range resourceFilters {
 		l := listings[advertised.resource]
 		if l == nil {
-			continue // pools are admins' alone
+			continue // only admins may list pools
 		}
 		for _, filter := range advertised.advertised {
 			value, known := values[filter]

@@ -11,7 +11,7 @@ import (
 	"cindergate/driver"
 )
 
-// furnished is a backend in which everything that is asked for is there.
+// furnished is a backend in which every requested resource exists.
 type furnished struct{ *backend }
 
 func (furnished) GetVolume(_ context.Context, caller driver.Caller, id string) (driver.Volume, error) {
@@ -36,7 +36,8 @@ func (furnished) DefaultQuotas(context.Context, driver.Caller) ([]driver.Quota, 
 	return []driver.Quota{{Resource: driver.QuotaVolumes, Limit: 10}}, nil
 }
 
-// FuzzRequest: no request panics or fails with a 5xx, and every answer is JSON.
+// FuzzRequest checks that no request panics or fails with a 5xx, and that every answer is
+// JSON.
 func FuzzRequest(f *testing.F) {
 	all := operations(newTranslator(furnished{&backend{}}))
 	names := slices.Sorted(maps.Keys(all))

@@ -54,8 +54,8 @@ func statusMember(f *schema.Format) schema.Schema {
 	return schema.Members(schema.Property{Name: "status", Schema: schema.Schema{Types: []string{"string"}, Format: f}}).Require("status")
 }
 
-// groupStatusFormat allows the statuses of group snapshots, and names those of
-// groups (cinder/api/validation/validators.py _validate_group_status).
+// groupStatusFormat accepts the statuses of group snapshots, but its error text lists those
+// of groups, as Cinder's does (cinder/api/validation/validators.py _validate_group_status).
 var groupStatusFormat = statusFormat("Invalid Group Status: ", "Group status: %s is invalid, valid status are: "+
 	"('error', 'available', 'creating', 'deleting', 'deleted', 'updating', 'in-use', 'error_deleting').")
 
@@ -102,7 +102,7 @@ type groupSummary struct {
 
 func (r Request) groupSummary(g *driver.Group) groupSummary { return groupSummary{g.ID, g.Name} }
 
-// groupDetail is cinder/api/v3/views/groups.py detail.
+// groupDetail is the detailed view of a group (cinder/api/v3/views/groups.py detail).
 func (r Request) groupDetail(g *driver.Group, volumes bool) map[string]any {
 	types := g.VolumeTypeIDs
 	if types == nil {
@@ -127,12 +127,12 @@ func (r Request) groupDetail(g *driver.Group, volumes bool) map[string]any {
 	return v
 }
 
-// ListGroups is GET /groups, from 3.13.
+// ListGroups serves GET /groups, from 3.13.
 func (t *Translator) ListGroups(ctx context.Context, r Request) (Response, error) {
 	return listGroups(ctx, t, r, r.groupSummary)
 }
 
-// ListGroupsDetail is GET /groups/detail.
+// ListGroupsDetail serves GET /groups/detail.
 func (t *Translator) ListGroupsDetail(ctx context.Context, r Request) (Response, error) {
 	volumes, err := r.Query.boolean("list_volume")
 	if err != nil {
@@ -161,7 +161,7 @@ func listGroups[V any](ctx context.Context, t *Translator, r Request, view func(
 	return ok(body)
 }
 
-// ShowGroup is GET /groups/{id}.
+// ShowGroup serves GET /groups/{id}.
 func (t *Translator) ShowGroup(ctx context.Context, r Request) (Response, error) {
 	groups, err := t.groups(r)
 	if err != nil {
@@ -178,7 +178,7 @@ func (t *Translator) ShowGroup(ctx context.Context, r Request) (Response, error)
 	return ok(envelope("group", r.groupDetail(&g, volumes)))
 }
 
-// CreateGroup is POST /groups.
+// CreateGroup serves POST /groups.
 func (t *Translator) CreateGroup(ctx context.Context, r Request) (Response, error) {
 	groups, err := t.groups(r)
 	if err != nil {
@@ -202,7 +202,7 @@ func (t *Translator) CreateGroup(ctx context.Context, r Request) (Response, erro
 	return accepted(envelope("group", r.groupSummary(&g)))
 }
 
-// ActOnGroups is POST /groups/action: create-from-src, from 3.14.
+// ActOnGroups serves POST /groups/action: create-from-src, from 3.14.
 func (t *Translator) ActOnGroups(ctx context.Context, r Request) (Response, error) {
 	groups, err := t.groups(r)
 	if err != nil {
@@ -235,7 +235,7 @@ func (t *Translator) ActOnGroups(ctx context.Context, r Request) (Response, erro
 	return accepted(envelope("group", r.groupSummary(&g)))
 }
 
-// UpdateGroup is PUT /groups/{id}.
+// UpdateGroup serves PUT /groups/{id}.
 func (t *Translator) UpdateGroup(ctx context.Context, r Request) (Response, error) {
 	groups, err := t.groups(r)
 	if err != nil {
@@ -254,7 +254,7 @@ func (t *Translator) UpdateGroup(ctx context.Context, r Request) (Response, erro
 	}))
 }
 
-// commaList reads ids that are separated by commas.
+// commaList reads a list of ids separated by commas.
 func commaList(body *schema.Object, name string) []string {
 	s := body.Text(name)
 	if s == "" {
@@ -268,7 +268,7 @@ func groupExists(ctx context.Context, r Request, groups driver.GroupManager) err
 	return err
 }
 
-// ActOnGroup is POST /groups/{id}/action: delete, and from 3.20 reset_status.
+// ActOnGroup serves POST /groups/{id}/action: delete, and from 3.20 reset_status.
 func (t *Translator) ActOnGroup(ctx context.Context, r Request) (Response, error) {
 	groups, err := t.groups(r)
 	if err != nil {

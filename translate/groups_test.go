@@ -51,7 +51,7 @@ func TestGroupTexts(t *testing.T) {
 	}
 }
 
-// Each resource is there from its microversion on, and 404 below.
+// Each resource exists from its microversion on. Before, it is 404.
 func TestGroupMicroversions(t *testing.T) {
 	operations := operations(newTranslator(&backend{}))
 	for name, since := range map[string]int{

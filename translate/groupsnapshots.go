@@ -43,7 +43,8 @@ func (t *Translator) groupSnapshots(r Request) (driver.GroupSnapshotManager, err
 	return Capability[driver.GroupSnapshotManager](t.driver, "group snapshots")
 }
 
-// groupSnapshotView is cinder/api/v3/views/group_snapshots.py.
+// groupSnapshotView is the view of a group snapshot
+// (cinder/api/v3/views/group_snapshots.py).
 func (r Request) groupSnapshotView(s *driver.GroupSnapshot) map[string]any {
 	v := map[string]any{
 		"id": s.ID, "group_id": s.GroupID, "group_type_id": s.GroupTypeID, "status": s.Status,
@@ -59,12 +60,12 @@ func groupSnapshotSummary(s *driver.GroupSnapshot) map[string]any {
 	return map[string]any{"id": s.ID, "name": s.Name}
 }
 
-// ListGroupSnapshots is GET /group_snapshots, from 3.14.
+// ListGroupSnapshots serves GET /group_snapshots, from 3.14.
 func (t *Translator) ListGroupSnapshots(ctx context.Context, r Request) (Response, error) {
 	return t.listGroupSnapshots(ctx, r, groupSnapshotSummary)
 }
 
-// ListGroupSnapshotsDetail is GET /group_snapshots/detail.
+// ListGroupSnapshotsDetail serves GET /group_snapshots/detail.
 func (t *Translator) ListGroupSnapshotsDetail(ctx context.Context, r Request) (Response, error) {
 	return t.listGroupSnapshots(ctx, r, r.groupSnapshotView)
 }
@@ -76,7 +77,7 @@ func (t *Translator) listGroupSnapshots(ctx context.Context, r Request, view fun
 	}
 	asked := r
 	if !r.Version.AtLeast(driver.MVGroupSnapshotPages) {
-		asked.Query = nil // below, the list takes no parameters
+		asked.Query = nil // older versions of the list take no parameters
 	}
 	p, err := groupSnapshotListing.list(asked)
 	if err != nil {
@@ -92,7 +93,7 @@ func (t *Translator) listGroupSnapshots(ctx context.Context, r Request, view fun
 	return ok(body)
 }
 
-// ShowGroupSnapshot is GET /group_snapshots/{id}.
+// ShowGroupSnapshot serves GET /group_snapshots/{id}.
 func (t *Translator) ShowGroupSnapshot(ctx context.Context, r Request) (Response, error) {
 	snapshots, err := t.groupSnapshots(r)
 	if err != nil {
@@ -105,7 +106,7 @@ func (t *Translator) ShowGroupSnapshot(ctx context.Context, r Request) (Response
 	return ok(envelope("group_snapshot", r.groupSnapshotView(&s)))
 }
 
-// CreateGroupSnapshot is POST /group_snapshots.
+// CreateGroupSnapshot serves POST /group_snapshots.
 func (t *Translator) CreateGroupSnapshot(ctx context.Context, r Request) (Response, error) {
 	snapshots, err := t.groupSnapshots(r)
 	if err != nil {
@@ -135,7 +136,7 @@ func (t *Translator) CreateGroupSnapshot(ctx context.Context, r Request) (Respon
 	return accepted(envelope("group_snapshot", view))
 }
 
-// DeleteGroupSnapshot is DELETE /group_snapshots/{id}.
+// DeleteGroupSnapshot serves DELETE /group_snapshots/{id}.
 func (t *Translator) DeleteGroupSnapshot(ctx context.Context, r Request) (Response, error) {
 	snapshots, err := t.groupSnapshots(r)
 	if err != nil {
@@ -152,7 +153,7 @@ func groupSnapshotExists(ctx context.Context, r Request, snapshots driver.GroupS
 	return err
 }
 
-// ActOnGroupSnapshot is POST /group_snapshots/{id}/action: reset_status, from 3.19.
+// ActOnGroupSnapshot serves POST /group_snapshots/{id}/action: reset_status, from 3.19.
 func (t *Translator) ActOnGroupSnapshot(ctx context.Context, r Request) (Response, error) {
 	snapshots, err := t.groupSnapshots(r)
 	if err != nil {

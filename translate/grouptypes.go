@@ -38,7 +38,7 @@ var (
 	updateGroupSpecsBody = oneMember(specs(specKey, schema.NullText))
 )
 
-// groupTypeListing has no filter but is_public, which publicFilter reads.
+// groupTypeListing has no filter but is_public; publicFilter reads that.
 var groupTypeListing = &listing{
 	columns: columnNames(driver.GroupTypeColumns), sortByName: never, notFound: driver.GroupTypeNotFound,
 	filters: &filterRules{early: []string{}, admins: true},
@@ -51,7 +51,7 @@ func (t *Translator) groupTypes(r Request) (driver.GroupTypeManager, error) {
 	return Capability[driver.GroupTypeManager](t.driver, "group types")
 }
 
-// groupTypeView is cinder/api/v3/views/group_types.py.
+// groupTypeView is the view of a group type (cinder/api/v3/views/group_types.py).
 func (r Request) groupTypeView(gt *driver.GroupType) map[string]any {
 	v := map[string]any{"id": gt.ID, "name": gt.Name, "description": gt.Description, "is_public": gt.IsPublic}
 	if r.Caller.IsAdmin() {
@@ -60,7 +60,7 @@ func (r Request) groupTypeView(gt *driver.GroupType) map[string]any {
 	return v
 }
 
-// ListGroupTypes is GET /group_types, from 3.11.
+// ListGroupTypes serves GET /group_types, from 3.11.
 func (t *Translator) ListGroupTypes(ctx context.Context, r Request) (Response, error) {
 	types, err := t.groupTypes(r)
 	if err != nil {
@@ -94,7 +94,7 @@ func (t *Translator) ListGroupTypes(ctx context.Context, r Request) (Response, e
 	return ok(body)
 }
 
-// ShowGroupType is GET /group_types/{id}. There is no default one.
+// ShowGroupType serves GET /group_types/{id}. No group type is the default.
 func (t *Translator) ShowGroupType(ctx context.Context, r Request) (Response, error) {
 	types, err := t.groupTypes(r)
 	if err != nil {
@@ -110,7 +110,7 @@ func (t *Translator) ShowGroupType(ctx context.Context, r Request) (Response, er
 	return ok(envelope("group_type", r.groupTypeView(&gt)))
 }
 
-// CreateGroupType is POST /group_types.
+// CreateGroupType serves POST /group_types.
 func (t *Translator) CreateGroupType(ctx context.Context, r Request) (Response, error) {
 	types, err := t.groupTypes(r)
 	if err != nil {
@@ -136,7 +136,7 @@ func (t *Translator) CreateGroupType(ctx context.Context, r Request) (Response, 
 	return accepted(envelope("group_type", r.groupTypeView(&gt)))
 }
 
-// UpdateGroupType is PUT /group_types/{id}.
+// UpdateGroupType serves PUT /group_types/{id}.
 func (t *Translator) UpdateGroupType(ctx context.Context, r Request) (Response, error) {
 	types, err := t.groupTypes(r)
 	if err != nil {
@@ -174,7 +174,7 @@ func (t *Translator) UpdateGroupType(ctx context.Context, r Request) (Response, 
 	return ok(envelope("group_type", r.groupTypeView(&gt)))
 }
 
-// DeleteGroupType is DELETE /group_types/{id}.
+// DeleteGroupType serves DELETE /group_types/{id}.
 func (t *Translator) DeleteGroupType(ctx context.Context, r Request) (Response, error) {
 	types, err := t.groupTypes(r)
 	if err != nil {
@@ -186,7 +186,7 @@ func (t *Translator) DeleteGroupType(ctx context.Context, r Request) (Response, 
 	return finish(types.DeleteGroupType(ctx, r.Caller, r.ID))
 }
 
-// ListGroupSpecs is GET /group_types/{id}/group_specs.
+// ListGroupSpecs serves GET /group_types/{id}/group_specs.
 func (t *Translator) ListGroupSpecs(ctx context.Context, r Request) (Response, error) {
 	gt, err := t.groupTypeOf(ctx, r, groupSpecsList)
 	if err != nil {
@@ -195,7 +195,7 @@ func (t *Translator) ListGroupSpecs(ctx context.Context, r Request) (Response, e
 	return ok(envelope("group_specs", orEmpty(gt.Specs)))
 }
 
-// ShowGroupSpec is GET /group_types/{id}/group_specs/{key}.
+// ShowGroupSpec serves GET /group_types/{id}/group_specs/{key}.
 func (t *Translator) ShowGroupSpec(ctx context.Context, r Request) (Response, error) {
 	gt, err := t.groupTypeOf(ctx, r, groupSpecsGet)
 	if err != nil {
@@ -219,7 +219,7 @@ func (t *Translator) groupTypeOf(ctx context.Context, r Request, p Policy) (driv
 	return types.GetGroupType(ctx, r.Caller, r.ID)
 }
 
-// AddGroupSpecs is POST /group_types/{id}/group_specs.
+// AddGroupSpecs serves POST /group_types/{id}/group_specs.
 func (t *Translator) AddGroupSpecs(ctx context.Context, r Request) (Response, error) {
 	body, err := decode(r, "group_specs", createGroupSpecsBody)
 	if err != nil {
@@ -231,7 +231,7 @@ func (t *Translator) AddGroupSpecs(ctx context.Context, r Request) (Response, er
 	return Response{http.StatusAccepted, envelope("group_specs", body.Map())}, nil
 }
 
-// SetGroupSpec is PUT /group_types/{id}/group_specs/{key}.
+// SetGroupSpec serves PUT /group_types/{id}/group_specs/{key}.
 func (t *Translator) SetGroupSpec(ctx context.Context, r Request) (Response, error) {
 	body, err := parseBody(r.Body)
 	if err != nil {
@@ -250,7 +250,7 @@ func (t *Translator) SetGroupSpec(ctx context.Context, r Request) (Response, err
 	return ok(set.Map())
 }
 
-// DeleteGroupSpec is DELETE /group_types/{id}/group_specs/{key}.
+// DeleteGroupSpec serves DELETE /group_types/{id}/group_specs/{key}.
 func (t *Translator) DeleteGroupSpec(ctx context.Context, r Request) (Response, error) {
 	return finish(t.changeGroupSpecs(ctx, r, groupSpecsDelete, driver.MetadataChange{Remove: []string{r.Key}}))
 }

@@ -9,11 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// A literal is a value written in Python, as Cinder's lists take filters
-// (ast.literal_eval): nil for None, bool, string, number, list or dict. Bytes and
-// complex numbers are no values of a column: they are opaque.
+// A literal is a value in Python's notation, as Cinder's lists accept filters
+// (ast.literal_eval): nil for None, bool, string, number, list or dict. No column holds
+// bytes or complex numbers, so these are opaque.
 type (
-	number   string // in decimal digits, as SQL compares it
+	number   string // decimal digits, as SQL compares them
 	sequence []any  // a list, tuple or set
 	dict     []pair
 	pair     struct{ key, value any }
@@ -22,10 +22,10 @@ type (
 
 var errLiteral = errors.New("not a Python literal")
 
-// maxLiteralDepth bounds how deep lists and dicts nest.
+// maxLiteralDepth limits the nesting of lists and dicts.
 const maxLiteralDepth = 50
 
-// parseLiteral reads one Python literal; ok is false if s is none.
+// parseLiteral parses one Python literal. ok is false if s is not one.
 func parseLiteral(s string) (v any, ok bool) {
 	p := literalParser{rest: strings.TrimLeft(s, " \t")}
 	v, err := p.value(0)
@@ -37,7 +37,7 @@ type literalParser struct{ rest string }
 
 func (p *literalParser) space() { p.rest = strings.TrimLeft(p.rest, " \t\n\r\f") }
 
-// take removes a prefix if it is there.
+// take skips a prefix and reports whether it was there.
 func (p *literalParser) take(prefix string) bool {
 	rest, found := strings.CutPrefix(p.rest, prefix)
 	p.rest = rest
@@ -107,7 +107,7 @@ func (p *literalParser) number() (any, error) {
 	plain := strings.ReplaceAll(text, "_", "")
 	if !strings.ContainsAny(plain, ".eE") || strings.HasPrefix(strings.ToLower(plain), "0x") {
 		if strings.HasPrefix(plain, "0") && strings.Trim(plain, "0123456789") == "" && strings.Trim(plain, "0") != "" {
-			return nil, errLiteral // 01 is none
+			return nil, errLiteral // Python refuses 01
 		}
 		base := 0
 		if strings.Trim(plain, "0123456789") == "" {
@@ -126,7 +126,7 @@ func (p *literalParser) number() (any, error) {
 	return number(strconv.FormatFloat(f, 'g', -1, 64)), nil
 }
 
-// strings reads one or more strings that follow one another: they are one.
+// strings reads one or more adjacent strings and joins them.
 func (p *literalParser) strings() (any, error) {
 	var all strings.Builder
 	isBytes := false
@@ -203,7 +203,7 @@ func (p *literalParser) escape(to *strings.Builder) error {
 	}
 	plain, known := simpleEscapes[c]
 	if !known {
-		to.WriteByte('\\') // and what follows it stays
+		to.WriteByte('\\') // Python keeps the backslash of an unknown escape
 		p.rest = p.rest[1:]
 		return nil
 	}
@@ -233,7 +233,7 @@ func (p *literalParser) items(depth int, closing string) (sequence, error) {
 	}
 }
 
-// tuple reads a tuple, or a value in parentheses, which is no tuple.
+// tuple reads a tuple, or a single value in parentheses.
 func (p *literalParser) tuple(depth int) (any, error) {
 	before := p.rest
 	all, err := p.items(depth, ")")
@@ -280,8 +280,8 @@ func (p *literalParser) braces(depth int) (any, error) {
 	}
 }
 
-// scalar is a literal as SQL compares it with a column; ok is false for None, and for
-// what SQL cannot compare.
+// scalar returns a literal as SQL compares it with a column. ok is false for None and for
+// values that SQL cannot compare.
 func scalar(v any) (text string, ok bool) {
 	switch v := v.(type) {
 	case string:

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What Python 3.11's ast.literal_eval makes of each.
+// The expected values are those of Python 3.11's ast.literal_eval.
 func TestParseLiteral(t *testing.T) {
 	for text, want := range map[string]any{
 		"None": nil, "True": true, " False": false,

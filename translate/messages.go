@@ -45,7 +45,7 @@ func (r Request) messageView(m *driver.Message) messageView {
 	}
 }
 
-// ListMessages is GET /messages, from 3.3.
+// ListMessages serves GET /messages, from 3.3.
 func (t *Translator) ListMessages(ctx context.Context, r Request) (Response, error) {
 	messages, err := t.messages(r)
 	if err != nil {
@@ -53,7 +53,7 @@ func (t *Translator) ListMessages(ctx context.Context, r Request) (Response, err
 	}
 	asked := r
 	if !r.Version.AtLeast(driver.MVMessagePages) {
-		asked.Query = nil // below, the list takes no parameters
+		asked.Query = nil // older versions of the list take no parameters
 	}
 	p, err := messageListing.list(asked)
 	if err != nil {
@@ -67,7 +67,7 @@ func (t *Translator) ListMessages(ctx context.Context, r Request) (Response, err
 	return list(r, p, "messages", "messages", found.Items, found.Count, id, r.messageView)
 }
 
-// ShowMessage is GET /messages/{id}.
+// ShowMessage serves GET /messages/{id}.
 func (t *Translator) ShowMessage(ctx context.Context, r Request) (Response, error) {
 	messages, err := t.messages(r)
 	if err != nil {
@@ -80,7 +80,7 @@ func (t *Translator) ShowMessage(ctx context.Context, r Request) (Response, erro
 	return ok(envelope("message", r.messageView(&m)))
 }
 
-// DeleteMessage is DELETE /messages/{id}.
+// DeleteMessage serves DELETE /messages/{id}.
 func (t *Translator) DeleteMessage(ctx context.Context, r Request) (Response, error) {
 	messages, err := t.messages(r)
 	if err != nil {

@@ -18,19 +18,19 @@ var (
 	V3 = Version{Major: 3}
 )
 
-// AtLeast tells whether the request is of microversion 3.minor or later. v2 has
-// no microversions: it is below all but 3.0.
+// AtLeast reports whether the request is of microversion 3.minor or later. v2 has no
+// microversions; AtLeast is false for it.
 func (v Version) AtLeast(minor int) bool { return v.Major == 3 && v.Minor >= minor }
 
-// V2 tells whether the request came by the v2 API.
+// V2 reports whether the request came by the v2 API.
 func (v Version) V2() bool { return v.Major == 2 }
 
 func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
 
-// UnsupportedVersion is a well-formed microversion out of range: 406.
+// UnsupportedVersion is a well-formed microversion that is out of range. The answer is 406.
 type UnsupportedVersion struct {
 	Version string
-	Highest int // 3.x that is supported
+	Highest int // the highest supported 3.x
 }
 
 func (e *UnsupportedVersion) Error() string {
@@ -40,9 +40,9 @@ func (e *UnsupportedVersion) Error() string {
 
 var versionForm = regexp.MustCompile(`^([1-9]\d*)\.([1-9]\d*|0)$`)
 
-// ParseVersion reads the header OpenStack-API-Version as set_api_version_request of
-// cinder/api/openstack/wsgi.py does. values are the header's lines; with none, the
-// version is 3.0. highest is the highest 3.x on offer.
+// ParseVersion parses the header OpenStack-API-Version as set_api_version_request of
+// cinder/api/openstack/wsgi.py does. values are the header's lines; without any, the
+// version is 3.0. highest is the minor of the highest 3.x that is served.
 func ParseVersion(values []string, highest int) (Version, error) {
 	if len(values) == 0 {
 		return V3, nil
@@ -80,12 +80,12 @@ func ParseVersion(values []string, highest int) (Version, error) {
 	return v, nil
 }
 
-// malformed is webob's HTTPBadRequest without an explanation.
+// malformed returns the error of webob's HTTPBadRequest without an explanation.
 func malformed() error {
 	return driver.Errorf(driver.InvalidInput,
 		"The server could not comply with the request since it is either malformed or otherwise incorrect.")
 }
 
-// tooOld is the answer to a call below the microversion that introduced it
+// tooOld returns the error for a call below the microversion that introduced it
 // (VersionNotFoundForAPIMethod of cinder/exception.py).
 func tooOld() error { return driver.Errorf(driver.NotFound, "The resource could not be found.") }

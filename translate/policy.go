@@ -4,9 +4,9 @@ import (
 	"cindergate/driver"
 )
 
-// Policy is one of Cinder's policies and the least role that it asks for, by the
-// defaults of 2024.2 and later (cinder/policies: the deprecated rules that let a
-// reader write in Zed are gone).
+// Policy is one of Cinder's policies with the lowest role that it requires by default. The
+// defaults are those of 2024.2 and later (cinder/policies); Zed's deprecated rules, which
+// let a reader write, do not apply.
 type Policy struct {
 	Name string
 	Role driver.Role
@@ -32,8 +32,8 @@ func (r Request) Allow(p Policy) error {
 	return driver.Errorf(driver.Forbidden, "Policy doesn't allow %s to be performed.", p.Name)
 }
 
-// allowOn is Allow for one resource. Another project's resource is 404 before it
-// is 403, so a refusal first looks whether the caller may know of it.
+// allowOn is Allow for one resource. A resource of another project is 404, not 403, so
+// allowOn checks that the resource exists before it refuses.
 func (r Request) allowOn(p Policy, exists func() error) error {
 	refused := r.Allow(p)
 	if refused == nil {

@@ -18,7 +18,7 @@ var (
 	capabilitiesShow = Policy{"volume_extension:capabilities", driver.Admin}
 )
 
-// ListPools is GET /scheduler-stats/get_pools.
+// ListPools serves GET /scheduler-stats/get_pools.
 func (t *Translator) ListPools(ctx context.Context, r Request) (Response, error) {
 	cloud, err := t.cloud()
 	if err != nil {
@@ -50,8 +50,8 @@ func (t *Translator) ListPools(ctx context.Context, r Request) (Response, error)
 	return ok(envelope("pools", pools))
 }
 
-// poolCapabilities are a pool's capabilities with its capacities, as Cinder's drivers
-// report them (cinder/volume/driver.py _update_pools_and_stats).
+// poolCapabilities returns a pool's capabilities together with its capacities, as Cinder's
+// drivers report them (cinder/volume/driver.py _update_pools_and_stats).
 func poolCapabilities(p *driver.Pool) map[string]any {
 	hundredths := func(gb float64) float64 { return math.Round(gb*100) / 100 }
 	all := map[string]any{
@@ -64,9 +64,9 @@ func poolCapabilities(p *driver.Pool) map[string]any {
 	return all
 }
 
-// filterPools leaves the pools that the query asks for: from 3.28 by name and
-// capabilities, from 3.35 by a volume type that they meet
-// (cinder/api/contrib/scheduler_stats.py, get_pools of cinder/scheduler/host_manager.py).
+// filterPools returns the pools that match the query: from 3.28 by name and capabilities,
+// from 3.35 by a volume type whose specs they meet (cinder/api/contrib/scheduler_stats.py,
+// get_pools of cinder/scheduler/host_manager.py).
 func (t *Translator) filterPools(ctx context.Context, r Request, all []driver.Pool) ([]driver.Pool, error) {
 	if !r.Version.AtLeast(driver.MVPoolFilters) {
 		return all, nil
@@ -93,8 +93,9 @@ func (t *Translator) filterPools(ctx context.Context, r Request, all []driver.Po
 	}), nil
 }
 
-// hasCapability compares a pool's capability with a filter (_equal_after_convert of
-// cinder/scheduler/host_manager.py). An absent one equals nothing.
+// hasCapability reports whether a pool's capability equals a filter's value
+// (_equal_after_convert of cinder/scheduler/host_manager.py). An absent capability equals
+// nothing.
 func hasCapability(have any, wanted string) bool {
 	switch have := have.(type) {
 	case nil:
@@ -106,8 +107,8 @@ func hasCapability(have any, wanted string) bool {
 	return fmt.Sprint(have) == wanted
 }
 
-// ShowCapabilities is GET /capabilities/{host}: what a pool, or a backend by its
-// first pool, reports (cinder/api/views/capabilities.py).
+// ShowCapabilities serves GET /capabilities/{host}. host names a pool or a backend; a
+// backend answers with its first pool (cinder/api/views/capabilities.py).
 func (t *Translator) ShowCapabilities(ctx context.Context, r Request) (Response, error) {
 	cloud, err := t.cloud()
 	if err != nil {

@@ -33,7 +33,7 @@ var qosListing = &listing{
 	filters: &filterRules{early: []string{"id", "name", "consumer"}},
 }
 
-// qos finds the backend's QoS specs, for a caller whom the policy allows them.
+// qos returns the backend's QoS specs if the policy lets the caller use them.
 func (t *Translator) qos(r Request, p Policy) (driver.QoSManager, error) {
 	qos, err := Capability[driver.QoSManager](t.driver, "QoS specs")
 	if err != nil {
@@ -57,7 +57,7 @@ func (r Request) qosDetail(s *driver.QoSSpecs) (Response, error) {
 	return ok(map[string]any{"qos_specs": r.qosView(s), "links": r.links("qos-specs", s.ID)})
 }
 
-// ListQoSSpecs is GET /qos-specs.
+// ListQoSSpecs serves GET /qos-specs.
 func (t *Translator) ListQoSSpecs(ctx context.Context, r Request) (Response, error) {
 	qos, err := t.qos(r, qosList)
 	if err != nil {
@@ -75,7 +75,7 @@ func (t *Translator) ListQoSSpecs(ctx context.Context, r Request) (Response, err
 	return list(r, p, "qos_specs", "qos-specs", found.Items, found.Count, id, r.qosView)
 }
 
-// CreateQoSSpecs is POST /qos-specs.
+// CreateQoSSpecs serves POST /qos-specs.
 func (t *Translator) CreateQoSSpecs(ctx context.Context, r Request) (Response, error) {
 	body, err := decode(r, "qos_specs", createQoSBody)
 	if err != nil {
@@ -102,8 +102,8 @@ func (t *Translator) CreateQoSSpecs(ctx context.Context, r Request) (Response, e
 	return r.qosDetail(&s)
 }
 
-// qosMembers reads the specs: all members but the consumer
-// (cinder/volume/qos_specs.py, validate_dictionary_string_length of cinder/utils.py).
+// qosMembers reads the specs: every member except the consumer (cinder/volume/qos_specs.py,
+// validate_dictionary_string_length of cinder/utils.py).
 func qosMembers(body *schema.Object) (set map[string]string, consumer string, err error) {
 	for _, key := range body.Keys() {
 		v, _ := body.Get(key)
@@ -133,7 +133,7 @@ func qosMembers(body *schema.Object) (set map[string]string, consumer string, er
 	return set, consumer, nil
 }
 
-// ShowQoSSpecs is GET /qos-specs/{id}.
+// ShowQoSSpecs serves GET /qos-specs/{id}.
 func (t *Translator) ShowQoSSpecs(ctx context.Context, r Request) (Response, error) {
 	qos, err := t.qos(r, qosGet)
 	if err != nil {
@@ -146,7 +146,7 @@ func (t *Translator) ShowQoSSpecs(ctx context.Context, r Request) (Response, err
 	return r.qosDetail(&s)
 }
 
-// UpdateQoSSpecs is PUT /qos-specs/{id}: it answers what was asked.
+// UpdateQoSSpecs serves PUT /qos-specs/{id}. The answer repeats the request.
 func (t *Translator) UpdateQoSSpecs(ctx context.Context, r Request) (Response, error) {
 	body, err := decode(r, "qos_specs", updateQoSBody)
 	if err != nil {
@@ -170,7 +170,7 @@ func (t *Translator) UpdateQoSSpecs(ctx context.Context, r Request) (Response, e
 	return ok(envelope("qos_specs", body.Map()))
 }
 
-// DeleteQoSSpecs is DELETE /qos-specs/{id}.
+// DeleteQoSSpecs serves DELETE /qos-specs/{id}.
 func (t *Translator) DeleteQoSSpecs(ctx context.Context, r Request) (Response, error) {
 	qos, err := t.qos(r, qosDelete)
 	if err != nil {
@@ -183,7 +183,7 @@ func (t *Translator) DeleteQoSSpecs(ctx context.Context, r Request) (Response, e
 	return finish(qos.DeleteQoSSpecs(ctx, r.Caller, r.ID, force))
 }
 
-// DeleteQoSKeys is PUT /qos-specs/{id}/delete_keys.
+// DeleteQoSKeys serves PUT /qos-specs/{id}/delete_keys.
 func (t *Translator) DeleteQoSKeys(ctx context.Context, r Request) (Response, error) {
 	body, err := parseBody(r.Body)
 	if err != nil {
@@ -200,7 +200,7 @@ func (t *Translator) DeleteQoSKeys(ctx context.Context, r Request) (Response, er
 	return finish(qos.UpdateQoSSpecs(ctx, r.Caller, r.ID, patch))
 }
 
-// ListQoSAssociations is GET /qos-specs/{id}/associations.
+// ListQoSAssociations serves GET /qos-specs/{id}/associations.
 func (t *Translator) ListQoSAssociations(ctx context.Context, r Request) (Response, error) {
 	qos, err := t.qos(r, qosList)
 	if err != nil {
@@ -217,7 +217,7 @@ func (t *Translator) ListQoSAssociations(ctx context.Context, r Request) (Respon
 	return ok(envelope("qos_associations", views))
 }
 
-// AssociateQoSSpecs is GET /qos-specs/{id}/associate?vol_type_id={id}.
+// AssociateQoSSpecs serves GET /qos-specs/{id}/associate?vol_type_id={id}.
 func (t *Translator) AssociateQoSSpecs(ctx context.Context, r Request) (Response, error) {
 	qos, err := t.qos(r, qosUpdate)
 	if err != nil {
@@ -230,7 +230,7 @@ func (t *Translator) AssociateQoSSpecs(ctx context.Context, r Request) (Response
 	return finish(qos.AssociateQoSSpecs(ctx, r.Caller, r.ID, typeID))
 }
 
-// DisassociateQoSSpecs is GET /qos-specs/{id}/disassociate?vol_type_id={id}.
+// DisassociateQoSSpecs serves GET /qos-specs/{id}/disassociate?vol_type_id={id}.
 func (t *Translator) DisassociateQoSSpecs(ctx context.Context, r Request) (Response, error) {
 	qos, err := t.qos(r, qosUpdate)
 	if err != nil {
@@ -251,7 +251,7 @@ func (r Request) qosType() (string, error) {
 	return id, nil
 }
 
-// DisassociateAllQoSSpecs is GET /qos-specs/{id}/disassociate_all.
+// DisassociateAllQoSSpecs serves GET /qos-specs/{id}/disassociate_all.
 func (t *Translator) DisassociateAllQoSSpecs(ctx context.Context, r Request) (Response, error) {
 	qos, err := t.qos(r, qosUpdate)
 	if err != nil {

@@ -10,17 +10,17 @@ import (
 	"cindergate/driver"
 )
 
-// maxLimit is the largest page (osapi_max_limit of Cinder).
+// maxLimit is the largest number of items on a page (osapi_max_limit of Cinder).
 const maxLimit = 1000
 
-// Query is a URL's query: the parameters in their order, as next links repeat them.
+// Query is the query of a URL. The parameters keep their order, since next links repeat
+// them.
 type Query []Param
 
 // Param is one parameter of a query.
 type Param struct{ Key, Value string }
 
-// ParseQuery reads a raw query. What only looks like an escape is text, as for
-// Python's parser.
+// ParseQuery parses a raw query. A malformed escape is text, as in Python's parser.
 func ParseQuery(raw string) Query {
 	var q Query
 	for pair := range strings.SplitSeq(raw, "&") {
@@ -55,13 +55,13 @@ func unescape(s string) string {
 
 func isHex(b byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", b) >= 0 }
 
-// Undecodable is the error for a URL whose bytes are no text (cinder/api/middleware/fault.py).
+// Undecodable returns the error for a URL that is not valid text (cinder/api/middleware/fault.py).
 func Undecodable() error {
 	return driver.Errorf(driver.InvalidInput, "Error decoding your request. Either the URL or the request body "+
 		"contained characters that could not be decoded by Cinder.")
 }
 
-// Get returns the last value of a parameter.
+// Get returns the last value of a parameter. ok is false if there is none.
 func (q Query) Get(key string) (value string, ok bool) {
 	for _, p := range q {
 		if p.Key == key {
@@ -71,12 +71,12 @@ func (q Query) Get(key string) (value string, ok bool) {
 	return value, ok
 }
 
-// without is q without a parameter.
+// without returns q without a parameter.
 func (q Query) without(key string) Query {
 	return slices.DeleteFunc(slices.Clone(q), func(p Param) bool { return p.Key == key })
 }
 
-// with is q with one parameter set, in its place if it is there already.
+// with returns q with one parameter set. An existing parameter keeps its place.
 func (q Query) with(key, value string) Query {
 	out, done := make(Query, 0, len(q)+1), false
 	for _, p := range q {
@@ -107,7 +107,7 @@ func (q Query) encode() string {
 	return b.String()
 }
 
-// boolean reads a boolean parameter; absent is false.
+// boolean parses a boolean parameter. It is false if absent.
 func (q Query) boolean(key string) (bool, error) {
 	v, ok := q.Get(key)
 	if !ok {
@@ -119,22 +119,23 @@ func (q Query) boolean(key string) (bool, error) {
 // never is a microversion that no request has.
 const never = driver.MaxMicroversion + 1
 
-// listing says how a resource's list may be filtered and sorted.
+// listing says how clients may filter and sort the list of a resource.
 type listing struct {
-	// columns are those that may sort.
+	// columns are the columns that clients may sort by.
 	columns map[string]bool
 	filters *filterRules
-	// sortByName is the microversion from which "name" sorts by the column display_name;
-	// 0: always; above driver.MaxMicroversion: never, for the column is called name.
+	// sortByName is the microversion from which the sort key "name" means the column
+	// display_name. 0: always. Above driver.MaxMicroversion: never, since the column is
+	// called name.
 	sortByName int
-	// counts tells that the list knows with_count, from 3.45 on; others take it for a
+	// counts says that the list accepts with_count, from 3.45 on. Other lists treat it as a
 	// filter.
 	counts bool
-	// notFound is the error for an unknown marker.
+	// notFound makes the error for an unknown marker.
 	notFound func(id string) error
 }
 
-// columnNames are the columns that can sort.
+// columnNames returns the names of the columns that clients may sort by.
 func columnNames[T any](columns driver.Columns[T]) map[string]bool {
 	names := make(map[string]bool, len(columns))
 	var zero T
@@ -146,7 +147,7 @@ func columnNames[T any](columns driver.Columns[T]) map[string]bool {
 	return names
 }
 
-// page is a limit as the client gave it, for the links.
+// page is a driver's query, with the client's own limit for the links.
 type page struct {
 	driver.Query
 	limit int
@@ -157,7 +158,7 @@ type page struct {
 func (l *listing) list(r Request) (page, error) {
 	var p page
 	rest := slices.Clone(r.Query)
-	// Of a repeated parameter the first counts, as webob's MultiDict.pop has it.
+	// If a parameter is repeated, the first one wins, as with webob's MultiDict.pop.
 	take := func(key string) (value string, ok bool) {
 		if i := slices.IndexFunc(rest, func(param Param) bool { return param.Key == key }); i >= 0 {
 			value, ok = rest[i].Value, true
@@ -190,7 +191,7 @@ func (p *page) readPage(take func(string) (string, bool), notFound func(string) 
 		case err != nil && !isDigits(v):
 			return driver.Errorf(driver.InvalidInput, "limit param must be an integer")
 		case err != nil:
-			n = maxLimit // more digits than an int has
+			n = maxLimit // too many digits for an int
 		case n < 0:
 			return driver.Errorf(driver.InvalidInput, "limit param must be positive")
 		}

@@ -20,7 +20,7 @@ func TestPages(t *testing.T) {
 		"limit=5000":                  "limit 1000 offset 0 marker ",
 		"limit=99999999999999999999":  "limit 1000 offset 0 marker ",
 		"limit=+7":                    "limit 7 offset 0 marker ",
-		"limit=1&limit=2":             "limit 1 offset 0 marker ", // the first counts
+		"limit=1&limit=2":             "limit 1 offset 0 marker ", // the first one wins
 		"offset=3&limit=2":            "limit 2 offset 3 marker ",
 		"marker=abc&limit=1":          "limit 1 offset 0 marker abc",
 		"limit=-1":                    "limit param must be positive",
@@ -112,17 +112,17 @@ func TestFilters(t *testing.T) {
 		{"with_count=true", writer, 44, "Invalid filters with_count are found in query options."},
 		{"with_count=bogus", writer, 45, "Value 'bogus' for 'with_count' is not a boolean."},
 
-		{"foo=bar", root, 70, "foo=bar"}, // a column that is not: an empty list
+		{"foo=bar", root, 70, "foo=bar"}, // no such column: an empty list
 		{"with_count=true", root, 44, "with_count=true"},
 		{"with_count=true", root, 45, "counted"},
 		{"name~=x", root, 33, "display_name~x"},
 		{"description~=x", root, 34, "display_description~x"},
 		{"all_tenants=1", root, 0, "everywhere"},
 		{"all_tenants=true&project_id=x", root, 0, "project_id=x everywhere"},
-		{"project_id=x", root, 0, ""}, // one's own, without all_tenants
+		{"project_id=x", root, 0, ""}, // the caller's own project, without all_tenants
 		{"all_tenants=bogus", root, 0, "all_tenants must be a boolean, got 'bogus'."},
 		{"all_tenants=", root, 0, "all_tenants must be a boolean, got ''."},
-		{"n%C3%A4me=x", root, 30, "näme=x"}, // a column that is not
+		{"n%C3%A4me=x", root, 30, "näme=x"}, // no such column
 		{"n%C3%A4me=x", root, 31, "Filter keys can only contain ASCII characters."},
 		{"n%C3%A4me=x", writer, 31, "Filter keys can only contain ASCII characters."},
 		{"status=a&status=b", writer, 0, "status=b"},

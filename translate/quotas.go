@@ -33,7 +33,7 @@ func (t *Translator) quotaReader() (driver.QuotaReader, error) {
 	return Capability[driver.QuotaReader](t.driver, "quotas")
 }
 
-// allowQuota lets a project see its own quotas, and admins all.
+// allowQuota lets callers see the quotas of their own project, and admins those of all.
 func (r Request) allowQuota() error {
 	if r.Caller.Owns(r.ID) {
 		return r.Allow(quotaShow)
@@ -41,7 +41,7 @@ func (r Request) allowQuota() error {
 	return driver.Errorf(driver.Forbidden, "Policy doesn't allow %s to be performed.", quotaShow.Name)
 }
 
-// ShowQuotas is GET /os-quota-sets/{project}.
+// ShowQuotas serves GET /os-quota-sets/{project}.
 func (t *Translator) ShowQuotas(ctx context.Context, r Request) (Response, error) {
 	quotas, err := t.quotaReader()
 	if err != nil {
@@ -61,7 +61,7 @@ func (t *Translator) ShowQuotas(ctx context.Context, r Request) (Response, error
 	return ok(envelope("quota_set", quotaSet{set, usage, r.ID}))
 }
 
-// DefaultQuotas is GET /os-quota-sets/{project}/defaults.
+// DefaultQuotas serves GET /os-quota-sets/{project}/defaults.
 func (t *Translator) DefaultQuotas(ctx context.Context, r Request) (Response, error) {
 	quotas, err := t.quotas()
 	if err != nil {
@@ -77,7 +77,7 @@ func (t *Translator) DefaultQuotas(ctx context.Context, r Request) (Response, er
 	return ok(envelope("quota_set", quotaSet{set, false, r.ID}))
 }
 
-// UpdateQuotas is PUT /os-quota-sets/{project}.
+// UpdateQuotas serves PUT /os-quota-sets/{project}.
 func (t *Translator) UpdateQuotas(ctx context.Context, r Request) (Response, error) {
 	quotas, err := t.quotas()
 	if err != nil {
@@ -105,7 +105,7 @@ func (t *Translator) UpdateQuotas(ctx context.Context, r Request) (Response, err
 	return ok(envelope("quota_set", quotaSet{set, false, ""}))
 }
 
-// ResetQuotas is DELETE /os-quota-sets/{project}.
+// ResetQuotas serves DELETE /os-quota-sets/{project}.
 func (t *Translator) ResetQuotas(ctx context.Context, r Request) (Response, error) {
 	quotas, err := t.quotas()
 	if err != nil {
@@ -120,7 +120,7 @@ func (t *Translator) ResetQuotas(ctx context.Context, r Request) (Response, erro
 	return Response{Status: http.StatusOK}, nil
 }
 
-// ShowQuotaClass is GET /os-quota-class-sets/{class}. There is one: default.
+// ShowQuotaClass serves GET /os-quota-class-sets/{class}. The only class is default.
 func (t *Translator) ShowQuotaClass(ctx context.Context, r Request) (Response, error) {
 	quotas, err := t.quotas()
 	if err != nil {
@@ -136,7 +136,7 @@ func (t *Translator) ShowQuotaClass(ctx context.Context, r Request) (Response, e
 	return ok(envelope("quota_class_set", quotaSet{set, false, r.ID}))
 }
 
-// UpdateQuotaClass is PUT /os-quota-class-sets/default.
+// UpdateQuotaClass serves PUT /os-quota-class-sets/default.
 func (t *Translator) UpdateQuotaClass(ctx context.Context, r Request) (Response, error) {
 	quotas, err := t.quotas()
 	if err != nil {
@@ -164,7 +164,7 @@ func (t *Translator) UpdateQuotaClass(ctx context.Context, r Request) (Response,
 	return ok(envelope("quota_class_set", quotaSet{set, false, ""}))
 }
 
-// quotaLimits reads limits by name (validate_integer of cinder/api/api_utils.py).
+// quotaLimits reads limits by quota name (validate_integer of cinder/api/api_utils.py).
 func quotaLimits(body *schema.Object, known []driver.Quota, badKeys string) (map[string]int, error) {
 	limits, odd := map[string]int{}, []string{}
 	for _, key := range body.Keys() {
@@ -202,7 +202,7 @@ func isQuota(known []driver.Quota, name string) bool {
 	return false
 }
 
-// quotaSet shows quotas in their order, then the project's id if there is one.
+// quotaSet shows quotas in order, then the project's id if there is one.
 type quotaSet struct {
 	quotas []driver.Quota
 	usage  bool
@@ -230,7 +230,7 @@ func (s quotaSet) MarshalJSON() ([]byte, error) {
 	return json.Marshal(all)
 }
 
-// ShowLimits is GET /limits; from 3.39 an admin may ask for another project.
+// ShowLimits serves GET /limits; from 3.39 an admin may ask for another project.
 func (t *Translator) ShowLimits(ctx context.Context, r Request) (Response, error) {
 	quotas, err := t.quotaReader()
 	if err != nil {
@@ -258,7 +258,8 @@ func (t *Translator) ShowLimits(ctx context.Context, r Request) (Response, error
 	return ok(envelope("limits", map[string]any{"rate": []any{}, "absolute": absolute}))
 }
 
-// limitNames are cinder/api/views/limits.py and contrib/used_limits.py.
+// limitNames are the names of limits and of their use (cinder/api/views/limits.py and
+// contrib/used_limits.py).
 var limitNames = map[string]struct{ limit, used string }{
 	driver.QuotaVolumes:         {"maxTotalVolumes", "totalVolumesUsed"},
 	driver.QuotaGigabytes:       {"maxTotalVolumeGigabytes", "totalGigabytesUsed"},

@@ -11,7 +11,7 @@ import (
 	"cindergate/driver"
 )
 
-// recorded is a line of what acceptance/record recorded on a real Cinder.
+// recorded is one line of a recording of acceptance/record on a real Cinder.
 type recorded struct {
 	ID, As  string
 	Request struct {
@@ -25,7 +25,7 @@ type recorded struct {
 	}
 }
 
-// operationOf finds the operation behind a recorded path.
+// operationOf returns the operation of a recorded path.
 func operationOf(method, path string) string {
 	for _, route := range []struct{ method, path, operation string }{
 		{"POST", `/backups`, "CreateBackup"},
@@ -44,7 +44,7 @@ func operationOf(method, path string) string {
 
 var placeholder = regexp.MustCompile(`\{[a-z][a-z0-9-]*\}`)
 
-// concrete puts real values where the recording has placeholders.
+// concrete replaces the placeholders of the recording with real values.
 func concrete(text string) string {
 	for {
 		before, rest, found := strings.Cut(text, `{"!base64": `)
@@ -65,8 +65,8 @@ func concrete(text string) string {
 	})
 }
 
-// TestRecordedSchemaTexts sends what a real Cinder's schemas refused, and wants
-// its very words.
+// TestRecordedSchemaTexts sends bodies that a real Cinder's schemas refused, and expects
+// the same error texts.
 func TestRecordedSchemaTexts(t *testing.T) {
 	text, err := os.ReadFile("../acceptance/record/cinder-v3.jsonl")
 	if err != nil {

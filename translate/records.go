@@ -18,7 +18,7 @@ type recordView struct {
 	URL     string `json:"backup_url"`
 }
 
-// ExportRecord is GET /backups/{id}/export_record.
+// ExportRecord serves GET /backups/{id}/export_record.
 func (t *Translator) ExportRecord(ctx context.Context, r Request) (Response, error) {
 	porter, err := Capability[driver.RecordPorter](t.driver, "backup records")
 	if err != nil {
@@ -34,8 +34,8 @@ func (t *Translator) ExportRecord(ctx context.Context, r Request) (Response, err
 	return ok(envelope("backup-record", recordView{record.Service, record.URL}))
 }
 
-// ImportRecord is POST /backups/import_record, and, as the v2 reference has it,
-// POST /backups/{id}/import_record; the record's own id counts.
+// ImportRecord serves POST /backups/import_record and, as in the v2 reference, POST
+// /backups/{id}/import_record. It ignores the path's id and uses the one in the record.
 func (t *Translator) ImportRecord(ctx context.Context, r Request) (Response, error) {
 	porter, err := Capability[driver.RecordPorter](t.driver, "backup records")
 	if err != nil {

@@ -13,7 +13,7 @@ var restoreBody = schema.Body("restore", schema.Members(
 	schema.Property{Name: "volume_id", Schema: schema.NullUUID},
 ).Nullable())
 
-// RestoreBackup is POST /backups/{id}/restore.
+// RestoreBackup serves POST /backups/{id}/restore.
 func (t *Translator) RestoreBackup(ctx context.Context, r Request) (Response, error) {
 	to, err := restoreTarget(r)
 	if err != nil {
@@ -29,7 +29,7 @@ func (t *Translator) RestoreBackup(ctx context.Context, r Request) (Response, er
 	return accepted(envelope("restore", restoreView(restore)))
 }
 
-// restoreTarget is the restore rule:
+// restoreTarget decides where to restore to:
 //
 //	volume_id    name         restored to
 //	a UUID       any          that volume; the name is ignored
@@ -38,15 +38,15 @@ func (t *Translator) RestoreBackup(ctx context.Context, r Request) (Response, er
 //	             restore_backup_<backup id>
 //	no UUID      –            400
 //
-// It follows Cinder's code (cinder/backup/api.py restore), not the two references,
-// which disagree with it and with one another.
+// The rule follows Cinder's code (cinder/backup/api.py restore). The two API references
+// contradict the code and each other.
 func restoreTarget(r Request) (driver.RestoreTarget, error) {
 	body, err := decode(r, "restore", restoreBody)
 	if err != nil {
 		return driver.RestoreTarget{}, err
 	}
 	if body == nil {
-		// Cinder's schema lets null pass, and its controller fails with 500.
+		// Cinder's schema allows null here, and its controller then fails with 500.
 		return driver.RestoreTarget{}, nullRoot("restore")
 	}
 	if id := body.Text("volume_id"); id != "" {

@@ -11,26 +11,28 @@ import (
 	"cindergate/driver"
 )
 
-// Route is one operation of the Block Storage API, as data: what it does, who may do it,
-// and what a backend needs for it.
+// Route is one operation of the Block Storage API, as data: its path, its policy, and the
+// interface that a backend needs for it.
 type Route struct {
 	Method string
-	// Path is what comes below the version and the project, such as /backups/:id. The
-	// segment :id becomes [Request.ID], :key [Request.Key].
+	// Path is the part of the URL's path after the version and the project, such as
+	// /backups/:id. The segment :id becomes [Request.ID], :key [Request.Key].
 	Path      string
-	Operation string // its name, such as CreateBackup
-	// Since is the minor microversion that introduced it, 0 for all. Before, it is 404.
+	Operation string // the operation's name, such as CreateBackup
+	// Since is the minor microversion that introduced the route; 0: every version has it.
+	// Older requests get 404.
 	Since int
-	// V3Only: v2 does not have it.
+	// V3Only says that v2 does not have the route.
 	V3Only bool
-	// Policy is what the caller must meet. It is the zero Policy where every role will do,
-	// and where it depends on the request, as with actions.
+	// Policy is the policy that the caller must meet. It is zero if any role may, or if the
+	// policy depends on the request, as with actions.
 	Policy Policy
-	// Needs is the interface that the driver must implement; otherwise the answer is 501.
-	// nil: every driver will do.
+	// Needs is the interface that the driver must implement; without it the answer is 501.
+	// nil: any driver will do.
 	Needs reflect.Type
-	// Own is the interface of a [driver.Passthrough] for which the gateway serves the route
-	// itself; nil: such a driver gets the request as it is.
+	// Own is an interface that a [driver.Passthrough] may implement so that the gateway
+	// serves the route itself. nil: the gateway forwards the request of such a driver
+	// unchanged.
 	Own reflect.Type
 
 	serve method
@@ -44,14 +46,14 @@ func (r *Route) Of(t *Translator) Operation {
 	return func(ctx context.Context, q Request) (Response, error) { return r.serve(t, ctx, q) }
 }
 
-// ServedFor reports whether the gateway serves the route for a backend, or leaves it to a
-// [driver.Passthrough].
+// ServedFor reports whether the gateway serves the route for a backend. Otherwise it
+// forwards the request to a [driver.Passthrough].
 func (r *Route) ServedFor(d driver.Driver) bool {
 	_, forwards := d.(driver.Passthrough)
 	return !forwards || r.Own != nil && reflect.TypeOf(d).Implements(r.Own)
 }
 
-// Routes returns every route of the API, by resource.
+// Routes returns every route of the API, grouped by resource.
 func Routes() []Route { return slices.Clone(routes) }
 
 func route(verb, path string, m method) Route {
@@ -64,12 +66,12 @@ func post(path string, m method) Route   { return route(http.MethodPost, path, m
 func put(path string, m method) Route    { return route(http.MethodPut, path, m) }
 func remove(path string, m method) Route { return route(http.MethodDelete, path, m) }
 
-// fixed is an operation that is the same for every backend.
+// fixed returns a method that is the same for every backend.
 func fixed(o Operation) method {
 	return func(_ *Translator, ctx context.Context, r Request) (Response, error) { return o(ctx, r) }
 }
 
-// is returns an interface of package driver as data.
+// is returns the type of an interface of package driver.
 func is[I any]() reflect.Type { return reflect.TypeFor[I]() }
 
 func (r Route) named(operation string) Route      { r.Operation = operation; return r }
@@ -79,7 +81,8 @@ func (r Route) on(driver reflect.Type) Route      { r.Needs = driver; return r }
 func (r Route) ownWith(driver reflect.Type) Route { r.Own = driver; return r }
 func (r Route) notV2() Route                      { r.V3Only = true; return r }
 
-// section is what routes have in common, unless they say otherwise.
+// section holds the settings that a group of routes has in common. A route may override
+// them.
 type section struct {
 	needs, own reflect.Type
 	since      int
@@ -271,13 +274,13 @@ var routes = slices.Concat(
 		get("/scheduler-stats/get_pools", (*Translator).ListPools).by(poolsGet),
 		get("/capabilities/:id", (*Translator).ShowCapabilities).by(capabilitiesShow),
 	),
-	// What is the same for every backend.
+	// Routes whose answers are the same for every backend.
 	section{}.of(
 		get("/extensions", fixed(ListExtensions)).named("ListExtensions"),
 		get("/extensions/:id", fixed(ShowExtension)).named("ShowExtension"),
 		get("/resource_filters", fixed(ListResourceFilters)).named("ListResourceFilters").from(driver.MVResourceFilters),
 	),
-	// Lists that are always empty here, for clients that ask for them.
+	// Lists that are always empty here. Clients probe them.
 	section{}.of(
 		get("/clusters", fixed(clusters)).named("ListClusters").by(clustersList).from(driver.MVClusterSupport),
 		get("/os-volume-manage", fixed(empty("manageable-volumes", 0, &manageableList))).named("ListManageable").by(manageableList),

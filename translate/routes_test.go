@@ -19,7 +19,7 @@ func try(t *testing.T, r *Route, d driver.Driver, caller driver.Caller, v Versio
 	return FaultOf(err), true
 }
 
-// A route is there from its microversion on, and 404 before.
+// A route exists from its microversion on. Before, it is 404.
 func TestRoutesHaveTheirMicroversion(t *testing.T) {
 	gated := 0
 	for _, r := range Routes() {
@@ -27,7 +27,7 @@ func TestRoutesHaveTheirMicroversion(t *testing.T) {
 			gated++
 			for _, v := range []Version{{3, r.Since - 1}, V2} {
 				f, _ := try(t, &r, &backend{}, root, v)
-				if v.V2() && r.Operation == "UpdateBackup" { // which v2 takes for an action
+				if v.V2() && r.Operation == "UpdateBackup" { // v2 reads it as an action
 					if f.Status != http.StatusBadRequest || !strings.HasPrefix(f.Message, "There is no such action: update.") {
 						t.Errorf("%s %s at %s: %+v", r.Method, r.Path, v, f)
 					}
@@ -48,7 +48,7 @@ func TestRoutesHaveTheirMicroversion(t *testing.T) {
 	}
 }
 
-// A route asks for its policy, and for no other. Actions have policies of their own.
+// A route checks its own policy and no other. Actions have policies of their own.
 func TestRoutesHaveTheirPolicy(t *testing.T) {
 	for _, r := range Routes() {
 		if strings.HasSuffix(r.Path, "/action") {
@@ -98,12 +98,12 @@ func TestRoutesAreListedOnce(t *testing.T) {
 	}
 }
 
-// Another project's resource is unknown before it is forbidden: a caller who may not change
-// it does not learn that it is there.
+// Another project's resource is 404 before it is 403. A caller who may not change it does
+// not learn that it exists.
 func TestOthersResourcesAreUnknownBeforeTheyAreForbidden(t *testing.T) {
 	checked := 0
 	for _, r := range Routes() {
-		if r.Policy.Role != driver.Member || !strings.Contains(r.Path, ":id") || r.Operation == "AcceptTransfer" { // which is for others
+		if r.Policy.Role != driver.Member || !strings.Contains(r.Path, ":id") || r.Operation == "AcceptTransfer" { // other projects may accept a transfer
 			continue
 		}
 		checked++
@@ -117,7 +117,7 @@ func TestOthersResourcesAreUnknownBeforeTheyAreForbidden(t *testing.T) {
 	}
 }
 
-// Every listed action is one, from its microversion on, and asks for its policy.
+// Every listed action exists, from its microversion on, and checks its policy.
 func TestActionsAreListed(t *testing.T) {
 	routes := map[string]Route{}
 	for _, r := range Routes() {

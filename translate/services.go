@@ -40,7 +40,7 @@ func (t *Translator) cloud() (driver.Cloud, error) {
 	return Capability[driver.Cloud](t.driver, "telling about services")
 }
 
-// ListServices is GET /os-services.
+// ListServices serves GET /os-services.
 func (t *Translator) ListServices(ctx context.Context, r Request) (Response, error) {
 	cloud, err := t.cloud()
 	if err != nil {
@@ -57,8 +57,8 @@ func (t *Translator) ListServices(ctx context.Context, r Request) (Response, err
 	host, _ := r.Query.Get("host")
 	services := []map[string]any{}
 	for _, s := range all {
-		// A host without a backend is that of all its backends
-		// (cinder/db/sqlalchemy/api.py service_get_all).
+		// A host without a backend matches all its backends (cinder/db/sqlalchemy/api.py
+		// service_get_all).
 		if one && !strings.EqualFold(s.Binary, binary) || host != "" && s.Host != host && !strings.HasPrefix(s.Host, host+"@") {
 			continue
 		}
@@ -91,7 +91,7 @@ func (r Request) serviceView(s driver.Service) map[string]any {
 	return v
 }
 
-// UpdateService is PUT /os-services/{action} (cinder/api/contrib/services.py update).
+// UpdateService serves PUT /os-services/{action} (cinder/api/contrib/services.py update).
 func (t *Translator) UpdateService(ctx context.Context, r Request) (Response, error) {
 	services, err := Capability[driver.ServiceManager](t.driver, "managing services")
 	if err != nil {
@@ -129,7 +129,7 @@ func (t *Translator) UpdateService(ctx context.Context, r Request) (Response, er
 	return Response{}, driver.Errorf(driver.InvalidInput, "Invalid input received: Unknown action")
 }
 
-// serviceBody reads a body without an envelope, which names a host.
+// serviceBody reads a body that names a host and has no root member.
 func (r Request) serviceBody(rules schema.Schema) (*schema.Object, string, error) {
 	v, err := parseBody(r.Body)
 	if err != nil {
@@ -173,7 +173,7 @@ func (r Request) switchService(ctx context.Context, services driver.ServiceManag
 	return ok(view)
 }
 
-// freeze changes cinder-volume on a host. An unknown host is 400 here
+// freeze freezes or thaws cinder-volume on a host. An unknown host is 400 here, not 404
 // (_volume_api_proxy).
 func (r Request) freeze(ctx context.Context, services driver.ServiceManager, patch driver.ServicePatch) (Response, error) {
 	_, host, err := r.serviceBody(freezeService)
@@ -186,7 +186,7 @@ func (r Request) freeze(ctx context.Context, services driver.ServiceManager, pat
 	return Response{Status: http.StatusOK}, nil
 }
 
-// failover refuses: there is nothing to fail over to.
+// failover always refuses: no backend here replicates.
 func (r Request) failover(ctx context.Context, services driver.ServiceManager) (Response, error) {
 	_, host, err := r.serviceBody(failoverService)
 	if err != nil {
@@ -205,7 +205,8 @@ func noServiceFound(err error, host string) error {
 	return err
 }
 
-// ListHosts is GET /os-hosts: the enabled services (cinder/api/contrib/hosts.py).
+// ListHosts serves GET /os-hosts. It lists the enabled services
+// (cinder/api/contrib/hosts.py).
 func (t *Translator) ListHosts(ctx context.Context, r Request) (Response, error) {
 	cloud, err := t.cloud()
 	if err != nil {
@@ -236,8 +237,8 @@ func (t *Translator) ListHosts(ctx context.Context, r Request) (Response, error)
 	return ok(envelope("hosts", hosts))
 }
 
-// ShowHost is GET /os-hosts/{host}: what is on a host of cinder-volume, in total and
-// by project.
+// ShowHost serves GET /os-hosts/{host}. It counts the volumes and snapshots on a host of
+// cinder-volume, in total and by project.
 func (t *Translator) ShowHost(ctx context.Context, r Request) (Response, error) {
 	services, err := Capability[driver.ServiceManager](t.driver, "managing services")
 	if err != nil {

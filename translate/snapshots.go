@@ -98,12 +98,12 @@ func (t *Translator) snapshotExists(ctx context.Context, r Request) error {
 	return err
 }
 
-// ListSnapshots is GET /snapshots.
+// ListSnapshots serves GET /snapshots.
 func (t *Translator) ListSnapshots(ctx context.Context, r Request) (Response, error) {
 	return t.listSnapshots(ctx, r, "snapshots", r.snapshotSummary)
 }
 
-// ListSnapshotsDetail is GET /snapshots/detail.
+// ListSnapshotsDetail serves GET /snapshots/detail.
 func (t *Translator) ListSnapshotsDetail(ctx context.Context, r Request) (Response, error) {
 	return t.listSnapshots(ctx, r, "snapshots/detail", r.snapshotDetail)
 }
@@ -125,7 +125,7 @@ func (t *Translator) listSnapshots(ctx context.Context, r Request, path string, 
 	return list(r, p, "snapshots", path, found.Items, found.Count, id, view)
 }
 
-// ShowSnapshot is GET /snapshots/{id}.
+// ShowSnapshot serves GET /snapshots/{id}.
 func (t *Translator) ShowSnapshot(ctx context.Context, r Request) (Response, error) {
 	snapshots, err := t.snapshots()
 	if err != nil {
@@ -138,7 +138,7 @@ func (t *Translator) ShowSnapshot(ctx context.Context, r Request) (Response, err
 	return ok(envelope("snapshot", r.snapshotDetail(&s)))
 }
 
-// CreateSnapshot is POST /snapshots.
+// CreateSnapshot serves POST /snapshots.
 func (t *Translator) CreateSnapshot(ctx context.Context, r Request) (Response, error) {
 	snapshots, err := t.snapshots()
 	if err != nil {
@@ -176,7 +176,7 @@ func (t *Translator) CreateSnapshot(ctx context.Context, r Request) (Response, e
 	return accepted(envelope("snapshot", view))
 }
 
-// UpdateSnapshot is PUT /snapshots/{id}.
+// UpdateSnapshot serves PUT /snapshots/{id}.
 func (t *Translator) UpdateSnapshot(ctx context.Context, r Request) (Response, error) {
 	snapshots, err := t.snapshots()
 	if err != nil {
@@ -200,7 +200,7 @@ func (t *Translator) UpdateSnapshot(ctx context.Context, r Request) (Response, e
 	return ok(envelope("snapshot", view))
 }
 
-// DeleteSnapshot is DELETE /snapshots/{id}.
+// DeleteSnapshot serves DELETE /snapshots/{id}.
 func (t *Translator) DeleteSnapshot(ctx context.Context, r Request) (Response, error) {
 	snapshots, err := t.snapshots()
 	if err != nil {
@@ -212,7 +212,7 @@ func (t *Translator) DeleteSnapshot(ctx context.Context, r Request) (Response, e
 	return finish(snapshots.DeleteSnapshot(ctx, r.Caller, r.ID, false))
 }
 
-// ActOnSnapshot is POST /snapshots/{id}/action.
+// ActOnSnapshot serves POST /snapshots/{id}/action.
 func (t *Translator) ActOnSnapshot(ctx context.Context, r Request) (Response, error) {
 	do, err := readAction(r)
 	if err != nil {
@@ -244,7 +244,8 @@ func (t *Translator) ActOnSnapshot(ctx context.Context, r Request) (Response, er
 	return Response{}, r.refuseAction(do.name, unofferedSnapshotActions, exists)
 }
 
-// snapshotTransitions are what os-update_snapshot_status may do, by the status now.
+// snapshotTransitions maps a snapshot's status to those that os-update_snapshot_status may
+// set.
 var snapshotTransitions = map[string][]string{
 	driver.VolumeCreating: {driver.VolumeCreating, driver.VolumeAvailable, driver.VolumeError},
 	driver.VolumeDeleting: {driver.VolumeDeleting, driver.VolumeErrorDeleting},
@@ -277,8 +278,9 @@ func (t *Translator) updateSnapshotStatus(ctx context.Context, r Request, do act
 	return Response{Status: http.StatusAccepted}, nil
 }
 
-// snapshotView is a snapshot in Cinder's order of members (cinder/api/views/snapshots.py,
-// v3/views/snapshots.py, contrib/extended_snapshot_attributes.py).
+// snapshotView is a snapshot on the wire, in Cinder's order of members
+// (cinder/api/views/snapshots.py, v3/views/snapshots.py,
+// contrib/extended_snapshot_attributes.py).
 type snapshotView struct {
 	ID              string            `json:"id"`
 	CreatedAt       timestamp         `json:"created_at"`

@@ -39,7 +39,8 @@ func (t *Translator) transfers() (driver.TransferManager, error) {
 	return Capability[driver.TransferManager](t.driver, "volume transfers")
 }
 
-// transferView is a transfer in Cinder's order of members (cinder/api/views/transfers.py).
+// transferView is a transfer on the wire, in Cinder's order of members
+// (cinder/api/views/transfers.py).
 type transferView struct {
 	ID        string     `json:"id"`
 	CreatedAt *timestamp `json:"created_at,omitempty"`
@@ -52,8 +53,8 @@ type transferView struct {
 	*transferHistory
 }
 
-// transferHistory tells where the volume went. A transfer that was accepted shows
-// no more.
+// transferHistory says where the volume went. An accepted transfer no longer exists here,
+// so Destination is always null and Accepted always false.
 type transferHistory struct {
 	Destination *string `json:"destination_project_id"`
 	Source      string  `json:"source_project_id"`
@@ -77,22 +78,22 @@ func (r Request) transferDetail(t *driver.Transfer) transferView {
 	return v
 }
 
-// ListTransfers is GET /os-volume-transfer, oldest first.
+// ListTransfers serves GET /os-volume-transfer, oldest first.
 func (t *Translator) ListTransfers(ctx context.Context, r Request) (Response, error) {
 	return t.listTransfers(ctx, r, false, r.transferSummary)
 }
 
-// ListTransfersDetail is GET /os-volume-transfer/detail.
+// ListTransfersDetail serves GET /os-volume-transfer/detail.
 func (t *Translator) ListTransfersDetail(ctx context.Context, r Request) (Response, error) {
 	return t.listTransfers(ctx, r, false, r.transferDetail)
 }
 
-// ListVolumeTransfers is GET /volume-transfers, which can be sorted from 3.59 on.
+// ListVolumeTransfers serves GET /volume-transfers. From 3.59 on, clients may sort it.
 func (t *Translator) ListVolumeTransfers(ctx context.Context, r Request) (Response, error) {
 	return t.listTransfers(ctx, r, true, r.transferSummary)
 }
 
-// ListVolumeTransfersDetail is GET /volume-transfers/detail.
+// ListVolumeTransfersDetail serves GET /volume-transfers/detail.
 func (t *Translator) ListVolumeTransfersDetail(ctx context.Context, r Request) (Response, error) {
 	return t.listTransfers(ctx, r, true, r.transferDetail)
 }
@@ -117,7 +118,7 @@ func (t *Translator) listTransfers(ctx context.Context, r Request, sortable bool
 	return list(r, p, "transfers", "os-volume-transfer", found.Items, found.Count, id, view)
 }
 
-// ShowTransfer is GET /os-volume-transfer/{id}.
+// ShowTransfer serves GET /os-volume-transfer/{id}.
 func (t *Translator) ShowTransfer(ctx context.Context, r Request) (Response, error) {
 	transfers, err := t.transfers()
 	if err != nil {
@@ -130,7 +131,7 @@ func (t *Translator) ShowTransfer(ctx context.Context, r Request) (Response, err
 	return ok(envelope("transfer", r.transferDetail(&found)))
 }
 
-// CreateTransfer is POST /os-volume-transfer. Only its answer has the auth key.
+// CreateTransfer serves POST /os-volume-transfer. No other answer shows the auth key.
 func (t *Translator) CreateTransfer(ctx context.Context, r Request) (Response, error) {
 	transfers, err := t.transfers()
 	if err != nil {
@@ -155,7 +156,7 @@ func (t *Translator) CreateTransfer(ctx context.Context, r Request) (Response, e
 	return accepted(envelope("transfer", view))
 }
 
-// AcceptTransfer is POST /os-volume-transfer/{id}/accept.
+// AcceptTransfer serves POST /os-volume-transfer/{id}/accept.
 func (t *Translator) AcceptTransfer(ctx context.Context, r Request) (Response, error) {
 	transfers, err := t.transfers()
 	if err != nil {
@@ -176,7 +177,7 @@ func (t *Translator) AcceptTransfer(ctx context.Context, r Request) (Response, e
 	return accepted(envelope("transfer", r.transferSummary(&done)))
 }
 
-// DeleteTransfer is DELETE /os-volume-transfer/{id}.
+// DeleteTransfer serves DELETE /os-volume-transfer/{id}.
 func (t *Translator) DeleteTransfer(ctx context.Context, r Request) (Response, error) {
 	transfers, err := t.transfers()
 	if err != nil {

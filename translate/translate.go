@@ -1,7 +1,7 @@
-// Package translate speaks the Block Storage API, v2 and v3: it decodes requests
-// by Cinder's rules, calls the backend's driver, and makes the answers. It knows
-// nothing of HTTP servers, and only fault.go knows status codes of errors.
+// Package translate speaks the Block Storage API, v2 and v3: it decodes requests by
+// Cinder's rules, calls the backend's driver, and makes the answers.
 //
+// It does not depend on an HTTP server. Only fault.go knows the status codes of errors.
 // Every operation has the same three steps: decode, call, view.
 package translate
 
@@ -21,19 +21,19 @@ type Request struct {
 	Version Version
 	// Base is the URL before the version: scheme://host[/prefix].
 	Base string
-	// ProjectInURL tells whether the path named the project; links then do.
+	// ProjectInURL reports whether the path named the project. If so, links name it, too.
 	ProjectInURL bool
-	// VBS: the gateway speaks Volume Backup Service's own API besides, whose clients read
-	// backups by v2 and expect its members there.
+	// VBS says that the gateway also speaks Volume Backup Service's native API. Clients of
+	// that API read backups through v2 and expect its members there.
 	VBS bool
-	// ID is the resource of the path (backup, volume, project …), Key what comes
-	// below it (a metadata key).
+	// ID is the resource in the path (a backup, volume, project …). Key is the path's part
+	// after it, such as a metadata key.
 	ID, Key string
 	Query   Query
 	Body    []byte
 }
 
-// Response is an answer. Body nil means none.
+// Response is the answer of an operation. If Body is nil, there is none.
 type Response struct {
 	Status int
 	Body   any
@@ -47,8 +47,8 @@ type Translator struct {
 // New makes a Translator.
 func New(d driver.Driver) *Translator { return &Translator{d} }
 
-// Capability returns an optional interface of the backend, or NotSupported, which names
-// what is missing.
+// Capability returns an optional interface of the backend. If the backend lacks it, the
+// error is NotSupported and names what is missing.
 func Capability[T any](d driver.Driver, what string) (T, error) {
 	c, ok := d.(T)
 	if !ok {
@@ -61,7 +61,7 @@ func ok(body any) (Response, error) { return Response{http.StatusOK, body}, nil 
 
 func accepted(body any) (Response, error) { return Response{http.StatusAccepted, body}, nil }
 
-// finish is the answer of an operation without a body.
+// finish returns the answer of an operation that has no body.
 func finish(err error) (Response, error) {
 	if err != nil {
 		return Response{}, err

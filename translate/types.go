@@ -25,7 +25,7 @@ var (
 	typeRemoveProject = Policy{"volume_extension:volume_type_access:removeProjectAccess", driver.Admin}
 )
 
-// userVisibleSpecs are the extra specs that others than admins see
+// userVisibleSpecs are the extra specs that callers other than admins see
 // (USER_VISIBLE_EXTRA_SPECS of cinder/policies/type_extra_specs.py).
 var userVisibleSpecs = []string{
 	"RESKEY:availability_zones", "multiattach", "replication_enabled",
@@ -66,7 +66,7 @@ func (t *Translator) typeManager() (driver.TypeManager, error) {
 	return Capability[driver.TypeManager](t.driver, "managing volume types")
 }
 
-// ListTypes is GET /types.
+// ListTypes serves GET /types.
 func (t *Translator) ListTypes(ctx context.Context, r Request) (Response, error) {
 	types, err := t.types()
 	if err != nil {
@@ -86,10 +86,11 @@ func (t *Translator) ListTypes(ctx context.Context, r Request) (Response, error)
 	}
 	wanted := make([]driver.VolumeType, 0, len(all))
 	for _, vt := range all {
-		// The public ones are also those that the caller's project was given.
+		// A list of public types includes the private types that the caller's project may
+		// use.
 		own := public && slices.Contains(vt.Projects, r.Caller.ProjectID)
 		if !filtered || vt.IsPublic == public || own {
-			vt.ExtraSpecs = r.visibleSpecs(&vt) // nobody finds types by specs that it may not see
+			vt.ExtraSpecs = r.visibleSpecs(&vt) // nobody may search by specs that they cannot see
 			wanted = append(wanted, vt)
 		}
 	}
@@ -150,11 +151,11 @@ var typeListing = &listing{
 	},
 }
 
-// zonesSpec is a list of zones in one text: a filter wants a part of it.
+// zonesSpec holds a list of zones in one text. A filter matches part of it.
 const zonesSpec = "RESKEY:availability_zones"
 
-// extraSpecsFilter is pairsFilter, where what is no dict is an error: Cinder fails with
-// 500 (_process_volume_types_filters of cinder/db/sqlalchemy/api.py).
+// extraSpecsFilter is pairsFilter, but a value that is not a dict is an error. Cinder fails
+// with 500 there (_process_volume_types_filters of cinder/db/sqlalchemy/api.py).
 func extraSpecsFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 	v, isLiteral := parseLiteral(f.Value)
 	pairs, isDict := v.(dict)
@@ -174,12 +175,12 @@ func extraSpecsFilter(_ Version, f driver.Filter) (*driver.Filter, error) {
 	})
 }
 
-// publicFilter reads is_public: only admins choose; None is both
-// (_parse_is_public of cinder/api/v3/types.py).
+// publicFilter reads is_public. Only admins may choose; None selects both public and
+// private types (_parse_is_public of cinder/api/v3/types.py).
 func publicFilter(r Request) (public, filtered bool, err error) {
 	v, given := r.Query.Get("is_public")
 	if !r.Caller.IsAdmin() {
-		return false, false, nil // the backend shows what the caller may use
+		return false, false, nil // the backend shows only types that the caller may use
 	}
 	if !given {
 		return true, true, nil
@@ -194,7 +195,7 @@ func publicFilter(r Request) (public, filtered bool, err error) {
 	return public, true, nil
 }
 
-// typeByNameOrID is get_by_name_or_id of cinder/volume/volume_types.py.
+// typeByNameOrID finds a type (get_by_name_or_id of cinder/volume/volume_types.py).
 func (t *Translator) typeByNameOrID(ctx context.Context, r Request, nameOrID string) (driver.VolumeType, error) {
 	types, err := t.types()
 	if err != nil {
@@ -214,7 +215,7 @@ func (t *Translator) typeByNameOrID(ctx context.Context, r Request, nameOrID str
 	return driver.VolumeType{}, driver.Errorf(driver.NotFound, "Volume type with name %s could not be found.", nameOrID)
 }
 
-// ShowType is GET /types/{id}, and GET /types/default.
+// ShowType serves GET /types/{id} and GET /types/default.
 func (t *Translator) ShowType(ctx context.Context, r Request) (Response, error) {
 	types, err := t.types()
 	if err != nil {
@@ -234,7 +235,7 @@ func (t *Translator) ShowType(ctx context.Context, r Request) (Response, error) 
 	return ok(envelope("volume_type", r.fullTypeView(&vt)))
 }
 
-// CreateType is POST /types.
+// CreateType serves POST /types.
 func (t *Translator) CreateType(ctx context.Context, r Request) (Response, error) {
 	types, err := t.typeManager()
 	if err != nil {
@@ -261,7 +262,7 @@ func (t *Translator) CreateType(ctx context.Context, r Request) (Response, error
 	return ok(envelope("volume_type", r.changedTypeView(&vt)))
 }
 
-// UpdateType is PUT /types/{id}.
+// UpdateType serves PUT /types/{id}.
 func (t *Translator) UpdateType(ctx context.Context, r Request) (Response, error) {
 	types, err := t.typeManager()
 	if err != nil {
@@ -296,11 +297,11 @@ func (t *Translator) UpdateType(ctx context.Context, r Request) (Response, error
 		return Response{}, err
 	}
 	view := r.changedTypeView(&vt)
-	delete(view, "os-volume-type-access:is_public") // which contrib/volume_type_access.py adds to create only
+	delete(view, "os-volume-type-access:is_public") // only create shows it (contrib/volume_type_access.py)
 	return ok(envelope("volume_type", view))
 }
 
-// DeleteType is DELETE /types/{id}.
+// DeleteType serves DELETE /types/{id}.
 func (t *Translator) DeleteType(ctx context.Context, r Request) (Response, error) {
 	types, err := t.typeManager()
 	if err != nil {
@@ -312,7 +313,8 @@ func (t *Translator) DeleteType(ctx context.Context, r Request) (Response, error
 	return finish(types.DeleteVolumeType(ctx, r.Caller, r.ID))
 }
 
-// ActOnType is POST /types/{id}/action: project access of private types.
+// ActOnType serves POST /types/{id}/action: it changes which projects may use a private
+// type.
 func (t *Translator) ActOnType(ctx context.Context, r Request) (Response, error) {
 	do, err := readAction(r)
 	if err != nil {
@@ -345,7 +347,7 @@ func (t *Translator) ActOnType(ctx context.Context, r Request) (Response, error)
 	return finish(err)
 }
 
-// ListTypeAccess is GET /types/{id}/os-volume-type-access.
+// ListTypeAccess serves GET /types/{id}/os-volume-type-access.
 func (t *Translator) ListTypeAccess(ctx context.Context, r Request) (Response, error) {
 	types, err := t.types()
 	if err != nil {
@@ -368,7 +370,7 @@ func (t *Translator) ListTypeAccess(ctx context.Context, r Request) (Response, e
 	return ok(envelope("volume_type_access", access))
 }
 
-// ListExtraSpecs is GET /types/{id}/extra_specs.
+// ListExtraSpecs serves GET /types/{id}/extra_specs.
 func (t *Translator) ListExtraSpecs(ctx context.Context, r Request) (Response, error) {
 	visible, err := t.extraSpecs(ctx, r)
 	if err != nil {
@@ -377,7 +379,7 @@ func (t *Translator) ListExtraSpecs(ctx context.Context, r Request) (Response, e
 	return ok(envelope("extra_specs", visible))
 }
 
-// ShowExtraSpec is GET /types/{id}/extra_specs/{key}.
+// ShowExtraSpec serves GET /types/{id}/extra_specs/{key}.
 func (t *Translator) ShowExtraSpec(ctx context.Context, r Request) (Response, error) {
 	visible, err := t.extraSpecs(ctx, r)
 	if err != nil {
@@ -399,7 +401,7 @@ func (t *Translator) extraSpecs(ctx context.Context, r Request) (map[string]stri
 	return r.visibleSpecs(&vt), err
 }
 
-// AddExtraSpecs is POST /types/{id}/extra_specs.
+// AddExtraSpecs serves POST /types/{id}/extra_specs.
 func (t *Translator) AddExtraSpecs(ctx context.Context, r Request) (Response, error) {
 	body, err := decode(r, "extra_specs", createExtraSpecBody)
 	if err != nil {
@@ -411,7 +413,7 @@ func (t *Translator) AddExtraSpecs(ctx context.Context, r Request) (Response, er
 	return ok(envelope("extra_specs", body.Strings()))
 }
 
-// SetExtraSpec is PUT /types/{id}/extra_specs/{key}.
+// SetExtraSpec serves PUT /types/{id}/extra_specs/{key}.
 func (t *Translator) SetExtraSpec(ctx context.Context, r Request) (Response, error) {
 	body, err := parseBody(r.Body)
 	if err != nil {
@@ -430,7 +432,7 @@ func (t *Translator) SetExtraSpec(ctx context.Context, r Request) (Response, err
 	return ok(set)
 }
 
-// DeleteExtraSpec is DELETE /types/{id}/extra_specs/{key}.
+// DeleteExtraSpec serves DELETE /types/{id}/extra_specs/{key}.
 func (t *Translator) DeleteExtraSpec(ctx context.Context, r Request) (Response, error) {
 	types, err := t.types()
 	if err != nil {
@@ -474,7 +476,7 @@ func (r Request) visibleSpecs(vt *driver.VolumeType) map[string]string {
 	return visible
 }
 
-// typeView is a type as lists and shows have it (cinder/api/v3/views/types.py).
+// typeView is the view of a type in lists and shows (cinder/api/v3/views/types.py).
 func (r Request) typeView(vt *driver.VolumeType) map[string]any {
 	v := map[string]any{
 		"id": vt.ID, "name": vt.Name, "is_public": vt.IsPublic, "description": vt.Description,
@@ -486,14 +488,14 @@ func (r Request) typeView(vt *driver.VolumeType) map[string]any {
 	return v
 }
 
-// fullTypeView is with what contrib/volume_type_access.py adds.
+// fullTypeView is typeView with the members that contrib/volume_type_access.py adds.
 func (r Request) fullTypeView(vt *driver.VolumeType) map[string]any {
 	v := r.typeView(vt)
 	v["os-volume-type-access:is_public"] = vt.IsPublic
 	return v
 }
 
-// changedTypeView is what create and update show: without the QoS specs
+// changedTypeView is the view of a type after create and update. It has no QoS specs
 // (cinder/api/views/types.py).
 func (r Request) changedTypeView(vt *driver.VolumeType) map[string]any {
 	v := r.fullTypeView(vt)

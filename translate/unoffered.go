@@ -2,7 +2,7 @@ package translate
 
 import "cindergate/driver"
 
-// unoffered is an action of Cinder's that no backend here performs.
+// unoffered is an action of Cinder that no backend here performs.
 type unoffered struct {
 	policy Policy
 	since  int // the microversion that introduced it
@@ -29,9 +29,9 @@ var (
 	}
 )
 
-// refuseAction is the error for an action that the caller's version of the API does
-// not have (400, or 404 if a later one has it), that the caller may not perform, or
-// that is not offered (501). exists tells whether the resource is there.
+// refuseAction returns the error for an action that is not served. It is 400 if no version
+// has the action, 404 if only a later version has it, 403 if the caller may not perform it,
+// and otherwise 501. exists reports whether the resource exists.
 func (r Request) refuseAction(name string, actions map[string]unoffered, exists func() error) error {
 	a, known := actions[name]
 	if !known {

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// link is one entry of a resource's or a page's links.
+// link is one entry in the links of a resource or page.
 type link struct {
 	Rel  string `json:"rel"`
 	Href string `json:"href"`
 }
 
-// links are a resource's own: with and without the API version.
+// links returns a resource's own links: with and without the API version.
 func (r Request) links(collection, id string) []link {
 	project := ""
 	if r.ProjectInURL {
@@ -25,10 +25,10 @@ func (r Request) links(collection, id string) []link {
 	}
 }
 
-// next is the link to the page after one that ends with the item id: the request's
-// own query with another marker. There is none unless the page is full
-// (_get_collection_links of cinder/api/common.py, which compares the limit with
-// the count, if it was asked for, instead).
+// next returns the link to the next page, or nil if this page is not full. The link is the
+// request's own query with the id of the last item as the marker (_get_collection_links of
+// cinder/api/common.py). If the client asked for the count, Cinder compares the limit with
+// the count instead of the number of items.
 func (p page) next(r Request, collection, id string, items, count int) []link {
 	size := items
 	if p.WithCount && count > 0 {
@@ -51,10 +51,10 @@ func (v Version) path() string {
 	return "/v3/"
 }
 
-// collection is a list's body: {name: items, name_links: next, count: n}.
+// collection is the body of a list: {name: items, name_links: next, count: n}.
 type collection struct {
 	name  string
-	plain string // what the links are called after, if not name: group for groups
+	plain string // prefix of the links' name, if it is not name: group for groups
 	items any
 	next  []link
 	count *int
@@ -72,7 +72,7 @@ func (c collection) MarshalJSON() ([]byte, error) {
 	return json.Marshal(body)
 }
 
-// list makes the answer of a list.
+// list returns the answer of a list.
 func list[T, V any](r Request, p page, name, path string, items []T, count int, id func(*T) string, view func(*T) V) (Response, error) {
 	return Response{http.StatusOK, listBody(r, p, name, path, items, count, id, view)}, nil
 }
@@ -92,7 +92,7 @@ func listBody[T, V any](r Request, p page, name, path string, items []T, count i
 	return body
 }
 
-// envelope is a body of one member.
+// envelope returns a body with one member.
 func envelope(name string, content any) map[string]any { return map[string]any{name: content} }
 
 // timestamp is a time as Cinder shows it: UTC, microseconds, no zone; null if zero.
@@ -108,7 +108,7 @@ func (t timestamp) MarshalJSON() ([]byte, error) {
 	return time.Time(t).UTC().AppendFormat(make([]byte, 0, 32), `"`+timeLayout+`"`), nil
 }
 
-// nullable is s, or null if it is empty.
+// nullable returns s, or nil if it is empty.
 func nullable(s string) *string {
 	if s == "" {
 		return nil
@@ -116,7 +116,7 @@ func nullable(s string) *string {
 	return &s
 }
 
-// orEmpty makes a nil map an empty one, for {} rather than null.
+// orEmpty replaces a nil map with an empty one, so that JSON has {} and not null.
 func orEmpty(m map[string]string) map[string]string {
 	if m == nil {
 		return map[string]string{}

@@ -91,7 +91,7 @@ func TestListMembers(t *testing.T) {
 	wantMembers(t, "a restore", decoded(t, restoreView(driver.Restore{})), "backup_id volume_id volume_name")
 }
 
-// What the fast writer writes is what encoding/json would.
+// The fast writer writes the same bytes as encoding/json.
 func TestAppendedValues(t *testing.T) {
 	odd := "quote\" back\\slash \n \x00 é € \u2028 <&> \xff"
 	b := someBackup

@@ -28,7 +28,7 @@ var (
 func member(name string) Policy { return Policy{name, driver.Member} }
 func admin(name string) Policy  { return Policy{name, driver.Admin} }
 
-// volumeActions are cinder/api/contrib/volume_actions.py, admin_actions.py,
+// volumeActions are the actions of cinder/api/contrib/volume_actions.py, admin_actions.py,
 // volume_image_metadata.py and v3/volumes.py.
 var volumeActions = map[string]volumeAction{
 	"os-extend": {
@@ -145,7 +145,7 @@ var attachBody = schema.Body("os-attach", anyOf(schema.Members(
 	schema.Property{Name: "mode", Schema: schema.Schema{Types: []string{"string"}, Enum: []any{"rw", "ro"}}},
 ).Require("mountpoint"), "instance_uuid", "host_name"))
 
-// volumeStatuses are those of cinder/objects/fields.py VolumeStatus.
+// volumeStatuses are the values of VolumeStatus in cinder/objects/fields.py.
 var volumeStatuses = []string{
 	"creating", "available", "deleting", "error", "error_deleting", "error_managing", "managing", "attaching",
 	"in-use", "detaching", "maintenance", "restoring-backup", "error_restoring", "reserved", "awaiting-transfer",
@@ -159,7 +159,7 @@ var resetVolumeBody = schema.Body("os-reset_status", schema.Members(
 		"migrating", "error", "success", "completing", "none", "starting")},
 ))
 
-// nullStatus allows "" and null: no change.
+// nullStatus also accepts "" and null, which change nothing.
 func nullStatus(what string, valid ...string) schema.Schema {
 	strict := oneOfStatuses(what, valid...)
 	return schema.Schema{Types: []string{"string", "null"}, Format: &schema.Format{Name: strict.Name, Check: func(v any) string {
@@ -186,7 +186,7 @@ func decodeResetVolume(_ Request, body *schema.Object) (driver.VolumeAction, err
 	return a, nil
 }
 
-// ActOnVolume is POST /volumes/{id}/action.
+// ActOnVolume serves POST /volumes/{id}/action.
 func (t *Translator) ActOnVolume(ctx context.Context, r Request) (Response, error) {
 	do, err := readAction(r)
 	if err != nil {
@@ -258,7 +258,7 @@ func (t *Translator) connector() (driver.VolumeConnector, error) {
 	return Capability[driver.VolumeConnector](t.driver, "connecting volumes")
 }
 
-// initializeConnection tells a host how to reach the volume.
+// initializeConnection returns the data that a host needs to connect to the volume.
 func (t *Translator) initializeConnection(ctx context.Context, r Request, do action) (Response, error) {
 	if _, err := do.decode(connectorBody); err != nil {
 		return Response{}, err

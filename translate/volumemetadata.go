@@ -20,7 +20,7 @@ func oneMember(s schema.Schema) schema.Schema {
 	return s
 }
 
-// metadataOf is the metadata of one kind of resource.
+// metadataOf reads and changes the metadata of one kind of resource.
 type metadataOf struct {
 	get    func(ctx context.Context, r Request) (map[string]string, error)
 	change func(ctx context.Context, r Request, c driver.MetadataChange) (map[string]string, error)
@@ -72,14 +72,14 @@ func (t *Translator) snapshotMetadata() metadataOf {
 	}
 }
 
-// volumeMetadata is an operation on the metadata of volumes.
+// volumeMetadata returns an operation on the metadata of volumes.
 func volumeMetadata(do func(metadataOf, context.Context, Request) (Response, error)) method {
 	return func(t *Translator, ctx context.Context, r Request) (Response, error) {
 		return do(t.volumeMetadata(), ctx, r)
 	}
 }
 
-// snapshotMetadata is an operation on the metadata of snapshots.
+// snapshotMetadata returns an operation on the metadata of snapshots.
 func snapshotMetadata(do func(metadataOf, context.Context, Request) (Response, error)) method {
 	return func(t *Translator, ctx context.Context, r Request) (Response, error) {
 		return do(t.snapshotMetadata(), ctx, r)

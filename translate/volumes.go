@@ -82,8 +82,8 @@ func anyOf(s schema.Schema, names ...string) schema.Schema {
 	return s
 }
 
-// lengthFormat is *_non_mandatory_remove_white_spaces of
-// cinder/api/validation/validators.py: up to 255 characters when stripped.
+// lengthFormat allows up to 255 characters after surrounding spaces are removed (the
+// *_non_mandatory_remove_white_spaces of cinder/api/validation/validators.py).
 func lengthFormat(name string) *schema.Format {
 	return &schema.Format{Name: name, Check: func(v any) string {
 		s, _ := v.(string)
@@ -140,12 +140,12 @@ func (t *Translator) volumeManager() (driver.VolumeManager, error) {
 	return Capability[driver.VolumeManager](t.driver, "managing volumes")
 }
 
-// ListVolumes is GET /volumes.
+// ListVolumes serves GET /volumes.
 func (t *Translator) ListVolumes(ctx context.Context, r Request) (Response, error) {
 	return listVolumes(ctx, t, r, "volumes", r.volumeSummary)
 }
 
-// ListVolumesDetail is GET /volumes/detail.
+// ListVolumesDetail serves GET /volumes/detail.
 func (t *Translator) ListVolumesDetail(ctx context.Context, r Request) (Response, error) {
 	return listVolumes(ctx, t, r, "volumes/detail", r.volumeDetail)
 }
@@ -168,7 +168,7 @@ func listVolumes[V any](ctx context.Context, t *Translator, r Request, path stri
 
 func volumeID(v *driver.Volume) string { return v.ID }
 
-// SummarizeVolumes is GET /volumes/summary, from 3.12.
+// SummarizeVolumes serves GET /volumes/summary, from 3.12.
 func (t *Translator) SummarizeVolumes(ctx context.Context, r Request) (Response, error) {
 	if !r.Version.AtLeast(driver.MVVolumeSummary) {
 		return Response{}, tooOld()
@@ -177,7 +177,7 @@ func (t *Translator) SummarizeVolumes(ctx context.Context, r Request) (Response,
 	if err != nil {
 		return Response{}, err
 	}
-	// No filter counts but all_tenants (get_volume_summary of cinder/volume/api.py).
+	// The only filter is all_tenants (get_volume_summary of cinder/volume/api.py).
 	q := driver.Query{Limit: -1}
 	if r.Caller.IsAdmin() {
 		if q.AllProjects, err = r.Query.boolean("all_tenants"); err != nil {
@@ -195,7 +195,7 @@ func (t *Translator) SummarizeVolumes(ctx context.Context, r Request) (Response,
 	return ok(envelope("volume-summary", summary))
 }
 
-// summarizer returns how the backend adds up volumes.
+// summarizer returns the function that summarizes the backend's volumes.
 func (t *Translator) summarizer() (func(context.Context, driver.Caller, driver.Query) (driver.VolumeSummary, error), error) {
 	if s, sums := t.driver.(driver.VolumeSummarizer); sums {
 		return s.SummarizeVolumes, nil
@@ -211,7 +211,7 @@ func (t *Translator) summarizer() (func(context.Context, driver.Caller, driver.Q
 	}, nil
 }
 
-// ShowVolume is GET /volumes/{id}.
+// ShowVolume serves GET /volumes/{id}.
 func (t *Translator) ShowVolume(ctx context.Context, r Request) (Response, error) {
 	volumes, err := t.volumes()
 	if err != nil {
@@ -224,7 +224,7 @@ func (t *Translator) ShowVolume(ctx context.Context, r Request) (Response, error
 	return ok(envelope("volume", r.volumeDetail(&v)))
 }
 
-// CreateVolume is POST /volumes.
+// CreateVolume serves POST /volumes.
 func (t *Translator) CreateVolume(ctx context.Context, r Request) (Response, error) {
 	manager, err := t.volumeManager()
 	if err != nil {
@@ -255,7 +255,7 @@ func (t *Translator) CreateVolume(ctx context.Context, r Request) (Response, err
 
 func volumeSpec(r Request, body *schema.Object) (driver.VolumeSpec, error) {
 	if body.Text("imageRef") != "" || body.Text("image_id") != "" {
-		// There is no image service here to find it in.
+		// There is no image service here, so no image can be found.
 		return driver.VolumeSpec{}, driver.Errorf(driver.InvalidInput,
 			"Invalid image identifier or unable to access requested image.")
 	}
@@ -274,7 +274,7 @@ func volumeSpec(r Request, body *schema.Object) (driver.VolumeSpec, error) {
 		SourceVolumeID:   body.Text("source_volid"),
 		GroupID:          body.Text("group_id"),
 	}
-	// Below 3.47 Cinder takes backup_id and makes an empty volume all the same.
+	// Below 3.47 Cinder ignores backup_id and creates an empty volume.
 	if r.Version.AtLeast(driver.MVVolumeFromBackup) {
 		spec.BackupID = body.Text("backup_id")
 	}
@@ -296,7 +296,7 @@ func volumeSpec(r Request, body *schema.Object) (driver.VolumeSpec, error) {
 	return spec, nil
 }
 
-// UpdateVolume is PUT /volumes/{id}.
+// UpdateVolume serves PUT /volumes/{id}.
 func (t *Translator) UpdateVolume(ctx context.Context, r Request) (Response, error) {
 	manager, err := t.volumeManager()
 	if err != nil {
@@ -325,7 +325,7 @@ func (t *Translator) UpdateVolume(ctx context.Context, r Request) (Response, err
 	return ok(envelope("volume", view))
 }
 
-// DeleteVolume is DELETE /volumes/{id}.
+// DeleteVolume serves DELETE /volumes/{id}.
 func (t *Translator) DeleteVolume(ctx context.Context, r Request) (Response, error) {
 	manager, err := t.volumeManager()
 	if err != nil {
@@ -353,8 +353,8 @@ func (t *Translator) DeleteVolume(ctx context.Context, r Request) (Response, err
 	return Response{Status: http.StatusAccepted}, nil
 }
 
-// ShowVolumeEncryption is GET /volumes/{id}/encryption. An encrypted volume is
-// NotSupported: no driver tells how a volume is encrypted.
+// ShowVolumeEncryption serves GET /volumes/{id}/encryption. For an encrypted volume it is
+// NotSupported: no driver knows how a volume is encrypted.
 func (t *Translator) ShowVolumeEncryption(ctx context.Context, r Request) (Response, error) {
 	volumes, err := t.volumes()
 	if err != nil {
@@ -373,7 +373,7 @@ func (t *Translator) ShowVolumeEncryption(ctx context.Context, r Request) (Respo
 	return ok(map[string]any{"encryption_key_id": nil})
 }
 
-// volumeView is a volume in Cinder's order of members
+// volumeView is a volume on the wire, in Cinder's order of members
 // (cinder/api/v2/views/volumes.py, v3/views/volumes.py, contrib/volume_*_attribute.py).
 type volumeView struct {
 	ID                 string            `json:"id"`
@@ -403,7 +403,7 @@ type volumeView struct {
 	admin map[string]any // for admins only
 }
 
-// attachmentView is an attachment within a volume; id is the volume's.
+// attachmentView is an attachment in a volume's view. id is the volume's.
 type attachmentView struct {
 	ID           string    `json:"id"`
 	AttachmentID string    `json:"attachment_id"`
@@ -414,7 +414,7 @@ type attachmentView struct {
 	AttachedAt   timestamp `json:"attached_at"`
 }
 
-// MarshalJSON adds the members that not every request shows.
+// MarshalJSON adds the members that only some requests show.
 func (v *volumeView) MarshalJSON() ([]byte, error) {
 	type plain volumeView
 	out, err := json.Marshal((*plain)(v))
@@ -477,7 +477,7 @@ func (r Request) volumeDetail(v *driver.Volume) *volumeView {
 	return view
 }
 
-// visibleMetadata is the metadata with what Cinder shows of the admin's
+// visibleMetadata returns the metadata with the admin metadata that Cinder shows
 // (add_visible_admin_metadata of cinder/api/api_utils.py).
 func visibleMetadata(v *driver.Volume) map[string]string {
 	all := make(map[string]string, len(v.Metadata)+2)

@@ -5,7 +5,7 @@ import (
 	"sort"
 )
 
-// ListAvailabilityZones is GET /os-availability-zone.
+// ListAvailabilityZones serves GET /os-availability-zone.
 func (t *Translator) ListAvailabilityZones(ctx context.Context, r Request) (Response, error) {
 	cloud, err := t.cloud()
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"cindergate/identity"
 )
 
-// A project and a user that an admin has made work after the process was killed.
+// A project and a user that an admin created still work after the process was killed.
 func TestMadeAccountsAreKept(t *testing.T) {
 	s := newServer(t)
 	s.start()
@@ -56,7 +56,7 @@ func TestMadeAccountsAreKept(t *testing.T) {
 	work()
 }
 
-// The shell scripts log in, and the one of admin as an admin.
+// The shell scripts log in; adminrc logs in as an admin.
 func TestOpenrc(t *testing.T) {
 	s := newServer(t)
 	s.start()
@@ -82,8 +82,8 @@ func TestOpenrc(t *testing.T) {
 	}
 }
 
-// With users of the configuration the server says how they log in, and the hashes are
-// those of cindergate hash.
+// With configured users, the server prints how they log in. Their hashes come from
+// cindergate hash.
 func TestOwnUsers(t *testing.T) {
 	var hash bytes.Buffer
 	cmd := root()
@@ -127,7 +127,7 @@ func TestOwnUsers(t *testing.T) {
 	}
 }
 
-// serve --auth is the setting.
+// serve --auth sets the same setting as the configuration.
 func TestAuthFlag(t *testing.T) {
 	if _, err := command("serve", "--data", t.TempDir(), "--auth", "nobody"); err == nil || !strings.Contains(err.Error(), `auth: "nobody" is none of`) {
 		t.Fatal(err)

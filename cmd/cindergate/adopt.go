@@ -42,7 +42,7 @@ The gateway must not be running.`,
 	return cmd
 }
 
-// adopt makes the rows and says on out what became of each.
+// adopt creates the rows, and writes to out what became of each backup.
 func adopt(ctx context.Context, c *config.Config, project string, log *zap.Logger, out io.Writer) error {
 	if !projectID.MatchString(project) {
 		return fmt.Errorf("the project %q is not an id of the characters 0-9, a-f and -; `openstack project list` shows them", project)
@@ -63,8 +63,7 @@ func adopt(ctx context.Context, c *config.Config, project string, log *zap.Logge
 	return d.Close()
 }
 
-// projectID is what a project in a path of the API looks like
-// (cinder/api/openstack/__init__.py).
+// projectID matches a project id in a path of the API (cinder/api/openstack/__init__.py).
 var projectID = regexp.MustCompile(`^[0-9a-f-]+$`)
 
 func report(out io.Writer, a embedded.Adopted) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A server does not start with a new database on old data, says how to go on, and
+// A server does not start with a new database on old data. It prints how to proceed, and
 // that works.
 func TestLostDatabase(t *testing.T) {
 	const id = "11111111-2222-4333-8444-555555555555"

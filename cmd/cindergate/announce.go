@@ -12,7 +12,7 @@ import (
 	"cindergate/identity"
 )
 
-// announce says how to reach the gateway, now that it serves.
+// announce prints how to reach the gateway once it serves.
 func announce(c *config.Config, listener net.Listener, clouds *demoClouds, log *zap.Logger) error {
 	url := ownURL(c, listener.Addr())
 	log.Info("serving", zap.String("url", url), zap.String("version", version), zap.String("data", c.Data))
@@ -38,7 +38,7 @@ Cindergate serves %s. In another terminal:
 	return err
 }
 
-// announceUsers says how the first user of the configuration logs in.
+// announceUsers prints how the first user of the configuration logs in.
 func announceUsers(c *config.Config, url string) error {
 	if c.Auth != "embedded" || len(c.Identity.Users) == 0 || len(c.Identity.Users[0].Projects) == 0 {
 		return nil
@@ -56,7 +56,7 @@ Cindergate serves %s, with the users of the configuration. In another terminal:
 	return err
 }
 
-// ownURL is where clients on this machine reach the gateway.
+// ownURL returns the URL at which clients on this machine reach the gateway.
 func ownURL(c *config.Config, addr net.Addr) string {
 	if c.PublicURL != "" {
 		return c.PublicURL

@@ -16,8 +16,8 @@ import (
 	"cindergate/internal/openstack"
 )
 
-// callers makes the authenticator that the configuration asks for, and the handlers that
-// it needs by path prefix. clouds is nil unless the default users are in force.
+// callers makes the authenticator that the configuration selects, and the handlers that it
+// needs, by path prefix. clouds is nil unless the default users are in use.
 func callers(
 	ctx context.Context, c *config.Config, base, client func(*http.Request) string, kept *accounts.DB, log *zap.Logger,
 ) (gateway.Authenticator, map[string]http.Handler, *demoClouds, error) {
@@ -55,11 +55,12 @@ func callers(
 	return service, mounts, clouds, nil
 }
 
-// accountsFile has the projects and users that were made through the identity API.
+// accountsFile is the database of projects and users that were created through the identity
+// API.
 const accountsFile = "identity.db"
 
-// openAccounts opens the database of the embedded identity service; nil if there is no
-// such service or no data directory.
+// openAccounts opens the database of the embedded identity service. It returns nil if that
+// service is off or there is no data directory.
 func openAccounts(ctx context.Context, c *config.Config) (*accounts.DB, error) {
 	if c.Auth != "embedded" || c.Data == "" {
 		return nil, nil

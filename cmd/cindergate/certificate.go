@@ -10,8 +10,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// certificate is a pair of PEM files. A client gets what is in the files: a pair that
-// has been renewed needs no restart.
+// certificate is a pair of PEM files. It follows changes of the files, so a renewed
+// certificate needs no restart.
 type certificate struct {
 	cert, key string
 	log       *zap.Logger
@@ -21,13 +21,14 @@ type certificate struct {
 	version [2]fileVersion
 }
 
-// fileVersion tells whether a file has been replaced or written.
+// fileVersion identifies the content of a file: it changes when the file is replaced or
+// written.
 type fileVersion struct {
 	modified time.Time
 	size     int64
 }
 
-// loadCertificate reads the files, which must be a pair.
+// loadCertificate reads the certificate and its key, which must match.
 func loadCertificate(cert, key string, log *zap.Logger) (*certificate, error) {
 	c := &certificate{cert: cert, key: key, log: log}
 	pair, err := tls.LoadX509KeyPair(cert, key)
@@ -49,14 +50,14 @@ func (c *certificate) versions() (v [2]fileVersion, err error) {
 	return v, err
 }
 
-// get is tls.Config.GetCertificate. Files that are missing or are no pair, as they
-// may be while they are being renewed, leave the last good pair in force.
+// get implements tls.Config.GetCertificate. If the files are missing or do not match, as
+// during a renewal, it returns the last valid pair.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now, err := c.versions()
 	if err != nil || now == c.version {
-		return c.loaded, nil // the last good pair is the answer
+		return c.loaded, nil // the last valid pair
 	}
 	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
 	if err != nil {

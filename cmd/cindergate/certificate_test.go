@@ -35,8 +35,8 @@ func writePair(t *testing.T, dir string, serial int64) (cert, key string) {
 	return cert, key
 }
 
-// A certificate that is renewed is served without a restart; files that are no pair
-// are not.
+// The server serves a renewed certificate without a restart. It ignores files that do not
+// match.
 func TestCertificateReload(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := writePair(t, dir, 1)
@@ -52,7 +52,7 @@ func TestCertificateReload(t *testing.T) {
 		t.Fatal(got)
 	}
 	writePair(t, dir, 2)
-	later := time.Now().Add(time.Hour) // whatever the clock of the file system resolves
+	later := time.Now().Add(time.Hour) // later than the file system's clock resolution
 	must(t, os.Chtimes(cert, later, later))
 	if got := serial(); got != 2 {
 		t.Fatal(got)

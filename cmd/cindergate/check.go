@@ -20,7 +20,7 @@ import (
 	"cindergate/identity"
 )
 
-// probeTime bounds how long one backend may take to answer.
+// probeTime limits how long one backend may take to answer.
 const probeTime = 30 * time.Second
 
 func checkCommand() *cobra.Command {
@@ -83,8 +83,8 @@ func checkFiles(ctx context.Context, c *config.Config) error {
 	return errors.Join(problems...)
 }
 
-// checkOnline asks everything that is not this machine. An embedded backend is left
-// alone: the gateway that owns its data may be running.
+// checkOnline checks everything outside this machine. It skips an embedded backend, because
+// the gateway that owns its data may be running.
 func checkOnline(ctx context.Context, c *config.Config, out io.Writer) error {
 	var problems []error
 	var self driver.Caller

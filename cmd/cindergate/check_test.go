@@ -11,7 +11,7 @@ import (
 	"cindergate/internal/otcfake"
 )
 
-// config check --online logs in to the cloud and says what is there.
+// config check --online logs in to the cloud and reports what it finds.
 func TestCheckOnlineOfVBSAndCBR(t *testing.T) {
 	cloud := httptest.NewServer(otcfake.New(otcfake.Options{Quotas: map[string]int{"backups": 20}}))
 	defer cloud.Close()

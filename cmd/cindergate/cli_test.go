@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Every command says what it does, with an example and its exit codes.
+// The help of every command has a description, an example and the exit codes.
 func TestHelp(t *testing.T) {
 	for _, cmd := range commands(root()) {
 		name := cmd.CommandPath()
@@ -30,7 +30,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// A wrong command line is told apart from a command that failed.
+// The exit code of a wrong command line differs from that of a failed command.
 func TestExitCodes(t *testing.T) {
 	for _, test := range []struct {
 		args string
@@ -73,7 +73,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// Each command has a page, which says what its help says.
+// Each command has a man page with the content of its help.
 func TestManPages(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	_, err := command("man", dir)
@@ -107,7 +107,7 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// commands are all that cindergate itself defines, the root included.
+// commands returns all commands that cindergate defines, including the root.
 func commands(cmd *cobra.Command) []*cobra.Command {
 	all := []*cobra.Command{cmd}
 	for _, sub := range cmd.Commands() {

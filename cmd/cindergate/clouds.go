@@ -12,9 +12,9 @@ import (
 	"cindergate/identity"
 )
 
-// Files in the data directory that tell OpenStack clients how to log in: all clouds,
-// and the environment for clients that do not read clouds.yaml, such as cinder: that of
-// demo, and that of admin.
+// Files in the data directory that tell OpenStack clients how to log in: clouds.yaml with
+// all clouds, and environment files of demo and admin for clients that do not read
+// clouds.yaml, such as cinder.
 const (
 	cloudsFile  = "clouds.yaml"
 	openrcFile  = "openrc"
@@ -29,11 +29,11 @@ var demoUsers = []struct{ name, project, role string }{
 	{"admin", "admin", "admin"},
 }
 
-// demoClouds are the default users with their random passwords. clouds.yaml is
-// where the passwords live: one that is missing there is made anew.
+// demoClouds are the default users with their random passwords. clouds.yaml stores the
+// passwords; a password that is missing there is generated again.
 type demoClouds struct{ passwords map[string]string }
 
-// cloudsDocument is what openstacksdk reads.
+// cloudsDocument is the form of clouds.yaml that openstacksdk reads.
 type cloudsDocument struct {
 	Clouds map[string]cloud `yaml:"clouds"`
 }
@@ -85,7 +85,7 @@ func (d *demoClouds) users() []identity.User {
 	return users
 }
 
-// write writes clouds.yaml, openrc and adminrc, readable by their owner only.
+// write writes clouds.yaml, openrc and adminrc. Only their owner can read them.
 func (d *demoClouds) write(dir, url, region string) error {
 	doc := cloudsDocument{map[string]cloud{}}
 	for _, u := range demoUsers {
@@ -104,11 +104,11 @@ func (d *demoClouds) write(dir, url, region string) error {
 	return errors.Join(
 		replace(filepath.Join(dir, openrcFile), doc.Clouds["demo"].environment()),
 		replace(filepath.Join(dir, adminrcFile), doc.Clouds["admin"].environment()),
-		replace(filepath.Join(dir, cloudsFile), text), // last: who waits for it finds the others
+		replace(filepath.Join(dir, cloudsFile), text), // last: programs that wait for it need the others
 	)
 }
 
-// environment is a shell script that sets the variables of a cloud.
+// environment returns a shell script that sets the environment variables of a cloud.
 func (c cloud) environment() []byte {
 	return fmt.Appendf(nil, "unset OS_CLOUD OS_CLIENT_CONFIG_FILE\nexport OS_AUTH_URL=%s OS_USERNAME=%s OS_PASSWORD=%s OS_PROJECT_NAME=%s \\\n"+
 		"    OS_USER_DOMAIN_ID=%s OS_PROJECT_DOMAIN_ID=%s OS_REGION_NAME=%s OS_IDENTITY_API_VERSION=3\n",
@@ -116,13 +116,13 @@ func (c cloud) environment() []byte {
 		c.Auth.UserDomainID, c.Auth.ProjectDomainID, c.RegionName)
 }
 
-// replace writes a file in one step, with mode 0600.
+// replace atomically writes a file with mode 0600.
 func replace(path string, text []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // gone after the rename
+	defer os.Remove(f.Name()) // fails harmlessly after the rename
 	if _, err := f.Write(text); err != nil {
 		return errors.Join(err, f.Close())
 	}

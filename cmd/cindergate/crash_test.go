@@ -27,16 +27,15 @@ import (
 	"cindergate/internal/marker"
 )
 
-// How much is done to the server.
+// Load on the server.
 const (
-	sources     = 3        // volumes that are backed up, each by a client of its own
-	dataOf      = 64 << 20 // random bytes in each of them, in the sparse GiB
-	keepBackups = 4        // by volume; beyond, one is deleted
+	sources     = 3        // volumes to back up, each by its own client
+	dataOf      = 64 << 20 // random bytes in each volume; the rest of the GiB is sparse
+	keepBackups = 4        // per volume; further backups are deleted
 )
 
-// A backup's name is the fingerprint that its volume had; a restored volume's name
-// is that of the backup. So nothing need be remembered of requests whose answer was
-// lost in a crash.
+// A backup's name is the fingerprint of its volume at that time; a restored volume has the
+// name of the backup. So the test can check requests whose answers were lost in a crash.
 type (
 	backupView struct {
 		ID, Name, Status string
@@ -46,16 +45,16 @@ type (
 	volumeView struct{ ID, Name, Status string }
 )
 
-// pace is how often the server is killed, and how long it lives at most.
+// pace returns how often the server is killed, and its maximum lifetime.
 func pace() (kills int, life time.Duration) {
 	if raceEnabled {
-		return 8, 3 * time.Second // jobs take that much longer
+		return 8, 3 * time.Second // jobs take longer there
 	}
 	return 26, 2 * time.Second
 }
 
-// TestKill kills the server at random moments while backups, incrementals,
-// restores and deletes run. After that everything must be what its status says.
+// TestKill kills the server at random moments while backups, incremental backups, restores
+// and deletes run. Afterwards the content of everything must match its status.
 func TestKill(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -101,8 +100,8 @@ func TestKill(t *testing.T) {
 	s.checkDatabase()
 }
 
-// TestTerminate asks the server to end during a backup, which must be finished
-// after the next start.
+// TestTerminate terminates the server during a backup. The backup must finish after the
+// next start.
 func TestTerminate(t *testing.T) {
 	s := newServer(t, "AUTH=noauth")
 	s.start()
@@ -127,7 +126,7 @@ func TestTerminate(t *testing.T) {
 
 // ---- clients
 
-// client changes one volume and backs it up, again and again.
+// client repeatedly changes one volume and backs it up.
 type client struct {
 	*server
 	random   *rand.Rand
@@ -157,7 +156,7 @@ func (c *client) fill(piece []byte) {
 	}
 }
 
-// mutate changes some of the volume's content, zeroes included.
+// mutate changes part of the volume's content, some of it to zeroes.
 func (c *client) mutate(t testing.TB) {
 	t.Helper()
 	f, err := os.OpenFile(c.volumeFile(c.volume), os.O_WRONLY, 0)
@@ -175,7 +174,7 @@ func (c *client) mutate(t testing.TB) {
 	must(t, f.Close())
 }
 
-// work goes on until ctx ends, over crashes.
+// work runs until ctx ends, and continues after crashes.
 func (c *client) work(ctx context.Context, t *testing.T) {
 	for ctx.Err() == nil {
 		err := c.step(ctx, t)
@@ -184,7 +183,7 @@ func (c *client) work(ctx context.Context, t *testing.T) {
 			c.accepted.Add(1)
 			continue
 		case ctx.Err() != nil, errors.Is(err, errDown), refused(err, http.StatusBadRequest, http.StatusNotFound):
-			// 400 and 404: the state is not what it was a moment ago
+			// 400 and 404: the state has just changed.
 		default:
 			t.Errorf("volume %s: %v", c.volume, err)
 			return
@@ -204,7 +203,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 var errNothing = &refusal{status: http.StatusBadRequest}
 
-// step does the next thing that the states allow.
+// step makes the next request that the current statuses allow.
 func (c *client) step(ctx context.Context, t *testing.T) error {
 	var mine struct{ Backups []backupView }
 	if err := c.api(ctx, http.MethodGet, "/backups/detail?volume_id="+c.volume, nil, &mine); err != nil {
@@ -222,7 +221,7 @@ func (c *client) step(ctx context.Context, t *testing.T) error {
 	}
 	switch dice := c.random.IntN(4); {
 	case len(mine.Backups) > keepBackups && len(ready) > 0:
-		// Parents are refused; the newest is no parent.
+		// Parents cannot be deleted; the newest backup has no dependents.
 		return c.api(ctx, http.MethodDelete, "/backups/"+ready[c.random.IntN(len(ready))].ID, nil, nil)
 	case volume.Volume.Status == "available" && dice < 3:
 		c.mutate(t)
@@ -236,7 +235,7 @@ func (c *client) step(ctx context.Context, t *testing.T) error {
 			return err
 		}
 		if len(all.Volumes) > 3*sources {
-			return errNothing // the disk has its limits
+			return errNothing // the disk has limited space
 		}
 		return c.api(ctx, http.MethodPost, "/backups/"+ready[0].ID+"/restore",
 			map[string]any{"restore": map[string]any{"name": ready[0].Name}}, nil)
@@ -244,13 +243,13 @@ func (c *client) step(ctx context.Context, t *testing.T) error {
 	return errNothing
 }
 
-// ---- what must hold in the end
+// ---- final checks
 
 func settled(status string) bool {
 	return status == "available" || strings.HasPrefix(status, "error")
 }
 
-// settle waits until no job is left, and returns what there is.
+// settle waits until no job is left, and returns all backups and volumes.
 func (s *server) settle() (backups []backupView, volumes []volumeView) {
 	s.t.Helper()
 	poll(s.t, "everything is settled", func() bool {
@@ -265,7 +264,7 @@ func (s *server) settle() (backups []backupView, volumes []volumeView) {
 	return backups, volumes
 }
 
-// checkVolumes: a restored volume is what its backup was, or says that it is not.
+// checkVolumes checks that each restored volume equals its backup, or has an error status.
 func (s *server) checkVolumes(volumes []volumeView, backups []backupView) {
 	s.t.Helper()
 	counts := map[string]int{}
@@ -334,8 +333,8 @@ func (s *server) checkRestores(backups []backupView) {
 	}
 }
 
-// checkStore: every object is of a backup that is available, under the prefix that
-// its record tells.
+// checkStore checks that every object belongs to an available backup, under the prefix in
+// its record.
 func (s *server) checkStore(backups []backupView) {
 	s.t.Helper()
 	owned := map[string]int{}
@@ -373,14 +372,14 @@ func (s *server) checkStore(backups []backupView) {
 	}
 }
 
-// objects are the keys of all files in the store.
+// objects returns the keys of all files in the store.
 func (s *server) objects() []string {
 	s.t.Helper()
 	var keys []string
 	root := filepath.Join(s.data, "backups")
 	must(s.t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // deleted meanwhile
+			return nil // deleted in the meantime
 		}
 		if err != nil || entry.IsDir() || entry.Name() == marker.Name {
 			return err
@@ -415,8 +414,8 @@ func (s *server) volumeFile(id string) string {
 	return filepath.Join(s.data, "volumes", "volume-"+id)
 }
 
-// fingerprint is a digest of a volume's size and of every block that is not zero,
-// with its place.
+// fingerprint returns a digest of a volume's size and of all non-zero blocks with their
+// offsets.
 func fingerprint(t testing.TB, path string) string {
 	t.Helper()
 	f, err := os.Open(path)

@@ -9,8 +9,8 @@ import (
 	"cindergate/driver"
 )
 
-// Package config knows nothing of the others, so that its defaults are written there once
-// more.
+// Package config imports none of the others, so it repeats their defaults. This test
+// compares them.
 func TestDefaultsAreThoseOfTheDrivers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cindergate.yaml")
 	text := "backends: {east: {driver: vbs, vbs: {identity_url: https://iam.example.com/v3}}}\nauth: noauth\n"

@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// ownDescriptors is how many file descriptors the database, the listener and the log
-	// need, and jobDescriptors how many a job may use.
+	// ownDescriptors is the number of file descriptors for the database, the listener and
+	// the log; jobDescriptors is the number that one job may use.
 	ownDescriptors, jobDescriptors = 32, 64
-	// fewestConnections are always let in.
+	// fewestConnections is the least number of connections, whatever the limit of
+	// descriptors.
 	fewestConnections = 8
 )
 
-// maxConnections is how many connections of clients are let in: as many as are configured,
-// but no more than leave descriptors for the store, and one for what a request itself
-// opens.
+// maxConnections returns how many client connections to allow: the configured number,
+// reduced so that the store and the requests themselves have enough file descriptors.
 func maxConnections(c *config.Config, log *zap.Logger) int {
 	if c.HTTP.MaxConnections == 0 {
 		return 0
@@ -36,7 +36,7 @@ func maxConnections(c *config.Config, log *zap.Logger) int {
 	return most
 }
 
-// connectionsWithin is how many connections a limit of descriptors leaves room for.
+// connectionsWithin returns how many connections fit within a limit of descriptors.
 func connectionsWithin(descriptors uint64, jobs int) int {
 	left := int(min(descriptors, 1<<30)) - ownDescriptors - jobDescriptors*jobs
 	return max(fewestConnections, left/2)

@@ -22,10 +22,10 @@ import (
 	"cindergate/internal/otc"
 )
 
-// opener makes a backend.
+// opener opens a backend.
 type opener func(ctx context.Context, name string, c *config.Config, log *zap.Logger, metrics *gateway.Metrics) (driver.Driver, error)
 
-// drivers are all there are.
+// drivers are the openers of all drivers, by name.
 var drivers = map[string]opener{
 	config.DriverEmbedded: openEmbedded,
 	config.DriverCinder:   openCinder,
@@ -33,8 +33,8 @@ var drivers = map[string]opener{
 	config.DriverCBR:      openCBR,
 }
 
-// openBackends opens every backend of the configuration; if one cannot be opened,
-// those that are open are closed again.
+// openBackends opens every backend of the configuration. If one fails, it closes those that
+// are already open.
 func openBackends(ctx context.Context, c *config.Config, log *zap.Logger, metrics *gateway.Metrics) (map[string]driver.Driver, error) {
 	open := map[string]driver.Driver{}
 	for _, name := range slices.Sorted(maps.Keys(c.Backends)) {
@@ -117,8 +117,8 @@ func connection(name string, c *config.Connection) openstack.Options {
 	}
 }
 
-// orNone turns the 0 of a setting, which is none, into what options call none: 0 is their
-// default.
+// orNone converts the 0 of a setting, which means "none", to the value that means "none" in
+// options, where 0 means the default.
 func orNone[T int | float64 | time.Duration](setting T) T {
 	if setting == 0 {
 		return -1

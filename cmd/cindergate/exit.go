@@ -19,7 +19,7 @@ const exitHelp = `Exit codes:
   1  the command failed, and standard error says why
   2  the command line is wrong`
 
-// usageError is a mistake in the command line.
+// usageError is an error in the command line.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
@@ -35,14 +35,14 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// markUsage makes every mistake in the command line of cmd and of those below it a
+// markUsage turns every error in the command line of cmd and its subcommands into a
 // usageError. It also appends the exit codes to their help.
 func markUsage(cmd *cobra.Command) {
 	if cmd.Long == "" {
 		cmd.Long = cmd.Short + "."
 	}
 	cmd.Long += "\n\n" + exitHelp
-	if cmd.RunE == nil && cmd.Run == nil { // it only has commands below it
+	if cmd.RunE == nil && cmd.Run == nil { // it only has subcommands
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	}
 	check := cmd.Args
@@ -50,7 +50,7 @@ func markUsage(cmd *cobra.Command) {
 		check = cobra.NoArgs
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		// Cobra looks for required flags later, where its error cannot be told apart.
+		// Cobra checks required flags later, where its error looks like any other.
 		return usage(errors.Join(check(cmd, args), cmd.ValidateRequiredFlags()))
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })

@@ -46,10 +46,10 @@ func fakeCommand() *cobra.Command {
 	return cmd
 }
 
-// fakeGrace is how long requests that are being answered may take at the end.
+// fakeGrace limits how long open requests may take at shutdown.
 const fakeGrace = 5 * time.Second
 
-// serveFake serves until ctx ends, and says how to use it.
+// serveFake serves until ctx ends, and prints how to use the stand-in.
 func serveFake(ctx context.Context, listener net.Listener, dialect, gateway string, out io.Writer) error {
 	cloud := otcfake.New(otcfake.Options{Dialect: dialect, Auto: true})
 	project := cloud.AddProject("demo")
@@ -71,15 +71,15 @@ func serveFake(ctx context.Context, listener net.Listener, dialect, gateway stri
 	return server.Shutdown(grace)
 }
 
-// explainFake says how to use a stand-in at a URL.
+// explainFake prints how to use the stand-in at a URL.
 func explainFake(out io.Writer, dialect, url, gateway string, p otcfake.Project, volume, vault string) error {
 	_, err := fmt.Fprintf(out, fakeUsage, dialect, url, p.User, p.Password, p.Name, p.ID, p.Token, volume, vault,
 		otcfake.ServiceUser, otcfake.ServicePassword, otcfake.ServiceProject, gateway)
 	return err
 }
 
-// fakeUsage is YAML, so that it can be a gateway's configuration as it is. A text/template
-// would keep the linker from leaving out methods that nobody calls, a sixth of the binary.
+// fakeUsage is YAML, so that it can serve as a gateway's configuration. It is not a
+// text/template, because that would keep unused methods in the binary, a sixth of its size.
 const fakeUsage = `# A stand-in for a cloud of dialect %[1]s serves %[2]s
 #
 #   %[2]s/iam/v3   user %[3]s, password %[4]s, project %[5]s, domain default

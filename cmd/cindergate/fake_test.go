@@ -18,7 +18,7 @@ import (
 	"cindergate/config"
 )
 
-// The real command serves what it says, to a real client, until SIGTERM.
+// The real command serves a real client as its output says, until SIGTERM.
 func TestFakeServesUntilTerminated(t *testing.T) {
 	for _, dialect := range []string{"otc", "huawei"} {
 		t.Run(dialect, func(t *testing.T) {
@@ -29,7 +29,7 @@ func TestFakeServesUntilTerminated(t *testing.T) {
 			out, err := cmd.StdoutPipe()
 			must(t, err)
 			must(t, cmd.Start())
-			t.Cleanup(func() { _ = cmd.Process.Kill() }) // its pid; ended as a rule
+			t.Cleanup(func() { _ = cmd.Process.Kill() }) // by its pid; it has usually ended
 			usage := readUsage(t, out)
 			url := regexp.MustCompile(`http://\S+`).FindString(usage)
 			if !strings.Contains(usage, "dialect "+dialect) {
@@ -60,7 +60,7 @@ func TestFakeServesUntilTerminated(t *testing.T) {
 	}
 }
 
-// cloudsIn is the clouds.yaml in what the command says, which must be one.
+// cloudsIn returns the clouds.yaml in the command's output.
 func cloudsIn(usage string) string {
 	var text strings.Builder
 	for line := range strings.Lines(usage) {
@@ -79,7 +79,7 @@ func cloudsIn(usage string) string {
 	return text.String()
 }
 
-// configures checks that what the command says is a gateway's configuration.
+// configures checks that the command's output is a valid gateway configuration.
 func configures(t *testing.T, usage string) {
 	t.Helper()
 	for _, driver := range []string{config.DriverCBR, config.DriverVBS} {
@@ -93,7 +93,7 @@ func configures(t *testing.T, usage string) {
 	}
 }
 
-// readUsage reads what the command says before it serves.
+// readUsage reads the command's output up to the start of serving.
 func readUsage(t *testing.T, out io.Reader) string {
 	t.Helper()
 	var text strings.Builder

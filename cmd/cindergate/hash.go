@@ -37,7 +37,7 @@ show it. The hash is argon2id, with a salt of its own.`,
 	}
 }
 
-// readPassword reads one line, which a terminal does not show.
+// readPassword reads one line. A terminal does not echo it.
 func readPassword(in io.Reader, prompt io.Writer) (string, error) {
 	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		fmt.Fprint(prompt, "Password: ")

@@ -9,8 +9,8 @@ import (
 	"cindergate/identity"
 )
 
-// identityOptions turns the users and application credentials of the configuration into
-// identity's. It reports all mistakes at once; what can be read is there all the same.
+// identityOptions converts the configured users and application credentials to
+// identity.Options. It reports all errors at once, and also returns the valid part.
 func identityOptions(c *config.Identity) (identity.Options, error) {
 	users, err1 := configuredUsers(c.Users)
 	credentials, err2 := configuredCredentials(c.ApplicationCredentials)
@@ -25,7 +25,7 @@ func identityOptions(c *config.Identity) (identity.Options, error) {
 	}, errors.Join(err1, err2)
 }
 
-// checkIdentity reports every mistake in the users and application credentials.
+// checkIdentity reports every error in the users and application credentials.
 func checkIdentity(c *config.Config) error {
 	if c.Auth != "embedded" {
 		return nil
@@ -38,7 +38,7 @@ func checkIdentity(c *config.Config) error {
 	return errors.Join(err, underKey("identity", mistakes))
 }
 
-// underKey puts the name of their section before each of joined errors.
+// underKey prefixes each of the joined errors with the name of their section.
 func underKey(section string, err error) error {
 	if err == nil {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// config check reports every mistake in users and credentials, and in what files hold.
+// config check reports every error in users, credentials and password files.
 func TestCheckReadsUsersAndHashes(t *testing.T) {
 	const hash = "$2a$04$0123456789012345678901uFI7sf9tkM0sLXD5cfm4XsLPPiVWSF2"
 	path := filepath.Join(t.TempDir(), "cindergate.yaml")
@@ -54,7 +54,7 @@ backends: {far: {driver: cinder, cinder: {url: "https://volume.example.com", ca_
 	}
 }
 
-// Connections leave descriptors for the store.
+// The limit of connections leaves file descriptors for the store.
 func TestConnectionsWithinDescriptors(t *testing.T) {
 	for descriptors, want := range map[uint64]int{0: 8, 64: 8, 256: 48, 1024: 432, 1 << 20: 1<<19 - 80, 1<<64 - 1: 1<<29 - 80} {
 		if got := connectionsWithin(descriptors, 2); got != want {

@@ -33,7 +33,7 @@ func isTerminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// settingFlags are the flags that are settings, for the configuration to read.
+// settingFlags returns the flags that set settings of the configuration.
 func settingFlags(cmd *cobra.Command) *pflag.FlagSet {
 	set := pflag.NewFlagSet("settings", pflag.ContinueOnError)
 	for _, name := range []string{"data", "listen", "auth"} {

@@ -42,7 +42,7 @@ Cloud.`,
 	return cmd
 }
 
-// configFlag adds --config, which CINDERGATE_CONFIG stands in for.
+// configFlag adds --config. CINDERGATE_CONFIG is its default.
 func configFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("config", os.Getenv(config.EnvPrefix+"_CONFIG"), "configuration `file` (YAML)")
 }

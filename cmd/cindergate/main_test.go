@@ -45,7 +45,7 @@ func (s *server) clouds() cloudsDocument {
 	return doc
 }
 
-// login is what gophercloud does with a cloud of clouds.yaml.
+// login logs in as gophercloud does with a cloud of clouds.yaml.
 func (s *server) login(name string) (*gophercloud.ServiceClient, error) {
 	s.t.Helper()
 	c := s.clouds().Clouds[name]
@@ -59,7 +59,7 @@ func (s *server) login(name string) (*gophercloud.ServiceClient, error) {
 	return openstack.NewBlockStorageV3(provider, gophercloud.EndpointOpts{Region: c.RegionName})
 }
 
-// A fresh server makes users whose passwords stay what they are, for its owner only.
+// A new server creates users with permanent passwords. Only the owner can read the file.
 func TestCloudsFile(t *testing.T) {
 	s := newServer(t)
 	s.start()
@@ -88,7 +88,7 @@ func TestCloudsFile(t *testing.T) {
 	if code, took := s.terminate(); code != 0 || took > 5*time.Second {
 		t.Errorf("exit code %d after %v", code, took)
 	}
-	// One that is missing is made anew; the others stay.
+	// A missing user is created again; the others stay unchanged.
 	delete(first.Clouds, "alt")
 	text, err := yaml.Marshal(first)
 	must(t, err)
@@ -103,7 +103,7 @@ func TestCloudsFile(t *testing.T) {
 	}
 }
 
-// The roles of the default users hold: reader, member, another project, admin.
+// The default users have their roles: reader, member, another project, admin.
 func TestDefaultUsers(t *testing.T) {
 	s := newServer(t)
 	s.start()
@@ -133,7 +133,7 @@ func TestDefaultUsers(t *testing.T) {
 	must(t, backups.ResetStatus(ctx, client["admin"], b.ID, backups.ResetStatusOpts{Status: "error"}).ExtractErr())
 }
 
-// Two servers do not share a data directory, and one without a lock goes on.
+// Two servers cannot share a data directory. A server without a lock continues.
 func TestDataDirectoryIsLocked(t *testing.T) {
 	s := newServer(t, "AUTH=noauth")
 	s.start()
@@ -149,7 +149,7 @@ func TestDataDirectoryIsLocked(t *testing.T) {
 	must(t, s.api(t.Context(), http.MethodGet, "/backups", nil, nil))
 }
 
-// A request that is being served when the server is asked to end is answered.
+// At shutdown, the server still answers a request in progress.
 func TestTerminateServesOut(t *testing.T) {
 	s := newServer(t, "AUTH=noauth")
 	s.start()
@@ -170,7 +170,8 @@ func TestTerminateServesOut(t *testing.T) {
 		answers <- err
 	}()
 	<-body.first
-	// Connections are accepted in turn: once a later one is served, the request's is, too.
+	// Connections are accepted in order. Once a later one is served, the request's own has
+	// been accepted.
 	http.DefaultClient.CloseIdleConnections()
 	must(t, s.api(t.Context(), http.MethodGet, "/backups", nil, nil))
 	must(t, s.cmd.Process.Signal(os.Interrupt))
@@ -188,10 +189,10 @@ func TestTerminateServesOut(t *testing.T) {
 	s.cmd = nil
 }
 
-// slowBody gives its second part when it is told to.
+// slowBody sends its second part when told to.
 type slowBody struct {
 	parts []string
-	first chan struct{} // closed when the second part is asked for
+	first chan struct{} // closed when the second part is requested
 	rest  chan struct{}
 }
 
@@ -208,7 +209,7 @@ func (b *slowBody) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A wrong configuration ends the server with every mistake in it.
+// A wrong configuration ends the server, which reports every error in it.
 func TestMistakesEndTheServer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.yaml")
 	must(t, os.WriteFile(path, []byte("data: /d\nauth: basic\nlog: {level: loud}\nidentity: {region: ''}\n"), 0o600))

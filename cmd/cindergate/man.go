@@ -16,7 +16,7 @@ func manCommand() *cobra.Command {
 				return err
 			}
 			root := cmd.Root()
-			root.DisableAutoGenTag = true // no date: the same version writes the same pages
+			root.DisableAutoGenTag = true // no date, so that the same version writes the same pages
 			return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "Cindergate " + version, Manual: "Cindergate"}, args[0])
 		},
 	}

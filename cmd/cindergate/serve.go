@@ -51,7 +51,7 @@ lets requests end and stops jobs at the next chunk; they go on after the next st
 	return cmd
 }
 
-// load reads the configuration and makes the log that it asks for.
+// load reads the configuration and makes the logger that it describes.
 func load(cmd *cobra.Command, path string) (config.Config, *zap.Logger, error) {
 	c, err := config.Load(path, settingFlags(cmd))
 	if err != nil {
@@ -67,15 +67,15 @@ func load(cmd *cobra.Command, path string) (config.Config, *zap.Logger, error) {
 	return c, log, nil
 }
 
-// serve runs until ctx ends: it stops accepting, lets requests end, stops the
-// backend's jobs, and returns.
+// serve runs until ctx ends. Then it stops accepting connections, waits for open requests,
+// stops the backends' jobs, and returns.
 func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 	connections := gateway.NewConnections(maxConnections(c, log))
 	listener, err := listen(ctx, c, connections, log)
 	if err != nil {
 		return err
 	}
-	defer listener.Close() // closed by Shutdown as a rule
+	defer listener.Close() // usually already closed by Shutdown
 	metrics := gateway.NewMetrics()
 	backends, err := openBackends(ctx, c, log, metrics)
 	if err != nil {

@@ -19,23 +19,23 @@ import (
 	"time"
 )
 
-// asServer makes the test binary the server: the real main, in a process of its
-// own that can be killed.
+// asServer makes the test binary run the real main, in a process of its own that can be
+// killed.
 const asServer = "CINDERGATE_TEST_AS_SERVER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asServer) != "" {
-		_ = os.Unsetenv(asServer) // it is no setting
+		_ = os.Unsetenv(asServer) // not a setting of the server
 		main()
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
 
-// patience is how long anything may take on a busy machine.
+// patience is the maximum time for any step on a busy machine.
 const patience = 2 * time.Minute
 
-// server is a cindergate on a data directory that can be started again and again.
+// server is a cindergate on a data directory. Tests can restart it.
 type server struct {
 	t    testing.TB
 	data string
@@ -64,7 +64,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// newServer does not start it yet. env are settings, such as "AUTH=noauth".
+// newServer prepares a server without starting it. env are settings, such as "AUTH=noauth".
 func newServer(t testing.TB, env ...string) *server {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -83,7 +83,7 @@ func newServer(t testing.TB, env ...string) *server {
 	return s
 }
 
-// start starts it and waits until it serves.
+// start starts the server and waits until it serves.
 func (s *server) start() {
 	s.t.Helper()
 	binary, err := os.Executable()
@@ -125,7 +125,7 @@ func (s *server) start() {
 	}
 }
 
-// kill ends it as a power failure would.
+// kill ends the server abruptly, with SIGKILL.
 func (s *server) kill() {
 	s.t.Helper()
 	must(s.t, s.cmd.Process.Kill())
@@ -133,7 +133,7 @@ func (s *server) kill() {
 	s.cmd = nil
 }
 
-// terminate asks it to end, and returns its exit code and how long that took.
+// terminate asks the server to end, and returns its exit code and the time that took.
 func (s *server) terminate() (code int, took time.Duration) {
 	s.t.Helper()
 	began := time.Now()
@@ -160,10 +160,10 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// errDown tells that the server was not there, or went away while it answered.
+// errDown means that the server was not running, or ended during the request.
 var errDown = errors.New("the server is down")
 
-// refusal is an answer of 400 or more.
+// refusal is an answer with a status of 400 or more.
 type refusal struct {
 	status int
 	body   string
@@ -171,7 +171,7 @@ type refusal struct {
 
 func (r *refusal) Error() string { return fmt.Sprintf("%d %s", r.status, r.body) }
 
-// api sends a request of user "tester" in project "abc", an admin under noauth.
+// api sends a request of user "tester" in project "abc". With noauth, the user is an admin.
 func (s *server) api(ctx context.Context, method, path string, body, into any) error {
 	var content io.Reader
 	if body != nil {
@@ -205,7 +205,7 @@ func (s *server) api(ctx context.Context, method, path string, body, into any) e
 	return nil
 }
 
-// refused tells whether err is an answer of one of the statuses.
+// refused reports whether err is an answer with one of the statuses.
 func refused(err error, statuses ...int) bool {
 	var r *refusal
 	if !errors.As(err, &r) {
@@ -219,7 +219,7 @@ func refused(err error, statuses ...int) bool {
 	return false
 }
 
-// poll calls until done says so or fails, or patience is over.
+// poll calls done until it returns true. It fails after patience.
 func poll(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	deadline := time.After(patience)

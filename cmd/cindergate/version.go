@@ -33,7 +33,7 @@ of what is in the binary.`,
 	return cmd
 }
 
-// describeBuild prints what the linker recorded.
+// describeBuild prints the version and the build information of the binary.
 func describeBuild(w io.Writer) error {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -14,10 +14,10 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Adoption says who gets the volumes and backups that are found without a row.
+// Adoption says who becomes the owner of volumes and backups that have no row.
 type Adoption struct {
 	ProjectID string
-	// Report, if set, is called with what became of each.
+	// Report, if set, is called for each of them.
 	Report func(Adopted)
 }
 
@@ -25,12 +25,12 @@ type Adoption struct {
 type Adopted struct {
 	Kind   string // volume, snapshot or backup
 	ID     string
-	Status string // that it has now; "" if it has no row
-	Reason string // in words, unless it is available
+	Status string // its status now; "" if it still has no row
+	Reason string // the reason, unless the status is available
 }
 
-// adopt makes rows for files and objects that have none. Names, types and metadata
-// of volumes are lost with the old database; backups have theirs in the store.
+// adopt creates rows for files and objects that have none. The names, types and metadata of
+// volumes are lost with the old database. Those of backups are in the store.
 func (d *Driver) adopt(ctx context.Context) error {
 	report := d.o.Adopt.Report
 	if report == nil {
@@ -51,8 +51,8 @@ func (d *Driver) adopt(ctx context.Context) error {
 	})
 }
 
-// adoptVolumes makes a row for each file of a volume, also in lost+found, whose name
-// ends in an id.
+// adoptVolumes creates a row for each volume file, including those in lost+found, whose
+// name ends in an id.
 func (d *Driver) adoptVolumes(ctx context.Context, report func(Adopted)) error {
 	for _, sub := range []string{core.VolumesDir, core.LostFound} {
 		ids, err := d.strays(sub, "volume-")
@@ -97,7 +97,7 @@ func (d *Driver) strays(sub, prefix string) ([]string, error) {
 	return ids, nil
 }
 
-// adoptVolume makes the row. A file whose length is not whole GiB is made longer.
+// adoptVolume creates the row. It extends a file whose length is not a whole number of GiB.
 func (d *Driver) adoptVolume(ctx context.Context, id string) error {
 	path := d.core.Files.Volume(id)
 	st, err := os.Stat(path)
@@ -122,8 +122,8 @@ func (d *Driver) adoptVolume(ctx context.Context, id string) error {
 	})
 }
 
-// reportSnapshots names the snapshots that have no row: which volume they are of is
-// lost.
+// reportSnapshots reports the snapshots that have no row. It is not known which volumes
+// they belong to.
 func (d *Driver) reportSnapshots(ctx context.Context, report func(Adopted)) error {
 	for _, sub := range []string{core.SnapshotsDir, core.LostFound} {
 		ids, err := d.strays(sub, "snapshot-")

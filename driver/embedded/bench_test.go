@@ -8,7 +8,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// hundred is a driver with 100 finished backups of alpha, and others of beta.
+// hundred returns a driver with 100 finished backups of alpha, and others of beta.
 func hundred(b *testing.B) (*rig, string) {
 	r := newRig(b, func(o *Options) { o.Quotas = map[string]int{driver.QuotaBackups: -1} })
 	last := ""
@@ -61,7 +61,7 @@ func BenchmarkListBackups(b *testing.B) {
 	}
 }
 
-// BenchmarkAcceptBackup is a request that is durable before it is answered.
+// BenchmarkAcceptBackup measures a request that is durable before it is answered.
 func BenchmarkAcceptBackup(b *testing.B) {
 	r := newRig(b, func(o *Options) { o.Quotas = map[string]int{driver.QuotaBackups: -1, driver.QuotaBackupGigabytes: -1} })
 	v := r.volume(alpha, 1)

@@ -11,9 +11,8 @@ import (
 	"cindergate/internal/meta"
 )
 
-// A backup that is given up, because the service died during every attempt at it,
-// leaves none of their objects. (What kill -9 does to the whole server is in
-// cmd/cindergate/crash_test.go.)
+// A backup is given up because the service died during every attempt. None of the attempts
+// leaves objects. (cmd/cindergate/crash_test.go tests kill -9 of the whole server.)
 func TestGivenUpBackupLeavesNothing(t *testing.T) {
 	r := newRig(t)
 	v := r.volume(alpha, 1)
@@ -24,7 +23,7 @@ func TestGivenUpBackupLeavesNothing(t *testing.T) {
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	j := r.jobsOf(b.ID)[0]
 	row := r.row(b.ID)
-	for j.Attempts < r.o.MaxAttempts { // each has written an object, and died
+	for j.Attempts < r.o.MaxAttempts { // each attempt has written an object before it died
 		j.Attempts++
 		r.store.Set(r.attempt(row, j.Attempts)+"-00001", []byte("x"))
 	}
@@ -41,8 +40,8 @@ func TestGivenUpBackupLeavesNothing(t *testing.T) {
 	}
 }
 
-// Records that make backups each other's ancestors end in error, and what they
-// made can be deleted.
+// Records that make backups each other's ancestors end in the status error, and the backups
+// can be deleted.
 func TestCircularRecords(t *testing.T) {
 	r := newRig(t)
 	const a, b = "aaaaaaaa-2222-4333-8444-555555555555", "bbbbbbbb-2222-4333-8444-555555555555"

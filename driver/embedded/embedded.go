@@ -1,15 +1,16 @@
-// Package embedded is the driver that needs nothing else: volumes are sparse
-// files, backups are objects in Cinder's chunked format, and what is known about
-// both is in SQL (package meta). It is Cinder's API, scheduler, volume and backup
-// service in one process.
+// Package embedded is the driver that needs no other service: volumes are sparse files,
+// backups are objects in Cinder's chunked format, and SQL (package meta) describes both.
 //
-// A request is one transaction: it checks the state, changes it, inserts a job and
-// commits. [Driver.Run] runs the jobs. The status of a backup and of its volume is
-// the state of the job, as in Cinder.
+// It does the work of Cinder's API, scheduler, volume and backup services in one process.
 //
-// The work is in rooms below internal/: core is what all share, jobs is the queue, volumes
-// and backups are what they are called, and cloud emulates the rest of Cinder. This
-// package opens a data directory, puts the rooms together, and repairs what a crash left.
+// A request is one transaction: it checks the state, changes it, inserts a job and commits.
+// [Driver.Run] runs the jobs. The status of a backup and of its volume shows the state of
+// the job, as in Cinder.
+//
+// The packages below internal/ do the work. core is what they share, and jobs is the queue.
+// volumes and backups serve what their names say, and cloud emulates the rest of Cinder.
+// This package opens a data directory, connects these packages, and repairs the state after
+// a crash.
 package embedded
 
 import (
@@ -37,54 +38,55 @@ import (
 
 // Options configure a Driver. Only DataDir is required.
 type Options struct {
-	// DataDir holds everything: cindergate.db, volumes/, snapshots/, backups/. It
-	// is made if it does not exist, and locked against a second process.
+	// DataDir holds everything: cindergate.db, volumes/, snapshots/, backups/. It is
+	// created if missing, and locked against other processes.
 	DataDir string
-	// Installation is the id that DataDir must have; "" takes any, and makes a new
-	// one. With it, a directory that is not mounted is an error, never a new start.
+	// Installation is the id that DataDir must have. "" accepts any id, and generates one
+	// for a new directory. With an id, a directory that is not mounted is an error, and
+	// never becomes a new installation.
 	Installation string
-	// Adopt, if set, makes rows for volumes and backups that have none.
+	// Adopt, if set, creates rows for volumes and backups that have none.
 	Adopt *Adoption
-	// Store keeps the backups' objects; nil is DataDir/backups.
+	// Store holds the objects of backups; nil: DataDir/backups.
 	Store chunk.Store
 
 	Log   *zap.Logger     // nil: none
-	Clock clockwork.Clock // of rows, leases and waits; nil: the system's
+	Clock clockwork.Clock // for rows, leases and waits; nil: the system's
 	NewID func() string   // nil: random UUIDs
 
-	Host             string // of the services that it shows; "": the machine's name
+	Host             string // of the services shown; "": the machine's name
 	AvailabilityZone string // "": nova
 
 	Compression string // of new objects: zstd, zlib, none; "": zstd
 	ChunkSize   int64  // bytes per object of a full backup; 0: chunked's default
 	BlockSize   int64  // bytes per digest; 0: Cinder's, 32768
 
-	// Workers is how many backups, restores and copies run at once; 0: 2. Deletes
+	// Workers is the number of backups, restores and copies that run at once; 0: 2. Deletes
 	// and imports have a worker of their own.
 	Workers int
-	// Lease is how long a job is a worker's without a sign of life; 0: 30 s.
+	// Lease is how long a worker holds a job without a heartbeat; 0: 30 s.
 	Lease time.Duration
-	// MaxAttempts is how often a job is tried whose worker died; 0: 3.
+	// MaxAttempts is how often a job runs if its worker dies each time; 0: 3.
 	MaxAttempts int
 
-	Quotas   map[string]int // defaults by name, over Cinder's; -1: no limit
+	Quotas   map[string]int // defaults by name; they override Cinder's; -1: no limit
 	Observer Observer       // may be nil
 
-	unit     int64 // of volumes' sizes, in bytes; 0: a GiB. Less makes tests faster.
+	unit     int64 // of volume sizes, in bytes; 0: a GiB. Tests set less to be fast.
 	rehearse bool  // see [meta.Options]; tests set it
 }
 
-// Observer is told what operators count.
+// Observer receives events that operators count.
 type Observer interface {
-	// JobDone is called with each job that ended: outcome is ok, error, cancelled or
-	// released (requeued at shutdown); bytes are those of the volume.
+	// JobDone is called for each job that ended. outcome is ok, error, cancelled or
+	// released (requeued at shutdown). bytes is the number of the volume's bytes.
 	JobDone(kind, outcome string, bytes int64, took time.Duration)
-	// StrayFile is called with each file that has no row: kind is volume or snapshot.
+	// StrayFile is called for each file that has no row. kind is volume or snapshot.
 	StrayFile(kind string)
 }
 
-// Driver stores volumes and backups on this machine. Its rooms answer the requests: each
-// embedded interface is what one of them has for package driver.
+// Driver stores volumes and backups on this machine. Each embedded interface is implemented
+// by one package below internal/.
 type Driver struct {
 	backupRoom
 	volumeRoom
@@ -137,8 +139,8 @@ var (
 	_ driver.Checker       = (*Driver)(nil)
 )
 
-// Open opens the data directory and settles what a crash left behind, so that
-// every status is true again before the first request.
+// Open opens the data directory and repairs the state after a crash, so that every status
+// is correct before the first request.
 func Open(ctx context.Context, o Options) (*Driver, error) {
 	o = o.withDefaults()
 	c := &core.Core{Store: o.Store, Files: core.NewFiles(o.DataDir), Spare: core.NewReserve(o.DataDir), Log: o.Log, Clock: o.Clock, NewID: o.NewID,
@@ -197,8 +199,8 @@ func (o Options) jobs() jobs.Options {
 	return queue
 }
 
-// Run runs jobs, and deletes old messages, until ctx ends; jobs that run then are
-// requeued, and the next Run begins them anew. It returns nil.
+// Run runs jobs and deletes old messages until ctx ends. Then it requeues the running jobs;
+// the next Run starts them again. It returns nil.
 func (d *Driver) Run(ctx context.Context) error {
 	var group errgroup.Group
 	group.Go(func() error { return d.jobs.Run(ctx) })
@@ -206,8 +208,8 @@ func (d *Driver) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// RunOne runs the next job, and tells whether there was one. A failed job is recorded in
-// the statuses of its resources, not returned as an error.
+// RunOne runs the next job and reports whether there was one. The statuses of its resources
+// show whether the job failed; that is not returned as an error.
 func (d *Driver) RunOne(ctx context.Context) (bool, error) { return d.jobs.RunOne(ctx) }
 
 func (d *Driver) open(ctx context.Context) error {
@@ -221,7 +223,7 @@ func (d *Driver) open(ctx context.Context) error {
 		return err
 	}
 	d.owned = append(d.owned, lock)
-	// Before the database is opened: it needs room for its log.
+	// Before the database is opened, since its log needs free space.
 	d.core.Spare.Release()
 	if err := d.openInstallation(ctx); err != nil {
 		return err
@@ -245,8 +247,8 @@ func (d *Driver) Close() error {
 	return errors.Join(errs...)
 }
 
-// Check tells whether the database answers, the directories of volumes and backups
-// are mounted, and the disk has room.
+// Check returns an error unless the database answers, the directories of volumes and
+// backups are mounted, and the disk has free space.
 func (d *Driver) Check(ctx context.Context) error {
 	if err := d.core.DB.Ping(ctx); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The database does not answer.")

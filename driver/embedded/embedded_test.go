@@ -29,9 +29,10 @@ var (
 	admin = driver.Caller{ProjectID: "admin", UserID: "u-admin", Role: driver.Admin}
 )
 
-// clock goes on a millisecond at each look, so that no two rows are of one time.
+// clock advances one millisecond each time it is read, so that no two rows have the same
+// time.
 type clock struct {
-	clockwork.Clock // waits go by the system's
+	clockwork.Clock // waits use the system's clock
 
 	mu sync.Mutex
 	t  time.Time
@@ -50,10 +51,10 @@ func (c *clock) Add(d time.Duration) time.Time {
 	return c.t
 }
 
-// small is the GiB of the tests: what takes time is a volume's length.
+// small is a GiB in tests. The time of a test depends on the length of its volumes.
 const small = 32 << 20
 
-// rig is a driver with a store that can be told to fail. Jobs run in settle only.
+// rig is a driver with a store that can be made to fail. Jobs run only in settle.
 type rig struct {
 	*Driver
 	t     testing.TB
@@ -67,7 +68,7 @@ func newRig(t testing.TB, change ...func(*Options)) *rig {
 	t.Helper()
 	_, isTest := t.(*testing.T)
 	if t, ok := t.(*testing.T); ok {
-		t.Parallel() // they wait for the disk, mostly
+		t.Parallel() // the tests mostly wait for the disk
 	}
 	r := &rig{t: t, dir: t.TempDir(), store: chunktest.NewMemory(), clock: newClock()}
 	r.opts = Options{unit: small, rehearse: isTest, DataDir: r.dir, Store: r.store, Clock: r.clock, Host: "lab", Log: zaptest.NewLogger(t, zaptest.Level(zap.DPanicLevel))}
@@ -86,7 +87,7 @@ func (r *rig) open() {
 	r.Driver = d
 }
 
-// reopen is what a restart after kill -9 finds: the database as it is.
+// reopen restarts the driver as after kill -9, with the database as it is.
 func (r *rig) reopen() {
 	r.t.Helper()
 	check(r.t, r.Close())
@@ -111,7 +112,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// refused checks an error's kind and exact text.
+// refused checks the kind and the exact text of an error.
 func refused(t testing.TB, err error, kind driver.Kind, text string) {
 	t.Helper()
 	if err == nil || err.Error() != text || driver.KindOf(err) != kind {
@@ -127,7 +128,7 @@ func (r *rig) volume(who driver.Caller, sizeGiB int) driver.Volume {
 	return v
 }
 
-// fill writes pseudo-random pieces into a volume, some of them zeroes.
+// fill writes pseudo-random data and zeroes to a volume.
 func (r *rig) fill(volumeID string, seed uint64) {
 	r.t.Helper()
 	f, err := os.OpenFile(r.core.Files.Volume(volumeID), os.O_RDWR, 0)
@@ -146,7 +147,7 @@ func (r *rig) fill(volumeID string, seed uint64) {
 	}
 }
 
-// digest is that of a volume's first bytes; what lies beyond must be zero.
+// digest returns the digest of a volume's first bytes. All bytes beyond must be zero.
 func (r *rig) digest(volumeID string) string {
 	r.t.Helper()
 	f, err := os.Open(r.core.Files.Volume(volumeID))
@@ -172,7 +173,7 @@ func (r *rig) getBackup(id string) driver.Backup {
 	return b
 }
 
-// row is a backup's row as it is stored.
+// row returns a backup's stored row.
 func (r *rig) row(id string) *meta.Backup {
 	r.t.Helper()
 	b, err := r.core.DB.Backup(r.t.Context(), id)
@@ -183,17 +184,17 @@ func (r *rig) row(id string) *meta.Backup {
 	return b
 }
 
-// names is what the names of a backup's objects depend on.
+// names returns the fields that the names of a backup's objects depend on.
 func (r *rig) names(b *meta.Backup) layout.Backup {
 	return layout.Backup{ID: b.ID, VolumeID: b.VolumeID, AvailabilityZone: "nova", CreatedAt: b.CreatedAt}
 }
 
-// container is where the objects of a backup are.
+// container returns the container of a backup's objects.
 func (r *rig) container(b *meta.Backup) string {
 	return cmp.Or(b.Container, r.store.Layout().Container(r.names(b)))
 }
 
-// attempt is what the keys of the objects of an attempt at a backup begin with.
+// attempt returns the common prefix of the object keys of one attempt.
 func (r *rig) attempt(b *meta.Backup, n int) string {
 	return r.container(b) + "/" + r.store.Layout().Prefix(r.names(b), n)
 }
@@ -315,7 +316,7 @@ func TestRunStopsAndIsUp(t *testing.T) {
 	}
 }
 
-// until yields to the workers until something holds; the test's own deadline ends it.
+// until yields to the workers until the condition holds. The test's deadline limits it.
 func until(t testing.TB, holds func() bool) {
 	t.Helper()
 	for !holds() {

@@ -1,6 +1,6 @@
 package embedded
 
-// Small makes the volumes of a driver small, for the tests outside of this package.
+// Small makes a driver's volumes small, for tests in other packages.
 func Small(o Options) Options {
 	o.unit, o.rehearse = small, true
 	return o

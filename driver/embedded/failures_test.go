@@ -17,8 +17,8 @@ import (
 	"cindergate/internal/meta"
 )
 
-// A job that panics fails alone: its stack is in the log, its backup in error, and
-// the next job runs.
+// A panic fails only its own job. The stack is in the log, the backup gets the status
+// error, and the next job runs.
 func TestPanicFailsOneJob(t *testing.T) {
 	sink, logged := observer.New(zapcore.ErrorLevel)
 	for name, op := range map[string]chunktest.Op{"in a worker of the format": chunktest.Put, "in the job": chunktest.Check} {
@@ -49,7 +49,7 @@ func TestPanicFailsOneJob(t *testing.T) {
 	}
 }
 
-// A transaction that panics is rolled back, and the database goes on.
+// A transaction that panics is rolled back. The database continues to work.
 func TestPanicInATransaction(t *testing.T) {
 	r := newRig(t)
 	func() {
@@ -74,7 +74,7 @@ func (r *rig) disable(binary string, off bool) {
 	check(r.t, r.UpdateService(r.t.Context(), admin, r.core.ServiceHost(binary), binary, driver.ServicePatch{Disabled: driver.Some(off)}))
 }
 
-// What a service that is disabled answers (cinder/backup/api.py, cinder/scheduler).
+// The answers while a service is disabled (cinder/backup/api.py, cinder/scheduler).
 func TestDisabledBackupService(t *testing.T) {
 	r := newRig(t)
 	ctx := t.Context()
@@ -153,14 +153,14 @@ func TestDisabledVolumeServiceAndScheduler(t *testing.T) {
 	}
 }
 
-// blocked puts a directory where a file is to be, so that the file system refuses it.
+// blocked creates a directory in a file's place, so that the file system refuses the file.
 func (r *rig) blocked(path string) {
 	r.t.Helper()
 	_ = os.Remove(path)
 	check(r.t, os.MkdirAll(filepath.Join(path, "x"), 0o700))
 }
 
-// What the file system refuses was accepted: it is a status and a message.
+// If the file system refuses an accepted request, the result is a status and a message.
 func TestRefusedByTheFileSystem(t *testing.T) {
 	next := ""
 	r := newRig(t, func(o *Options) {

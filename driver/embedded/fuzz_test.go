@@ -9,8 +9,8 @@ import (
 	"cindergate/internal/chunk/chunktest"
 )
 
-// FuzzImportRecord: no record makes a panic or an internal error, and one that is
-// accepted ends in available or error, owned by who imported it.
+// FuzzImportRecord checks that no record causes a panic or an internal error. An accepted
+// import ends in available or error, owned by the importer.
 func FuzzImportRecord(f *testing.F) {
 	d, err := Open(f.Context(), Options{
 		unit: small, DataDir: filepath.Join(f.TempDir(), "data"), Store: chunktest.NewMemory(), Clock: newClock(), Host: "lab",
@@ -63,7 +63,7 @@ func FuzzImportRecord(f *testing.F) {
 			end.Status == driver.BackupError && end.FailReason == "" {
 			t.Errorf("%q %s: %+v", service, url, end)
 		}
-		// The next one may have the same id.
+		// The next record may have the same id.
 		check(t, d.ForceDeleteBackup(t.Context(), admin, got.ID))
 		for ran := true; ran; {
 			ran, err = d.RunOne(t.Context())

@@ -29,7 +29,7 @@ type golden struct {
 	Snapshot string `json:"sha_snap"`
 }
 
-// Records that real Cinder exported are imported, parents first, and their backups
+// Records exported by a real Cinder are imported, parents first, and their backups are
 // restored bit by bit.
 func TestRealCindersRecords(t *testing.T) {
 	r := newRig(t, func(o *Options) { o.unit = core.GiB })
@@ -44,7 +44,7 @@ func TestRealCindersRecords(t *testing.T) {
 		r.settle()
 		r.wantBackup(step.ID, driver.BackupAvailable)
 		if raceEnabled {
-			continue // half a minute, for it is one object of a GiB
+			continue // takes half a minute, because it is one object of a GiB
 		}
 		restore, err := r.RestoreBackup(ctx, admin, step.ID, driver.RestoreTarget{})
 		check(t, err)
@@ -70,7 +70,7 @@ func TestRealCindersRecords(t *testing.T) {
 	}
 }
 
-// The default store is a directory, and nothing of a deleted backup stays in it.
+// The default store is a directory. A deleted backup leaves nothing in it.
 func TestDirectory(t *testing.T) {
 	r := newRig(t, func(o *Options) { o.Store = nil })
 	v := r.volume(alpha, 1)
@@ -101,9 +101,9 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
-// Swift's objects have slashes in their names (cinder/backup/drivers/swift.py
-// _generate_object_name_prefix). Downloaded below the backup store, a chain is
-// imported by the record that cinder-backup exported.
+// Names of Swift's objects contain slashes (cinder/backup/drivers/swift.py
+// _generate_object_name_prefix). After the objects are downloaded to the backup store, the
+// record exported by cinder-backup can be imported.
 func TestRecordsOfSwift(t *testing.T) {
 	r := newRig(t)
 	v := r.volume(alpha, 1)

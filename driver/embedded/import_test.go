@@ -11,8 +11,8 @@ import (
 	"cindergate/internal/chunk/chunktest"
 )
 
-// moved is a chain of a full and an incremental backup whose rows are gone: what is
-// left are their records, and the objects if they were copied away before.
+// moved is a chain of a full and an incremental backup whose rows are gone. Their records
+// are left, and their objects if they were copied before.
 type moved struct {
 	*rig
 	volume     driver.Volume
@@ -46,7 +46,7 @@ func newMoved(t *testing.T) *moved {
 	return m
 }
 
-// copyObjects puts the objects back whose key contains the text.
+// copyObjects copies back the objects whose key contains the text.
 func (m *moved) copyObjects(text string) {
 	for key, data := range m.objects {
 		if strings.Contains(key, text) {
@@ -55,7 +55,7 @@ func (m *moved) copyObjects(text string) {
 	}
 }
 
-// importing imports a record and lets its jobs run.
+// importing imports a record and runs its jobs.
 func (m *moved) importing(record driver.BackupRecord) driver.Backup {
 	m.t.Helper()
 	b, err := m.ImportRecord(m.t.Context(), admin, record)
@@ -74,7 +74,7 @@ func (m *moved) wantRestored(backupID string) {
 	}
 }
 
-// A child that comes before its parent is available once the parent is.
+// A child that is imported before its parent becomes available with its parent.
 func TestImportChildFirst(t *testing.T) {
 	m := newMoved(t)
 	m.copyObjects("")
@@ -90,7 +90,7 @@ func TestImportChildFirst(t *testing.T) {
 	m.wantRestored(m.inc.ID)
 }
 
-// A record that comes before its objects can be imported again, and a record that
+// A record that is imported before its objects exist can be imported again. A backup that
 // never owned objects does not delete them.
 func TestImportBeforeItsObjects(t *testing.T) {
 	m := newMoved(t)
@@ -122,7 +122,7 @@ func TestImportBeforeItsObjects(t *testing.T) {
 	refused(t, err, driver.InvalidState, "Invalid backup: Backup already exists in database.")
 }
 
-// An import that is repeated does not count twice, also where the quota is used up.
+// A repeated import does not count twice, even when the quota is used up.
 func TestImportAgainAtTheQuota(t *testing.T) {
 	m := newMoved(t)
 	_, err := m.SetQuotas(t.Context(), admin, admin.ProjectID, map[string]int{driver.QuotaBackups: 1, driver.QuotaBackupGigabytes: 1})
@@ -139,7 +139,7 @@ func TestImportAgainAtTheQuota(t *testing.T) {
 	}
 }
 
-// Another project cannot take over a record that failed.
+// Another project cannot repeat a failed import.
 func TestImportAgainByAnother(t *testing.T) {
 	m := newMoved(t)
 	m.importing(m.fullRecord)
@@ -147,8 +147,8 @@ func TestImportAgainByAnother(t *testing.T) {
 	refused(t, err, driver.InvalidState, "Invalid backup: Backup already exists in database.")
 }
 
-// A parent that is deleted while its child is imported does not leave an available
-// child: whatever was checked is checked again at the end.
+// If the parent is deleted during the import of its child, the child does not become
+// available: the import checks the parent again at its end.
 func TestImportRacesDelete(t *testing.T) {
 	m := newMoved(t)
 	m.copyObjects("")
@@ -167,7 +167,7 @@ func TestImportRacesDelete(t *testing.T) {
 	}
 }
 
-// An import of objects that are being deleted waits, and then does not have them.
+// An import of objects that are being deleted waits for the delete, and then fails.
 func TestImportWaitsForDelete(t *testing.T) {
 	m := newMoved(t)
 	m.copyObjects("")
@@ -190,7 +190,7 @@ func TestImportWaitsForDelete(t *testing.T) {
 	m.wantBackup(twin.ID, driver.BackupError)
 }
 
-// What cannot be restored is not available, by the code of a restore.
+// An import makes the checks of a restore. A backup that fails them is not available.
 func TestImportChecksTheObjects(t *testing.T) {
 	damage := map[string]struct {
 		object string
@@ -243,7 +243,7 @@ func replace(from, to string) func([]byte) []byte {
 	return func(b []byte) []byte { return []byte(strings.Replace(string(b), from, to, 1)) }
 }
 
-// Each field has a rule, and the reason names both.
+// Each field has a rule. The reason names both.
 func TestImportChecksTheRecord(t *testing.T) {
 	for field, values := range map[string][]any{
 		"object_count":        {-1, 1 << 33, "x", nil, 1.5},
@@ -277,7 +277,7 @@ func TestImportChecksTheRecord(t *testing.T) {
 		}
 	}
 	m := newMoved(t)
-	for _, field := range []string{"size", "id"} { // can be stored, and is not restored
+	for _, field := range []string{"size", "id"} { // can be stored but not restored
 		b := m.importing(edit(t, m.fullRecord, func(f map[string]any) { f[field] = map[string]any{"size": 0, "id": "odd-1"}[field] }))
 		if b.Status != driver.BackupError || !strings.Contains(b.FailReason, "field "+field) {
 			t.Fatalf("%s: %s %q", field, b.Status, b.FailReason)

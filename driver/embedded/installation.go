@@ -25,10 +25,9 @@ const backupsDir = "backups"
 // databaseFile is the database's name in the data directory.
 const databaseFile = "cindergate.db"
 
-// openInstallation opens the database and the directories that it describes. A
-// database and directories that do not belong together are an error, and stay as
-// they are: a database that was lost, and a mount that is missing, look the same as
-// a new installation.
+// openInstallation opens the database and the directories that it describes. If they do not
+// belong together, it returns an error and changes nothing: a lost database or a missing
+// mount looks the same as a new installation.
 func (d *Driver) openInstallation(ctx context.Context) error {
 	path := filepath.Join(d.o.DataDir, databaseFile)
 	exists, err := meta.Exists(path)
@@ -69,8 +68,8 @@ func (d *Driver) openInstallation(ctx context.Context) error {
 	return d.openStore(func(path string) (*dir.Store, error) { return dir.OpenMarked(path, installation.ID) })
 }
 
-// refuseNewDatabase returns an error if there is no database but something that one
-// described.
+// refuseNewDatabase returns an error if there is no database, but there is data that a
+// database must have described.
 func (d *Driver) refuseNewDatabase() error {
 	if want := d.o.Installation; want != "" && d.o.Adopt == nil {
 		return fmt.Errorf("it has no database, but the installation %s is configured: is the directory mounted?", want)
@@ -84,7 +83,7 @@ func (d *Driver) refuseNewDatabase() error {
 		"(or start once with `serve --adopt ID`)", databaseFile, found, d.o.DataDir)
 }
 
-// remains says what an installation has left in the data directory, "" for nothing.
+// remains describes what an installation has left in the data directory; "" if nothing.
 func (d *Driver) remains() (string, error) {
 	for _, sub := range []string{core.VolumesDir, core.SnapshotsDir} {
 		entries, err := os.ReadDir(filepath.Join(d.o.DataDir, sub))
@@ -108,7 +107,7 @@ func (d *Driver) remains() (string, error) {
 	return "the marker of the installation " + id, nil
 }
 
-// markedID is the id in the first marker that is found, "" if there is none.
+// markedID returns the id in the first marker found; "" if there is no marker.
 func (d *Driver) markedID() (string, error) {
 	for _, dir := range append(d.core.Files.Directories(), filepath.Join(d.o.DataDir, backupsDir)) {
 		if id, err := marker.Read(dir); err != nil || id != "" {
@@ -118,8 +117,8 @@ func (d *Driver) markedID() (string, error) {
 	return "", nil
 }
 
-// newInstallation stores the row of a database that has none: it is new, or is of a
-// version that had no markers.
+// newInstallation stores the row of a database that has none. Such a database is new, or
+// comes from a version without markers.
 func (d *Driver) newInstallation(ctx context.Context) (*meta.Installation, error) {
 	if err := d.refuseOtherData(ctx); err != nil {
 		return nil, err
@@ -135,8 +134,8 @@ func (d *Driver) newInstallation(ctx context.Context) (*meta.Installation, error
 	return installation, d.core.DB.Write(ctx, func(tx *meta.Tx) error { return tx.PutInstallation(installation) })
 }
 
-// refuseOtherData returns an error if a database without an installation knows of
-// data where there is none, or of none where there is.
+// refuseOtherData returns an error if a database without an installation row and the data
+// on disk do not match: one describes data that the other lacks.
 func (d *Driver) refuseOtherData(ctx context.Context) error {
 	volumes, err := d.core.DB.AllVolumes(ctx)
 	if err != nil {
@@ -177,8 +176,8 @@ func (d *Driver) refuseOtherData(ctx context.Context) error {
 	return nil
 }
 
-// makeInstallation makes and marks what is missing. It may be repeated: the row says
-// that it is ready only when all is on the disk.
+// makeInstallation creates and marks the missing directories. It can be repeated: the row
+// says Ready only when everything is on disk.
 func (d *Driver) makeInstallation(ctx context.Context, installation *meta.Installation) error {
 	if err := d.core.Files.Create(); err != nil {
 		return err
@@ -194,7 +193,7 @@ func (d *Driver) makeInstallation(ctx context.Context, installation *meta.Instal
 	return d.core.DB.Write(ctx, func(tx *meta.Tx) error { return tx.PutInstallation(installation) })
 }
 
-// openStore opens the default store, unless there is another.
+// openStore opens the default store, unless Options.Store is set.
 func (d *Driver) openStore(open func(path string) (*dir.Store, error)) error {
 	if d.core.Store != nil {
 		return nil

@@ -31,7 +31,7 @@ func (r *rig) removeDatabase() {
 	}
 }
 
-// refusedToOpen opens the data directory, which must fail with the text.
+// refusedToOpen opens the data directory, and expects an error with the text.
 func (r *rig) refusedToOpen(text string) {
 	r.t.Helper()
 	d, err := Open(r.t.Context(), r.opts)
@@ -44,7 +44,7 @@ func (r *rig) refusedToOpen(text string) {
 	}
 }
 
-// tree is what is in the directories of volumes, snapshots and backups.
+// tree returns the content of the directories of volumes, snapshots and backups.
 func (r *rig) tree() string {
 	r.t.Helper()
 	var all []string
@@ -59,8 +59,8 @@ func (r *rig) tree() string {
 	return strings.Join(all, "\n")
 }
 
-// A database that is lost or empty is no new installation: nothing is touched, and
-// the error names the ways out.
+// A lost or empty database does not become a new installation. Nothing is changed, and the
+// error explains how to recover.
 func TestLostDatabaseIsRefused(t *testing.T) {
 	for name, empty := range map[string]bool{"missing": false, "empty": true} {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +110,8 @@ func removeMarkers(t *testing.T, dir string) {
 	}
 }
 
-// What an older database does not know is moved aside, whole, and can be adopted.
+// Files that an older database does not know are moved to lost+found unchanged, and can be
+// adopted.
 func TestFilesWithoutRows(t *testing.T) {
 	counted := &strays{}
 	r := newRig(t, onDisk, func(o *Options) { o.Observer = counted })
@@ -157,7 +158,7 @@ func (s *strays) StrayFile(kind string) {
 	}
 }
 
-// forget removes rows as an older copy of the database does not have them.
+// forget removes rows that an older copy of the database would not have.
 func forget(t *testing.T, r *rig, volumeID, snapshotID string) {
 	t.Helper()
 	check(t, r.core.Write(t.Context(), func(tx *meta.Tx) error {
@@ -165,7 +166,7 @@ func forget(t *testing.T, r *rig, volumeID, snapshotID string) {
 	}))
 }
 
-// forgetInstallation makes a closed database one of a version without markers.
+// forgetInstallation turns a closed database into one of a version without markers.
 func forgetInstallation(t *testing.T, r *rig) {
 	t.Helper()
 	db, err := sql.Open("sqlite", filepath.Join(r.dir, databaseFile))
@@ -174,7 +175,7 @@ func forgetInstallation(t *testing.T, r *rig) {
 	check(t, errors.Join(err, db.Close()))
 }
 
-// Nothing that has the name of a file is replaced in lost+found.
+// An existing file in lost+found is never replaced.
 func TestLostFoundReplacesNothing(t *testing.T) {
 	r := newRig(t)
 	for i := range 3 {
@@ -189,7 +190,8 @@ func TestLostFoundReplacesNothing(t *testing.T) {
 	}
 }
 
-// A lost database is rebuilt from the files: volumes, and backups with their chain.
+// The rows of a lost database are recreated from the files: volumes, and backups with their
+// chain.
 func TestAdopt(t *testing.T) {
 	r := newRig(t, onDisk)
 	v := r.volume(alpha, 1)
@@ -214,7 +216,7 @@ func TestAdopt(t *testing.T) {
 		t.Fatal(st, err)
 	}
 	r.opts.Adopt = nil
-	r.reopen() // the marker and the new database fit
+	r.reopen() // the marker matches the new database
 	got := r.wantBackup(full.ID, driver.BackupAvailable)
 	if got.ProjectID != "beta" || *got.Name != name || got.VolumeID != v.ID || got.Size != 1 || !got.HasDependents ||
 		got.CreatedAt.Unix() != full.CreatedAt.Unix() || got.ObjectCount == 0 {
@@ -234,7 +236,7 @@ func TestAdopt(t *testing.T) {
 	}
 }
 
-// A volume that the database knows and that has no file is not available.
+// A volume that has a row but no file is not available.
 func TestRowsWithoutFiles(t *testing.T) {
 	r := newRig(t)
 	v, other := r.volume(alpha, 1), r.volume(alpha, 1)
@@ -249,7 +251,7 @@ func TestRowsWithoutFiles(t *testing.T) {
 	}
 }
 
-// A directory that is not mounted is refused and is not made anew.
+// A directory that is not mounted is an error, and is not created again.
 func TestUnmountedDirectoriesAreRefused(t *testing.T) {
 	for _, sub := range []string{core.VolumesDir, core.SnapshotsDir, backupsDir} {
 		for _, there := range []bool{false, true} {
@@ -299,7 +301,7 @@ func TestUnmountedDirectoriesAreRefused(t *testing.T) {
 	})
 }
 
-// An installation of a version without markers gets them, unless its data is away.
+// An installation of a version without markers gets markers, unless its data is missing.
 func TestUpgradeMarks(t *testing.T) {
 	r := newRig(t, onDisk)
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: r.volume(alpha, 1).ID})
@@ -319,7 +321,7 @@ func TestUpgradeMarks(t *testing.T) {
 	}
 }
 
-// While the store is away nothing is forgotten and nothing is written beside it.
+// While the store is not mounted, no row is deleted, and nothing is written in its place.
 func TestStoreAwayWhileRunning(t *testing.T) {
 	r := newRig(t, onDisk)
 	v := r.volume(alpha, 1)
@@ -349,16 +351,16 @@ func TestStoreAwayWhileRunning(t *testing.T) {
 	if err == nil {
 		t.Fatal(restore, "a backup in error was restored")
 	}
-	check(t, r.ResetBackupStatus(t.Context(), admin, b.ID, driver.BackupAvailable)) // its data is whole
+	check(t, r.ResetBackupStatus(t.Context(), admin, b.ID, driver.BackupAvailable)) // its data is complete
 	check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
 	check(t, r.DeleteBackup(t.Context(), alpha, other.ID))
 	r.settle()
-	if left, _ := os.ReadDir(dir); len(left) != 1 { // the marker
+	if left, _ := os.ReadDir(dir); len(left) != 1 { // only the marker
 		t.Fatalf("left: %v", left)
 	}
 }
 
-// Volumes are not made, and not taken for deleted, where their directory is away.
+// While the volumes' directory is not mounted, no volume is created or considered deleted.
 func TestVolumesAwayWhileRunning(t *testing.T) {
 	r := newRig(t)
 	v := r.volume(alpha, 1)
@@ -373,7 +375,7 @@ func TestVolumesAwayWhileRunning(t *testing.T) {
 	check(t, r.DeleteVolume(t.Context(), alpha, v.ID, driver.VolumeDelete{}))
 	r.settle()
 	r.wantVolume(v.ID, core.ErrorDeleting)
-	check(t, os.Remove(dir)) // nothing was made in it
+	check(t, os.Remove(dir)) // the directory must be empty
 	check(t, os.Rename(away, dir))
 	check(t, r.DeleteVolume(t.Context(), admin, v.ID, driver.VolumeDelete{Force: true}))
 	r.settle()
@@ -382,7 +384,7 @@ func TestVolumesAwayWhileRunning(t *testing.T) {
 	}
 }
 
-// A container whose name no file system takes has no objects: its backup can be
+// A container name that no file system accepts has no objects, so its backup can be
 // deleted.
 func TestContainerTooLong(t *testing.T) {
 	r := newRig(t, onDisk)
@@ -403,7 +405,7 @@ func TestContainerTooLong(t *testing.T) {
 	}
 }
 
-// The database and what SQLite puts beside it are the owner's only.
+// Only the owner can read the database and SQLite's other files.
 func TestDatabaseMode(t *testing.T) {
 	r := newRig(t)
 	r.volume(alpha, 1)
@@ -421,7 +423,7 @@ func TestDatabaseMode(t *testing.T) {
 	}
 }
 
-// A store that fails to answer whether it is there is not one that is empty.
+// A store whose check fails is not considered empty.
 func TestStoreCheckFails(t *testing.T) {
 	r := newRig(t)
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: r.volume(alpha, 1).ID})

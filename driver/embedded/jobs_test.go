@@ -17,7 +17,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// keys are those of the objects that are stored.
+// keys returns the keys of the stored objects.
 func (r *rig) keys() string {
 	var all []string
 	for key := range r.store.Objects() {
@@ -36,8 +36,8 @@ func (r *rig) jobsOf(backupID string) []*meta.Job {
 	return jobs
 }
 
-// A worker whose job was taken over by another process publishes nothing and
-// leaves nothing, and the other's result stands.
+// A worker whose job was taken over by another process publishes nothing and leaves no
+// objects. The other worker's result stands.
 func TestLostLeaseCannotPublish(t *testing.T) {
 	r := newRig(t)
 	v := r.volume(alpha, 1)
@@ -49,7 +49,7 @@ func TestLostLeaseCannotPublish(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			j.Attempts++ // as a claim by another
+			j.Attempts++ // as another worker's claim would
 			return tx.PutJob(j)
 		}))
 	}})
@@ -62,7 +62,7 @@ func TestLostLeaseCannotPublish(t *testing.T) {
 	if left := r.keys(); left != "" {
 		t.Fatalf("the loser left\n%s", left)
 	}
-	r.clock.Add(time.Minute) // the other dies as well
+	r.clock.Add(time.Minute) // the other worker dies, too
 	r.settle()
 	r.wantBackup(b.ID, driver.BackupAvailable)
 	r.wantVolume(v.ID, core.Available)
@@ -71,7 +71,7 @@ func TestLostLeaseCannotPublish(t *testing.T) {
 	}
 }
 
-// attemptStamp is what the names of an attempt's objects have in them.
+// attemptStamp returns the time in the names of an attempt's objects.
 func (r *rig) attemptStamp(b driver.Backup, attempt int) string {
 	return r.store.Layout().Prefix(r.names(&meta.Backup{Backup: b}), attempt)
 }
@@ -82,8 +82,8 @@ func (r *rig) jobsIn(tx *meta.Tx, backupID string) []*meta.Job {
 	return jobs
 }
 
-// A job whose lease ran out is taken over within this process: the first worker
-// is stopped and has landed before the second begins.
+// A job whose lease expired is taken over within this process. The first worker stops
+// completely before the second one begins.
 func TestTakeOver(t *testing.T) {
 	r := newRig(t)
 	v := r.volume(alpha, 1)
@@ -138,7 +138,7 @@ func TestForceDeleteWhileRestoring(t *testing.T) {
 	}
 }
 
-// At shutdown a job is given back, which does not count as a try.
+// A shutdown requeues a job. The attempt does not count.
 func TestShutdownReleases(t *testing.T) {
 	r := newRig(t, func(o *Options) { o.MaxAttempts = 1 })
 	v := r.volume(alpha, 1)
@@ -208,7 +208,7 @@ func TestClaimRace(t *testing.T) {
 	}
 }
 
-// Jobs of one volume run one after the other, in the order of the requests.
+// Jobs on one volume run one after the other, in the order of the requests.
 func TestOneJobPerVolume(t *testing.T) {
 	r := newRig(t)
 	v := r.volume(alpha, 1)
@@ -329,8 +329,8 @@ func TestFailures(t *testing.T) {
 	})
 }
 
-// Restart after kill -9, in each status of the state machine: first with the job
-// that ran, then without any, as if it had been lost.
+// A restart after kill -9, in each status: first with the job that was running, then
+// without any job, as if it had been lost.
 func TestRestart(t *testing.T) {
 	dropJobs := func(r *rig, backupID string) {
 		check(r.t, r.core.Write(r.t.Context(), func(tx *meta.Tx) error {
@@ -392,7 +392,7 @@ func TestRestart(t *testing.T) {
 			check(t, err)
 			claim(r)
 			check(t, r.core.Files.CreateBlank(r.core.Files.Volume(restore.VolumeID), small))
-			r.fill(restore.VolumeID, 7) // what the first attempt may have written
+			r.fill(restore.VolumeID, 7) // data that the first attempt may have written
 			if lost {
 				dropJobs(r, b.ID)
 			}

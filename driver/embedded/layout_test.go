@@ -43,8 +43,8 @@ func (l objectLayout) Attempt(b layout.Backup, object string) (string, bool) {
 	return prefix, prefix != ""
 }
 
-// A store's layout names all that is written to it: a record says which driver of Cinder
-// reads it, and backups are made, found, imported and deleted by those names.
+// The layout names everything that is written to the store. A record says which of Cinder's
+// drivers can read it. Backups are created, found, imported and deleted by these names.
 func TestStoresHaveLayouts(t *testing.T) {
 	r := newRig(t)
 	r.store.Names = objectLayout{}
@@ -54,7 +54,7 @@ func TestStoresHaveLayouts(t *testing.T) {
 	_, err := r.CreateBackup(ctx, alpha, driver.BackupSpec{VolumeID: v.ID, Container: "a/b"})
 	refused(t, err, driver.InvalidInput, "Invalid container: it must not have a slash.")
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
-	// An attempt that died.
+	// The objects of an attempt whose worker died.
 	dead := "volumebackups/" + objectLayout{}.Prefix(r.names(r.row(b.ID)), 7)
 	r.store.Set(dead+"-00001", []byte("half of it"))
 	r.settle()
@@ -103,8 +103,8 @@ func TestStoresHaveLayouts(t *testing.T) {
 	r.wantBackup(b.ID, driver.BackupAvailable)
 }
 
-// What a crash left of the digests of a large volume is removed at the start; files that
-// only look like it stay.
+// At the start, the driver removes digests that a crash left of a large volume. It keeps
+// files with similar names.
 func TestStartRemovesSpills(t *testing.T) {
 	r := newRig(t)
 	left, other := filepath.Join(r.dir, "cindergate-digests-17.spill"), filepath.Join(r.dir, "my.spill")

@@ -9,7 +9,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// manyBackups makes rows without data.
+// manyBackups creates rows of backups without data.
 func manyBackups(tb testing.TB, r *rig, n int) {
 	tb.Helper()
 	check(tb, r.core.Write(tb.Context(), func(tx *meta.Tx) error {
@@ -25,8 +25,8 @@ func manyBackups(tb testing.TB, r *rig, n int) {
 	}))
 }
 
-// The pages of a list are those of a list that is sorted and cut, in every order, from
-// every marker and offset.
+// The pages of a list are equal to slices of a sorted list: in every order, from every
+// marker and offset.
 func TestPagesOfTheCache(t *testing.T) {
 	r := newRig(t)
 	manyBackups(t, r, 40)
@@ -62,7 +62,7 @@ func ids(page driver.Page[driver.Backup]) []string {
 	return all
 }
 
-// A caller without a project lists nothing, and a marker of another project is none.
+// A caller without a project sees empty lists. A marker of another project is unknown.
 func TestListsWithoutAProject(t *testing.T) {
 	r := newRig(t)
 	ctx := t.Context()
@@ -97,7 +97,7 @@ func TestListsWithoutAProject(t *testing.T) {
 	refused(t, err, driver.NotFound, "Backup "+b.ID+" could not be found.")
 }
 
-// The first page after a write, of a project with many backups.
+// The first page after a write, in a project with many backups.
 func BenchmarkListAfterWrite(b *testing.B) {
 	for _, n := range []int{100, 100_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -18,9 +18,9 @@ import (
 	"cindergate/internal/meta"
 )
 
-// settleFiles compares rows and files. A file without a row is moved to lost+found:
-// a request that was not committed made it, or the database is older than the file.
-// A volume or snapshot without a file gets the status error.
+// settleFiles compares rows with files. It moves a file without a row to lost+found: its
+// request was not committed, or the database is older than the file. A volume or snapshot
+// without a file gets the status error.
 func (d *Driver) settleFiles(ctx context.Context) error {
 	for _, kind := range []struct {
 		sub, prefix string
@@ -57,8 +57,8 @@ func (d *Driver) settleFiles(ctx context.Context) error {
 	return d.failMissing(ctx)
 }
 
-// setAside moves a file to lost+found. A file that cannot be moved stays where it
-// is: its name is nobody else's.
+// setAside moves a file to lost+found. If that fails, the file stays, which is harmless
+// because no other file uses its name.
 func (d *Driver) setAside(kind, path string) {
 	to, err := d.moveAside(path)
 	if err != nil {
@@ -79,7 +79,7 @@ func (d *Driver) moveAside(path string) (string, error) {
 	}
 	to := filepath.Join(dir, filepath.Base(path))
 	for n := 1; ; n++ {
-		err := os.Link(path, to) // unlike a rename, it replaces nothing
+		err := os.Link(path, to) // unlike a rename, a link never replaces a file
 		if errors.Is(err, fs.ErrExist) && n < 1000 {
 			to = filepath.Join(dir, fmt.Sprintf("%s.%d", filepath.Base(path), n))
 			continue
@@ -94,8 +94,8 @@ func (d *Driver) moveAside(path string) (string, error) {
 	}
 }
 
-// failMissing gives volumes and snapshots that say they have data, and have no file,
-// the status error, and tells their owners.
+// failMissing sets the status error of volumes and snapshots that should have data but have
+// no file, and tells their owners.
 func (d *Driver) failMissing(ctx context.Context) error {
 	allVolumes, err := d.core.DB.AllVolumes(ctx)
 	if err != nil {

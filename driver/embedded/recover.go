@@ -8,10 +8,10 @@ import (
 	"cindergate/internal/meta"
 )
 
-// repair repairs the state after a crash: interrupted jobs are requeued, for no
-// other process has the data directory, and resources that are left in a passing
-// status without a job get the status that Cinder gives them at a restart
-// (cinder/backup/manager.py _cleanup_incomplete_backup_operations).
+// repair repairs the state after a crash. It requeues interrupted jobs, since no other
+// process uses the data directory. Resources in a transient status without a job get the
+// status that Cinder gives them at a restart (cinder/backup/manager.py
+// _cleanup_incomplete_backup_operations).
 func (d *Driver) repair(ctx context.Context) error {
 	err := d.core.DB.Write(ctx, func(tx *meta.Tx) error {
 		if err := d.volumes.EnsureDefaultType(tx); err != nil {

@@ -13,7 +13,7 @@ import (
 	"cindergate/internal/chunk/layout"
 )
 
-// The texts are those that real Cinder 21.3.1 answered.
+// The texts are those of a real Cinder 21.3.1.
 func TestCreateBackupTexts(t *testing.T) {
 	r := newRig(t)
 	ctx := t.Context()
@@ -177,7 +177,7 @@ func TestParallelCreatesStayBelowTheQuota(t *testing.T) {
 	}
 }
 
-// After a method has returned, every read shows what it did.
+// After a method has returned, every read shows its changes.
 func TestCacheCoherence(t *testing.T) {
 	r := newRig(t)
 	v := r.volume(alpha, 1)
@@ -252,7 +252,8 @@ func TestVolumeMetadataComesBack(t *testing.T) {
 	check(t, r.ActOnVolume(ctx, alpha, v.ID, driver.SetImageMetadata{Metadata: map[string]string{"image_name": "cirros"}}))
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	r.settle()
-	// Heat renames the volume while it is restored; an empty name is the source's.
+	// Heat renames the volume during the restore. An empty name is replaced by the
+	// source's.
 	restore, err := r.RestoreBackup(ctx, alpha, b.ID, driver.ToNewVolume(""))
 	check(t, err)
 	r.settle()
@@ -270,7 +271,7 @@ func TestVolumeMetadataComesBack(t *testing.T) {
 	if got := r.wantVolume(restore.VolumeID, core.Available); *got.Name != renamed || *got.Description != "auto-created_from_restore_from_backup" {
 		t.Fatalf("%+v", got)
 	}
-	// Onto the source itself: no src_backup_id.
+	// A restore to the source itself sets no src_backup_id.
 	restore, err = r.RestoreBackup(ctx, alpha, b.ID, driver.ToVolume(v.ID))
 	check(t, err)
 	r.settle()
@@ -292,7 +293,7 @@ func edit(t *testing.T, r driver.BackupRecord, change func(map[string]any)) driv
 	return driver.BackupRecord{Service: r.Service, URL: base64.StdEncoding.EncodeToString(raw)}
 }
 
-// Ids of records that the tests make up.
+// Ids of invented records.
 const (
 	twinID    = "7717A000-0000-4000-8000-000000000001"
 	orphanID  = "0000a000-0000-4000-8000-000000000002"
@@ -328,8 +329,8 @@ func TestImport(t *testing.T) {
 		return r.getBackup(b.ID)
 	}
 
-	// Another id for the same data: what Tempest does. It restores, and the objects
-	// stay until the last of the two is deleted.
+	// Tempest imports the same data under another id. It can be restored. The objects stay
+	// until the last of the two backups is deleted.
 	twin := imported(edit(t, incRecord, func(f map[string]any) { f["id"] = twinID }))
 	if twin.Status != driver.BackupAvailable || twin.ParentID != full.ID || twin.VolumeID != v.ID ||
 		twin.AvailabilityZone != "nova" || twin.ProjectID != "admin" || !twin.IsIncremental {
@@ -352,7 +353,7 @@ func TestImport(t *testing.T) {
 	r.settle()
 	r.wantVolume(restore.VolumeID, core.Available)
 
-	// A deleted id is revived, if the data is there: the twin's is.
+	// An import revives a deleted id if the data exists: the twin still has it.
 	revived := imported(incRecord)
 	if revived.ID != inc.ID || revived.Status != driver.BackupAvailable {
 		t.Fatalf("%+v", revived)
@@ -364,7 +365,8 @@ func TestImport(t *testing.T) {
 		t.Fatalf("the last of three left\n%s", r.keys())
 	}
 
-	// Without data, without parent, of another service, without fields.
+	// Records without data, without a parent, of another service, or without required
+	// fields.
 	lost := imported(incRecord)
 	if lost.Status != driver.BackupError || !strings.HasPrefix(lost.FailReason, "The data of the backup is not in the backup store") {
 		t.Fatalf("%s %q", lost.Status, lost.FailReason)
@@ -392,7 +394,7 @@ func TestImport(t *testing.T) {
 	if greedy.Status != driver.BackupError {
 		t.Fatalf("%+v", greedy)
 	}
-	// Deleting what could not be imported does not touch the objects of others.
+	// The delete of a failed import does not touch the objects of other backups.
 	for _, id := range []string{orphanID, foreignID, poorID, escapeID, greedyID, inc.ID} {
 		check(t, r.DeleteBackup(ctx, admin, id))
 	}
@@ -524,7 +526,7 @@ func TestAttachments(t *testing.T) {
 	refused(t, r.DeleteVolumeType(ctx, admin, fast.ID), driver.InvalidState, "Target volume type is still in use.")
 }
 
-// A row that survives a restart is the one that was written.
+// After a restart, a row is equal to the one that was written.
 func TestReopenKeepsRows(t *testing.T) {
 	r := newRig(t)
 	v := r.volume(alpha, 1)
@@ -543,5 +545,5 @@ func TestReopenKeepsRows(t *testing.T) {
 	}
 }
 
-// view is a backup without pointers.
+// view returns a backup without pointers, for comparison.
 func view(b driver.Backup) driver.Backup { b.Name, b.Description = nil, nil; return b }

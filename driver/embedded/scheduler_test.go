@@ -87,7 +87,7 @@ func TestTransferTakesSnapshots(t *testing.T) {
 	refused(t, err, driver.NotFound, "Snapshot "+s.ID+" could not be found.")
 }
 
-// A crash between the volumes of a group leaves it in a status that ends.
+// After a crash between the volumes of a group, the group still reaches a final status.
 func TestGroupSurvivesRestart(t *testing.T) {
 	r := newRig(t)
 	ctx := t.Context()

@@ -16,8 +16,8 @@ import (
 	"cindergate/internal/marker"
 )
 
-// Several users at once, with restarts of the workers and forced deletes in
-// between: in the end nothing is left anywhere, and no status is stuck.
+// Several users work at once, with restarts of the workers and forced deletes. At the end
+// nothing is left, and no status is stuck.
 func TestEverythingAtOnce(t *testing.T) {
 	r := newRig(t, func(o *Options) {
 		o.Quotas = map[string]int{driver.QuotaVolumes: -1, driver.QuotaBackups: -1, driver.QuotaGigabytes: -1}
@@ -28,7 +28,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	finished := make(chan struct{})
 	workers := make(chan error)
 	go func() {
-		for up := 250 * time.Millisecond; ; up *= 2 { // a shutdown now and then
+		for up := 250 * time.Millisecond; ; up *= 2 { // with repeated shutdowns
 			run, stop := context.WithTimeout(ctx, up)
 			go func() {
 				select {

@@ -15,7 +15,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// everyAction is one call of each action of a volume, by name.
+// everyAction returns one call of each volume action, by name.
 func everyAction(snapshotID string) map[string]driver.VolumeAction {
 	return map[string]driver.VolumeAction{
 		"extend":          driver.ExtendVolume{Size: 2},
@@ -38,15 +38,15 @@ func everyAction(snapshotID string) map[string]driver.VolumeAction {
 	}
 }
 
-// everyStatus are those that os-reset_status knows and those of the driver.
+// everyStatus has the statuses that os-reset_status accepts and those of the driver.
 var everyStatus = []string{
 	core.Creating, core.Available, core.Deleting, core.StatusError, core.ErrorDeleting, core.ErrorManaging, "managing", core.Attaching, core.InUse, core.Detaching, core.Maintenance,
 	core.RestoringBack, core.ErrorRestoring, core.Reserved, core.AwaitingTransfer, core.BackingUp, "error_backing-up", core.ErrorExtending, core.Downloading,
 	core.Uploading, "retyping", "extending", core.Reverting,
 }
 
-// changes are all changes of a volume's status by an action, without a job: from,
-// and to. Every other pair of action and status leaves the status as it is.
+// changes has all changes of a volume's status by an action without a job: from and to.
+// Every other combination leaves the status unchanged.
 var changes = map[string]map[string]string{
 	"reserve":         {core.Available: core.Attaching},
 	"unreserve":       {core.Attaching: core.Available},
@@ -54,7 +54,7 @@ var changes = map[string]map[string]string{
 	"attach":          {core.Available: core.InUse, core.Attaching: core.InUse, core.Reserved: core.InUse},
 	"detach":          {core.Attaching: core.Available, core.Detaching: core.Available, core.Reserved: core.Available, core.InUse: core.Available},
 	"revert":          {core.Available: core.Reverting},
-	"begin detaching": {}, // the volume of the test has no attachment
+	"begin detaching": {}, // the test's volume has no attachment
 }
 
 func TestEveryActionInEveryStatus(t *testing.T) {
@@ -69,7 +69,7 @@ func TestEveryActionInEveryStatus(t *testing.T) {
 	check(t, err)
 	for _, status := range everyStatus {
 		for name, action := range everyAction(s.ID) {
-			check(t, r.core.Write(t.Context(), func(tx *meta.Tx) error { // as it was, but for the status
+			check(t, r.core.Write(t.Context(), func(tx *meta.Tx) error { // unchanged except for the status
 				row := *before
 				row.Status = status
 				return tx.PutVolume(&row)
@@ -92,8 +92,8 @@ func TestEveryActionInEveryStatus(t *testing.T) {
 	}
 }
 
-// filling starts a job that fills or deletes the returned volume, and does not let
-// it run. It returns what the volume is when the job has ended; "" is gone.
+// filling queues a job that fills or deletes the returned volume, and does not run it. It
+// also returns the volume's status after the job; "" means that the volume is gone.
 func filling(r *rig, how string) (driver.Volume, string) {
 	r.t.Helper()
 	ctx := r.t.Context()
@@ -101,7 +101,7 @@ func filling(r *rig, how string) (driver.Volume, string) {
 	r.fill(source.ID, 1)
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: source.ID})
 	s, err := r.CreateSnapshot(ctx, alpha, driver.SnapshotSpec{VolumeID: source.ID, Force: true})
-	if err != nil { // while it is backed up
+	if err != nil { // during its backup
 		r.settle()
 		s, err = r.CreateSnapshot(ctx, alpha, driver.SnapshotSpec{VolumeID: source.ID})
 	}
@@ -139,8 +139,8 @@ func filling(r *rig, how string) (driver.Volume, string) {
 	return source, core.Available
 }
 
-// No action makes a volume usable while a job fills or deletes it, and the job finds
-// it at its end whatever an admin did meanwhile.
+// No action makes a volume usable while a job fills or deletes it. At its end, the job sets
+// the status, whatever an admin did meanwhile.
 func TestNothingIsUsableWhileItIsFilled(t *testing.T) {
 	idle := []string{core.Available, core.InUse, core.Attaching, core.Reserved, core.Detaching}
 	for _, how := range []string{"from snapshot", "from volume", "from backup", "restore by name", "restore in place", "revert", "cascade", "delete"} {
@@ -179,7 +179,7 @@ func TestNothingIsUsableWhileItIsFilled(t *testing.T) {
 	}
 }
 
-// A job that fails finds its volume as well.
+// A failed job sets the status of its volume, too.
 func TestFailedRestoreAfterAReset(t *testing.T) {
 	r := newRig(t)
 	v := r.volume(alpha, 1)
@@ -201,7 +201,7 @@ func TestFailedRestoreAfterAReset(t *testing.T) {
 	}
 }
 
-// What a volume is copied from is there until the copy is done.
+// The source of a copy exists until the copy is done.
 func TestDeletesWaitForCopies(t *testing.T) {
 	for _, cascade := range []bool{true, false} {
 		t.Run(fmt.Sprintf("cascade %v", cascade), func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestDeletesWaitForCopies(t *testing.T) {
 			} else {
 				check(t, r.DeleteSnapshot(ctx, alpha, s.ID, false))
 			}
-			// The quick jobs are the deletes: they find that they have to wait.
+			// The quick queue has the deletes. They have to wait.
 			for {
 				ran, err := r.jobs.RunOneOf(ctx, jobs.QuickQueue)
 				check(t, err)
@@ -256,7 +256,7 @@ func TestDeletesWaitForCopies(t *testing.T) {
 	})
 }
 
-// A cascading delete that is interrupted goes on after a restart.
+// An interrupted cascading delete continues after a restart.
 func TestCascadeAfterRestart(t *testing.T) {
 	r := newRig(t)
 	v := r.volume(alpha, 1)
@@ -281,8 +281,8 @@ func TestCascadeAfterRestart(t *testing.T) {
 	}
 }
 
-// A cascading delete ends although the delete of a snapshot was accepted before, on its
-// own: the second job finds nothing left to do, and goes on with the volume.
+// A cascading delete finishes even if a separate delete of a snapshot was accepted before.
+// The second job on the snapshot finds nothing to do, and continues with the volume.
 func TestCascadeAfterDeleteOfASnapshot(t *testing.T) {
 	for _, snapshots := range []int{1, 2} {
 		t.Run(strconv.Itoa(snapshots), func(t *testing.T) {
@@ -303,8 +303,8 @@ func TestCascadeAfterDeleteOfASnapshot(t *testing.T) {
 	}
 }
 
-// The delete of a volume that has failed does not go on when its last snapshot is gone:
-// an admin may have said meanwhile that the volume is to stay.
+// A failed delete of a volume does not continue when its last snapshot is gone. An admin
+// may have decided meanwhile to keep the volume.
 func TestFailedCascadeStays(t *testing.T) {
 	r := newRig(t)
 	v := r.volume(alpha, 1)
@@ -315,7 +315,7 @@ func TestFailedCascadeStays(t *testing.T) {
 		snapshots[s.ID] = true
 	}
 	r.settle()
-	// One that cannot be removed: a directory is in the place of the file.
+	// A snapshot that cannot be removed: a directory is in the file's place.
 	var stuck string
 	for id := range snapshots {
 		stuck = id
@@ -333,7 +333,7 @@ func TestFailedCascadeStays(t *testing.T) {
 	r.wantVolume(v.ID, core.Available)
 }
 
-// The size of a snapshot's backup is the snapshot's, whatever the volume is by now.
+// The backup of a snapshot has the snapshot's size, whatever size the volume has now.
 func TestBackupOfASnapshotAfterAnExtend(t *testing.T) {
 	r := newRig(t)
 	v := r.volume(alpha, 1)
@@ -350,7 +350,7 @@ func TestBackupOfASnapshotAfterAnExtend(t *testing.T) {
 	r.wantBackup(b.ID, driver.BackupAvailable)
 }
 
-// What has no data is not available, whatever an admin says.
+// A resource without data does not become available, even if an admin resets it.
 func TestResetOfWhatHasNoData(t *testing.T) {
 	r := newRig(t)
 	v := r.volume(alpha, 1)
@@ -375,13 +375,14 @@ func TestResetOfWhatHasNoData(t *testing.T) {
 	}
 }
 
-// A snapshot is not available before its copy is whole, whatever an admin says.
+// A snapshot does not become available before its copy is complete, even if an admin resets
+// it.
 func TestSnapshotResetWhileItIsMade(t *testing.T) {
 	r := newRig(t)
 	v := r.volume(alpha, 1)
 	s, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
 	check(t, err)
-	// Half of it is there: it is not available because of its job, not for want of a file.
+	// Half of the file exists. So the refusal is due to the job, not to a missing file.
 	check(t, os.WriteFile(r.core.Files.Snapshot(s.ID), []byte("half"), 0o600))
 	if err := r.ResetSnapshotStatus(t.Context(), admin, s.ID, core.Available, ""); driver.KindOf(err) != driver.InvalidState {
 		t.Fatal(err)
@@ -395,7 +396,7 @@ func TestSnapshotResetWhileItIsMade(t *testing.T) {
 	}
 }
 
-// A backup is available only if it can be restored, whatever an admin says.
+// A reset makes a backup available only if it can be restored.
 func TestBackupResetToAvailable(t *testing.T) {
 	r := newRig(t)
 	ctx := t.Context()
@@ -422,7 +423,7 @@ func TestBackupResetToAvailable(t *testing.T) {
 	}
 	r.wantBackup(b.ID, driver.BackupError)
 	r.store.Set(key, whole)
-	// One that is being deleted may have lost something already.
+	// A backup that is being deleted may already have lost objects.
 	check(t, r.DeleteBackup(ctx, alpha, b.ID))
 	if err := r.ResetBackupStatus(ctx, admin, b.ID, driver.BackupAvailable); driver.KindOf(err) != driver.InvalidState {
 		t.Fatal(err)

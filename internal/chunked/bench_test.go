@@ -13,7 +13,7 @@ import (
 	"cindergate/internal/chunked"
 )
 
-// benchSize is the size of the benchmarks' volumes in bytes, from BENCH_MIB.
+// benchSize returns the size of the benchmarks' volumes in bytes, from BENCH_MIB.
 func benchSize() int64 {
 	mib, err := strconv.Atoi(os.Getenv("BENCH_MIB"))
 	if err != nil {
@@ -22,8 +22,8 @@ func benchSize() int64 {
 	return int64(mib) << 20
 }
 
-// fillVolume writes a volume of a kind: random, half (of each 4 KiB, 2 random)
-// or sparse (1 MiB in 64).
+// fillVolume fills a new volume: with random data, half (2 random KiB in each 4 KiB), or
+// sparse (1 MiB in 64).
 func fillVolume(tb testing.TB, kind string, size int64) *os.File {
 	tb.Helper()
 	f := newVolume(tb, size, false)
@@ -49,7 +49,7 @@ func fillVolume(tb testing.TB, kind string, size int64) *os.File {
 	return f
 }
 
-// touch changes a tenth of the volume, 1 MiB in 10.
+// touch changes a tenth of the volume: 1 MiB in each 10.
 func touch(tb testing.TB, f *os.File, size int64) {
 	tb.Helper()
 	r := rand.NewChaCha8([32]byte{2})
@@ -130,7 +130,7 @@ func BenchmarkRestore(b *testing.B) {
 			switch kind {
 			case "half":
 				fill = kind
-			case "large-objects": // as Cinder's, which lie in many windows
+			case "large-objects": // as Cinder writes them; they lie in many windows
 				full.ChunkSize = chunked.MaxChunkSize
 			}
 			f, store := fillVolume(b, fill, size), openDir(b)

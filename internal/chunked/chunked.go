@@ -1,16 +1,16 @@
-// Package chunked reads and writes Cinder's chunked backup format, the one of
-// its posix, nfs, glusterfs, swift, s3 and gcs drivers
-// (cinder/backup/chunkeddriver.py), so that a backup made here can be restored
-// by a real cinder-backup and the other way round.
+// Package chunked reads and writes Cinder's chunked backup format
+// (cinder/backup/chunkeddriver.py), so that a real cinder-backup and this gateway can
+// restore each other's backups.
 //
-// A backup is a set of objects below one prefix in one container:
+// Cinder's posix, nfs, glusterfs, swift, s3 and gcs drivers write this format. A backup is
+// a set of objects below one prefix in one container:
 //
-//	<container>/<prefix>-00001 …   data, one object per run of bytes
+//	<container>/<prefix>-00001 …     data, one object per run of bytes
 //	<container>/<prefix>_sha256file  one digest per block of the whole volume
-//	<container>/<prefix>_metadata    what and where the data objects are; last
+//	<container>/<prefix>_metadata    the list of data objects, written last
 //
-// A backup without its metadata object does not exist. Whoever calls [Write]
-// and gets an error calls [Delete] on the prefix.
+// A backup without its metadata object does not exist. If [Write] returns an error, its
+// caller must [Delete] the prefix.
 package chunked
 
 import (
@@ -20,48 +20,48 @@ import (
 // Defaults of [Spec].
 const (
 	// DefaultBlockSize is Cinder's backup_sha_block_size_bytes
-	// (cinder/backup/drivers/posix.py). An incremental by another cinder-backup
-	// is refused unless its block size is the same, so keep it.
+	// (cinder/backup/drivers/posix.py), in bytes. Do not change it: another cinder-backup
+	// refuses an incremental backup whose parent has another block size.
 	DefaultBlockSize = 32 << 10
 
-	// DefaultChunkSize is the size of a full backup's objects in bytes: 256
-	// blocks. Cinder's is 1999994880, but an object must be in memory while it
-	// is hashed, compressed and perhaps stored raw after all, and sixteen of
-	// them are, because MD5 only is fast when sixteen run side by side. Sixteen
-	// times 8 MiB leaves room in 300 MiB; smaller ones would pay more for fsync.
+	// DefaultChunkSize is the size of a full backup's objects in bytes: 256 blocks.
+	// Cinder's is 1999994880. But an object must be in memory while it is hashed,
+	// compressed and perhaps stored raw after all. Sixteen of them are in memory at once,
+	// because MD5 is only fast when sixteen run side by side. Sixteen times 8 MiB leaves
+	// room in 300 MiB. Smaller objects would cost more fsyncs.
 	DefaultChunkSize = 8 << 20
 
-	// MaxChunkSize bounds the memory of [Write], in bytes.
+	// MaxChunkSize limits the memory of [Write], in bytes.
 	MaxChunkSize = 64 << 20
 )
 
-// Location is where one backup's objects are: the container and
-// service_metadata of its record, verbatim.
+// Location says where one backup's objects are: the container and the service_metadata of
+// its record, verbatim.
 type Location struct{ Container, Prefix string }
 
-// Spec says what to write. The zero value of a size is its default.
+// Spec says what to write. A size of 0 means its default.
 type Spec struct {
 	Location
 	BackupID, VolumeID string
 	Name, Description  *string   // nil: null
 	CreatedAt          time.Time // the backup's created_at
 	ParentID           string    // "" for a full backup
-	Parent             *Location // whose digests are compared; nil: full
+	Parent             *Location // the backup to compare digests with; nil: full backup
 	VolumeMeta         *string   // JSON text, stored as a string; nil: null
 	Compression        Compression
 	ChunkSize          int64 // bytes per read chunk, a multiple of BlockSize
 	BlockSize          int64 // bytes per digest
 
-	// SpillDir is where digests go that do not fit in memory, 32 bytes a block; "" is
-	// the directory of the system for temporary files. See [RemoveSpills].
+	// SpillDir is the directory for digests that do not fit in memory, 32 bytes per block.
+	// "" is the system's directory for temporary files. See [RemoveSpills].
 	SpillDir string
 }
 
-// Result is what [Write] wrote.
+// Result reports what [Write] wrote.
 type Result struct {
 	Objects     int   // data objects: Cinder's object_count
 	StoredBytes int64 // bytes of data objects as stored
-	ReadBytes   int64 // bytes of the volume that were read; holes are not
+	ReadBytes   int64 // bytes of the volume that were read, without holes
 }
 
 // Level is one backup of a chain.
@@ -73,16 +73,16 @@ type Level struct {
 
 // RestoreOptions tunes [Restore].
 type RestoreOptions struct {
-	// Sparse says that the target is a fresh file of zeroes: nothing is written
-	// where the backup holds zeroes.
+	// Sparse says that the target is a new file of zeroes, so zeroes in the backup need no
+	// write.
 	Sparse bool
 }
 
-// Restored is what [Restore] restored.
+// Restored reports what [Restore] restored.
 type Restored struct {
-	Bytes int64 // size of the backup: all of it is as backed up
-	// VolumeMeta is each level's volume_meta, full first; nil where it is null.
-	// They apply in this order, so that the last wins (chunkeddriver.py
-	// restore); see [MergeVolumeMeta].
+	Bytes int64 // size of the backup; all of it has been restored
+	// VolumeMeta is each level's volume_meta, the full backup's first; nil if it is null.
+	// They apply in this order, so the last one wins (chunkeddriver.py restore); see
+	// [MergeVolumeMeta].
 	VolumeMeta []*string
 }

@@ -14,13 +14,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Compression names how an object is stored: the value of backup_compression_
-// algorithm and of an object's "compression" (cinder/backup/chunkeddriver.py
-// _get_compressor).
+// Compression says how an object is stored. It is the value of backup_compression_algorithm
+// and of an object's "compression" (cinder/backup/chunkeddriver.py _get_compressor).
 type Compression string
 
-// The compressions. [Write] takes the first three; all are read. Zlib and Gzip
-// are the same, a zlib stream, and so are Bz2 and Bzip2.
+// The compressions. [Write] accepts the first three; Restore reads all of them. Zlib and
+// Gzip both mean a zlib stream; Bz2 and Bzip2 are also the same.
 const (
 	Zstd  Compression = "zstd"
 	Zlib  Compression = "zlib"
@@ -32,8 +31,8 @@ const (
 
 func (c Compression) writable() bool { return c == Zstd || c == Zlib || c == None }
 
-// parseCompression returns the compression of that name, which is one of the
-// constants: an object's entry keeps no text alive.
+// parseCompression returns the constant with that name, so that the objects' entries do not
+// keep the JSON text in memory.
 func parseCompression(name string) (Compression, bool) {
 	all := []Compression{Zstd, Zlib, None, Gzip, Bz2, Bzip2}
 	i := slices.Index(all, Compression(strings.ToLower(name)))
@@ -43,8 +42,8 @@ func parseCompression(name string) (Compression, bool) {
 	return all[i], true
 }
 
-// encodeSlack is by how many bytes an encoder may overshoot its input before it
-// is known that the object does not shrink.
+// encodeSlack is how many bytes an encoder may write beyond the length of its input before
+// it is clear that the object does not shrink.
 const encodeSlack = 64 << 10
 
 // compressor compresses whole objects. It is safe for concurrent use.
@@ -60,16 +59,16 @@ func newCompressor(kind Compression) (*compressor, error) {
 		return c, nil
 	}
 	var err error
-	// Fastest, because a backup should not take longer than its disks. No
-	// checksum, because the object has its MD5. A window of 1 MiB, because more
-	// costs memory and cache and gains nothing at this level.
+	// Fastest, because a backup should not take longer than its disks. No checksum, because
+	// the object has its MD5. A window of 1 MiB, because a larger one costs memory and
+	// cache and does not help at this level.
 	c.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false),
 		zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
 	return c, err
 }
 
-// compress returns src compressed into dst's memory, or false if src does not
-// shrink. dst should have room for len(src)+encodeSlack bytes.
+// compress compresses src into the memory of dst. It returns false if src does not shrink.
+// dst should have room for len(src)+encodeSlack bytes.
 func (c *compressor) compress(dst, src []byte) ([]byte, bool) {
 	switch c.kind {
 	case Zstd:
@@ -93,8 +92,8 @@ func (c *compressor) compress(dst, src []byte) ([]byte, bool) {
 	return dst, len(dst) < len(src)
 }
 
-// worthwhile guesses from samples whether compressing src can shrink it enough
-// to be worth the time. What it misses is stored raw, which is only larger.
+// worthwhile estimates from samples whether src shrinks enough to be worth compressing. If
+// the estimate is wrong, the object is stored raw and is only larger.
 func (c *compressor) worthwhile(src []byte) bool {
 	const piece, pieces = 1 << 10, 64
 	if c.kind == None {
@@ -112,9 +111,9 @@ func (c *compressor) worthwhile(src []byte) bool {
 	return ok && len(out) < len(sample)*31/32
 }
 
-// maxZstdWindow bounds what a hostile frame makes the decoder allocate, in
-// bytes. Levels up to 19 use at most 8 MiB, which is also what the format asks
-// every decoder to support.
+// maxZstdWindow limits the memory that a hostile frame can make the decoder allocate, in
+// bytes. Levels up to 19 use at most 8 MiB. The format asks every decoder to support that
+// size.
 const maxZstdWindow = 32 << 20
 
 // decompressor decompresses objects. It is safe for concurrent use.
@@ -123,7 +122,7 @@ type decompressor struct {
 	zstd *zstd.Decoder // nil until needed
 }
 
-// into decompresses the zstd frames in src to exactly fill dst.
+// into decompresses the zstd frames in src. They must fill dst exactly.
 func (d *decompressor) into(dst, src []byte) error {
 	d.mu.Lock()
 	if d.zstd == nil {
@@ -152,10 +151,10 @@ func (d *decompressor) close() {
 	}
 }
 
-// errLength says that an object does not have the length its entry says.
+// errLength is the error for an object whose length differs from its entry in the metadata.
 var errLength = errors.New("wrong length")
 
-// stream decompresses r as it is read.
+// stream decompresses r while it is read.
 func stream(r io.Reader, kind Compression) (io.ReadCloser, error) {
 	switch kind {
 	case None:

@@ -21,14 +21,15 @@ import (
 	"cindergate/internal/chunked"
 )
 
-// smallSpec is for volumes of some KiB: chunks of 4 blocks of 512 bytes.
+// smallSpec is for volumes of some KiB. A chunk has 4 blocks of 512 bytes.
 func smallSpec(n int) chunked.Spec {
 	s := specOf(n)
 	s.BlockSize, s.ChunkSize = 512, 2048
 	return s
 }
 
-// smallChain backs up a volume of 10 KiB and a bit, full and incremental.
+// smallChain makes a full and an incremental backup of a volume of slightly more than 10
+// KiB.
 func smallChain(tb testing.TB, kind chunked.Compression) (*chunktest.Memory, []byte) {
 	tb.Helper()
 	store := chunktest.NewMemory()
@@ -67,7 +68,7 @@ func (r *dataReads) Get(ctx context.Context, key string) (io.ReadCloser, error) 
 	return r.Store.Get(ctx, key)
 }
 
-// reasonOf checks that err is fit for an operator.
+// reasonOf checks that the reason of err is suitable for an operator, and returns it.
 func reasonOf(t *testing.T, err error) string {
 	t.Helper()
 	var e *chunked.Error
@@ -173,7 +174,7 @@ func TestCorruption(t *testing.T) {
 	}
 }
 
-// Wherever a bit of a data object flips, it is found.
+// A flipped bit anywhere in a data object is found.
 func TestFlippedBits(t *testing.T) {
 	for _, kind := range []chunked.Compression{chunked.Zstd, chunked.Zlib, chunked.None} {
 		store, volume := smallChain(t, kind)
@@ -181,7 +182,7 @@ func TestFlippedBits(t *testing.T) {
 			if !strings.Contains(key, "-0") {
 				continue
 			}
-			for i := 0; i < len(b); i += 1 + i/8 { // densely where the headers are
+			for i := 0; i < len(b); i += 1 + i/8 { // densely at the headers
 				c := bytes.Clone(b)
 				c[i] ^= 1 << (i % 8)
 				store.Set(key, c)
@@ -194,7 +195,7 @@ func TestFlippedBits(t *testing.T) {
 	}
 }
 
-// restoreSmall restores, and returns nil if that fails.
+// restoreSmall returns the restored volume, or nil if the restore fails.
 func restoreSmall(tb testing.TB, store *chunktest.Memory, size int) []byte {
 	tb.Helper()
 	f, err := os.CreateTemp("/dev/shm", "volume")
@@ -220,7 +221,7 @@ func restoreSmall(tb testing.TB, store *chunktest.Memory, size int) []byte {
 	return b
 }
 
-// Nothing that failed its check reaches the volume.
+// Data that fails its check is never written to the volume.
 func TestNothingBadIsWritten(t *testing.T) {
 	store, volume := smallChain(t, chunked.None)
 	meta := string(store.Objects()[full+"_metadata"])
@@ -330,7 +331,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// Data, then digests, then metadata.
+// Write stores the data first, then the digests, then the metadata.
 func TestOrder(t *testing.T) {
 	store, _ := smallChain(t, chunked.Zstd)
 	puts := store.Puts()
@@ -390,8 +391,8 @@ type brokenReader struct{}
 
 func (brokenReader) ReadAt([]byte, int64) (int, error) { return 0, fmt.Errorf("disk: %w", syscall.EIO) }
 
-// A block that is not what was backed up is found by its digest alone: the object and
-// its MD5 in the metadata were changed together.
+// A changed block is found by its digest, even if the object and its MD5 in the metadata
+// were changed together.
 func TestDigestsAreChecked(t *testing.T) {
 	store, volume := smallChain(t, chunked.None)
 	object := bytes.Clone(store.Objects()[full+"-00003"])
@@ -413,8 +414,8 @@ func TestDigestsAreChecked(t *testing.T) {
 	}
 }
 
-// Whatever can be known without the data is known before an existing volume is
-// written to: it keeps its bytes.
+// Every check that needs no data comes before the first write to an existing volume. If it
+// fails, the volume stays unchanged.
 func TestDescriptionsComeBeforeTheFirstWrite(t *testing.T) {
 	for name, damage := range map[string]func(store *chunktest.Memory){
 		"digests of a parent": func(store *chunktest.Memory) {
@@ -455,8 +456,8 @@ func TestDescriptionsComeBeforeTheFirstWrite(t *testing.T) {
 			}
 		})
 	}
-	// A new volume has nothing to lose, and the last level's digests say whether it is
-	// right.
+	// A new volume has no data to lose. The digests of the last level show whether it is
+	// correct.
 	store, volume := smallChain(t, chunked.None)
 	store.Set(full+"_sha256file", nil)
 	if restored := restoreSmall(t, store, len(volume)); !bytes.Equal(restored, volume) {

@@ -9,12 +9,12 @@ import (
 	"cindergate/internal/chunk"
 )
 
-// Delete removes every object of a backup, whole or not, which may be none. The
-// metadata goes first: half-deleted is no backup. Deleting again finishes what
-// an error interrupted.
+// Delete removes every object of a backup, even of an incomplete one. It is no error if
+// there are none. It removes the metadata first, so that a half-deleted backup does not
+// exist as a backup. After an error, another Delete removes the rest.
 //
-// Only names of the format are removed, <prefix>-… and <prefix>_…, so that the
-// prefix of one attempt may begin that of another.
+// Delete removes only names of the format, <prefix>-… and <prefix>_…, because the prefix of
+// one attempt may be the beginning of another's.
 func Delete(ctx context.Context, store chunk.Store, at Location) error {
 	if err := at.check(); err != nil {
 		return err
@@ -56,8 +56,7 @@ func Delete(ctx context.Context, store chunk.Store, at Location) error {
 	return firstError(group.Wait(), ctx.Err())
 }
 
-// deleteBatch is how many objects are deleted at a time: a store makes each batch
-// durable.
+// deleteBatch is how many objects are deleted at a time. A store makes each batch durable.
 const deleteBatch = 256
 
 func firstError(errs ...error) error {

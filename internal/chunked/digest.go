@@ -12,10 +12,10 @@ import (
 // digest is the SHA-256 of one block.
 type digest = [sha256.Size]byte
 
-// zeroes is compared with, and never written.
+// zeroes is only compared with, never written to.
 var zeroes [64 << 10]byte
 
-// isZero reports whether p holds only zeroes. It stops at the first that is not.
+// isZero reports whether p holds only zeroes. It stops at the first other byte.
 func isZero(p []byte) bool {
 	for len(p) > len(zeroes) {
 		if !bytes.Equal(p[:len(zeroes)], zeroes[:]) {
@@ -36,7 +36,7 @@ func zeroDigest(n int) digest {
 	return digest(h.Sum(nil))
 }
 
-// blockHasher digests blocks of one size. It knows the answer for zeroes.
+// blockHasher computes the digests of blocks of one size. It caches the digest of zeroes.
 type blockHasher struct {
 	size int
 	zero digest
@@ -46,7 +46,7 @@ func newBlockHasher(size int) *blockHasher {
 	return &blockHasher{size: size, zero: zeroDigest(size)}
 }
 
-// sum digests one block, which is short only at the end of the volume.
+// sum returns the digest of one block. Only the last block of a volume may be short.
 func (h *blockHasher) sum(block []byte) digest {
 	if len(block) == h.size && isZero(block) {
 		return h.zero
@@ -54,13 +54,11 @@ func (h *blockHasher) sum(block []byte) digest {
 	return sha256.Sum256(block)
 }
 
-// md5From is the length in bytes from which handing the bytes to the common
-// hash server pays.
+// md5From is the length from which the shared hash server is faster, in bytes.
 const md5From = 128 << 10
 
-// md5Server computes several MD5s side by side, in the lanes of the CPU's
-// vector registers: one alone is slower than the disks. Without such registers
-// it is crypto/md5.
+// md5Server computes several MD5s at once, in the lanes of the CPU's vector registers. A
+// single MD5 is slower than the disks. On a CPU without such registers it uses crypto/md5.
 type md5Server struct {
 	server md5simd.Server
 	idle   sync.Pool

@@ -11,17 +11,17 @@ import (
 	"regexp"
 )
 
-// digestLogMemory is how many bytes of digests are kept in memory: those of
-// 16 GiB in blocks of 32 KiB. The rest goes to a file.
+// digestLogMemory is how many bytes of digests are kept in memory: those of 16 GiB in
+// blocks of 32 KiB. Further digests go to a file.
 const digestLogMemory = 16 << 20
 
-// spillPattern names that file as long as it has a name.
+// spillPattern is the name pattern of that file until it is unlinked.
 const spillPattern = "cindergate-digests-*.spill"
 
 var spillName = regexp.MustCompile(`^cindergate-digests-[0-9]+\.spill$`)
 
-// RemoveSpills removes the files that a crash left in a directory that was [Spec]'s
-// SpillDir, and no others. No backup may be running that uses it.
+// RemoveSpills removes the files that a crash left in a [Spec]'s SpillDir, and no other
+// files. No running backup may use the directory.
 func RemoveSpills(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -38,12 +38,12 @@ func RemoveSpills(dir string) error {
 	return nil
 }
 
-// digestLog collects the digests of a volume, which for a TiB are a GiB. The
-// sha256file is written last but one, so they have to wait somewhere.
+// digestLog collects the digests of a volume, 1 GiB per TiB. They must be kept, because the
+// sha256file is written after all data objects.
 type digestLog struct {
-	dir    string // of the file; "": the system's for temporary files
+	dir    string // directory of the file; "": the system's for temporary files
 	memory bytes.Buffer
-	file   *os.File // nameless; nil while memory suffices
+	file   *os.File // unlinked; nil while memory suffices
 	n      int64
 }
 
@@ -75,7 +75,7 @@ func (l *digestLog) spill() error {
 	return nil
 }
 
-// reader reads all digests from the first on, as often as it is called.
+// reader returns a reader of all digests. It may be called more than once.
 func (l *digestLog) reader() io.Reader {
 	tail := bytes.NewReader(l.memory.Bytes())
 	if l.file == nil {

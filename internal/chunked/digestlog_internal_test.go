@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// The digests of a large volume go through a file and come back in order.
+// The digests of a large volume are written to a file, and are read back in order.
 func TestDigestLogSpills(t *testing.T) {
 	l := digestLog{dir: t.TempDir()}
 	const n = 2*digestLogMemory/sha256.Size + 1234
@@ -53,7 +53,8 @@ func TestDigestLogSpills(t *testing.T) {
 	}
 }
 
-// What a crash left is removed by its name, and nothing else.
+// RemoveSpills removes the files that a crash left, recognized by their names, and no
+// others.
 func TestRemoveSpills(t *testing.T) {
 	dir := t.TempDir()
 	keep := []string{"cindergate-digests-.spill", "cindergate-digests-1.spill.bak", "cindergate-digests-x.spill", "digests-1.spill", "volume-1"}

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// Error is why a backup cannot be written or restored. Reason is a sentence
-// for the backup's fail_reason: it may name an object, never a path of this
-// machine. Err is for the log.
+// Error says why a backup cannot be written or restored. Reason is a sentence for the
+// backup's fail_reason. It may name an object, but never a path of this machine. Err is for
+// the log.
 type Error struct {
 	Reason string
 	Err    error
@@ -29,8 +29,8 @@ func errorf(format string, args ...any) error {
 	return &Error{Reason: fmt.Sprintf(format, args...)}
 }
 
-// wrap gives cause a reason. What already has one keeps it, and a cancelled
-// context is nobody's fault.
+// wrap gives cause a reason, unless it already has one. It returns the error of a cancelled
+// context unchanged.
 func wrap(cause error, format string, args ...any) error {
 	var e *Error
 	if errors.As(cause, &e) || errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) {
@@ -50,7 +50,7 @@ func putError(cause error, object string) error {
 	return wrap(cause, "Object %s could not be written to the backup store.", object)
 }
 
-// getError explains a failed Get or a read that broke off.
+// getError explains a failed Get, or a read that failed midway.
 func getError(cause error, object string) error {
 	if errors.Is(cause, fs.ErrNotExist) {
 		return wrap(cause, "Object %s is missing from the backup store.", object)

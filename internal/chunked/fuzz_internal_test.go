@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzMetadata decodes anything, and what it accepts keeps its promises.
+// FuzzMetadata decodes random input. Accepted metadata must meet the guarantees of its
+// type.
 func FuzzMetadata(f *testing.F) {
 	f.Add([]byte(`{"version":"1.0.0","backup_id":"b","parent_id":null,"volume_meta":null,"objects":[{"p-00001":{"offset":0,"length":512,"compression":"zlib","md5":"0123456789abcdef0123456789abcdef"}}]}`))
 	f.Add([]byte(`{"objects":[{"p-00001":{}}],"version":null}`))
@@ -26,7 +27,7 @@ func FuzzMetadata(f *testing.F) {
 	})
 }
 
-// FuzzSHA256File reads anything, twice the same.
+// FuzzSHA256File reads random input twice. Both results must be equal.
 func FuzzSHA256File(f *testing.F) {
 	sum := `"30e14955ebf1352266dc2ff8067e68104607e750abb9d3b36582b8af909fcb58"`
 	f.Add([]byte(`{"chunk_size":512,"sha256s":[` + sum + "," + sum + `],"version":"1.0.0"}`))

@@ -10,8 +10,8 @@ import (
 	"cindergate/internal/chunked"
 )
 
-// FuzzRestore changes one object of a small store. The restore fails with a
-// reason, or it restores what was backed up.
+// FuzzRestore changes one object of a small store. The restore must either fail with a
+// reason, or restore the original data.
 func FuzzRestore(f *testing.F) {
 	stores := map[chunked.Compression]map[string][]byte{}
 	var volume []byte

@@ -54,7 +54,7 @@ func loadGolden(tb testing.TB, kind string) (store *chunktest.Memory, g golden) 
 	return store, g
 }
 
-// newVolume makes a fresh volume, or one full of 0xff.
+// newVolume creates an empty volume, or one filled with 0xff.
 func newVolume(tb testing.TB, size int64, full bool) *os.File {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "volume")
@@ -83,11 +83,11 @@ func hashOf(tb testing.TB, f *os.File) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Real Cinder's backups come back bit by bit.
+// Backups of a real Cinder are restored bit by bit.
 func TestGolden(t *testing.T) {
 	kinds := []string{"zlib", "bz2", "zstd"}
 	if raceEnabled {
-		kinds = []string{"zstd"} // a GiB takes minutes; make test restores all without the race detector
+		kinds = []string{"zstd"} // a GiB takes minutes; make test restores all kinds without the race detector
 	}
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {

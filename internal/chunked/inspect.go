@@ -11,13 +11,13 @@ import (
 	"cindergate/internal/chunk/layout"
 )
 
-// Summary is what the objects of a backup say of it.
+// Summary is the description of a backup in its own objects.
 type Summary struct {
 	BackupID   string
 	ParentID   string // "" for a full backup
 	VolumeID   string
 	Name       *string // nil: null
-	CreatedAt  string  // as it is written: str() of a Python datetime
+	CreatedAt  string  // as stored: str() of a Python datetime
 	VolumeMeta *string
 	Objects    int   // data objects
 	Bytes      int64 // of the volume, rounded up to a whole block
@@ -25,7 +25,7 @@ type Summary struct {
 	Description *string
 }
 
-// Describe reads a backup's metadata and digests, which it checks, but no data.
+// Describe reads and checks a backup's metadata and digests. It does not read the data.
 func Describe(ctx context.Context, store chunk.Store, at Location) (Summary, error) {
 	if err := at.check(); err != nil {
 		return Summary{}, err
@@ -43,7 +43,7 @@ func Describe(ctx context.Context, store chunk.Store, at Location) (Summary, err
 		return Summary{}, err
 	}
 	s := Summary{BackupID: m.backupID, ParentID: m.parentID, VolumeMeta: m.volumeMeta, Objects: len(m.objects), Bytes: bytes}
-	// Only shown: a value of another type is as good as none.
+	// The id is only displayed, so a value of another type counts as missing.
 	_ = json.Unmarshal(m.volumeID, &s.VolumeID)
 	_ = json.Unmarshal(m.name, &s.Name)
 	_ = json.Unmarshal(m.description, &s.Description)
@@ -51,8 +51,8 @@ func Describe(ctx context.Context, store chunk.Store, at Location) (Summary, err
 	return s, nil
 }
 
-// noDigests explains why there are no digests: the backup is not there at all, or a
-// Cinder before Kilo wrote it, which had none. Such a backup is not restored, for its
+// noDigests explains why a backup has no digests. Either the backup does not exist, or a
+// Cinder before Kilo wrote it without digests. Such a backup is not restored, because its
 // blocks could not be verified.
 func noDigests(ctx context.Context, store chunk.Store, at Location, missing error) error {
 	r, err := store.Get(ctx, at.key(metadataSuffix))
@@ -68,9 +68,9 @@ func noDigests(ctx context.Context, store chunk.Store, at Location, missing erro
 		"so it cannot be restored here.", Err: missing}
 }
 
-// Check checks what can be checked without reading the data of a backup of size
-// bytes, the last of the chain: listing, metadata and digests of all levels.
-// [Restore] checks the same first.
+// Check checks a backup of size bytes, the last of the chain, as far as possible without
+// reading its data: the listing, metadata and digests of all levels. [Restore] makes the
+// same checks first.
 func Check(ctx context.Context, store chunk.Store, size int64, chain []Level) error {
 	if err := checkDigestsOfParents(ctx, store, chain); err != nil {
 		return err
@@ -83,8 +83,8 @@ func Check(ctx context.Context, store chunk.Store, size int64, chain []Level) er
 	return nil
 }
 
-// checkDigestsOfParents reads the digests of all levels but the last, which a
-// restore goes by itself.
+// checkDigestsOfParents reads the digests of all levels but the last. A restore itself uses
+// only those of the last.
 func checkDigestsOfParents(ctx context.Context, store chunk.Store, chain []Level) error {
 	for i := range len(chain) - 1 {
 		if _, err := inspectDigests(ctx, store, chain[i].Location); err != nil {
@@ -94,8 +94,8 @@ func checkDigestsOfParents(ctx context.Context, store chunk.Store, chain []Level
 	return nil
 }
 
-// inspectDigests reads a whole _sha256file and checks its block size and that the
-// bytes of the volume do not overflow.
+// inspectDigests reads a whole _sha256file. It checks the block size, and that the number
+// of the volume's bytes does not overflow.
 func inspectDigests(ctx context.Context, store chunk.Store, at Location) (digestsInfo, error) {
 	d, err := openDigests(ctx, store, at)
 	if err != nil {
@@ -123,8 +123,8 @@ func (i digestsInfo) check(at Location) error {
 	return nil
 }
 
-// LocationOf returns where a backup is whose metadata object has the key, false if
-// the key is not of a metadata object.
+// LocationOf returns the location of the backup whose metadata object has the key. It
+// returns false if the key is not that of a metadata object.
 func LocationOf(names layout.Layout, key string) (Location, bool) {
 	key, ok := strings.CutSuffix(key, metadataSuffix)
 	if !ok {

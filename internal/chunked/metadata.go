@@ -11,21 +11,21 @@ import (
 	"cindergate/internal/chunk"
 )
 
-// Names and the only version of the format (chunkeddriver.py
-// DRIVER_VERSION, _generate_object_name_prefix and around).
+// Names and the only version of the format (chunkeddriver.py DRIVER_VERSION,
+// _generate_object_name_prefix).
 const (
 	version        = "1.0.0"
 	metadataSuffix = "_metadata"
 	digestsSuffix  = "_sha256file"
 )
 
-// Limits of what is read, far above what Cinder writes, in bytes.
+// Limits of what a restore reads, in bytes. They are far above what Cinder writes.
 const (
 	maxField      = 1 << 20  // any header field
 	maxVolumeMeta = 16 << 20 // volume_meta and unknown fields
 	maxEntry      = 16 << 10 // one of "objects"
-	maxSuffix     = 32       // of an object's name after the prefix
-	maxObjects    = 4 << 20  // of one backup, in objects: 32 TiB in objects of 8 MiB
+	maxSuffix     = 32       // of an object's name, after the prefix
+	maxObjects    = 4 << 20  // number of objects in one backup: 32 TiB in objects of 8 MiB
 )
 
 // object is one entry of a metadata's "objects".
@@ -46,7 +46,7 @@ func (at Location) key(suffix string) string {
 	return at.Container + "/" + at.Prefix + suffix
 }
 
-// name is the object's name as the metadata has it, for messages too.
+// name returns the object's name as it appears in the metadata and in messages.
 func (at Location) name(suffix string) string { return at.Prefix + suffix }
 
 // metadata is a decoded _metadata object.
@@ -56,13 +56,12 @@ type metadata struct {
 	volumeMeta *string
 	objects    []object
 
-	// What a restore does not need, as it is written; nil where it is missing.
+	// Fields that a restore does not need, as stored; nil if missing.
 	volumeID, name, description, createdAt json.RawMessage
 }
 
-// metadataText returns the text of a _metadata object, keys sorted and
-// indented by 2 as Python's json.dumps does it (chunkeddriver.py
-// _write_metadata).
+// metadataText returns the text of a _metadata object. Keys are sorted and indented by 2,
+// as in Python's json.dumps (chunkeddriver.py _write_metadata).
 func metadataText(spec Spec, objects []object) io.Reader {
 	i := -1
 	return &text{next: func(b []byte) ([]byte, error) {
@@ -93,8 +92,8 @@ func metadataText(spec Spec, objects []object) io.Reader {
 	}}
 }
 
-// loadMetadata reads and checks a _metadata object of a backup of size bytes
-// and so many blocks, which is the most objects that it can have.
+// loadMetadata reads and checks the _metadata object of a backup of size bytes. blocks is
+// the number of its blocks, and so the maximum number of its objects.
 func loadMetadata(ctx context.Context, store chunk.Store, at Location, size, blocks int64) (metadata, error) {
 	name := at.name(metadataSuffix)
 	r, err := store.Get(ctx, at.key(metadataSuffix))
@@ -137,7 +136,7 @@ func decodeMetadata(r io.Reader, prefix string, size, most int64) (metadata, err
 		switch key {
 		case "version":
 			if err = s.decode(&v, maxField); err == nil && v != nil && *v != version {
-				// The text of chunkeddriver.py restore.
+				// This is the text of chunkeddriver.py restore.
 				err = errorf("No support to restore backup version %.32q", *v)
 			}
 		case "backup_id":
@@ -175,8 +174,8 @@ func decodeMetadata(r io.Reader, prefix string, size, most int64) (metadata, err
 	return m, s.end()
 }
 
-// decodeObjects decodes the list of objects, which must be in the order of
-// their offsets and within the volume.
+// decodeObjects decodes the list of objects. They must be in order of their offsets and
+// within the volume.
 func decodeObjects(s *scanner, prefix string, size, most int64) ([]object, error) {
 	if err := s.expect('['); err != nil {
 		return nil, err
@@ -237,5 +236,5 @@ func decodeObject(s *scanner, prefix string) (object, error) {
 		}
 		return o, nil
 	}
-	return object{}, errSyntax // not reached
+	return object{}, errSyntax // unreachable
 }

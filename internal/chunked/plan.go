@@ -8,20 +8,18 @@ import (
 	"cindergate/internal/chunk"
 )
 
-// Limits of what a restore takes, in bytes.
+// Limits of a restore, in bytes.
 const (
-	// windowSize is how much of the volume one worker assembles at a time,
-	// about.
+	// windowSize is the approximate part of the volume that one worker assembles at a time.
 	windowSize = DefaultChunkSize
-	// maxBlockSize bounds the hash block, which must be in memory to be checked
+	// maxBlockSize limits the hash block, which must be in memory so that it can be checked
 	// before it is written.
 	maxBlockSize = 64 << 20
-	// minBlockSize bounds the number of blocks.
+	// minBlockSize limits the number of blocks.
 	minBlockSize = 512
 )
 
-// plan is a chain that has been read and checked as far as is possible without
-// its data.
+// plan is a chain that has been read and checked, as far as possible without its data.
 type plan struct {
 	size      int64
 	blockSize int64
@@ -35,7 +33,7 @@ type planLevel struct {
 	metadata
 }
 
-// loadPlan reads the chain's descriptions. The caller closes its digests.
+// loadPlan reads the metadata and digests of the chain. The caller closes its digests.
 func loadPlan(ctx context.Context, store chunk.Store, size int64, chain []Level) (*plan, error) {
 	if len(chain) == 0 || size <= 0 {
 		return nil, errorf("There is nothing to restore.")
@@ -99,7 +97,7 @@ func (p *plan) load(ctx context.Context, store chunk.Store, chain []Level, info 
 	return nil
 }
 
-// complete checks that a full backup leaves nothing out.
+// complete checks that the objects of a full backup cover the whole volume.
 func (p *plan) complete(objects []object) error {
 	end := int64(0)
 	for _, o := range objects {
@@ -114,8 +112,8 @@ func (p *plan) complete(objects []object) error {
 	return nil
 }
 
-// chooseWindow returns the window for which the fewest objects of the full
-// backup lie in two: whole objects if they are not too large.
+// chooseWindow returns a window size for which few objects of the full backup lie in two
+// windows. If objects are small enough, a window contains whole objects.
 func (p *plan) chooseWindow() int64 {
 	unit := p.blockSize
 	if o := p.levels[0].objects[0]; o.length <= 2*windowSize && o.length%p.blockSize == 0 {
@@ -124,7 +122,7 @@ func (p *plan) chooseWindow() int64 {
 	return max(windowSize/unit, 1) * unit
 }
 
-// checkListing checks that the objects that exist are those that are listed, as
+// checkListing checks that the store has exactly the objects that the metadata lists, as
 // Cinder does (chunkeddriver.py restore).
 func checkListing(ctx context.Context, store chunk.Store, at Location, objects []object) error {
 	missing := make(map[string]struct{}, len(objects))
@@ -155,23 +153,23 @@ func checkListing(ctx context.Context, store chunk.Store, at Location, objects [
 	return nil
 }
 
-// part is what a window takes of one object.
+// part is the part of one object that lies in a window.
 type part struct {
 	level  int
 	object object
-	// straddler is set if the object lies in other windows too, so that it has
-	// to be read piece by piece.
+	// straddler is set if the object also lies in other windows, so that it must be read
+	// piece by piece.
 	straddler *straddler
 	from, to  int64 // within the object
 	turn      <-chan struct{}
 	next      chan<- struct{}
 }
 
-// cutter cuts the levels' objects into windows, from the front.
+// cutter cuts the levels' objects into windows, from the first to the last.
 type cutter struct {
 	plan   *plan
-	cursor []int        // per level: the first object that ends after the window before
-	open   []*straddler // per level: the object that reaches into the next window
+	cursor []int        // per level: the first object that ends after the previous window
+	open   []*straddler // per level: the object that continues in the next window
 	turns  []chan struct{}
 	all    []*straddler
 }
@@ -181,7 +179,7 @@ func newCutter(p *plan) *cutter {
 	return &cutter{plan: p, cursor: make([]int, n), open: make([]*straddler, n), turns: make([]chan struct{}, n)}
 }
 
-// cut returns what the window [off, end) takes, lowest level first.
+// cut returns the parts in the window [off, end), lowest level first.
 func (c *cutter) cut(off, end int64) []part {
 	var parts []part
 	for i, level := range c.plan.levels {
@@ -204,7 +202,7 @@ func (c *cutter) cut(off, end int64) []part {
 	return visible(parts)
 }
 
-// straddle links a part of an object to the one before and the one after.
+// straddle links a part of an object to its previous and next parts.
 func (c *cutter) straddle(p *part) {
 	i := p.level
 	if p.from == 0 {
@@ -218,17 +216,17 @@ func (c *cutter) straddle(p *part) {
 	c.turns[i] = next
 }
 
-// visible drops the whole objects that later levels cover completely.
+// visible removes whole objects that later levels cover completely.
 func visible(parts []part) []part {
 	if len(parts) == 0 || parts[0].level == parts[len(parts)-1].level {
 		return parts
 	}
-	var covered [][2]int64 // sorted, not touching
+	var covered [][2]int64 // sorted, without overlaps or adjacent ranges
 	keep := make([]bool, len(parts))
 	for i := len(parts) - 1; i >= 0; i-- {
 		p := parts[i]
 		from, to := p.object.offset+p.from, p.object.offset+p.to
-		// The first range that ends at or after from.
+		// Find the first range that ends at or after from.
 		k, _ := slices.BinarySearchFunc(covered, from, func(r [2]int64, at int64) int {
 			if r[1] < at {
 				return -1

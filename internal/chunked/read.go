@@ -11,7 +11,7 @@ import (
 	"cindergate/internal/direct"
 )
 
-// objectReader reads and checks data objects.
+// objectReader reads data objects and checks their MD5s and lengths.
 type objectReader struct {
 	store        chunk.Store
 	md5          *md5Server
@@ -19,7 +19,7 @@ type objectReader struct {
 	scratch      *direct.Pool // for compressed objects
 }
 
-// whole reads object o of at into dst, which has its length.
+// whole reads the whole object o of at into dst. dst has the object's length.
 func (r *objectReader) whole(ctx context.Context, at Location, o object, dst []byte) error {
 	name := at.name(o.suffix)
 	stored, err := r.store.Get(ctx, at.key(o.suffix))
@@ -41,7 +41,7 @@ func (r *objectReader) whole(ctx context.Context, at Location, o object, dst []b
 	return nil
 }
 
-// zstd decompresses an object at once, which is faster than as a stream.
+// zstd decompresses an object in one call, which is faster than streaming.
 func (r *objectReader) zstd(ctx context.Context, stored io.Reader, dst []byte) error {
 	buf, err := r.scratch.Get(ctx)
 	if err != nil {
@@ -58,7 +58,7 @@ func (r *objectReader) zstd(ctx context.Context, stored io.Reader, dst []byte) e
 	return readFailed{err}
 }
 
-// exactly decompresses an object as a stream that must fill dst and no more.
+// exactly decompresses an object as a stream. The stream must have exactly len(dst) bytes.
 func exactly(stored io.Reader, kind Compression, dst []byte) error {
 	z, err := stream(tell{stored}, kind)
 	if err != nil {
@@ -71,7 +71,7 @@ func exactly(stored io.Reader, kind Compression, dst []byte) error {
 	return atEnd(z)
 }
 
-// atEnd checks that nothing more comes.
+// atEnd checks that the stream has ended.
 func atEnd(r io.Reader) error {
 	var one [1]byte
 	switch n, err := io.ReadFull(r, one[:]); {
@@ -83,12 +83,12 @@ func atEnd(r io.Reader) error {
 	return nil
 }
 
-// readFailed is an error of the store, not of what it holds.
+// readFailed is an error of the store, as opposed to damaged content.
 type readFailed struct{ error }
 
 func (e readFailed) Unwrap() error { return e.error }
 
-// tell marks the errors of a reader as [readFailed].
+// tell wraps the errors of a reader in [readFailed].
 type tell struct{ r io.Reader }
 
 func (t tell) Read(p []byte) (int, error) {
@@ -113,8 +113,8 @@ func objectError(ctx context.Context, err error, name string) error {
 	return wrap(err, "Object %s cannot be decompressed.", name)
 }
 
-// straddler is an object that lies in several windows, as do the 2 GB of
-// Cinder's posix driver. Its parts are read in turn.
+// straddler is an object that lies in several windows, like the 2 GB objects of Cinder's
+// posix driver. Its parts are read in order.
 type straddler struct {
 	at     Location
 	object object
@@ -123,7 +123,7 @@ type straddler struct {
 	sum    hash.Hash
 }
 
-// part reads the part p into dst once the part before has been read.
+// part waits for the previous part and then reads the part p into dst.
 func (s *straddler) part(ctx context.Context, store chunk.Store, p part, dst []byte) error {
 	select {
 	case <-ctx.Done():
@@ -157,7 +157,7 @@ func (s *straddler) part(ctx context.Context, store chunk.Store, p part, dst []b
 	return nil
 }
 
-// close frees what the object holds.
+// close releases the object's readers.
 func (s *straddler) close() {
 	if s.z != nil {
 		_ = s.z.Close()

@@ -10,16 +10,16 @@ import (
 	"cindergate/internal/direct"
 )
 
-// Restore writes the first size bytes of volume as the last backup of chain has
-// them. chain is full first, and size is that of the backup. Bytes of the
-// volume beyond size stay. Each byte is written once, from the merged chain,
-// and only after its object's MD5, if it lies in one window of a few MiB, and
-// its block's digest have been checked. When Restore returns nil, everything
-// has been checked and is durable; otherwise the volume's bytes are undefined.
-// Errors that are the backup's fault, not ctx's, are or wrap [*Error].
+// Restore writes the last backup of chain to the first size bytes of volume. chain begins
+// with the full backup; size is that of the last one, in bytes. Bytes of the volume beyond
+// size stay unchanged. Each byte is written once, from the merged chain. Before that, the
+// digest of its block is checked, and the MD5 of its object if the object lies in one
+// window of a few MiB. If Restore returns nil, everything has been checked and is durable;
+// otherwise the content of the volume is undefined. Unless ctx has ended, errors are or
+// wrap [*Error].
 //
-// Listing, metadata and digests are checked before the first write: of a backup
-// that is damaged there, the volume keeps its bytes.
+// Listing, metadata and digests are checked before the first write. If they are damaged,
+// the volume stays unchanged.
 func Restore(ctx context.Context, store chunk.Store, volume *os.File, size int64, chain []Level, o RestoreOptions) (Restored, error) {
 	t, err := newTarget(volume, size, o.Sparse)
 	if err != nil {
@@ -27,8 +27,8 @@ func Restore(ctx context.Context, store chunk.Store, volume *os.File, size int64
 	}
 	defer t.close()
 	if !o.Sparse {
-		// The volume's own data is lost with the first write: what can be known
-		// before is looked at before.
+		// The first write destroys the volume's own data, so every check that is possible
+		// in advance comes first.
 		if err := checkDigestsOfParents(ctx, store, chain); err != nil {
 			return Restored{}, err
 		}
@@ -40,7 +40,7 @@ func Restore(ctx context.Context, store chunk.Store, volume *os.File, size int64
 	return restored, t.finish()
 }
 
-// reader is one running Restore.
+// reader is the state of one running Restore.
 type reader struct {
 	plan    *plan
 	objects objectReader
@@ -56,7 +56,7 @@ type window struct {
 	digests  []digest
 }
 
-// restore assembles and checks the chain's volume and hands it to write in
+// restore assembles and checks the content of the chain. It passes the content to write in
 // pieces, in no particular order.
 func restore(ctx context.Context, store chunk.Store, size int64, chain []Level, write func([]byte, int64) error) (Restored, error) {
 	p, err := loadPlan(ctx, store, size, chain)
@@ -110,8 +110,8 @@ func (r *reader) run(ctx context.Context, workers int) error {
 	return group.Wait()
 }
 
-// dispatch hands out windows from the front, so that of those in work the
-// first never waits for a straddler's turn.
+// dispatch sends the windows to the workers in order. So the first window in progress never
+// waits for its turn at a straddler.
 func (r *reader) dispatch(ctx context.Context, c *cutter, windows chan<- window) error {
 	p := r.plan
 	for off := int64(0); off < p.size; off += p.window {
@@ -138,7 +138,7 @@ func (r *reader) window(ctx context.Context, w window) error {
 	}
 	defer r.buffers.Put(buf)
 	buf = buf[:w.end-w.off]
-	// Lowest level first: what a later one has lies over it.
+	// Lowest level first, so that later levels overwrite it.
 	for _, p := range w.parts {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -163,7 +163,7 @@ func (r *reader) window(ctx context.Context, w window) error {
 	return r.write(buf, w.off)
 }
 
-// check compares each block of a window with its digest.
+// check compares the digest of each block of a window.
 func (r *reader) check(w window, buf []byte) error {
 	size := int(r.plan.blockSize)
 	for i, want := range w.digests {

@@ -14,8 +14,8 @@ import (
 	"cindergate/internal/chunked"
 )
 
-// Random volumes, changed at random, in chains of one to six, come back at
-// every level, onto fresh and onto used volumes, whatever the sizes.
+// Random volumes with random changes, in chains of one to six backups, are restored
+// correctly at every level, to new and to used volumes, for any sizes.
 func TestRoundTrip(t *testing.T) {
 	for seed := range uint64(40) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { roundTrip(t, rand.New(rand.NewPCG(seed, 7))) })
@@ -33,7 +33,7 @@ func roundTrip(t *testing.T, r *rand.Rand) {
 	for n := range 1 + r.IntN(6) {
 		spec := specOf(n)
 		spec.Compression, spec.BlockSize = kinds[r.IntN(3)], blockSize
-		// Another chunk size is allowed (chunkeddriver.py reads offsets only).
+		// An incremental may have another chunk size (chunkeddriver.py reads only offsets).
 		spec.ChunkSize = blockSize * (1 + r.Int64N(20))
 		f := newVolume(t, size, false)
 		for off := int64(0); off < size; off += blockSize {
@@ -81,7 +81,7 @@ func roundTrip(t *testing.T, r *rand.Rand) {
 	}
 }
 
-// mutate changes some ranges: random bytes, repeated ones, zeroes.
+// mutate changes some ranges to random bytes, repeated bytes or zeroes.
 func mutate(r *rand.Rand, image []byte, how int) {
 	for range 3 {
 		from := r.IntN(len(image))
@@ -99,8 +99,8 @@ func mutate(r *rand.Rand, image []byte, how int) {
 	}
 }
 
-// What was zeroed after the full backup is zero on a new volume too; upstream
-// brings the old data back (chunkeddriver.py _write_nonzero since 23.0.0).
+// Data that was zeroed after the full backup is zero on a new volume, too. Cinder restores
+// the old data (chunkeddriver.py _write_nonzero since 23.0.0).
 func TestZeroedAfterFull(t *testing.T) {
 	const size = 4 << 20
 	store := chunktest.NewMemory()
@@ -124,7 +124,7 @@ func TestZeroedAfterFull(t *testing.T) {
 	}
 }
 
-// Nothing changed: an incremental without objects, which restores.
+// If nothing has changed, the incremental backup has no objects, and can be restored.
 func TestNoChange(t *testing.T) {
 	store, image := chunktest.NewMemory(), bytes.Repeat([]byte("data"), 1<<18)
 	for n := range 2 {
@@ -141,7 +141,7 @@ func TestNoChange(t *testing.T) {
 	}
 }
 
-// The descriptions as text: what Cinder's json.dumps(sort_keys, indent=2) makes.
+// The metadata has the text that Cinder's json.dumps(sort_keys, indent=2) makes.
 func TestText(t *testing.T) {
 	store := chunktest.NewMemory()
 	name, meta := "näme <&> \"x\"", `{"version": 2, "volume-base-metadata": {"display_name": "v"}}`

@@ -2,8 +2,8 @@ package chunked
 
 import "cindergate/internal/panics"
 
-// safely makes a panic of f its error: whatever a store holds must end one job, not the
-// process.
+// safely turns a panic of f into an error. The content of a store may fail one job, but
+// must not end the process.
 func safely(f func() error) func() error {
 	return func() (err error) {
 		defer func() {

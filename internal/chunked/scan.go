@@ -9,9 +9,9 @@ import (
 	"io"
 )
 
-// scanner reads a JSON object piece by piece. encoding/json would hold all of
-// it: the digests of a TiB are 2 GiB of text. Whatever the text, it holds no
-// more than the largest value it was asked for.
+// scanner reads a JSON object piece by piece. encoding/json would keep all of it in memory;
+// the digests of a TiB are 2 GiB of text. For any text, scanner keeps at most the largest
+// value that it was asked to decode.
 type scanner struct{ r *bufio.Reader }
 
 func newScanner(r io.Reader) *scanner { return &scanner{bufio.NewReaderSize(r, 64<<10)} }
@@ -21,7 +21,7 @@ var (
 	errTooLong = errors.New("a JSON value is too long")
 )
 
-// next skips white space and returns the next byte without taking it.
+// next skips white space and returns the next byte without consuming it.
 func (s *scanner) next() (byte, error) {
 	for {
 		b, err := s.r.ReadByte()
@@ -36,7 +36,7 @@ func (s *scanner) next() (byte, error) {
 	}
 }
 
-// early makes the end of the input an error: it is never expected.
+// early turns the end of the input into an error. scanner never expects the end.
 func early(err error) error {
 	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w: %w", errSyntax, io.ErrUnexpectedEOF)
@@ -44,7 +44,7 @@ func early(err error) error {
 	return err
 }
 
-// expect takes the next byte, which must be want.
+// expect consumes the next byte, which must be want.
 func (s *scanner) expect(want byte) error {
 	b, err := s.next()
 	if err != nil {
@@ -57,8 +57,8 @@ func (s *scanner) expect(want byte) error {
 	return err
 }
 
-// more takes the separator before the next element of an object or array, or
-// its end, which it reports as false.
+// more consumes the separator before the next element of an object or array. It returns
+// false at the end of the object or array.
 func (s *scanner) more(first bool, end byte) (bool, error) {
 	b, err := s.next()
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *scanner) more(first bool, end byte) (bool, error) {
 	if err := s.expect(','); err != nil {
 		return false, err
 	}
-	// Not even here may the end follow.
+	// An element must follow the comma.
 	b, err = s.next()
 	if err == nil && b == end {
 		err = fmt.Errorf("%w: comma before %q", errSyntax, end)
@@ -82,7 +82,7 @@ func (s *scanner) more(first bool, end byte) (bool, error) {
 	return true, err
 }
 
-// key takes a member's name and colon.
+// key consumes a member's name and colon.
 func (s *scanner) key() (string, error) {
 	var name string
 	if err := s.decode(&name, 4<<10); err != nil {
@@ -91,7 +91,7 @@ func (s *scanner) key() (string, error) {
 	return name, s.expect(':')
 }
 
-// decode takes a value of at most limit bytes.
+// decode decodes a value of at most limit bytes.
 func (s *scanner) decode(to any, limit int) error {
 	raw, err := s.value(limit)
 	if err != nil {
@@ -100,8 +100,8 @@ func (s *scanner) decode(to any, limit int) error {
 	return json.Unmarshal(raw, to)
 }
 
-// value takes a value's text. Only its end is found here: what is between is
-// for encoding/json to judge.
+// value returns a value's text. It only finds the end of the value; encoding/json checks
+// the content.
 func (s *scanner) value(limit int) ([]byte, error) {
 	if _, err := s.next(); err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func (s *scanner) value(limit int) ([]byte, error) {
 	}
 }
 
-// end checks that nothing follows.
+// end checks that only white space follows.
 func (s *scanner) end() error {
 	switch b, err := s.next(); {
 	case errors.Is(err, io.ErrUnexpectedEOF):

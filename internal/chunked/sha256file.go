@@ -15,7 +15,7 @@ import (
 const digestBatch = 1024
 
 // digestsText returns the text of a _sha256file object (chunkeddriver.py
-// _write_sha256file) for digests, which are binary.
+// _write_sha256file). digests yields the binary digests.
 func digestsText(spec Spec, digests io.Reader) io.Reader {
 	head, tail, some := true, true, false
 	batch := make([]byte, digestBatch*sha256.Size)
@@ -59,8 +59,8 @@ type digestReader struct {
 	seen      map[string]bool
 }
 
-// openDigests opens a _sha256file object for its digests. Only chunk_size and
-// sha256s mean something to Cinder (chunkeddriver.py backup).
+// openDigests opens a _sha256file object to read its digests. Cinder uses only its
+// chunk_size and sha256s (chunkeddriver.py backup).
 func openDigests(ctx context.Context, store chunk.Store, at Location) (*digestReader, error) {
 	name := at.name(digestsSuffix)
 	r, err := store.Get(ctx, at.key(digestsSuffix))
@@ -85,8 +85,8 @@ func (d *digestReader) damaged(err error) error {
 	return wrap(err, "Object %s is damaged.", d.name)
 }
 
-// header reads up to the first digest. A false without an error says that the
-// object is over.
+// header reads up to the first digest. If it returns false and no error, the object has
+// ended.
 func (d *digestReader) header() (bool, error) {
 	if len(d.seen) == 0 {
 		if err := d.s.expect('{'); err != nil {
@@ -125,7 +125,7 @@ func (d *digestReader) header() (bool, error) {
 	}
 }
 
-// read fills to with the next digests and returns how many there were: fewer
+// read fills to with the next digests and returns their number. It is less than len(to)
 // only at the end.
 func (d *digestReader) read(to []digest) (int, error) {
 	for n := range to {
@@ -162,13 +162,13 @@ func (d *digestReader) one(to *digest) error {
 	return fmt.Errorf("%w: a digest is not %d hexadecimal digits", errSyntax, 2*sha256.Size)
 }
 
-// digestsInfo is what a whole _sha256file says of its digests.
+// digestsInfo summarizes a whole _sha256file.
 type digestsInfo struct {
 	blockSize int64
 	count     int64
 }
 
-// checkDigests reads a whole _sha256file object, wherever in it its keys are.
+// checkDigests reads a whole _sha256file object. Its keys may be in any order.
 func checkDigests(d *digestReader) (digestsInfo, error) {
 	var info digestsInfo
 	var batch [digestBatch]digest
@@ -193,8 +193,8 @@ func checkDigests(d *digestReader) (digestsInfo, error) {
 	return info, nil
 }
 
-// loadDigests checks at's digests and opens them a second time for reading:
-// they are not kept.
+// loadDigests reads and checks the digests, and then opens them again for the restore. It
+// does not keep them in memory.
 func loadDigests(ctx context.Context, store chunk.Store, at Location) (*digestReader, digestsInfo, error) {
 	d, err := openDigests(ctx, store, at)
 	if err != nil {

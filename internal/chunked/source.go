@@ -9,12 +9,12 @@ import (
 	"cindergate/internal/sparse"
 )
 
-// source is the volume that is backed up.
+// source is the volume to back up.
 type source struct {
 	size int64
 	r    io.ReaderAt
-	file *os.File // nil: r knows nothing of holes
-	full int64    // of the file, when the backup began
+	file *os.File // nil: holes are unknown
+	full int64    // size of the file when the backup began
 	d    *direct.File
 }
 
@@ -40,7 +40,7 @@ func newSource(volume io.ReaderAt, size int64) (*source, error) {
 	return s, nil
 }
 
-// data reports whether [off, end) may hold anything but zeroes.
+// data reports whether [off, end) may contain anything but zeroes.
 func (s *source) data(off, end int64) bool {
 	if s.file == nil {
 		return true
@@ -49,8 +49,8 @@ func (s *source) data(off, end int64) bool {
 	return start < end
 }
 
-// read fills p with what is at off, and returns how many bytes had to be read
-// for that: holes have not.
+// read fills p with the bytes at off. It returns how many bytes it had to read; holes need
+// no read.
 func (s *source) read(p []byte, off int64) (int64, error) {
 	end := off + int64(len(p))
 	read := int64(0)
@@ -79,7 +79,7 @@ func readError(err error) error {
 	return wrap(err, "The volume could not be read.")
 }
 
-// unchanged checks that the size is what it was.
+// unchanged checks that the size of the volume has not changed.
 func (s *source) unchanged() error {
 	if s.file == nil {
 		return nil

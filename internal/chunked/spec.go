@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// withDefaults fills in defaults and checks the rest.
+// withDefaults fills in the defaults and checks the other values.
 func (spec Spec) withDefaults(size int64) (Spec, error) {
 	if spec.BlockSize == 0 {
 		spec.BlockSize = DefaultBlockSize
@@ -31,7 +31,7 @@ func (spec Spec) withDefaults(size int64) (Spec, error) {
 	return spec, spec.check()
 }
 
-// check refuses a location that would be none, or more than one backup's.
+// check refuses a location that is empty, or that could match more than one backup.
 func (at Location) check() error {
 	if at.Prefix == "" || strings.HasSuffix(at.Prefix, "/") {
 		return errorf("The backup has no object name prefix.")

@@ -11,14 +11,14 @@ import (
 	"cindergate/internal/sparse"
 )
 
-// granule is the least number of zeroes that is worth a hole, in bytes.
+// granule is the least number of zeroes that is worth punching a hole for, in bytes.
 const granule = 32 << 10
 
-// target is the volume that is restored to.
+// target is the volume to restore to.
 type target struct {
 	file    *os.File
 	d       *direct.File
-	sparse  bool // fresh: nothing but zeroes
+	sparse  bool // the file is new and holds only zeroes
 	noPunch atomic.Bool
 }
 
@@ -33,7 +33,7 @@ func newTarget(volume *os.File, size int64, sparse bool) (*target, error) {
 	return &target{file: volume, d: direct.NewFile(volume, true), sparse: sparse}, nil
 }
 
-// write writes p at off: holes for its zeroes, and the rest as it is.
+// write writes p at off. It punches holes for zeroes.
 func (t *target) write(p []byte, off int64) error {
 	for len(p) > 0 {
 		n, zero := stretch(p)
@@ -51,8 +51,8 @@ func (t *target) write(p []byte, off int64) error {
 	return nil
 }
 
-// stretch returns how many of p's first bytes are alike: granules of zeroes, or
-// granules that are not.
+// stretch returns the length of the longest prefix of p that consists either only of
+// granules of zeroes, or only of other granules.
 func stretch(p []byte) (n int, zero bool) {
 	for n < len(p) {
 		g := min(granule, len(p)-n)

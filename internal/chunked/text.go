@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// text is JSON text made while it is read, as the metadata and digests of a
-// large volume do not fit in memory. next appends a piece to b; nothing more
-// when it is over.
+// text generates JSON text while it is read, because the metadata and digests of a large
+// volume do not fit in memory. next appends a piece to b; at the end it appends nothing.
 type text struct {
 	next func(b []byte) ([]byte, error)
 	buf  []byte
@@ -33,7 +32,7 @@ func (t *text) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// quote returns v as JSON, without the escapes that are for HTML.
+// quote returns v as JSON, without escaping HTML characters.
 func quote(v any) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -44,7 +43,7 @@ func quote(v any) string {
 	return string(bytes.TrimRight(b.Bytes(), "\n"))
 }
 
-// pythonTime is str() of an aware datetime, as created_at is stored
+// pythonTime formats a time as str() of an aware datetime does. created_at is stored so
 // (cinder/backup/chunkeddriver.py _write_metadata).
 func pythonTime(t time.Time) string {
 	t = t.UTC()

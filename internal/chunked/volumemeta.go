@@ -5,20 +5,20 @@ import (
 	"maps"
 )
 
-// VolumeMeta is what a restore honours of volume_meta
-// (cinder/backup/driver.py BackupMetadataAPI.put and the factories there).
+// VolumeMeta is the part of volume_meta that a restore applies (cinder/backup/driver.py
+// BackupMetadataAPI.put and the factories there).
 type VolumeMeta struct {
-	// Base holds display_name and display_description, and encryption_key_id
-	// from version 2 on. A key that is absent is left alone; nil is null.
+	// Base holds display_name, display_description and, from version 2 on,
+	// encryption_key_id. A restore leaves the value of an absent key unchanged; nil is
+	// null.
 	Base     map[string]*string
 	Metadata map[string]string // all of volume-metadata; nil: none
 	Image    map[string]string // all of volume-glance-metadata, which makes a volume bootable; nil: none
 }
 
-// MergeVolumeMeta applies each level's volume_meta, full first, as
-// [Restored.VolumeMeta] has them: what a later level says replaces what the
-// ones before say, key by key for Base and as a whole for the other two, as
-// volumes' metadata is replaced by a restore.
+// MergeVolumeMeta merges each level's volume_meta, the full backup's first, as in
+// [Restored.VolumeMeta]. A later level replaces the earlier ones: Base key by key, Metadata
+// and Image as a whole, because a restore replaces a volume's metadata as a whole.
 func MergeVolumeMeta(levels []*string) (VolumeMeta, error) {
 	var m VolumeMeta
 	for _, text := range levels {

@@ -13,24 +13,23 @@ import (
 	"cindergate/internal/direct"
 )
 
-// Bounds of a running backup or restore. The memory is theirs times a chunk.
+// Limits of a running backup or restore. Each worker needs memory for one chunk.
 const (
-	maxWorkers  = 16        // as many as MD5 has lanes, see md5Server
+	maxWorkers  = 16        // number of MD5 lanes, see md5Server
 	rawMemory   = 128 << 20 // bytes of volume in memory
 	otherMemory = 32 << 20  // bytes of compressed objects in memory
 )
 
-// workers returns how many chunks of that size may be in work, and how many in
-// their compressed form.
+// workers returns how many chunks of that size may be in progress, and how many of them in
+// compressed form.
 func workers(chunkSize int64) (raw, compressed int) {
 	return int(min(max(rawMemory/chunkSize, 2), maxWorkers)), int(min(max(otherMemory/chunkSize, 1), maxWorkers))
 }
 
-// Write backs up the first size bytes of volume, which nobody may change
-// meanwhile. An [*os.File] is read without its holes. When Write returns nil
-// the backup is complete and durable; otherwise the caller deletes what there
-// is of it with [Delete]. Errors that are the backup's fault, not ctx's, are or
-// wrap [*Error].
+// Write backs up the first size bytes of volume. Nobody may change the volume meanwhile. If
+// volume is an [*os.File], Write skips its holes. If Write returns nil, the backup is
+// complete and durable; otherwise the caller must remove the partial backup with [Delete].
+// Unless ctx has ended, errors are or wrap [*Error].
 func Write(ctx context.Context, store chunk.Store, volume io.ReaderAt, size int64, spec Spec) (Result, error) {
 	spec, err := spec.withDefaults(size)
 	if err != nil {
@@ -77,7 +76,7 @@ func Write(ctx context.Context, store chunk.Store, volume io.ReaderAt, size int6
 	return Result{Objects: len(w.objects), StoredBytes: w.stored.Load(), ReadBytes: w.read.Load()}, nil
 }
 
-// openParent opens the parent's digests, which must fit.
+// openParent opens the parent's digests and checks that they suit this backup.
 func openParent(ctx context.Context, store chunk.Store, spec Spec, size int64) (*digestReader, error) {
 	parent, info, err := loadDigests(ctx, store, *spec.Parent)
 	if err != nil {
@@ -100,13 +99,13 @@ func openParent(ctx context.Context, store chunk.Store, spec Spec, size int64) (
 	return parent, nil
 }
 
-// writer is one running Write.
+// writer is the state of one running Write.
 type writer struct {
 	store      chunk.Store
 	spec       Spec
 	size       int64
 	source     *source
-	parent     *digestReader // nil: full
+	parent     *digestReader // nil: full backup
 	compressor *compressor
 	hasher     *blockHasher
 	md5        *md5Server
@@ -114,7 +113,7 @@ type writer struct {
 	compressed *direct.Pool
 	zero       *zeroObject
 
-	// Of the collector, in the order of the volume.
+	// The collector fills these, in the order of the volume.
 	objects []object
 	digests digestLog
 
@@ -124,10 +123,11 @@ type writer struct {
 // job is one chunk on its way through the workers.
 type job struct {
 	off, length int64
-	base        []digest // the parent's; nil: full
-	// Objects are numbered in the order of the volume, but how many an
-	// incremental chunk has is known only when it is hashed. The number of the
-	// first comes from the chunk before and the next one's goes to the one after.
+	base        []digest // the parent's digests; nil: full backup
+	// Objects are numbered in the order of the volume. The number of objects in an
+	// incremental chunk is known only after it has been hashed. So each chunk receives its
+	// first number from the previous chunk, and sends the next free number to the following
+	// one.
 	number <-chan int
 	next   chan<- int
 	done   chan<- chunkResult
@@ -138,12 +138,12 @@ type chunkResult struct {
 	digests []digest
 }
 
-// data writes all data objects: a dispatcher cuts the volume into chunks,
-// workers do them, a collector puts their results in order.
+// data writes all data objects. A dispatcher cuts the volume into chunks, workers process
+// them, and a collector puts the results in order.
 func (w *writer) data(ctx context.Context, workers int) error {
 	group, ctx := errgroup.WithContext(ctx)
 	jobs := make(chan job)
-	// Its capacity bounds how far the workers get ahead of the slowest chunk.
+	// The capacity limits how far workers get ahead of the slowest chunk.
 	ordered := make(chan (<-chan chunkResult), 2*workers)
 	group.Go(safely(func() error {
 		defer close(jobs)
@@ -206,8 +206,8 @@ func (w *writer) collect(ctx context.Context, ordered <-chan (<-chan chunkResult
 	return nil
 }
 
-// describe writes the two objects that say what the others are. The metadata
-// is last: without it there is no backup.
+// describe writes the two objects that describe the data objects. It writes the metadata
+// last, because without it the backup does not exist.
 func (w *writer) describe(ctx context.Context) error {
 	err := w.putText(ctx, digestsSuffix, func() io.Reader { return digestsText(w.spec, w.digests.reader()) })
 	if err != nil {
@@ -216,8 +216,8 @@ func (w *writer) describe(ctx context.Context) error {
 	return w.putText(ctx, metadataSuffix, func() io.Reader { return metadataText(w.spec, w.objects) })
 }
 
-// putText puts an object whose length is known only once it has been made, so
-// that it is made once more than it is sent.
+// putText stores an object whose length is not known in advance. It generates the text once
+// to count its length, and again to send it.
 func (w *writer) putText(ctx context.Context, suffix string, text func() io.Reader) error {
 	size, err := io.Copy(io.Discard, text())
 	if err != nil {
@@ -240,7 +240,7 @@ func (w *writer) putBytes(ctx context.Context, suffix string, stored []byte) err
 	return nil
 }
 
-// dataSuffix is what follows the prefix in the name of the n-th data object
+// dataSuffix returns the part of the n-th data object's name after the prefix
 // (chunkeddriver.py _backup_chunk).
 func dataSuffix(n int) string {
 	return fmt.Sprintf("-%05d", n)

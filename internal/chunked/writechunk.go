@@ -7,8 +7,8 @@ import (
 	"cindergate/internal/direct"
 )
 
-// smallObject is the size in bytes up to which an object is compressed into
-// memory of its own, as taking a chunk's worth for it would starve the others.
+// smallObject is the largest size, in bytes, of an object that is compressed into a buffer
+// of its own. If it took a whole chunk's buffer, other workers would have to wait.
 const smallObject = 256 << 10
 
 // chunk backs up one chunk.
@@ -40,11 +40,11 @@ func (w *writer) chunk(ctx context.Context, j job) error {
 	return nil
 }
 
-// chunkWriter is a chunk in work.
+// chunkWriter is the state of a chunk in progress.
 type chunkWriter struct {
 	*writer
 	job
-	buf    []byte // nil: all zeroes, or done with
+	buf    []byte // nil: all zeroes, or no longer needed
 	zeroed bool   // the chunk is all zeroes
 	result chunkResult
 }
@@ -56,7 +56,7 @@ func (c *chunkWriter) release() {
 	}
 }
 
-// load reads the chunk and digests its blocks.
+// load reads the chunk and computes the digests of its blocks.
 func (c *chunkWriter) load(ctx context.Context) error {
 	size := c.spec.BlockSize
 	if !c.source.data(c.off, c.off+c.length) {
@@ -92,8 +92,8 @@ func (c *chunkWriter) load(ctx context.Context) error {
 // run is a range within a chunk that becomes an object.
 type run struct{ from, to int64 }
 
-// runs returns the whole chunk for a full backup, else every longest run of
-// blocks that differ from the parent's (chunkeddriver.py backup).
+// runs returns the whole chunk for a full backup. For an incremental one it returns every
+// longest run of blocks that differ from the parent's (chunkeddriver.py backup).
 func (c *chunkWriter) runs() []run {
 	if c.base == nil {
 		return []run{{0, c.length}}
@@ -115,8 +115,7 @@ func (c *chunkWriter) runs() []run {
 	return runs
 }
 
-// put stores one run as an object. After the last one the chunk's bytes are
-// not needed any more.
+// put stores one run as an object. After the last run it releases the chunk's buffer.
 func (c *chunkWriter) put(ctx context.Context, r run, suffix string, last bool) (object, error) {
 	if err := ctx.Err(); err != nil {
 		return object{}, err
@@ -170,12 +169,12 @@ func (c *chunkWriter) putCompressed(ctx context.Context, o object, data []byte, 
 	}
 	o.kind = c.spec.Compression
 	if last {
-		c.release() // another chunk can be read while this one is written
+		c.release() // so that another chunk can be read while this one is written
 	}
 	return o, c.putBytes(ctx, o.suffix, stored)
 }
 
-// zeroObject is the object of a chunk of zeroes, made once.
+// zeroObject is the object of a chunk of zeroes. It is compressed only once.
 type zeroObject struct {
 	w      *writer
 	once   sync.Once

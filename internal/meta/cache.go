@@ -9,25 +9,26 @@ import (
 	"github.com/google/btree"
 )
 
-// cache holds the live rows of one table as of the last committed transaction, in
-// the order in which lists show them. V is what a driver shows of a row. Rows never
-// change: a change puts another row in the place of the old one.
+// cache holds the live rows of one table as of the last committed transaction, in the order
+// of lists. V is the part of a row that a driver shows. Rows are immutable: a change
+// replaces the row.
 type cache[T, V any] struct {
 	key   func(*T) string
 	where func(*T) (projectID string, createdAt time.Time)
-	view  func(*T) *V // into the row
+	view  func(*T) *V // returns a pointer into the row
 
 	mu       sync.RWMutex
 	byID     map[string]*T
-	ordered  map[string]*btree.BTreeG[*T] // by project id; "": all
-	shown    map[string]*btree.BTreeG[*T] // copies of ordered that readers have, until a change
+	ordered  map[string]*btree.BTreeG[*T] // by project id; "": rows of all projects
+	shown    map[string]*btree.BTreeG[*T] // readers' copies of ordered, until a change
 	children map[string]int               // by the parent's id; nil if not tracked
 	parent   func(*T) string
 	mark     func(row *T, hasChildren bool)
 	marked   func(*T) bool
 }
 
-// degree is the width of the trees: a change copies a few nodes of so many rows.
+// degree is the width of the trees. A change copies a few nodes with up to this many rows
+// each.
 const degree = 32
 
 func newCache[T, V any](rows []*T, key func(*T) string, where func(*T) (string, time.Time), view func(*T) *V) *cache[T, V] {
@@ -36,7 +37,7 @@ func newCache[T, V any](rows []*T, key func(*T) string, where func(*T) (string, 
 	return c
 }
 
-// trackChildren makes the cache mark the rows that others name as their parent.
+// trackChildren makes the cache mark rows that are the parent of other rows.
 func (c *cache[T, V]) trackChildren(parent func(*T) string, mark func(*T, bool), marked func(*T) bool) {
 	rows := make([]*T, 0, len(c.byID))
 	for _, row := range c.byID {
@@ -64,8 +65,8 @@ func (c *cache[T, V]) newer(a, b *T) bool {
 	return c.key(a) > c.key(b)
 }
 
-// get returns the row with the id, in any case, nil if there is none. The row must
-// not be changed.
+// get returns the row with the id, ignoring case; nil if there is none. Callers must not
+// change the row.
 func (c *cache[T, V]) get(id string) *T {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -76,14 +77,14 @@ func (c *cache[T, V]) get(id string) *T {
 	return row
 }
 
-// Rows are the rows of a project, or of all, as of one moment: later changes do not
-// show in them. To get them costs the same however many they are.
+// Rows are the rows of a project, or of all projects, as of one moment. Later changes do
+// not affect them. Getting them takes the same time for any number of rows.
 type Rows[T, V any] struct {
-	tree  *btree.BTreeG[*T] // nil: none
+	tree  *btree.BTreeG[*T] // nil: no rows
 	cache *cache[T, V]
 }
 
-// ofProject returns a project's rows; a caller without a project has none.
+// ofProject returns a project's rows. A caller without a project has none.
 func (c *cache[T, V]) ofProject(projectID string) Rows[T, V] {
 	if projectID == "" {
 		return Rows[T, V]{}
@@ -94,7 +95,7 @@ func (c *cache[T, V]) ofProject(projectID string) Rows[T, V] {
 // all returns the rows of all projects.
 func (c *cache[T, V]) all() Rows[T, V] { return c.rows("") }
 
-// rows returns the rows of one of the lists that [cache.lists] names.
+// rows returns the rows of one of the lists named by [cache.lists].
 func (c *cache[T, V]) rows(list string) Rows[T, V] {
 	c.mu.RLock()
 	tree, ok := c.shown[list]
@@ -120,7 +121,7 @@ func (r Rows[T, V]) Len() int {
 	return r.tree.Len()
 }
 
-// Find returns the row with the id, nil if none of them has it.
+// Find returns the row with the id; nil if there is none.
 func (r Rows[T, V]) Find(id string) *T {
 	if r.tree == nil {
 		return nil
@@ -132,7 +133,7 @@ func (r Rows[T, V]) Find(id string) *T {
 	return row
 }
 
-// All yields the rows, newest first. They must not be changed.
+// All yields the rows, newest first. Callers must not change them.
 func (r Rows[T, V]) All() iter.Seq[*V] {
 	return func(yield func(*V) bool) {
 		if r.tree != nil {
@@ -141,7 +142,7 @@ func (r Rows[T, V]) All() iter.Seq[*V] {
 	}
 }
 
-// After yields the rows that come after marker, which is one of them.
+// After yields the rows after marker, which must be one of the rows.
 func (r Rows[T, V]) After(marker *T) iter.Seq[*V] {
 	return func(yield func(*V) bool) {
 		if r.tree != nil {
@@ -189,10 +190,10 @@ func (c *cache[T, V]) remove(id string) {
 	}
 }
 
-// store puts the row in its places; c.mu is held.
+// store adds the row to its lists. The caller holds c.mu.
 func (c *cache[T, V]) store(row *T) {
 	if old, ok := c.byID[c.key(row)]; ok {
-		c.drop(old) // its place may be another: an import changes the creation time
+		c.drop(old) // its place may change: an import changes the creation time
 	}
 	c.byID[c.key(row)] = row
 	project, _ := c.where(row)
@@ -206,7 +207,7 @@ func (c *cache[T, V]) store(row *T) {
 	}
 }
 
-// drop takes the row out of the order; c.mu is held.
+// drop removes the row from its lists. The caller holds c.mu.
 func (c *cache[T, V]) drop(row *T) {
 	project, _ := c.where(row)
 	for _, list := range c.lists(project) {
@@ -218,8 +219,8 @@ func (c *cache[T, V]) drop(row *T) {
 	}
 }
 
-// lists are the lists that a project's rows are in. What readers have of them is
-// about to be old.
+// lists returns the names of the lists that contain a project's rows. It drops the readers'
+// copies of these lists, because the caller is about to change them.
 func (c *cache[T, V]) lists(projectID string) []string {
 	lists := []string{""}
 	if projectID != "" {
@@ -231,7 +232,8 @@ func (c *cache[T, V]) lists(projectID string) []string {
 	return lists
 }
 
-// adopt counts a child more or less and marks the parent anew; c.mu is held.
+// adopt changes the number of a parent's children by n, and updates the parent's mark. The
+// caller holds c.mu.
 func (c *cache[T, V]) adopt(parentID string, n int) {
 	if parentID == "" {
 		return
@@ -249,7 +251,7 @@ func (c *cache[T, V]) adopt(parentID string, n int) {
 	c.store(&changed)
 }
 
-// countChildren counts the rows whose parent is the id.
+// countChildren returns the number of rows whose parent has the id.
 func (c *cache[T, V]) countChildren(id string) int {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

@@ -1,19 +1,18 @@
-// Package meta keeps what the embedded driver knows about backups, volumes,
-// snapshots, volume types, quotas, messages and jobs: in SQL, which is the truth,
-// and the rows that requests read most in memory as well.
+// Package meta is the embedded driver's database of backups, volumes, snapshots, volume
+// types, quotas, messages and jobs, with the most-read rows in memory as well.
 //
-// There are three ways to it, and no other:
+// The SQL database is the source of truth. There are three ways to use it:
 //
-//   - [DB.Backup] and its like are single reads.
+//   - [DB.Backup] and similar methods are single reads.
 //   - [DB.Read] is a transaction that sees one moment and changes nothing.
 //   - [DB.Write] is a transaction that changes something. It is serializable: what it
 //     reads does not change before it commits.
 //
-// Reads never wait for a Write. The closure of a Write may be run more than once, so
-// it must have no effect but on the transaction: see [DB.Write].
+// Reads never wait for a Write. The closure of a Write may run more than once, so it must
+// not have effects outside the transaction; see [DB.Write].
 //
-// The statements are those that SQLite and PostgreSQL both understand; the differences
-// are in [dialect]. Today there is SQLite only.
+// The statements work in both SQLite and PostgreSQL; the differences are in [dialect]. Only
+// SQLite is supported so far.
 package meta
 
 import (
@@ -26,8 +25,8 @@ import (
 	"cindergate/driver"
 )
 
-// DB is the database of one installation. This process must be the only one that
-// changes it: reads of rows in memory do not look at the file.
+// DB is the database of one installation. Only this process may change it, because rows in
+// memory are read without looking at the file.
 type DB struct {
 	// Rows in memory, as of the last committed transaction.
 	backups   *cache[Backup, driver.Backup]
@@ -43,12 +42,12 @@ type DB struct {
 	turn     chan struct{} // has an element while a transaction runs, until the caches show it
 }
 
-// Options say which database to open and how.
+// Options say which database to open, and how.
 type Options struct {
-	Path string           // of the SQLite file; it is created if it does not exist
+	Path string           // of the SQLite file; created if missing
 	Now  func() time.Time // the clock of transactions
-	// Rehearse is for tests: each closure of [DB.Write] is run once in a transaction
-	// that is rolled back, and then again. A closure that may not be run twice shows.
+	// Rehearse is for tests: each closure of [DB.Write] first runs in a transaction that is
+	// rolled back, and then again. This reveals closures that may not run twice.
 	Rehearse bool
 }
 
@@ -135,17 +134,17 @@ func (db *DB) migrate(ctx context.Context) error {
 // Close closes the database.
 func (db *DB) Close() error { return errors.Join(db.reader.Close(), db.writer.Close()) }
 
-// Ping tells whether the database answers.
+// Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.reader.PingContext(ctx) }
 
-// Read runs look in one transaction that changes nothing, and does not wait for those
-// of [DB.Write]. It sees all that was committed before.
+// Read runs look in one transaction that changes nothing. It does not wait for transactions
+// of [DB.Write]. It sees everything that was committed before.
 func (db *DB) Read(ctx context.Context, look func(*Tx) error) error {
 	sqlTx, err := db.reader.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer func() { _ = sqlTx.Rollback() }() // there is nothing to commit
+	defer func() { _ = sqlTx.Rollback() }() // a read has nothing to commit
 	return look(db.newTx(ctx, sqlTx))
 }
 
@@ -153,18 +152,18 @@ func (db *DB) newTx(ctx context.Context, q querier) *Tx {
 	return &Tx{Now: db.now().UTC().Truncate(time.Microsecond), ctx: ctx, db: db, q: q}
 }
 
-// maxRuns is how often a Write is run before its conflicts with other transactions
-// are given up.
+// maxRuns is how often a Write runs before it gives up on conflicts with other
+// transactions.
 const maxRuns = 5
 
-// Write runs change in one transaction. When it returns nil the changes are
-// committed, durable and visible to every read; otherwise nothing has changed. It waits
-// for other transactions no longer than ctx lives.
+// Write runs change in one transaction. If it returns nil, the changes are committed,
+// durable and visible to every read; otherwise nothing has changed. It waits for other
+// transactions at most until ctx ends.
 //
-// change may be run more than once, each time in a new transaction, when another
-// transaction came in between. So it makes, renames and deletes no files, changes
-// nothing that it did not make itself, and sets the variables that it returns its
-// results in before it uses them. What is to happen once goes to [Tx.AfterCommit].
+// If another transaction conflicts, change runs again in a new transaction. So change must
+// not create, rename or delete files. It must not change variables that it did not create,
+// and must set the variables for its results before it reads them. Effects that must happen
+// only once belong in [Tx.AfterCommit].
 func (db *DB) Write(ctx context.Context, change func(*Tx) error) error {
 	select {
 	case db.turn <- struct{}{}:
@@ -173,7 +172,7 @@ func (db *DB) Write(ctx context.Context, change func(*Tx) error) error {
 		return fmt.Errorf("wait for the database: %w", ctx.Err())
 	}
 	if db.rehearse {
-		_, _ = db.run(ctx, change, false) // the second run tells
+		_, _ = db.run(ctx, change, false) // the second run reports the error
 	}
 	for runs := 1; ; runs++ {
 		tx, err := db.run(ctx, change, true)
@@ -189,8 +188,8 @@ func (db *DB) Write(ctx context.Context, change func(*Tx) error) error {
 	}
 }
 
-// run runs change in a transaction of its own, which it rolls back if change fails or
-// panics, or if commit is false.
+// run runs change in a transaction of its own. It rolls back if change fails or panics, or
+// if commit is false.
 func (db *DB) run(ctx context.Context, change func(*Tx) error, commit bool) (*Tx, error) {
 	sqlTx, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"cindergate/driver"
 )
 
-// The documents of this file name their fields themselves, so that a field of package
-// driver can be renamed without losing what is stored. Earlier versions stored the
-// names of the Go fields; those are read as well.
+// The documents in this file define their own JSON names, so that renaming a field in
+// package driver does not lose stored data. Earlier versions stored the Go field names;
+// these are read as well.
 
-// translated is a value that is stored as the JSON of another type.
+// translated is a value that is stored as the JSON of another type, S.
 type translated[T, S any] struct {
 	value *T
 	to    func(T) S
@@ -34,8 +34,8 @@ func (t translated[T, S]) Value() (sqldriver.Value, error) {
 	return document[S]{&s}.Value()
 }
 
-// attachmentDocument is one of a volume's attachments. Its Connection is made when it
-// is shown.
+// attachmentDocument is the stored form of an attachment. Connection is not stored; it is
+// computed when the attachment is shown.
 type attachmentDocument struct {
 	ID         string         `json:"id"`
 	VolumeID   string         `json:"volume_id"`
@@ -49,8 +49,8 @@ type attachmentDocument struct {
 	DetachedAt time.Time      `json:"detached_at,omitzero"`
 }
 
-// UnmarshalJSON reads both forms. Of the names that differ by case only, encoding/json
-// takes either.
+// UnmarshalJSON reads both forms. encoding/json ignores case, so names that differ only in
+// case need no code here.
 func (a *attachmentDocument) UnmarshalJSON(raw []byte) error {
 	type fields attachmentDocument
 	var old struct {
@@ -91,7 +91,7 @@ func attachments(of *[]driver.Attachment) translated[[]driver.Attachment, []atta
 		}}
 }
 
-// encryptionDocument is the encryption of a volume type.
+// encryptionDocument is the stored form of a volume type's encryption.
 type encryptionDocument struct {
 	ID              string    `json:"id"`
 	Provider        string    `json:"provider"`
@@ -102,7 +102,7 @@ type encryptionDocument struct {
 	UpdatedAt       time.Time `json:"updated_at,omitzero"`
 }
 
-// UnmarshalJSON reads both forms, as that of [attachmentDocument] does.
+// UnmarshalJSON reads both forms, like that of [attachmentDocument].
 func (e *encryptionDocument) UnmarshalJSON(raw []byte) error {
 	type fields encryptionDocument
 	var old struct {

@@ -10,7 +10,7 @@ import (
 	"cindergate/driver"
 )
 
-// oldAttachments and oldEncryption are texts as earlier versions stored them.
+// oldAttachments and oldEncryption are texts as stored by earlier versions.
 const (
 	oldAttachments = `[{"ID":"a1","VolumeID":"v","ServerID":"s","HostName":"h","Device":"/dev/vdb","Mode":"rw","Status":"attached",` +
 		`"Connector":{"host":"h","multipath":false},"AttachedAt":"2026-11-21T17:00:00.123456Z","DetachedAt":"0001-01-01T00:00:00Z"},` +
@@ -20,8 +20,8 @@ const (
 		`"CreatedAt":"2026-11-21T17:00:00Z","UpdatedAt":"0001-01-01T00:00:00Z"}`
 )
 
-// Documents that earlier versions stored by the names of Go fields are read, and are
-// stored by names of their own from then on.
+// Documents that earlier versions stored under Go field names are read. From then on they
+// are stored under names of their own.
 func TestOldDocuments(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "meta.db")

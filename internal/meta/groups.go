@@ -6,8 +6,7 @@ import (
 	"cindergate/driver"
 )
 
-// Group is a row of volume_groups. VolumeIDs is not a column: volumes name their
-// group.
+// Group is a row of volume_groups. VolumeIDs is not a column; each volume names its group.
 type Group struct{ driver.Group }
 
 // GroupSnapshot is a row of group_snapshots.
@@ -75,7 +74,7 @@ func (tx *Tx) Groups() ([]*Group, error) { return groups.find(tx.ctx, tx.q, "") 
 // PutGroup inserts or replaces a group.
 func (tx *Tx) PutGroup(g *Group) error { return groups.put(tx.ctx, tx.q, g) }
 
-// TouchGroup is PutGroup with updated_at set to now.
+// TouchGroup is PutGroup with updated_at set to the transaction's time.
 func (tx *Tx) TouchGroup(g *Group) error {
 	g.UpdatedAt = tx.Now
 	return tx.PutGroup(g)
@@ -107,7 +106,7 @@ func (tx *Tx) GroupSnapshotsIn(statuses ...string) ([]*GroupSnapshot, error) {
 // PutGroupSnapshot inserts or replaces a group snapshot.
 func (tx *Tx) PutGroupSnapshot(s *GroupSnapshot) error { return groupSnapshots.put(tx.ctx, tx.q, s) }
 
-// TouchGroupSnapshot is PutGroupSnapshot with updated_at set to now.
+// TouchGroupSnapshot is PutGroupSnapshot with updated_at set to the transaction's time.
 func (tx *Tx) TouchGroupSnapshot(s *GroupSnapshot) error {
 	s.UpdatedAt = tx.Now
 	return tx.PutGroupSnapshot(s)
@@ -133,7 +132,7 @@ func (tx *Tx) PutGroupType(t *GroupType) error { return groupTypes.put(tx.ctx, t
 // RemoveGroupType deletes a group type.
 func (tx *Tx) RemoveGroupType(id string) error { return groupTypes.remove(tx.ctx, tx.q, id) }
 
-// Groups returns the groups of a project, or of all for "".
+// Groups returns the groups of a project; "": of all projects.
 func (db *DB) Groups(ctx context.Context, projectID string) ([]*Group, error) {
 	return ofProject(ctx, db, &groups, projectID)
 }
@@ -143,7 +142,7 @@ func (db *DB) Group(ctx context.Context, id string) (*Group, error) {
 	return groups.get(ctx, db.reader, id)
 }
 
-// GroupSnapshots returns the group snapshots of a project, or of all for "".
+// GroupSnapshots returns the group snapshots of a project; "": of all projects.
 func (db *DB) GroupSnapshots(ctx context.Context, projectID string) ([]*GroupSnapshot, error) {
 	return ofProject(ctx, db, &groupSnapshots, projectID)
 }

@@ -6,15 +6,15 @@ import (
 	"cindergate/driver"
 )
 
-// The reads of this file answer from memory. Their rows are those of the last
-// committed transaction, or a later one, and must not be changed. Here they do not fail;
-// a database that several processes change would have to ask whether its rows are still
-// the last ones, so that callers handle errors already.
+// The reads in this file answer from memory. They return the rows of the last committed
+// transaction, or of a later one. Callers must not change these rows. The reads never fail
+// today. They return an error because a database shared by several processes would have to
+// check that the rows are current.
 
-// Backup returns a live backup of any project, nil if there is none.
+// Backup returns a live backup of any project; nil if there is none.
 func (db *DB) Backup(_ context.Context, id string) (*Backup, error) { return db.backups.get(id), nil }
 
-// Backups returns the live backups of a project; "" has none.
+// Backups returns the live backups of a project. The project "" has none.
 func (db *DB) Backups(_ context.Context, projectID string) (Rows[Backup, driver.Backup], error) {
 	return db.backups.ofProject(projectID), nil
 }
@@ -32,7 +32,7 @@ func (db *DB) CountChildren(_ context.Context, backupID string) (int, error) {
 // Volume returns a volume of any project, nil if there is none.
 func (db *DB) Volume(_ context.Context, id string) (*Volume, error) { return db.volumes.get(id), nil }
 
-// Volumes returns the volumes of a project; "" has none.
+// Volumes returns the volumes of a project. The project "" has none.
 func (db *DB) Volumes(_ context.Context, projectID string) (Rows[Volume, driver.Volume], error) {
 	return db.volumes.ofProject(projectID), nil
 }
@@ -47,7 +47,7 @@ func (db *DB) Snapshot(_ context.Context, id string) (*Snapshot, error) {
 	return db.snapshots.get(id), nil
 }
 
-// Snapshots returns the snapshots of a project; "" has none.
+// Snapshots returns the snapshots of a project. The project "" has none.
 func (db *DB) Snapshots(_ context.Context, projectID string) (Rows[Snapshot, driver.Snapshot], error) {
 	return db.snapshots.ofProject(projectID), nil
 }

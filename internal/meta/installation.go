@@ -2,8 +2,8 @@ package meta
 
 import "context"
 
-// Installation is the row of installation: which data this database describes. The
-// same id stands in marker files beside the data.
+// Installation is the row of installation. It identifies the data that this database
+// describes. Marker files next to the data have the same id.
 type Installation struct {
 	ID    string
 	Ready bool // the marker files have been written
@@ -14,7 +14,7 @@ var installations = table[Installation]{name: "installation", key: func(i *Insta
 	{"ready", func(i *Installation) any { return &i.Ready }},
 }}
 
-// Installation returns the row, nil in a database that has none yet.
+// Installation returns the row; nil if the database has none yet.
 func (db *DB) Installation(ctx context.Context) (*Installation, error) {
 	rows, err := installations.find(ctx, db.reader, "")
 	if err != nil || len(rows) == 0 {

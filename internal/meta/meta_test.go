@@ -43,7 +43,7 @@ func (db *DB) must(t *testing.T, change func(*Tx) error) {
 	}
 }
 
-// full sets every field of a row that its columns hold.
+// full returns a backup with a value in every field that has a column.
 func full() *Backup {
 	name, empty := "name", ""
 	at := time.Date(2026, 11, 21, 17, 0, 0, 123456000, time.UTC)
@@ -65,7 +65,7 @@ func TestRowsSurvive(t *testing.T) {
 	}
 	db = open(t, path)
 	defer func() { _ = db.Close() }()
-	got := db.backups.get("B") // ids compare in any case
+	got := db.backups.get("B") // ids ignore case
 	if got == nil || !reflect.DeepEqual(got, full()) {
 		t.Fatalf("got  %+v\nwant %+v", got, full())
 	}
@@ -187,9 +187,9 @@ func TestClaim(t *testing.T) {
 		lease     time.Duration
 	}{
 		{"quick", "", time.Hour},  // its resource has an older job
-		{"data", "1", -time.Hour}, // the lease has run out at once
-		{"data", "1", time.Hour},  // so it is taken again
-		{"data", "3", time.Hour},  // the oldest that is free
+		{"data", "1", -time.Hour}, // the lease expires at once
+		{"data", "1", time.Hour},  // so it is claimed again
+		{"data", "3", time.Hour},  // the oldest job that can run
 		{"data", "", time.Hour},   // none
 	} {
 		if got := claim(want.queue, want.lease); got != want.id {
@@ -213,7 +213,7 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-// Readers see rows before or after a change, never in between, and lists that agree.
+// Readers see rows either before or after a change, and lists that agree with them.
 func TestCacheRace(t *testing.T) {
 	db := newDB(t)
 	var all sync.WaitGroup
@@ -251,7 +251,7 @@ func TestCacheRace(t *testing.T) {
 	all.Wait()
 }
 
-// A read does not wait for a write, sees what was committed, and changes nothing.
+// A read does not wait for a write. It sees only committed changes, and changes nothing.
 func TestRead(t *testing.T) {
 	db := newDB(t)
 	db.must(t, func(tx *Tx) error { return tx.SetLimit("p", "backups", 1) })
@@ -282,7 +282,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// A request whose client has left does not wait for the transactions of others.
+// A request whose client has left stops waiting for other transactions.
 func TestWriteWaitsNoLongerThanItsCaller(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "db"))
 	began, release, done := make(chan struct{}), make(chan struct{}), make(chan error)

@@ -41,7 +41,7 @@ func (db *DB) AllQoSSpecs(ctx context.Context) ([]*QoSSpecs, error) {
 	return qosSpecs.find(ctx, db.reader, "")
 }
 
-// QoSSpecs is [Tx.QoSSpecs] outside of a transaction.
+// QoSSpecs is [Tx.QoSSpecs] outside a transaction.
 func (db *DB) QoSSpecs(ctx context.Context, id string) (*QoSSpecs, error) {
 	return qosSpecs.get(ctx, db.reader, id)
 }

@@ -1,9 +1,9 @@
 package meta
 
-// AllProjects is the project id of limits that hold for projects without their own.
+// AllProjects is the project id of limits that apply to projects without their own.
 const AllProjects = "*"
 
-// Use is what a project's live rows take up, by volume type where Cinder counts so.
+// Use is the use of a project's live rows, by volume type where Cinder counts so.
 type Use struct {
 	Volumes, Snapshots   map[string]int // by volume type id
 	VolumeGB, SnapshotGB map[string]int // by volume type id
@@ -11,7 +11,7 @@ type Use struct {
 	Groups               int
 }
 
-// Limits returns the limits that were set for a project id or [AllProjects].
+// Limits returns the limits set for a project id or for [AllProjects].
 func (tx *Tx) Limits(projectID string) (map[string]int, error) {
 	rows, err := quotas.find(tx.ctx, tx.q, "WHERE project_id = $1", projectID)
 	if err != nil {
@@ -29,20 +29,20 @@ func (tx *Tx) SetLimit(projectID, resource string, limit int) error {
 	return quotas.put(tx.ctx, tx.q, &Quota{projectID + "/" + resource, projectID, resource, limit})
 }
 
-// ResetLimits removes what was set for a project.
+// ResetLimits removes the limits set for a project.
 func (tx *Tx) ResetLimits(projectID string) error {
 	_, err := tx.q.ExecContext(tx.ctx, "DELETE FROM quotas WHERE project_id = $1", projectID)
 	return err
 }
 
-// RenameLimits moves limits to another resource name.
+// RenameLimits renames a resource in all limits.
 func (tx *Tx) RenameLimits(from, to string) error {
 	_, err := tx.q.ExecContext(tx.ctx,
 		"UPDATE quotas SET resource = $2, id = project_id || '/' || $2 WHERE resource = $1", from, to)
 	return err
 }
 
-// Use counts what a project uses.
+// Use returns what a project uses.
 func (tx *Tx) Use(projectID string) (Use, error) {
 	u := Use{Volumes: map[string]int{}, Snapshots: map[string]int{}, VolumeGB: map[string]int{}, SnapshotGB: map[string]int{}}
 	count := func(statement string, each func(typeID string, n, gb int)) error {

@@ -7,33 +7,33 @@ import (
 	"cindergate/driver"
 )
 
-// Backup is a row of backups. HasDependents and IsIncremental are not columns:
-// the first is counted from the rows that exist, the second is ParentID != "".
+// Backup is a row of backups. HasDependents and IsIncremental are not columns: the first is
+// counted from the existing rows, the second is ParentID != "".
 type Backup struct {
 	driver.Backup
 	Service         string // the Cinder driver whose format the objects have
-	ServiceMetadata string // prefix of the objects in Container, "" until finished
-	// DataBackupID is the id under which the objects were written, if that is not
-	// ID: a backup that was exported and imported under another id.
+	ServiceMetadata string // prefix of the objects in Container; "" until the backup is finished
+	// DataBackupID is the id under which the objects were written. It is "" if that is ID.
+	// It differs after an export and an import under another id.
 	DataBackupID    string
 	Host            string
 	RestoreVolumeID string // the last volume that it was restored to
-	// Imported says that another service wrote the objects and a record of them was
+	// Imported says that another service wrote the objects, and that a record of them was
 	// imported here.
 	Imported bool
-	// Pending is the record of an import that has not succeeded, nil otherwise. The
-	// backup owns no objects then: a delete removes the row only.
+	// Pending is the record of an import that has not succeeded; nil otherwise. While it is
+	// set, the backup owns no objects, and a delete removes only the row.
 	Pending   *PendingImport
-	DeletedAt time.Time // zero: live. A deleted row neither shows nor counts.
+	DeletedAt time.Time // zero: live. Deleted rows are not shown or counted.
 }
 
-// PendingImport is a record as it was given to ImportRecord.
+// PendingImport is a record as passed to ImportRecord.
 type PendingImport struct {
 	Service string          `json:"service"`
 	Record  json.RawMessage `json:"record"`
 }
 
-// Volume is a row of volumes. VolumeType is not a column: the name is the type's.
+// Volume is a row of volumes. VolumeType is not a column; it is the name of the type.
 type Volume struct {
 	driver.Volume
 	LaunchedAt time.Time
@@ -48,35 +48,36 @@ type VolumeType struct{ driver.VolumeType }
 // Message is a row of messages.
 type Message struct{ driver.Message }
 
-// Quota is a limit that was set for a project, or for all if ProjectID is "*".
+// Quota is the limit of a project, or of all projects if ProjectID is "*".
 type Quota struct {
 	ID, ProjectID, Resource string
 	Limit                   int
 }
 
-// The states of a job. A job that is done has no row.
+// The states of a job. A finished job has no row.
 const (
 	Queued  = "queued"
 	Running = "running"
 )
 
-// Job is background work. Attempts is also the fencing token: a worker may change
-// what the job is about only while Attempts is what it was when it claimed it.
+// Job is background work. Attempts is also the fencing token: a worker may change the job's
+// resources only while Attempts still has the value of its claim.
 type Job struct {
 	ID, Kind                       string
-	Queue                          string // which workers run it
+	Queue                          string // the workers that run it
 	BackupID, VolumeID, SnapshotID string
 	Resource                       string // jobs of one resource run one after the other
 	State                          string
 	Attempts                       int
-	Released                       int // attempts that were given back unharmed
+	Released                       int // attempts that were requeued without harm
 	LeaseUntil                     time.Time
 	CreatedAt                      time.Time
 	ProjectID, UserID, RequestID   string
 	Arguments                      json.RawMessage
 }
 
-// Tries counts the attempts that ended without saying so: the worker died.
+// Tries returns the number of attempts that were not requeued: those whose worker died, and
+// the current one.
 func (j *Job) Tries() int { return j.Attempts - j.Released }
 
 var backups = table[Backup]{name: "backups", key: func(b *Backup) string { return b.ID }, columns: []column[Backup]{

@@ -1,8 +1,8 @@
 package meta
 
-// migrations are applied in order, each in one transaction, and never changed
-// once released: a new version is a new entry. They are the SQL that SQLite and
-// PostgreSQL have in common; times are unix microseconds, documents are JSON text.
+// migrations are applied in order, each in one transaction. A released entry never changes;
+// a new version adds an entry. They use only SQL that SQLite and PostgreSQL share. Times
+// are unix microseconds, documents are JSON text.
 var migrations = []string{
 	`CREATE TABLE backups (
 		id TEXT PRIMARY KEY,

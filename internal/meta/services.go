@@ -2,7 +2,8 @@ package meta
 
 import "context"
 
-// Service is a row of services: what was changed of one. Binary is the key.
+// Service is a row of services: the changes that admins made to one service. Binary is the
+// key.
 type Service struct {
 	Binary         string
 	Disabled       bool
@@ -25,7 +26,7 @@ var defaultTypes = table[DefaultType]{name: "default_types", key: func(t *Defaul
 	{"volume_type_id", func(t *DefaultType) any { return &t.VolumeTypeID }},
 }}
 
-// Service returns a service; one that was never changed is enabled.
+// Service returns a service. A service without a row is enabled.
 func (tx *Tx) Service(binary string) (*Service, error) {
 	s, err := services.get(tx.ctx, tx.q, binary)
 	if s == nil {
@@ -37,12 +38,12 @@ func (tx *Tx) Service(binary string) (*Service, error) {
 // PutService inserts or replaces a service.
 func (tx *Tx) PutService(s *Service) error { return services.put(tx.ctx, tx.q, s) }
 
-// Services returns the services that were changed.
+// Services returns the services that have been changed.
 func (db *DB) Services(ctx context.Context) ([]*Service, error) {
 	return services.find(ctx, db.reader, "")
 }
 
-// DefaultType returns a project's default type, nil if it has none of its own.
+// DefaultType returns a project's default type; nil if it has none of its own.
 func (tx *Tx) DefaultType(projectID string) (*DefaultType, error) {
 	return defaultTypes.get(tx.ctx, tx.q, projectID)
 }
@@ -61,12 +62,12 @@ func (tx *Tx) ProjectsWithDefault(typeID string) (int, error) {
 	return len(rows), err
 }
 
-// DefaultTypes returns the default types of all projects that have their own.
+// DefaultTypes returns the default types of all projects that have one of their own.
 func (db *DB) DefaultTypes(ctx context.Context) ([]*DefaultType, error) {
 	return defaultTypes.find(ctx, db.reader, "ORDER BY id")
 }
 
-// DefaultType is [Tx.DefaultType] outside of a transaction.
+// DefaultType is [Tx.DefaultType] outside a transaction.
 func (db *DB) DefaultType(ctx context.Context, projectID string) (*DefaultType, error) {
 	return defaultTypes.get(ctx, db.reader, projectID)
 }

@@ -11,18 +11,18 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// dialect is all in which one SQL database differs from another for this package.
+// dialect holds everything that differs between SQL databases for this package.
 type dialect struct {
-	// skipLocked ends a SELECT of rows that no other transaction has locked, which it
-	// locks. Empty where only one transaction writes at a time.
+	// skipLocked ends a SELECT that locks its rows and skips rows that another transaction
+	// has locked. It is "" if only one transaction writes at a time.
 	skipLocked string
-	// conflict tells whether err says that another transaction came in between, so that
-	// the same transaction may succeed if it is run again.
+	// conflict reports whether err means a conflict with another transaction, so that a
+	// retry may succeed.
 	conflict func(err error) bool
 }
 
-// sqliteDialect is SQLite's. Its transactions begin IMMEDIATE, one after the other, so
-// that conflicts come from other processes only, which must not write.
+// sqliteDialect is the dialect of SQLite. Its transactions begin IMMEDIATE and run one
+// after the other. So only other processes could cause conflicts, and those must not write.
 var sqliteDialect = dialect{
 	conflict: func(err error) bool {
 		var e *sqlite.Error
@@ -30,14 +30,14 @@ var sqliteDialect = dialect{
 	},
 }
 
-// openSQLite opens the database file at path, which it creates if need be: one
-// connection that writes, and some that only read.
+// openSQLite opens or creates the database file at path. writer has one connection; reader
+// has several read-only ones.
 func openSQLite(path string) (writer, reader *sql.DB, err error) {
 	if err := protect(path); err != nil {
 		return nil, nil, err
 	}
-	// synchronous=FULL: with NORMAL, a WAL is not flushed at commit, and a request
-	// that was answered 202 could be forgotten by a power failure.
+	// synchronous=FULL: with NORMAL, a commit does not flush the WAL, and a power failure
+	// could lose a request that was answered with 202.
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
 	if writer, err = sql.Open("sqlite", dsn+"&_txlock=immediate"); err != nil {
 		return nil, nil, err
@@ -50,7 +50,7 @@ func openSQLite(path string) (writer, reader *sql.DB, err error) {
 	return writer, reader, nil
 }
 
-// Exists tells whether a database file with anything in it is at path.
+// Exists reports whether there is a non-empty database file at path.
 func Exists(path string) (bool, error) {
 	st, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -59,8 +59,8 @@ func Exists(path string) (bool, error) {
 	return err == nil && st.Size() > 0, err
 }
 
-// protect makes the database's file readable by its owner only, before SQLite
-// creates it. SQLite gives its other files the same mode.
+// protect makes the database file readable by its owner only. It creates the file before
+// SQLite would. SQLite gives its other files the same mode.
 func protect(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -77,8 +77,8 @@ func protect(path string) error {
 	return nil
 }
 
-// Unwritable tells whether err says that the database cannot be written now: the
-// disk is full, or reports an error.
+// Unwritable reports whether err means that the database cannot be written now, because the
+// disk is full or has I/O errors.
 func Unwritable(err error) bool {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {

@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// table maps a row type to its columns, so that no statement names them twice.
+// table maps a row type to its columns. Every statement uses this list.
 type table[T any] struct {
 	name    string
 	key     func(*T) string
 	columns []column[T]
 }
 
-// column binds a column to a field: ref is what it scans into and its argument.
+// column binds a database column to a field. ref returns the pointer to scan into, which is
+// also the statement's argument.
 type column[T any] struct {
 	name string
 	ref  func(*T) any
@@ -64,8 +65,8 @@ func (t *table[T]) find(ctx context.Context, q querier, clause string, args ...a
 	return all, nil
 }
 
-// get returns the row with the id, nil if there is none. Ids compare as MariaDB
-// does for Cinder, in any case: those that we make are lower case.
+// get returns the row with the id; nil if there is none. It ignores the case of the id, as
+// MariaDB does for Cinder; the ids that we generate are lower case.
 func (t *table[T]) get(ctx context.Context, q querier, id string) (*T, error) {
 	rows, err := t.find(ctx, q, "WHERE id = $1", id)
 	if err == nil && len(rows) == 0 && strings.ToLower(id) != id {
@@ -77,7 +78,7 @@ func (t *table[T]) get(ctx context.Context, q querier, id string) (*T, error) {
 	return rows[0], nil
 }
 
-// put inserts the row, or replaces the one with its id.
+// put inserts the row or replaces the row with the same id.
 func (t *table[T]) put(ctx context.Context, q querier, row *T) error {
 	marks := make([]string, len(t.columns))
 	sets := make([]string, 0, len(t.columns))

@@ -6,7 +6,7 @@ import (
 	"cindergate/driver"
 )
 
-// Transfer is a row of transfers. The key itself is not kept.
+// Transfer is a row of transfers. The auth key itself is not stored.
 type Transfer struct {
 	driver.Transfer
 	Salt, KeyHash string // hexadecimal
@@ -43,7 +43,7 @@ func (db *DB) Transfers(ctx context.Context) ([]*Transfer, error) {
 	return transfers.find(ctx, db.reader, "")
 }
 
-// Transfer is [Tx.Transfer] outside of a transaction.
+// Transfer is [Tx.Transfer] outside a transaction.
 func (db *DB) Transfer(ctx context.Context, id string) (*Transfer, error) {
 	return transfers.get(ctx, db.reader, id)
 }

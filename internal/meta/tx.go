@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// Tx is one transaction of [DB.Read] or [DB.Write]. It lives no longer than that
-// call, whose context it carries. Rows that it returns are the caller's to change. In
-// a transaction of Read, methods that change something return an error.
+// Tx is one transaction of [DB.Read] or [DB.Write]. It is valid only during that call, and
+// uses the call's context. The caller may change the rows that it returns. In a transaction
+// of Read, methods that change something return an error.
 type Tx struct {
-	Now time.Time // of the transaction, in UTC, whole microseconds
+	Now time.Time // start of the transaction, in UTC, whole microseconds
 
 	ctx       context.Context
 	db        *DB
 	q         querier
-	committed []func() // what shows the changes to readers
+	committed []func() // hooks that publish the changes to readers
 }
 
-// AfterCommit runs f once the transaction is durable and before Write returns. If the
-// transaction is run again, only the hooks of the run that was committed are called.
+// AfterCommit runs f after the transaction is durable and before Write returns. If the
+// transaction runs again, only the hooks of the committed run are called.
 func (tx *Tx) AfterCommit(f func()) { tx.committed = append(tx.committed, f) }
 
-// Backup returns a live backup of any project, nil if there is none.
+// Backup returns a live backup of any project; nil if there is none.
 func (tx *Tx) Backup(id string) (*Backup, error) {
 	b, err := tx.AnyBackup(id)
 	if b != nil && !b.DeletedAt.IsZero() {
@@ -30,7 +30,7 @@ func (tx *Tx) Backup(id string) (*Backup, error) {
 	return b, err
 }
 
-// AnyBackup returns a backup even if it is deleted.
+// AnyBackup returns a backup, even a deleted one.
 func (tx *Tx) AnyBackup(id string) (*Backup, error) {
 	b, err := backups.get(tx.ctx, tx.q, id)
 	if b != nil {
@@ -39,7 +39,7 @@ func (tx *Tx) AnyBackup(id string) (*Backup, error) {
 	return b, err
 }
 
-// BackupsOfVolume returns the live backups that a project has of a volume.
+// BackupsOfVolume returns a project's live backups of a volume.
 func (tx *Tx) BackupsOfVolume(projectID, volumeID string) ([]*Backup, error) {
 	return backups.find(tx.ctx, tx.q, "WHERE volume_id = $1 AND project_id = $2 AND deleted_at IS NULL", volumeID, projectID)
 }
@@ -49,14 +49,14 @@ func (tx *Tx) Children(backupID string) ([]*Backup, error) {
 	return backups.find(tx.ctx, tx.q, "WHERE parent_id = $1 AND deleted_at IS NULL", backupID)
 }
 
-// PendingChildren returns the live backups, of any project, whose import waits for
-// the backup.
+// PendingChildren returns the live backups of any project whose import waits for this
+// backup.
 func (tx *Tx) PendingChildren(backupID string) ([]*Backup, error) {
 	return backups.find(tx.ctx, tx.q,
 		"WHERE parent_id = $1 AND deleted_at IS NULL AND import_record IS NOT NULL AND import_record <> 'null'", backupID)
 }
 
-// Sharers returns the live backups whose objects have the container and prefix.
+// Sharers returns the live backups whose objects are in the container under the prefix.
 func (tx *Tx) Sharers(container, prefix string) ([]*Backup, error) {
 	return backups.find(tx.ctx, tx.q, "WHERE container = $1 AND service_metadata = $2 AND deleted_at IS NULL", container, prefix)
 }
@@ -84,7 +84,7 @@ func (tx *Tx) PutBackup(b *Backup) error {
 	return nil
 }
 
-// TouchBackup is PutBackup with updated_at set to now.
+// TouchBackup is PutBackup with updated_at set to the transaction's time.
 func (tx *Tx) TouchBackup(b *Backup) error {
 	b.UpdatedAt = tx.Now
 	return tx.PutBackup(b)
@@ -115,13 +115,13 @@ func (tx *Tx) PutVolume(v *Volume) error {
 	return nil
 }
 
-// TouchVolume is PutVolume with updated_at set to now.
+// TouchVolume is PutVolume with updated_at set to the transaction's time.
 func (tx *Tx) TouchVolume(v *Volume) error {
 	v.UpdatedAt = tx.Now
 	return tx.PutVolume(v)
 }
 
-// RemoveVolume deletes a volume's row; it must have no snapshots.
+// RemoveVolume deletes a volume's row. The volume must have no snapshots.
 func (tx *Tx) RemoveVolume(id string) error {
 	tx.AfterCommit(func() { tx.db.volumes.remove(id) })
 	return volumes.remove(tx.ctx, tx.q, id)
@@ -151,7 +151,7 @@ func (tx *Tx) PutSnapshot(s *Snapshot) error {
 	return nil
 }
 
-// TouchSnapshot is PutSnapshot with updated_at set to now.
+// TouchSnapshot is PutSnapshot with updated_at set to the transaction's time.
 func (tx *Tx) TouchSnapshot(s *Snapshot) error {
 	s.UpdatedAt = tx.Now
 	return tx.PutSnapshot(s)
@@ -193,13 +193,13 @@ func (tx *Tx) PutMessage(m *Message) error { return messages.put(tx.ctx, tx.q, m
 // RemoveMessage deletes a message.
 func (tx *Tx) RemoveMessage(id string) error { return messages.remove(tx.ctx, tx.q, id) }
 
-// ExpireMessages deletes the messages that are guaranteed no longer.
+// ExpireMessages deletes the messages whose guaranteed time has passed.
 func (tx *Tx) ExpireMessages() error {
 	_, err := tx.q.ExecContext(tx.ctx, "DELETE FROM messages WHERE expires_at < $1", tx.Now.UnixMicro())
 	return err
 }
 
-// Messages returns the messages of a project, or of all for "".
+// Messages returns the messages of a project; "": of all projects.
 func (db *DB) Messages(ctx context.Context, projectID string) ([]*Message, error) {
 	if projectID == "" {
 		return messages.find(ctx, db.reader, "")
@@ -212,7 +212,8 @@ func (db *DB) Message(ctx context.Context, id string) (*Message, error) {
 	return messages.get(ctx, db.reader, id)
 }
 
-// notNil makes metadata that was not given empty: on the wire it is {}, not null.
+// notNil replaces nil metadata with an empty map, because on the wire it is {} and not
+// null.
 func notNil(metadata *map[string]string) {
 	if *metadata == nil {
 		*metadata = map[string]string{}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Column types that SQLite and PostgreSQL store the same way. Each wraps a field
-// of a row: it scans into the field and is the field's value as an argument.
+// Column types that SQLite and PostgreSQL store alike. Each wraps a field of a row. It
+// scans into the field, and provides the field's value as an argument.
 
 // text is a string whose zero value is NULL.
 type text struct{ s *string }
@@ -34,7 +34,7 @@ func (t text) Value() (driver.Value, error) {
 	return *t.s, nil
 }
 
-// micros is a time as unix microseconds, the resolution of the API; zero is NULL.
+// micros is a time in unix microseconds, the resolution of the API. The zero time is NULL.
 type micros struct{ t *time.Time }
 
 func (m micros) Scan(src any) error {
@@ -56,7 +56,7 @@ func (m micros) Value() (driver.Value, error) {
 	return m.t.UnixMicro(), nil
 }
 
-// document is any value as JSON text; an empty text leaves the zero value.
+// document is a value stored as JSON text. An empty text leaves the zero value.
 type document[T any] struct{ v *T }
 
 func (d document[T]) Scan(src any) error {
@@ -83,7 +83,7 @@ func (d document[T]) Value() (driver.Value, error) {
 	return string(raw), err
 }
 
-// lease is a time that is never NULL, so that it compares; zero is 0.
+// lease is a time that is never NULL, so that SQL can compare it. The zero time is 0.
 type lease struct{ t *time.Time }
 
 func (l lease) Scan(src any) error {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A closure that another transaction came before is run again in a new transaction:
-// what the first run did is gone, and its hooks are not called.
+// If another transaction conflicts, the closure runs again in a new transaction. The
+// changes of the first run are gone, and its hooks are not called.
 func TestConflictIsRunAgain(t *testing.T) {
 	db := newDB(t)
 	conflict := errors.New("serialization failure")
@@ -52,8 +52,8 @@ func TestConflictIsRunAgain(t *testing.T) {
 	}
 }
 
-// The rehearsal runs each closure twice and keeps what the second run did. A closure
-// that adds to what the first run has left shows it.
+// The rehearsal runs each closure twice and keeps the changes of the second run. It reveals
+// a closure that adds to the results of its first run.
 func TestRehearsal(t *testing.T) {
 	t.Parallel()
 	db, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "db"), Now: time.Now, Rehearse: true})
@@ -64,7 +64,7 @@ func TestRehearsal(t *testing.T) {
 	var list []int
 	hooks := 0
 	db.must(t, func(tx *Tx) error {
-		list = append(list, 1) // what closures must not do
+		list = append(list, 1) // closures must not do this
 		tx.AfterCommit(func() { hooks++ })
 		return tx.SetLimit("p", "backups", len(list))
 	})
@@ -82,5 +82,5 @@ func TestRehearsal(t *testing.T) {
 		defer func() { _ = recover() }()
 		_ = db.Write(t.Context(), func(*Tx) error { panic("a bug") })
 	}()
-	db.must(t, func(*Tx) error { return nil }) // its turn has ended
+	db.must(t, func(*Tx) error { return nil }) // the panic has ended its turn
 }

@@ -1,12 +1,12 @@
 package schema
 
-// Text returns a member that is a string, "" if it is null or absent.
+// Text returns the string of a member; "" if it is null or absent.
 func (o *Object) Text(name string) string {
 	s, _ := o.values[name].(string)
 	return s
 }
 
-// NullText returns a member that is a string, nil if it is null or absent.
+// NullText returns the string of a member; nil if it is null or absent.
 func (o *Object) NullText(name string) *string {
 	if s, ok := o.values[name].(string); ok {
 		return &s
@@ -14,8 +14,8 @@ func (o *Object) NullText(name string) *string {
 	return nil
 }
 
-// TextList returns the strings of a member that is an array. It is empty if the member
-// is null or absent.
+// TextList returns the strings in an array member. It is empty if the member is null or
+// absent.
 func (o *Object) TextList(name string) []string {
 	items, _ := o.values[name].([]any)
 	list := make([]string, 0, len(items))
@@ -27,8 +27,7 @@ func (o *Object) TextList(name string) []string {
 	return list
 }
 
-// StringMap returns the string members of a member that is an object, nil if it is null
-// or absent.
+// StringMap returns the string members of an object member; nil if it is null or absent.
 func (o *Object) StringMap(name string) map[string]string {
 	if m, ok := o.values[name].(*Object); ok {
 		return m.Strings()
@@ -36,18 +35,17 @@ func (o *Object) StringMap(name string) map[string]string {
 	return nil
 }
 
-// Object returns a member that is an object, nil if it is anything else.
+// Object returns an object member; nil if it is anything else.
 func (o *Object) Object(name string) *Object {
 	m, _ := o.values[name].(*Object)
 	return m
 }
 
-// Flag returns a member that is a boolean in one of Cinder's forms, false if it is null
-// or absent.
+// Flag returns a boolean member in any of Cinder's forms; false if it is null or absent.
 func (o *Object) Flag(name string) bool { return True(o.values[name]) }
 
-// Integer returns a member that is a number or a string of digits, 0 if it is null,
-// absent or beyond 64 bits.
+// Integer returns a member that is a number or a string of digits; 0 if it is null, absent
+// or beyond 64 bits.
 func (o *Object) Integer(name string) int {
 	n, ok := Integer(o.values[name])
 	if !ok || !n.IsInt64() {

@@ -35,11 +35,11 @@ var booleans = []any{
 	false, "False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no", "n", "f",
 }
 
-// printable is every printable character of the basic plane, spaces included.
-// Python spells the class out, in 5 kB.
+// printable matches texts of printable characters of the basic plane, including spaces.
+// Python writes the same class out in 5 kB.
 var printable = MustPattern(`^[^\p{C}\p{Zl}\p{Zp}\x{FFFF}-\x{10FFFF}]*$`)
 
-// MetadataKey is what a metadata key may be.
+// MetadataKey matches valid metadata keys.
 var MetadataKey = MustPattern(`^[a-zA-Z0-9-_:. /]{1,255}$`)
 
 func metadata(types ...string) Schema {
@@ -59,7 +59,8 @@ var uuidFormat = Format{Name: "uuid", Check: func(v any) string {
 	return ""
 }}
 
-// IsUUID is oslo_utils.uuidutils.is_uuid_like: hyphens, braces and case are free.
+// IsUUID reports whether s is a UUID by oslo_utils.uuidutils.is_uuid_like, which ignores
+// hyphens, braces and case.
 func IsUUID(s string) bool {
 	s = strings.NewReplacer("urn:", "", "uuid:", "", "-", "").Replace(s)
 	s = strings.Trim(s, "{}")
@@ -80,8 +81,8 @@ var nameFormat = Format{Name: "name", Check: func(v any) string {
 	return ""
 }}
 
-// base64Format fails on what Python's decoder refuses. That one skips foreign
-// characters, so that only the padding counts.
+// base64Format fails where Python's decoder does. That decoder skips foreign characters, so
+// only wrong padding fails.
 var base64Format = Format{Name: "base64", Check: func(v any) string {
 	s, ok := v.(string)
 	if !ok {
@@ -93,8 +94,9 @@ var base64Format = Format{Name: "base64", Check: func(v any) string {
 	return ""
 }}
 
-// DecodeBase64 decodes as Python's binascii.a2b_base64 does: characters outside
-// of the alphabet are skipped, what follows complete padding is ignored.
+// DecodeBase64 decodes as Python's binascii.a2b_base64 does. It skips characters outside
+// the alphabet, and ignores everything after complete padding. It returns false if the
+// padding is wrong.
 func DecodeBase64(s string) ([]byte, bool) {
 	var clean strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -117,8 +119,7 @@ func DecodeBase64(s string) ([]byte, bool) {
 	return data, err == nil
 }
 
-// Body is the schema of a request body: an object with the one member root and
-// nothing else.
+// Body returns the schema of a request body: an object with root as its only member.
 func Body(root string, content Schema) *Schema {
 	return &Schema{
 		Types: []string{"object"}, Required: []string{root}, Closed: true,
@@ -126,30 +127,30 @@ func Body(root string, content Schema) *Schema {
 	}
 }
 
-// Members is a closed object of the given members.
+// Members returns the schema of an object that has no other members than these.
 func Members(properties ...Property) Schema {
 	return Schema{Types: []string{"object"}, Properties: properties, Closed: true}
 }
 
-// Nullable is s or null.
+// Nullable returns s that also allows null.
 func (s Schema) Nullable() Schema {
 	s.Types = append(append([]string(nil), s.Types...), "null")
 	return s
 }
 
-// Require is s with members that must be there.
+// Require returns s with required members.
 func (s Schema) Require(names ...string) Schema {
 	s.Required = names
 	return s
 }
 
-// With is s with further members.
+// With returns s with further members.
 func (s Schema) With(properties ...Property) Schema {
 	s.Properties = append(append([]Property(nil), s.Properties...), properties...)
 	return s
 }
 
-// True tells whether a value that passed Boolean is one of the true ones.
+// True reports whether v, which passed the schema Boolean, is one of the true values.
 func True(v any) bool {
 	switch v := v.(type) {
 	case bool:
@@ -161,7 +162,7 @@ func True(v any) bool {
 	return false
 }
 
-// ParseBool is oslo_utils.strutils.bool_from_string, strict.
+// ParseBool parses a boolean (oslo_utils.strutils.bool_from_string, strict).
 func ParseBool(s string) (value, ok bool) {
 	switch strings.ToLower(strings.TrimSpace(s)) {
 	case "1", "t", "true", "on", "y", "yes":

@@ -1,7 +1,8 @@
-// Package schema checks request bodies as Cinder does, and words what is wrong as
-// Cinder does: by the rules of its JSON schemas (cinder/api/schemas), in the order
-// in which Python's jsonschema tries them, with values in Python's notation.
-// Clients show these texts to their users.
+// Package schema checks request bodies by Cinder's JSON schemas (cinder/api/schemas), and
+// reports errors in Cinder's words.
+//
+// It applies the rules in the order of Python's jsonschema, and shows values in Python's
+// notation. Clients show these texts to their users.
 package schema
 
 import (
@@ -13,7 +14,7 @@ import (
 	"unicode/utf8"
 )
 
-// Schema is what a JSON value must be. Zero fields demand nothing.
+// Schema describes a JSON value. A zero field allows anything.
 type Schema struct {
 	Types                []string // null, boolean, integer, number, string, array, object
 	Format               *Format
@@ -22,12 +23,12 @@ type Schema struct {
 	Enum                 []any
 	Minimum, Maximum     *int64
 	OneOf                []Schema
-	AnyOfRequired        []string // at least one of these members
-	OneOfRequired        []string // exactly one of these members
+	AnyOfRequired        []string // at least one of these members is required
+	OneOfRequired        []string // exactly one of these members is required
 	Properties           []Property
 	PatternProperties    *PatternProperties
 	Required             []string
-	Closed               bool // no members but Properties
+	Closed               bool // allows no members but Properties
 	MinProperties        int
 	MaxProperties        int // 0: no limit
 	MinItems             int
@@ -41,38 +42,38 @@ type Property struct {
 	Schema
 }
 
-// PatternProperties says what the members whose names match must be; no others
-// may be there.
+// PatternProperties is the schema of the members whose names match Pattern. No other
+// members are allowed.
 type PatternProperties struct {
 	Pattern Pattern
 	Schema  Schema
 }
 
-// Pattern is a regular expression and how Python writes it.
+// Pattern is a regular expression together with its notation in Python.
 type Pattern struct {
 	*regexp.Regexp
 	Source string
 }
 
-// MustPattern compiles an expression that Go and Python read alike.
+// MustPattern compiles an expression whose notation is the same in Go and Python.
 func MustPattern(source string) Pattern { return Pattern{regexp.MustCompile(source), source} }
 
-// Format is a named check of a value. Check returns "" if v is fine; "!" for the
-// general text (`'x' is not a 'uuid'`), and a text of its own otherwise.
+// Format is a named check of a value. Check returns "" if v is valid, "!" for the standard
+// error text (`'x' is not a 'uuid'`), and otherwise a text of its own.
 type Format struct {
 	Name  string
 	Check func(v any) string
 }
 
-// Error is what is wrong with a body, in Cinder's words.
+// Error says why a body is invalid, in Cinder's words.
 type Error struct{ Message string }
 
 func (e *Error) Error() string { return e.Message }
 
-// general asks for the standard text of a failed format.
+// general selects the standard text of a failed format.
 const general = "!"
 
-// Check tells what is wrong with v, nil if nothing.
+// Check returns an [*Error] for the first rule that v breaks, or nil.
 func (s *Schema) Check(v any) error {
 	if f := s.check(nil, v); f != nil {
 		return f.err()
@@ -85,10 +86,10 @@ type failure struct {
 	path    []string
 	value   any
 	message string
-	whole   bool // message is the whole text
+	whole   bool // message is the whole text of the error
 }
 
-// err words the failure as _SchemaValidator.validate of
+// err makes the error text as _SchemaValidator.validate of
 // cinder/api/validation/validators.py does.
 func (f *failure) err() error {
 	if f.whole || len(f.path) == 0 {
@@ -263,7 +264,7 @@ func (s *Schema) checkPatternProperties(path []string, o *Object, fail failing) 
 		Repr(s.PatternProperties.Pattern.Source))
 }
 
-// checkOneOfRequired names the alternatives that hold as Python does: the first one
+// checkOneOfRequired lists the valid alternatives in Python's order: the first one comes
 // last.
 func (s *Schema) checkOneOfRequired(o *Object, fail failing) *failure {
 	if len(s.OneOfRequired) == 0 {

@@ -16,7 +16,7 @@ func parsed(t *testing.T, text string) any {
 	return v
 }
 
-// TestRepr has what repr(json.loads(text)) is in Python 3.11.
+// TestRepr expects the results of repr(json.loads(text)) in Python 3.11.
 func TestRepr(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{`null`, `None`},
@@ -98,7 +98,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestDecodeBase64 has what base64.b64decode makes of the texts in Python 3.11.
+// TestDecodeBase64 expects the results of base64.b64decode in Python 3.11.
 func TestDecodeBase64(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "", "eA==": "x", "eHg=": "xx", "eHh4": "xxx", "!!!": "", "!!!!": "", "=": "", "====": "",
@@ -160,8 +160,8 @@ func TestBooleans(t *testing.T) {
 	}
 }
 
-// Rules are tried in the order in which Python's jsonschema tries them; the first
-// that fails gives the text.
+// Rules apply in the order of Python's jsonschema. The first rule that fails gives the
+// text.
 func TestFirstFailure(t *testing.T) {
 	rules := Body("r", Members(
 		Property{"id", UUID}, Property{"size", VolumeSize}, Property{"meta", NullMetadata}, Property{"name", Name},
@@ -203,7 +203,7 @@ func TestFirstFailure(t *testing.T) {
 	}
 }
 
-// Lengths count characters, and descriptions are printable.
+// Lengths count characters. Descriptions must be printable.
 func TestTexts(t *testing.T) {
 	for _, c := range []struct {
 		schema Schema

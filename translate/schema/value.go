@@ -13,32 +13,32 @@ import (
 	"unicode"
 )
 
-// maxDepth bounds the nesting of a body; Python's parser gives up near it as well.
+// maxDepth limits the nesting of a body. Python's parser has a similar limit.
 const maxDepth = 900
 
-// ErrMalformed tells that a body is not one JSON value.
+// ErrMalformed is the error for a body that is not exactly one JSON value.
 var ErrMalformed = errors.New("malformed JSON")
 
-// Object is a JSON object that remembers the order of its members: error texts
-// show it as the client sent it.
+// Object is a JSON object that keeps the order of its members, because error texts show it
+// as the client sent it.
 type Object struct {
 	keys   []string
 	values map[string]any
 }
 
-// Get returns a member; ok is false if there is none (null is nil, true).
+// Get returns a member. ok is false if there is none; null is nil, true.
 func (o *Object) Get(key string) (v any, ok bool) {
 	v, ok = o.values[key]
 	return v, ok
 }
 
-// Keys are the members' names in the order of the body.
+// Keys returns the names of the members in the order of the body.
 func (o *Object) Keys() []string { return o.keys }
 
-// Len is the number of members.
+// Len returns the number of members.
 func (o *Object) Len() int { return len(o.keys) }
 
-// Strings is the object as a map of its string members; others are left out.
+// Strings returns the object's string members as a map, without the others.
 func (o *Object) Strings() map[string]string {
 	m := make(map[string]string, len(o.keys))
 	for k, v := range o.values {
@@ -49,7 +49,7 @@ func (o *Object) Strings() map[string]string {
 	return m
 }
 
-// Map is the object as plain maps and slices.
+// Map returns the object as plain maps and slices.
 func (o *Object) Map() map[string]any {
 	m := make(map[string]any, len(o.keys))
 	for k, v := range o.values {
@@ -79,7 +79,7 @@ func (o *Object) set(key string, v any) {
 	o.values[key] = v
 }
 
-// Parse reads one JSON value: nil, bool, json.Number, string, []any or *Object.
+// Parse parses one JSON value to nil, bool, json.Number, string, []any or *Object.
 func Parse(body []byte) (any, error) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
@@ -132,14 +132,14 @@ func parse(dec *json.Decoder, depth int) (any, error) {
 	return token, nil
 }
 
-// Repr writes a value as Python's repr does.
+// Repr returns v as Python's repr writes it.
 func Repr(v any) string {
 	var b strings.Builder
 	repr(&b, v)
 	return b.String()
 }
 
-// Str writes a value as Python's str does: strings without quotes.
+// Str returns v as Python's str writes it: strings have no quotes.
 func Str(v any) string {
 	if s, ok := v.(string); ok {
 		return s
@@ -186,7 +186,7 @@ func repr(b *strings.Builder, v any) {
 	}
 }
 
-// number writes integers as they are and floats in Python's shortest form.
+// number returns integers unchanged and floats in Python's shortest form.
 func number(n json.Number) string {
 	s := n.String()
 	switch {
@@ -209,8 +209,8 @@ func number(n json.Number) string {
 	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
-// quote writes a string literal: in double quotes only if it has single quotes
-// and no double ones, unprintable characters escaped.
+// quote writes a string literal as Python does. It uses double quotes only if the text has
+// single quotes and no double ones. It escapes unprintable characters.
 func quote(b *strings.Builder, s string) {
 	q := '\''
 	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
@@ -246,8 +246,8 @@ func hex(r rune, width int) string {
 	return strings.Repeat("0", width-len(s)) + s
 }
 
-// Integer reads a whole number that may come as a JSON number or as a string of
-// digits, as Cinder allows in sizes. ok is false for anything else.
+// Integer parses a whole number. As in Cinder's sizes, it may be a JSON number or a string
+// of digits. ok is false for anything else.
 func Integer(v any) (n *big.Int, ok bool) {
 	switch v := v.(type) {
 	case json.Number:

@@ -1,7 +1,8 @@
-// Package vbs serves the own API of Huawei Cloud's and Open Telekom Cloud's Volume Backup
-// Service from any backend, for tools that were written for that service. Each change
-// answers with a job (docs.otc.t-systems.com, volume-backup-service, API reference, VBS
-// Backups). Errors carry the service's codes; see [FaultOf].
+// Package vbs serves the native API of Huawei Cloud's and Open Telekom Cloud's Volume
+// Backup Service (VBS) from any backend, for tools written for that service.
+//
+// Each change answers with a job (docs.otc.t-systems.com, volume-backup-service, API
+// reference, VBS Backups). Errors carry the service's codes; see [FaultOf].
 package vbs
 
 import (
@@ -22,14 +23,14 @@ func ok(body any) (translate.Response, error) {
 	return translate.Response{Status: http.StatusOK, Body: body}, nil
 }
 
-// submitted is the answer to every change: {"job_id": …} with 200, not 202.
+// submitted is the answer to every change: {"job_id": …} with status 200, not 202.
 type submitted struct {
 	JobID string `json:"job_id"`
 }
 
-// CreateBackup is POST /v2/{project_id}/cloudbackups. Without FullBackup the backup
-// is incremental if there is one to build on, as the service has it. A volume in use
-// is backed up, too.
+// CreateBackup serves POST /v2/{project_id}/cloudbackups. Without FullBackup, the backup is
+// incremental if there is a backup to build on, as in the service. An in-use volume is
+// backed up, too.
 func (s *Service) CreateBackup(ctx context.Context, r translate.Request) (translate.Response, error) {
 	if err := r.Allow(translate.BackupCreate); err != nil {
 		return translate.Response{}, err
@@ -50,7 +51,7 @@ func (s *Service) CreateBackup(ctx context.Context, r translate.Request) (transl
 	return ok(submitted{job{kind: createJob, backupID: b.ID}.id()})
 }
 
-// hasBase tells whether an incremental backup of the volume can be made.
+// hasBase reports whether the volume has a backup that an incremental one can build on.
 func (s *Service) hasBase(ctx context.Context, r translate.Request, volumeID string) (bool, error) {
 	found, err := s.driver.ListBackups(ctx, r.Caller, driver.Query{Limit: 1, Filters: []driver.Filter{
 		{Column: "volume_id", Value: volumeID}, {Column: "status", Value: string(driver.BackupAvailable)},
@@ -58,8 +59,8 @@ func (s *Service) hasBase(ctx context.Context, r translate.Request, volumeID str
 	return len(found.Items) > 0, err
 }
 
-// RestoreBackup is POST /v2/{project_id}/cloudbackups/{id}/restore. It takes nothing
-// but volume_id.
+// RestoreBackup serves POST /v2/{project_id}/cloudbackups/{id}/restore. The only member of
+// its body is volume_id.
 func (s *Service) RestoreBackup(ctx context.Context, r translate.Request) (translate.Response, error) {
 	if err := r.Allow(translate.BackupRestore); err != nil {
 		return translate.Response{}, err
@@ -79,7 +80,7 @@ func (s *Service) RestoreBackup(ctx context.Context, r translate.Request) (trans
 	return ok(submitted{job{kind: restoreJob, backupID: r.ID, volumeID: restore.VolumeID}.id()})
 }
 
-// DeleteBackup is POST /v2/{project_id}/cloudbackups/{id}, without a body.
+// DeleteBackup serves POST /v2/{project_id}/cloudbackups/{id}, without a body.
 func (s *Service) DeleteBackup(ctx context.Context, r translate.Request) (translate.Response, error) {
 	if err := r.Allow(translate.BackupDelete); err != nil {
 		return translate.Response{}, err

@@ -7,7 +7,8 @@ import (
 	"cindergate/translate/schema"
 )
 
-// readBody reads a body of the form {root: {…}}; code is for one that is none.
+// readBody reads a body of the form {root: {…}}. code is the code of the error for any
+// other body.
 func readBody(r translate.Request, root, code string) (*schema.Object, error) {
 	body, err := schema.Parse(r.Body)
 	if err != nil {
@@ -27,6 +28,6 @@ func readBody(r translate.Request, root, code string) (*schema.Object, error) {
 // uuidLength is the length of a UUID, in bytes.
 const uuidLength = 36
 
-// isUUID reports whether a text is an id as these services write them. They do not know
-// the other forms of a UUID.
+// isUUID reports whether a text is an id in the one form that these services write. They do
+// not accept the other forms of a UUID.
 func isUUID(s string) bool { return len(s) == uuidLength && uuid.Validate(s) == nil }

@@ -23,8 +23,8 @@ var (
 	notInTag = regexp.MustCompile(`[\x00-\x1f=*<>\\,|/]`)
 )
 
-// backupSpec reads the body of a create. full tells that FullBackup is wanted.
-// Tags become metadata.
+// backupSpec reads the body of a create. full reports whether it asks for FullBackup. Tags
+// become metadata.
 func backupSpec(r translate.Request) (spec driver.BackupSpec, full bool, err error) {
 	body, err := readBody(r, "backup", codeCreateFormat)
 	if err != nil {
@@ -103,7 +103,7 @@ func readTags(body *schema.Object) (map[string]string, error) {
 	return tags, nil
 }
 
-// readFull reads extend_param.FullBackup, whose values are strings.
+// readFull reads extend_param.FullBackup. The values of extend_param are strings.
 func readFull(body *schema.Object) (bool, error) {
 	v, _ := body.Get("extend_param")
 	if v == nil {

@@ -55,12 +55,12 @@ func (e *coded) Unwrap() error { return e.error }
 
 func withCode(code string, err error) error { return &coded{err, code} }
 
-// refusef refuses a request.
+// refusef returns the error that refuses a request with a code.
 func refusef(code, format string, args ...any) error {
 	return withCode(code, driver.Errorf(driver.InvalidInput, format, args...))
 }
 
-// kindCodes are the codes of errors whatever was asked.
+// kindCodes are the codes by kind of error, for every operation.
 var kindCodes = map[driver.Kind]string{
 	driver.Unauthorized: codeRights,
 	driver.Forbidden:    codeNotAllowed,
@@ -69,20 +69,20 @@ var kindCodes = map[driver.Kind]string{
 	driver.NotSupported: codeUnavailable,
 }
 
-// noRetry is the Retry-After of what waiting does not help with.
+// noRetry is the Retry-After of errors that do not pass with time.
 const noRetry = "0"
 
-// Fault is how an error leaves the service's API: {"error": {"message", "code"}}.
+// Fault is an error on the wire: {"error": {"message", "code"}}.
 type Fault struct {
 	Status     int    `json:"-"`
-	RetryAfter string `json:"-"` // seconds; "" for none
+	RetryAfter string `json:"-"` // seconds; "": no header
 	Message    string `json:"message"`
 	Code       string `json:"code"`
 }
 
-// FaultOf maps an error to its fault. The statuses are those that the service
-// documents, which has neither 413 nor 415: a quota and a body of another type are 400,
-// a rate is 503.
+// FaultOf converts an error to its fault. The statuses are those that the service
+// documents. It documents neither 413 nor 415: an exceeded quota and a body of another type
+// are 400, an exceeded rate is 503.
 func FaultOf(err error) Fault {
 	f := translate.FaultOf(err)
 	v := Fault{Status: f.Status, RetryAfter: f.RetryAfter, Message: f.Message, Code: kindCodes[driver.KindOf(err)]}
@@ -105,14 +105,15 @@ func FaultOf(err error) Fault {
 	return v
 }
 
-// refusals are the codes of one operation: by reason, else by kind, else other.
+// refusals are the error codes of one operation. A code by reason comes before one by kind;
+// other is the default.
 type refusals struct {
 	reasons map[driver.Reason]string
 	kinds   map[driver.Kind]string
 	other   string
 }
 
-// of gives a failed operation its code.
+// of adds the code to the error of a failed operation.
 func (r *refusals) of(err error) error {
 	code, known := r.reasons[driver.ReasonOf(err)]
 	if !known {

@@ -10,7 +10,7 @@ import (
 	"cindergate/translate"
 )
 
-// Statuses and codes of what no request of a test provokes at a real backend.
+// Statuses and codes of errors that no test can provoke at a real backend.
 func TestVBSFaults(t *testing.T) {
 	throttled := &driver.Error{Kind: driver.OverLimit, Message: "Slow down.", RetryAfter: time.Minute}
 	for _, test := range []struct {
@@ -32,7 +32,7 @@ func TestVBSFaults(t *testing.T) {
 	}
 }
 
-// What is in the way comes with the error: nobody asks the backend again.
+// The error itself carries the reason, so the code needs no further request to the backend.
 func TestReasonsBecomeCodes(t *testing.T) {
 	for _, test := range []struct {
 		refusals *refusals

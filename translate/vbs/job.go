@@ -9,7 +9,7 @@ import (
 	"cindergate/translate"
 )
 
-// jobKind is what a job does, as it stands in the job's id.
+// jobKind is the operation of a job, as it appears in the job's id.
 type jobKind string
 
 const (
@@ -18,9 +18,9 @@ const (
 	deleteJob  jobKind = "delete"
 )
 
-// job names what was asked for. There is no store of jobs: the status of the backup
-// and of the volume is the job's, so the id holds theirs, create-<backup id>,
-// delete-<backup id> or restore-<volume id>-<backup id>.
+// job identifies a request. There is no store of jobs: the status of a job is that of its
+// backup and volume. So the job's id contains their ids: create-<backup id>, delete-<backup
+// id> or restore-<volume id>-<backup id>.
 type job struct {
 	kind               jobKind
 	backupID, volumeID string
@@ -33,7 +33,7 @@ func (j job) id() string {
 	return string(j.kind) + "-" + j.backupID
 }
 
-// parseJob reads the id of a job. A volume's id is a UUID; a backup's may be anything.
+// parseJob parses the id of a job. A volume's id is a UUID; a backup's id may be any text.
 func parseJob(id string) (job, bool) {
 	kind, rest, _ := strings.Cut(id, "-")
 	j := job{kind: jobKind(kind), backupID: rest}
@@ -50,7 +50,7 @@ func parseJob(id string) (job, bool) {
 	return j, j.backupID != ""
 }
 
-// jobStatus is the closed set of a job's states.
+// jobStatus is the status of a job, one of the constants below.
 type jobStatus string
 
 const (
@@ -74,7 +74,7 @@ type jobView struct {
 
 var jobTypes = map[jobKind]string{createJob: "bksCreateBackup", restoreJob: "bksRestoreBackup", deleteJob: "bksDeleteBackup"}
 
-// ShowJob is GET /v1/{project_id}/jobs/{job_id}.
+// ShowJob serves GET /v1/{project_id}/jobs/{job_id}.
 func (s *Service) ShowJob(ctx context.Context, r translate.Request) (translate.Response, error) {
 	j, valid := parseJob(r.ID)
 	if !valid {
@@ -105,7 +105,7 @@ func (s *Service) ShowJob(ctx context.Context, r translate.Request) (translate.R
 	return ok(view)
 }
 
-// noSuchJob is 400 with common.0011 (EVS API reference, Error Codes).
+// noSuchJob returns 400 with common.0011 (EVS API reference, Error Codes).
 func noSuchJob(id string) error { return refusef(jobQuery, "Job %s could not be found.", id) }
 
 func (j *jobView) created(b *driver.Backup) {
@@ -115,7 +115,7 @@ func (j *jobView) created(b *driver.Backup) {
 		j.Status, j.BeginTime = jobRunning, jobTime(b.CreatedAt)
 	case driver.BackupError:
 		j.fail(codeBackupError, b.FailReason, b.CreatedAt, b.UpdatedAt)
-	default: // whatever happened to it afterwards
+	default: // created, whatever happened to it later
 		j.succeed(b.CreatedAt, b.UpdatedAt)
 	}
 }
@@ -156,7 +156,7 @@ func (j *jobView) fail(code, reason string, begin, end time.Time) {
 	j.Status, j.BeginTime, j.EndTime, j.ErrorCode, j.FailReason = jobFail, jobTime(begin), jobTime(end), &code, &reason
 }
 
-// jobTime is a time with milliseconds, null if it is not known.
+// jobTime returns a time with milliseconds, or null if t is zero.
 func jobTime(t time.Time) *string {
 	if t.IsZero() {
 		return nil
@@ -165,7 +165,7 @@ func jobTime(t time.Time) *string {
 	return &s
 }
 
-// volume returns a volume if the backend shows volumes.
+// volume returns a volume, if the backend shows volumes.
 func (s *Service) volume(ctx context.Context, r translate.Request, id string) (driver.Volume, bool) {
 	reader, can := s.driver.(driver.VolumeReader)
 	if !can {

@@ -7,7 +7,7 @@ import (
 	"cindergate/translate"
 )
 
-// quota is one resource of ShowQuota.
+// quota is one resource in the answer of ShowQuota.
 type quota struct {
 	Type     string `json:"type"`
 	Used     int    `json:"used"`
@@ -15,7 +15,7 @@ type quota struct {
 	Quota    int    `json:"quota"` // -1: no limit
 }
 
-// ShowQuota is GET /v2/{project_id}/cloudbackups/quota.
+// ShowQuota serves GET /v2/{project_id}/cloudbackups/quota.
 func (s *Service) ShowQuota(ctx context.Context, r translate.Request) (translate.Response, error) {
 	set, err := s.quotas(ctx, r)
 	if err != nil {

@@ -14,7 +14,7 @@ type Route struct {
 	// Path is the whole path. The segment :id becomes the request's ID.
 	Path      string
 	Operation string
-	// Policy is what the caller must meet; zero: every role will do.
+	// Policy is the policy that the caller must meet; zero: any role may.
 	Policy translate.Policy
 
 	serve func(*Service, context.Context, translate.Request) (translate.Response, error)

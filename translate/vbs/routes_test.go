@@ -9,7 +9,7 @@ import (
 	"cindergate/translate"
 )
 
-// full is a backend in which nothing is missing.
+// full is a backend in which every resource exists.
 type full struct{ driver.Driver }
 
 func (full) GetBackup(_ context.Context, _ driver.Caller, id string) (driver.Backup, error) {
@@ -32,7 +32,7 @@ func (full) RestoreBackup(_ context.Context, _ driver.Caller, id string, _ drive
 
 func (full) BackupQuotas(context.Context, driver.Caller) ([]driver.Quota, error) { return nil, nil }
 
-// A route asks for its policy, and for no other.
+// A route checks its own policy and no other.
 func TestRoutesHaveTheirPolicy(t *testing.T) {
 	const id = "11111111-2222-4333-8444-555555555555"
 	bodies := map[string]string{

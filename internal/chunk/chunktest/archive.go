@@ -11,8 +11,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Unpack fills m from a .tar.zst with a backup store that a real cinder-backup wrote:
-// the files below KIND/store/. It returns the content of the manifest.json beside it.
+// Unpack fills m from a .tar.zst with a backup store that a real cinder-backup wrote, from
+// the files below KIND/store/. It returns the content of the manifest.json next to that
+// directory.
 func (m *Memory) Unpack(tb testing.TB, archive, kind string) (manifest []byte) {
 	tb.Helper()
 	check := func(err error) {

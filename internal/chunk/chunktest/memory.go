@@ -24,20 +24,20 @@ type Op string
 const (
 	Put    Op = "put"
 	Get    Op = "get"
-	Read   Op = "read" // of an object that Get opened
+	Read   Op = "read" // a read from a reader of Get
 	Delete Op = "delete"
 	List   Op = "list"
 	Check  Op = "check"
 )
 
-// Fault is something that goes wrong once, in a [Memory].
+// Fault makes one operation of a [Memory] fail or block, once.
 type Fault struct {
 	Op  Op
-	Nth int    // the n-th operation from now on that matches; 0 is 1
+	Nth int    // the n-th matching operation from now on; 0 is 1
 	Key string // only keys that contain this
 
-	// Err is returned, syscall.ENOSPC for instance; the operation has no effect.
-	// Without Err, it goes on after Block.
+	// Err is the error to return, such as syscall.ENOSPC; the operation then has no effect.
+	// If Err is nil, the operation continues after Block.
 	Err error
 	// Hit, if set, is closed when the fault strikes.
 	Hit chan struct{}
@@ -47,7 +47,7 @@ type Fault struct {
 	Do func()
 }
 
-// Memory is a chunk.Store without a disk, which can be told to fail.
+// Memory is a chunk.Store in memory. Tests can make it fail.
 type Memory struct {
 	// Names is the store's layout; nil is Posix.
 	Names layout.Layout
@@ -63,7 +63,7 @@ var _ chunk.Store = (*Memory)(nil)
 // NewMemory makes an empty store.
 func NewMemory() *Memory { return &Memory{objects: map[string][]byte{}} }
 
-// Inject arms a fault.
+// Inject adds a fault.
 func (m *Memory) Inject(f Fault) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -71,14 +71,14 @@ func (m *Memory) Inject(f Fault) {
 	m.faults = append(m.faults, &f)
 }
 
-// Objects returns the keys and contents. The contents are not to be changed.
+// Objects returns the keys and contents. Callers must not change the contents.
 func (m *Memory) Objects() map[string][]byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return maps.Clone(m.objects)
 }
 
-// Set stores an object, whatever faults are armed; nil removes it.
+// Set stores an object and ignores faults; nil removes it.
 func (m *Memory) Set(key string, data []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -89,8 +89,7 @@ func (m *Memory) Set(key string, data []byte) {
 	m.objects[key] = data
 }
 
-// Puts returns the keys that were put, in the order in which they became
-// visible.
+// Puts returns the stored keys, in the order in which they became visible.
 func (m *Memory) Puts() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -125,7 +124,7 @@ func (m *Memory) strike(ctx context.Context, op Op, key string) error {
 	return ctx.Err()
 }
 
-// due counts the operation and takes the fault whose turn it is.
+// due counts the operation and removes and returns the fault that is due.
 func (m *Memory) due(op Op, key string) *Fault {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -144,8 +143,8 @@ func (m *Memory) due(op Op, key string) *Fault {
 	return hit
 }
 
-// Put stores an object. It reads the body twice, as a store that has to send it again,
-// and fails if the bytes differ.
+// Put stores an object. It reads the body twice, like a store that sends it again, and
+// fails if the bytes differ.
 func (m *Memory) Put(ctx context.Context, key string, body chunk.Body, size int64) error {
 	if key == "." || !fs.ValidPath(key) || strings.Contains(key, "\x00") || strings.HasPrefix(path.Base(key), ".") {
 		return fmt.Errorf("chunktest: %q is no object key", key)

@@ -92,7 +92,7 @@ func roundTrip(t *testing.T, s chunk.Store) {
 	}
 }
 
-// readers puts from a reader without WriteTo and gets in odd pieces.
+// readers stores bodies whose readers have no WriteTo, and reads in pieces of odd sizes.
 func readers(t *testing.T, s chunk.Store) {
 	for _, n := range sizes {
 		want := random(n)
@@ -171,7 +171,7 @@ func deletes(t *testing.T, s chunk.Store) {
 	if err := s.Delete(t.Context(), "aa/bb/one-00002"); err != nil {
 		t.Error(err)
 	}
-	put(t, s, "aa/bb/one-00001", random(2)) // the container can be made again
+	put(t, s, "aa/bb/one-00001", random(2)) // the container can be created again
 }
 
 func lists(t *testing.T, s chunk.Store) {
@@ -195,7 +195,7 @@ func stopListing(t *testing.T, s chunk.Store) {
 		put(t, s, fmt.Sprintf("c/%d/o", i), nil)
 	}
 	seen := 0
-	for range s.List(t.Context(), "") { //nolint:errcheck // it is cut short
+	for range s.List(t.Context(), "") { //nolint:errcheck // the loop ends early
 		if seen++; seen == 3 {
 			break
 		}
@@ -231,8 +231,8 @@ func wrongSize(t *testing.T, s chunk.Store) {
 	}
 }
 
-// sentAgain puts a body whose first reader breaks off. A store may send it again, from
-// the first byte on, or give up; it never stores a part.
+// sentAgain stores a body whose first reader fails midway. A store may send it again from
+// the first byte, or give up. It never stores a part.
 func sentAgain(t *testing.T, s chunk.Store) {
 	for _, n := range []int{100, 1<<20 + 7} {
 		want, calls := random(n), 0
@@ -260,7 +260,7 @@ func sentAgain(t *testing.T, s chunk.Store) {
 	}
 }
 
-// layouts checks that a store can hold what its layout names.
+// layouts checks that a store accepts the names of its layout.
 func layouts(t *testing.T, s chunk.Store) {
 	l := s.Layout()
 	b := layout.Backup{ID: "bbbbcccc-2222-4333-8444-555555555555", VolumeID: "aaaaaaaa-2222-4333-8444-555555555555",
@@ -323,7 +323,7 @@ func cancelled(t *testing.T, s chunk.Store) {
 	}
 }
 
-// concurrent puts and deletes in one container, which comes and goes.
+// concurrent stores and deletes objects in one container, which appears and disappears.
 func concurrent(t *testing.T, s chunk.Store) {
 	var wg sync.WaitGroup
 	for i := range 8 {

@@ -2,7 +2,7 @@ package dir
 
 import "testing"
 
-// With few descriptors fewer objects are written at once.
+// With fewer descriptors, fewer objects are written at once.
 func TestPutsWithinDescriptors(t *testing.T) {
 	for descriptors, want := range map[uint64]int{0: 2, 64: 2, 128: 10, 256: 26, 1024: 64, 1<<64 - 1: 64} {
 		if got := putsWithin(descriptors); got != want {

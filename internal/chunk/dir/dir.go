@@ -1,7 +1,8 @@
-// Package dir keeps objects as files below one directory, laid out as Cinder's
-// posix backup driver does (cinder/backup/drivers/posix.py): the key is the
-// path. A directory written here can be mounted by a cinder-backup, and one
-// written there is read here.
+// Package dir keeps objects as files below one directory, laid out as Cinder's posix backup
+// driver does (cinder/backup/drivers/posix.py): the key is the path.
+//
+// A cinder-backup can mount a directory that this package wrote, and this package reads
+// directories that a cinder-backup wrote.
 package dir
 
 import (
@@ -23,33 +24,33 @@ import (
 	"cindergate/internal/marker"
 )
 
-// Permissions as in posix.py: the owner's group, so that several services
-// share a mount.
+// Permissions as in posix.py: the group has access, so that several services can share a
+// mount.
 const (
 	dirMode  = 0o770
 	fileMode = 0o660
 )
 
-// tempPrefix begins the name of an object that is being written. Cinder's
-// names begin with "volume_", and a listing leaves these out.
+// tempPrefix begins the name of an object that is being written. Cinder's names begin with
+// "volume_". List skips temporary names.
 const tempPrefix = ".put-"
 
 // Store is a chunk.Store in a directory.
 type Store struct {
 	path string
-	id   string // of the installation that the directory's marker names; "": unmarked
+	id   string // of the installation, as in the directory's marker; "": no marker
 	root atomic.Pointer[os.Root]
 	puts chan struct{} // has an element for each object that is being written
 
 	mu     sync.Mutex
-	opened []*os.Root // all that were opened, for Close
+	opened []*os.Root // every root that was opened, for Close
 }
 
 var _ chunk.Store = (*Store)(nil)
 
-// Open opens the store at path, making the directory if its parent exists, and
-// removes what a crash left half-written. Another process may use the
-// directory at the same time.
+// Open opens the store at path and removes files that a crash left half-written. It creates
+// the directory if its parent exists. Another process may use the directory at the same
+// time.
 func Open(path string) (*Store, error) {
 	if err := os.Mkdir(path, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
@@ -57,7 +58,7 @@ func Open(path string) (*Store, error) {
 	return open(path, "")
 }
 
-// Create is Open for a new installation: it also marks the directory with the id.
+// Create is like Open, for a new installation: it also marks the directory with the id.
 func Create(path, id string) (*Store, error) {
 	if err := os.Mkdir(path, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
@@ -68,8 +69,8 @@ func Create(path, id string) (*Store, error) {
 	return open(path, id)
 }
 
-// OpenMarked opens the store that was made with [Create]. A directory that is
-// missing, or is not marked with the id, is an error and stays as it is.
+// OpenMarked opens a store that [Create] made. If the directory is missing or not marked
+// with the id, it returns an error and changes nothing.
 func OpenMarked(path, id string) (*Store, error) {
 	if err := marker.Check(path, id); err != nil {
 		return nil, err
@@ -100,7 +101,7 @@ func (s *Store) openRoot() error {
 	return nil
 }
 
-// Close releases the directory. Readers that are open stay usable.
+// Close releases the directory. Open readers stay usable.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,8 +113,8 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// Check tells whether the directory is there and has the marker. A directory that
-// was mounted anew since it was opened is opened again.
+// Check returns an error unless the directory exists and has the marker. If the directory
+// was mounted again since it was opened, Check reopens it.
 func (s *Store) Check(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -134,10 +135,10 @@ func (s *Store) Check(ctx context.Context) error {
 	return nil
 }
 
-// Layout is that of Cinder's posix driver.
+// Layout returns the layout of Cinder's posix driver.
 func (s *Store) Layout() layout.Layout { return layout.Posix{} }
 
-// Delete removes objects and the directories that it leaves empty.
+// Delete removes objects and the directories that become empty.
 func (s *Store) Delete(ctx context.Context, keys ...string) error {
 	changed := map[string]bool{} // directories
 	for _, key := range keys {
@@ -160,8 +161,8 @@ func (s *Store) Delete(ctx context.Context, keys ...string) error {
 	return nil
 }
 
-// prune removes directory d and those above it, as far as they are empty, and
-// returns the first that stays.
+// prune removes directory d and its parents while they are empty. It returns the first
+// directory that stays.
 func (s *Store) prune(d string) string {
 	for ; d != "."; d = path.Dir(d) {
 		if err := s.root.Load().Remove(d); err != nil && !missing(err) {
@@ -186,7 +187,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[string, error
 	}
 }
 
-// list walks d, whose keys may begin with prefix, until yield has enough.
+// list walks d, whose keys may begin with prefix, until yield returns false.
 func (s *Store) list(ctx context.Context, d, prefix string, yield func(string, error) bool) bool {
 	f, err := s.root.Load().Open(d)
 	if missing(err) {
@@ -198,7 +199,7 @@ func (s *Store) list(ctx context.Context, d, prefix string, yield func(string, e
 	}
 	defer f.Close()
 	for {
-		// In pieces: a container may hold the objects of a thousand backups.
+		// Read in pieces: a container may hold the objects of a thousand backups.
 		entries, err := f.ReadDir(1024)
 		for _, e := range entries {
 			if err := ctx.Err(); err != nil {
@@ -228,8 +229,8 @@ func (s *Store) list(ctx context.Context, d, prefix string, yield func(string, e
 	}
 }
 
-// missing reports that there is no object. That is also the case when a part of its
-// path is a file, and when its name is longer than the file system allows.
+// missing reports whether err means that the object does not exist. That includes a file in
+// place of a directory in its path, and a name that is too long for the file system.
 func missing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG)
 }
@@ -245,7 +246,7 @@ func check(key string) error {
 	return nil
 }
 
-// reserved reports names of files that are no objects.
+// reserved reports whether name is that of a file that is not an object.
 func reserved(name string) bool {
 	return strings.HasPrefix(name, tempPrefix) || strings.HasPrefix(name, marker.Name)
 }

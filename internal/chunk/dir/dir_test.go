@@ -30,7 +30,8 @@ func TestConformance(t *testing.T) {
 	chunktest.Run(t, func(t *testing.T) chunk.Store { return open(t, filepath.Join(t.TempDir(), "store")) })
 }
 
-// On tmpfs, which had no O_DIRECT for long, everything goes through the cache.
+// tmpfs had no O_DIRECT for a long time. Without it, everything goes through the page
+// cache.
 func TestConformanceOnTmpfs(t *testing.T) {
 	chunktest.Run(t, func(t *testing.T) chunk.Store {
 		root, err := os.MkdirTemp("/dev/shm", "chunk")
@@ -49,7 +50,7 @@ func put(t *testing.T, s chunk.Store, key string, n int) {
 	}
 }
 
-// The layout is Cinder's, so is who may read it.
+// The layout and the permissions are Cinder's.
 func TestLayout(t *testing.T) {
 	root := t.TempDir()
 	s := open(t, root)
@@ -90,7 +91,7 @@ func TestOpenRemovesLeftovers(t *testing.T) {
 	}
 }
 
-// What another process is writing is no leftover.
+// Open keeps the temporary files that another process is writing.
 func TestOpenKeepsWhatIsBeingWritten(t *testing.T) {
 	root := t.TempDir()
 	s := open(t, root)
@@ -111,7 +112,7 @@ func (r *openWhileRead) Read(p []byte) (int, error) {
 	return copy(p, "x"), nil
 }
 
-// A link must not lead out of the root.
+// Links must not lead out of the root.
 func TestLinksStayInside(t *testing.T) {
 	root, outside := t.TempDir(), t.TempDir()
 	s := open(t, root)
@@ -126,7 +127,7 @@ func TestLinksStayInside(t *testing.T) {
 	}
 }
 
-// A store that was marked is opened where its marker is, and the marker is no object.
+// A marked store can be opened only where its marker is. The marker is not an object.
 func TestMarkedStore(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "store")
 	s, err := dir.Create(root, "one")
@@ -152,8 +153,8 @@ func TestMarkedStore(t *testing.T) {
 			t.Errorf("opened as %q", wrong)
 		}
 	}
-	// Not there, and there again: another directory with the same objects, as a mount
-	// that was renewed is.
+	// The directory is missing, and then another one with the same objects is there, as
+	// after a new mount.
 	away := root + ".away"
 	if err := os.Rename(root, away); err != nil {
 		t.Fatal(err)
@@ -179,7 +180,7 @@ func TestMarkedStore(t *testing.T) {
 	}
 }
 
-// What is no regular file is no object, and is not waited for.
+// A file that is not regular is not an object, and opening it does not block.
 func TestNotRegular(t *testing.T) {
 	root := t.TempDir()
 	s := open(t, root)

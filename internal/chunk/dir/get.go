@@ -12,7 +12,7 @@ import (
 	"cindergate/internal/direct"
 )
 
-// Get opens an object for reading from front to back.
+// Get opens an object for sequential reading.
 func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -20,7 +20,7 @@ func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	if err := check(key); err != nil {
 		return nil, err
 	}
-	// Without blocking: a pipe in an object's place would be waited for for ever.
+	// O_NONBLOCK: opening a pipe in an object's place would wait forever.
 	f, err := s.root.Load().OpenFile(key, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if missing(err) || errors.Is(err, syscall.ENXIO) {
 		return nil, fmt.Errorf("dir: object %q: %w", key, fs.ErrNotExist)
@@ -44,12 +44,12 @@ func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	return r, nil
 }
 
-// reader reads an object from front to back. Reads into aligned memory of some
-// size go around the page cache.
+// reader reads an object sequentially. Large reads into aligned memory bypass the page
+// cache.
 type reader struct {
 	ctx    context.Context
 	file   *os.File
-	direct *direct.File // nil: small
+	direct *direct.File // nil: the object is small
 	from   io.ReaderAt
 	off    int64
 }

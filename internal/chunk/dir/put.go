@@ -15,12 +15,12 @@ import (
 	"cindergate/internal/direct"
 )
 
-// directFrom is the size in bytes from which going around the page cache pays:
-// below it, opening the file a second time costs more than the copy.
+// directFrom is the size, in bytes, from which bypassing the page cache is faster. For
+// smaller objects, opening the file a second time costs more than the copy.
 const directFrom = 256 << 10
 
-// Put stores an object: a temporary file in the same directory, all bytes, to
-// the disk, its name, the name to the disk.
+// Put stores an object in five steps: it creates a temporary file in the same directory,
+// writes all bytes, syncs the file, renames it, and syncs the directory.
 func (s *Store) Put(ctx context.Context, key string, body chunk.Body, size int64) (err error) {
 	if err := errors.Join(ctx.Err(), check(key)); err != nil {
 		return err
@@ -62,14 +62,14 @@ func (s *Store) Put(ctx context.Context, key string, body chunk.Body, size int64
 	return s.syncDir(d)
 }
 
-// createTemp makes an empty locked file in d. The lock tells sweep, of this or
-// another process, that somebody is writing.
+// createTemp creates an empty locked file in d. The lock tells sweep, in this or another
+// process, that the file is being written.
 func (s *Store) createTemp(d string) (*os.File, string, error) {
 	name := path.Join(d, tempPrefix+rand.Text())
 	var f *os.File
 	var err error
-	// The directory is not there yet, or a Delete of its last object has just
-	// removed it, which may happen again, but not for ever.
+	// The directory may not exist yet, or a Delete of its last object may just have removed
+	// it. That can happen again, but not forever.
 	for range 100 {
 		f, err = s.root.Load().OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode)
 		if !errors.Is(err, fs.ErrNotExist) || d == "." {
@@ -82,12 +82,12 @@ func (s *Store) createTemp(d string) (*os.File, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	// A file system without locks has no sweep either: its lock fails too.
+	// If the file system has no locks, sweep does nothing: its lock fails, too.
 	_ = lock(f)
 	return f, name, nil
 }
 
-// mkdirs makes directory d and those above it, durably.
+// mkdirs durably creates directory d and its parents.
 func (s *Store) mkdirs(d string) error {
 	parent := "."
 	for name := range strings.SplitSeq(d, "/") {
@@ -96,11 +96,11 @@ func (s *Store) mkdirs(d string) error {
 		switch {
 		case errors.Is(err, fs.ErrExist):
 		case errors.Is(err, fs.ErrNotExist) && parent != ".":
-			return nil // removed meanwhile: the caller tries again
+			return nil // removed in the meantime: the caller retries
 		case err != nil:
 			return err
 		default:
-			// Mkdir's mode is subject to the umask.
+			// The umask restricts the mode of Mkdir.
 			if err := s.root.Load().Chmod(full, dirMode); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
@@ -142,7 +142,7 @@ func copyTo(ctx context.Context, f *os.File, r io.Reader, size int64) error {
 	return err
 }
 
-// writer writes one after the other what it is given.
+// writer writes consecutive pieces to a file.
 type writer struct {
 	ctx  context.Context
 	to   io.WriterAt
@@ -163,7 +163,7 @@ func (w *writer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// readFrom copies r in pieces, aligned so that they can go directly.
+// readFrom copies r in aligned pieces, so that they can bypass the page cache.
 func (w *writer) readFrom(r io.Reader) error {
 	buf, err := direct.Alloc(int(min(1<<20, w.left+1)))
 	if err != nil {

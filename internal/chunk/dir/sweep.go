@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sweep removes temporary files that nobody writes any more.
+// sweep removes temporary files that no process is writing.
 func (s *Store) sweep() error {
 	return fs.WalkDir(s.root.Load().FS(), ".", func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case missing(err):
-			return nil // removed meanwhile
+			return nil // removed in the meantime
 		case err != nil:
 			return err
 		case !e.Type().IsRegular() || !strings.HasPrefix(path.Base(name), tempPrefix):
@@ -38,7 +38,7 @@ func (s *Store) sweep() error {
 	})
 }
 
-// lock takes f's lock or fails at once. It ends with the process.
+// lock locks f, or fails at once if it is locked. The lock ends with the process.
 func lock(f *os.File) error {
 	c, err := f.SyscallConn()
 	if err != nil {

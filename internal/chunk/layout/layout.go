@@ -1,8 +1,7 @@
-// Package layout says how a backup store names what it holds: as one of Cinder's backup
-// drivers does, so that a cinder-backup with that driver finds it.
+// Package layout names the containers and objects of a backup store as one of Cinder's
+// backup drivers does, so that a cinder-backup with that driver finds them.
 //
-// The format of the objects is the same everywhere (package chunked); only their names
-// differ.
+// The format of the objects is always the same (package chunked). Only their names differ.
 package layout
 
 import (
@@ -11,38 +10,38 @@ import (
 	"time"
 )
 
-// Layout is how one store names containers and objects.
+// Layout is the naming of containers and objects in one store.
 type Layout interface {
-	// Service returns the name of Cinder's driver, as records have it.
+	// Service returns the name of Cinder's driver, as in backup records.
 	Service() string
 
-	// Container returns where a backup goes whose request names no container.
+	// Container returns the container of a backup whose request names none.
 	Container(b Backup) string
 
-	// CheckContainer returns an error if no user may choose the container. Its text is
-	// the rule: "it must be …".
+	// CheckContainer returns an error if users may not choose the container. The text of
+	// the error is the rule: "it must be …".
 	CheckContainer(name string) error
 
-	// CheckPrefix returns an error if a record may not name the prefix of its objects.
+	// CheckPrefix returns an error if a record may not name this prefix of its objects.
 	CheckPrefix(prefix string) error
 
-	// Prefix returns what the names of all objects of one attempt at a backup begin with.
-	// Attempts count from 1, and no two of a backup have the same prefix: a worker that
-	// lost its job must not write what a later one publishes.
+	// Prefix returns the common prefix of all objects of one attempt at a backup. Attempts
+	// count from 1. Each attempt has a prefix of its own, because a worker that lost its
+	// job must not overwrite what a later worker publishes.
 	Prefix(b Backup, attempt int) string
 
-	// Attempts returns what the prefixes of all attempts at a backup begin with.
+	// Attempts returns the common prefix of all attempts at a backup.
 	Attempts(b Backup) string
 
-	// Attempt returns the prefix of the attempt that the object is of. ok is false if
-	// the object is none of the backup's. The name is the one within its container.
+	// Attempt returns the prefix of the attempt that an object belongs to. object is its
+	// name within the container. ok is false if it is not one of the backup's objects.
 	Attempt(b Backup, object string) (prefix string, ok bool)
 
 	// Split splits a key into container and name.
 	Split(key string) (container, name string)
 }
 
-// Backup is what names depend on.
+// Backup has the fields of a backup that its names depend on.
 type Backup struct {
 	ID, VolumeID     string
 	AvailabilityZone string // of the service that writes it
@@ -53,14 +52,14 @@ type Backup struct {
 // _generate_object_name_prefix).
 const stampLayout = "20060102150405"
 
-// stamp is the time in the names of an attempt: that of the backup, and a second more
-// with each attempt.
+// stamp returns the time in the names of an attempt: the backup's creation time, plus one
+// second for each further attempt.
 func (b Backup) stamp(attempt int) string {
 	return b.CreatedAt.UTC().Add(time.Duration(attempt-1) * time.Second).Format(stampLayout)
 }
 
 // chunked are Cinder's drivers that write the format of its ChunkedBackupDriver
-// (cinder/backup/chunkeddriver.py), whatever they keep it in.
+// (cinder/backup/chunkeddriver.py), whatever their storage.
 var chunked = []string{
 	posixService,
 	"cinder.backup.drivers.swift.SwiftBackupDriver",
@@ -70,9 +69,9 @@ var chunked = []string{
 	"cinder.backup.drivers.glusterfs.GlusterfsBackupDriver",
 }
 
-// Readable tells whether what a service wrote can be read once its objects are in one of
-// our stores. As in Cinder the beginning of a driver's name is enough; unlike a
-// cinder-backup, which has but its own driver, all that write the format are taken.
+// Readable reports whether the backups of a service can be read once their objects are in
+// one of our stores. As in Cinder, the beginning of a driver's name is enough. A
+// cinder-backup only accepts its own driver; Readable accepts all that write the format.
 func Readable(service string) bool {
 	return slices.ContainsFunc(chunked, func(s string) bool { return strings.HasPrefix(s, service) })
 }

@@ -16,7 +16,7 @@ var _ Layout = Posix{}
 // Service implements [Layout].
 func (Posix) Service() string { return posixService }
 
-// Container returns a directory of the backup's own (posix.py update_container_name).
+// Container returns a directory for this backup alone (posix.py update_container_name).
 func (Posix) Container(b Backup) string {
 	if len(b.ID) < 4 {
 		return b.ID
@@ -24,8 +24,8 @@ func (Posix) Container(b Backup) string {
 	return b.ID[0:2] + "/" + b.ID[2:4] + "/" + b.ID
 }
 
-// CheckContainer refuses what is no directory below the store. Cinder's driver would
-// follow "../" out of it.
+// CheckContainer refuses a name that is not a directory below the store. Cinder's driver
+// would follow "../" out of the store.
 func (Posix) CheckContainer(name string) error {
 	if name == "" || strings.ContainsAny(name, "\x00\\") || path.IsAbs(name) || path.Clean(name) != name ||
 		name == "." || name == ".." || strings.HasPrefix(name, "../") {
@@ -39,11 +39,11 @@ func (Posix) CheckContainer(name string) error {
 	return nil
 }
 
-// CheckPrefix takes paths below the container: other drivers' prefixes have slashes, and
+// CheckPrefix allows paths below the container. Other drivers' prefixes have slashes, and
 // their objects may have been copied here.
 func (p Posix) CheckPrefix(prefix string) error { return p.CheckContainer(prefix) }
 
-// Prefix is volume_VOLUME_TIME_backup_BACKUP (posix.py _generate_object_name_prefix).
+// Prefix returns volume_VOLUME_TIME_backup_BACKUP (posix.py _generate_object_name_prefix).
 func (p Posix) Prefix(b Backup, attempt int) string {
 	return p.Attempts(b) + b.stamp(attempt) + p.tail(b)
 }
@@ -63,7 +63,7 @@ func (p Posix) Attempt(b Backup, object string) (prefix string, ok bool) {
 	return object[:at+len(tail)], true
 }
 
-// Split splits at the last slash: a container is a directory, a name has none.
+// Split splits at the last slash. A container is a directory; a name has no slash.
 func (Posix) Split(key string) (container, name string) {
 	if at := strings.LastIndexByte(key, '/'); at >= 0 {
 		return key[:at], key[at+1:]

@@ -14,9 +14,9 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Adopt makes a row, of the project, for each backup whose metadata is in the store
-// and that has none. report is called for each with its row, or with the prefix of its
-// objects and why it has no row.
+// Adopt creates a row, owned by the project, for each backup whose metadata is in the store
+// but that has no row. It calls report for each: with the row, or with the prefix of the
+// objects and the reason why there is no row.
 func (bs *Backups) Adopt(ctx context.Context, projectID string, report func(b *meta.Backup, at string, err error)) error {
 	found := map[string]*meta.Backup{}
 	for key, err := range bs.core.Store.List(ctx, "") {
@@ -47,7 +47,7 @@ func (bs *Backups) Adopt(ctx context.Context, projectID string, report func(b *m
 	for _, b := range found {
 		rows = append(rows, b)
 	}
-	// Parents first: the chain of each is looked up among the rows.
+	// Parents first, because the chain of each backup is looked up among the rows.
 	slices.SortFunc(rows, func(a, b *meta.Backup) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	if err := bs.putAdopted(ctx, rows); err != nil {
 		return err
@@ -80,7 +80,8 @@ func (bs *Backups) putAdopted(ctx context.Context, rows []*meta.Backup) error {
 	})
 }
 
-// describe makes a row, in error, from what the objects of a backup say.
+// describe returns a row, with the status error, from the description in a backup's
+// objects.
 func (bs *Backups) describe(ctx context.Context, projectID string, at chunked.Location) (*meta.Backup, error) {
 	found, err := chunked.Describe(ctx, bs.core.Store, at)
 	if err != nil {

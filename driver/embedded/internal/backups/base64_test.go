@@ -7,7 +7,7 @@ import (
 	"cindergate/driver"
 )
 
-// Base64 is read as Python reads it.
+// Base64 is decoded as in Python.
 func TestDecodeBase64(t *testing.T) {
 	for text, want := range map[string]string{"aGVsbG8=": "hello", "aGVs\nbG8=": "hello", "a-G_Vsb*G8=": "hello", "": "", "???": "", "aGVsbG8==": "hello"} {
 		if got, ok := decodeBase64(text); !ok || string(got) != want {

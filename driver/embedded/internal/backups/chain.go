@@ -10,7 +10,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// chain returns the backups that make up b, the full one first.
+// chain returns the backups that a restore of b needs, the full one first.
 func (bs *Backups) chain(ctx context.Context, b *meta.Backup) ([]chunked.Level, error) {
 	var chain []chunked.Level
 	seen := map[string]bool{}
@@ -42,7 +42,7 @@ func (bs *Backups) chain(ctx context.Context, b *meta.Backup) ([]chunked.Level, 
 	}
 }
 
-// dataID is the backup id that the objects name.
+// dataID returns the backup id under which the objects were written.
 func dataID(b *meta.Backup) string {
 	if b.DataBackupID != "" {
 		return b.DataBackupID
@@ -50,8 +50,8 @@ func dataID(b *meta.Backup) string {
 	return b.ID
 }
 
-// checkData checks that a backup can be restored, as far as that can be known
-// without reading all of its data.
+// checkData checks, as far as possible without reading all data, that a backup can be
+// restored.
 func (bs *Backups) checkData(ctx context.Context, b *meta.Backup) error {
 	if err := bs.storeReady(ctx); err != nil {
 		return err

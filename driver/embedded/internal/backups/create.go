@@ -9,7 +9,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// GetBackup returns one backup. Its maps must not be changed.
+// GetBackup returns one backup. Callers must not change its maps.
 func (bs *Backups) GetBackup(ctx context.Context, who driver.Caller, backupID string) (driver.Backup, error) {
 	b, err := bs.core.DB.Backup(ctx, backupID)
 	if err != nil {
@@ -21,7 +21,7 @@ func (bs *Backups) GetBackup(ctx context.Context, who driver.Caller, backupID st
 	return b.Backup, nil
 }
 
-// ListBackups returns one page of backups. Their maps must not be changed.
+// ListBackups returns one page of backups. Callers must not change their maps.
 func (bs *Backups) ListBackups(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Backup], error) {
 	rows, err := core.Visible(ctx, who, q, bs.core.DB.Backups, bs.core.DB.AllBackups)
 	if err != nil {
@@ -30,8 +30,8 @@ func (bs *Backups) ListBackups(ctx context.Context, who driver.Caller, q driver.
 	return core.List(rows, q, driver.BackupColumns, driver.BackupNotFound)
 }
 
-// CreateBackup accepts a backup. The checks, their order and texts are those of
-// cinder/backup/api.py create.
+// CreateBackup accepts a backup and queues its job. The checks, their order and their texts
+// are those of cinder/backup/api.py create.
 func (bs *Backups) CreateBackup(ctx context.Context, who driver.Caller, spec driver.BackupSpec) (driver.Backup, error) {
 	if spec.Container != "" {
 		if err := bs.core.Store.Layout().CheckContainer(spec.Container); err != nil {
@@ -55,7 +55,7 @@ func (bs *Backups) CreateBackup(ctx context.Context, who driver.Caller, spec dri
 		}
 		size := v.Size
 		if s != nil {
-			size = s.Size // the volume may have grown since
+			size = s.Size // the volume may have grown since the snapshot
 		}
 		if err := bs.volumes.CheckBackupQuota(tx, who.ProjectID, 1, size, 0); err != nil {
 			return err
@@ -108,10 +108,10 @@ func (bs *Backups) CreateBackup(ctx context.Context, who driver.Caller, spec dri
 	return b.Backup, nil
 }
 
-// unscheduledBackup stores a backup that no service takes
+// unscheduledBackup stores a backup for which no service is available
 // (cinder/scheduler/manager.py create_backup).
 func (bs *Backups) unscheduledBackup(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
-	row := *b // the answer says creating
+	row := *b // the answer shows the status creating
 	row.Status, row.FailReason = driver.BackupError, "Service not found for creating backup."
 	if err := tx.PutBackup(&row); err != nil {
 		return err
@@ -131,7 +131,7 @@ func checkBackupSource(v *meta.Volume, s *meta.Snapshot, force bool) error {
 	return driver.CheckSource(v.Status, force, false)
 }
 
-// UpdateBackup renames and describes a backup in any status.
+// UpdateBackup changes a backup's name, description and metadata in any status.
 func (bs *Backups) UpdateBackup(ctx context.Context, who driver.Caller, backupID string, patch driver.BackupPatch) (driver.Backup, error) {
 	var b *meta.Backup
 	err := bs.core.Write(ctx, func(tx *meta.Tx) (err error) {

@@ -14,14 +14,14 @@ import (
 	"cindergate/internal/meta"
 )
 
-// backupJob is the kind of jobs that write backups.
+// backupJob is the kind of jobs that create backups.
 const backupJob = "backup"
 
 type backupArguments struct {
-	Previous string `json:"previous,omitempty"` // status of the volume before
+	Previous string `json:"previous,omitempty"` // status of the volume before the backup
 }
 
-// backupTask writes a volume or snapshot into the store and publishes the backup.
+// backupTask writes a volume or snapshot to the store and publishes the backup.
 func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
 	return jobs.Task{
 		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
@@ -36,7 +36,7 @@ func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
 				return 0, nil, err
 			}
 			at := bs.attempt(b, j)
-			// An earlier attempt may have got anywhere.
+			// An earlier attempt may have written any part of its objects.
 			if err := bs.sweep(ctx, b); err != nil {
 				return 0, nil, core.Because(err, "The objects of an earlier attempt could not be deleted.")
 			}
@@ -150,7 +150,7 @@ func (bs *Backups) failBackup(tx *meta.Tx, j *meta.Job, a backupArguments, reaso
 	return freeSource(tx, j, a)
 }
 
-// freeSource gives the volume or snapshot that was backed up its status back.
+// freeSource restores the status of the volume or snapshot that was backed up.
 func freeSource(tx *meta.Tx, j *meta.Job, a backupArguments) error {
 	if j.SnapshotID != "" {
 		s, err := tx.Snapshot(j.SnapshotID)
@@ -164,7 +164,7 @@ func freeSource(tx *meta.Tx, j *meta.Job, a backupArguments) error {
 	if err != nil || v == nil || v.Status != core.BackingUp {
 		return err
 	}
-	// PreviousStatus, for an attachment may have been deleted meanwhile.
+	// PreviousStatus comes first, because an attachment may have been deleted meanwhile.
 	v.Status, v.PreviousStatus = cmp.Or(v.PreviousStatus, a.Previous), ""
 	return tx.TouchVolume(v)
 }

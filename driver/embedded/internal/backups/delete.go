@@ -8,7 +8,8 @@ import (
 	"cindergate/internal/meta"
 )
 
-// DeleteBackup accepts a delete (cinder/backup/api.py delete).
+// DeleteBackup accepts a delete and queues its job (cinder/backup/api.py delete). It
+// refuses a backup that has dependents.
 func (bs *Backups) DeleteBackup(ctx context.Context, who driver.Caller, backupID string) error {
 	return bs.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
 		b, err := core.OwnBackup(tx, who, backupID)
@@ -18,7 +19,7 @@ func (bs *Backups) DeleteBackup(ctx context.Context, who driver.Caller, backupID
 		if b.Status != driver.BackupAvailable && b.Status != driver.BackupError {
 			return driver.NotDeletable()
 		}
-		// A volume is being made from it: Cinder's status would be restoring.
+		// A volume is being created from it. In Cinder its status would be restoring.
 		if jobs, err := tx.JobsOfBackup(b.ID); err != nil || len(jobs) > 0 {
 			if err != nil {
 				return err
@@ -29,7 +30,8 @@ func (bs *Backups) DeleteBackup(ctx context.Context, who driver.Caller, backupID
 	})
 }
 
-// ForceDeleteBackup deletes in any status; jobs that use the backup are cancelled.
+// ForceDeleteBackup deletes a backup in any status. It cancels the jobs that use the
+// backup.
 func (bs *Backups) ForceDeleteBackup(ctx context.Context, who driver.Caller, backupID string) error {
 	return bs.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
 		b, err := core.OwnBackup(tx, who, backupID)
@@ -54,8 +56,8 @@ func (bs *Backups) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) e
 	if err := tx.TouchBackup(b); err != nil {
 		return err
 	}
-	// The resource is the objects: backups that share them are deleted one after the
-	// other, and the last deletes the objects.
+	// The job's resource is the objects. So backups that share objects are deleted one
+	// after the other, and the last delete removes the objects.
 	j, err := bs.jobs.New(who, deleteJob, bs.container(b)+"/"+b.ServiceMetadata, struct{}{})
 	if err != nil {
 		return err
@@ -64,8 +66,9 @@ func (bs *Backups) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) e
 	return bs.jobs.Enqueue(tx, j)
 }
 
-// checkNoChildren looks at all projects. Cinder looks at the caller's only
-// (cinder/backup/api.py delete), so that an admin of another can orphan a child.
+// checkNoChildren checks the dependents of all projects. Cinder checks only those of the
+// caller's project (cinder/backup/api.py delete), so an admin of another project can orphan
+// a child.
 func checkNoChildren(tx *meta.Tx, b *meta.Backup) error {
 	children, err := tx.Children(b.ID)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // deleteJob is the kind of jobs that delete backups.
 const deleteJob = "delete"
 
-// deleteTask deletes a backup's objects, then its row.
+// deleteTask deletes a backup's objects and then its row.
 func (bs *Backups) deleteTask(j *meta.Job, _ struct{}) jobs.Task {
 	return jobs.Task{
 		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
@@ -44,17 +44,17 @@ func (bs *Backups) deleteTask(j *meta.Job, _ struct{}) jobs.Task {
 	}
 }
 
-// deleteData deletes the objects of a backup, unless another backup has the same: its
-// record may have been imported under another id.
+// deleteData deletes the objects of a backup, unless another backup shares them. That
+// happens if the record was imported under another id.
 func (bs *Backups) deleteData(ctx context.Context, b *meta.Backup) error {
 	if b.Imported && b.ServiceMetadata == "" {
-		return nil // an import that failed owns no objects
+		return nil // a failed import owns no objects
 	}
 	if err := bs.storeReady(ctx); err != nil {
 		return err
 	}
 	prefixes := map[string]bool{}
-	if !b.Imported { // else only its own objects are known to be its own
+	if !b.Imported { // for an imported backup, other attempts' objects may belong to another backup
 		var err error
 		if prefixes, err = bs.attempts(ctx, b); err != nil {
 			return core.Because(err, "The backup's objects could not be listed.")
@@ -78,7 +78,7 @@ func (bs *Backups) deleteData(ctx context.Context, b *meta.Backup) error {
 	return nil
 }
 
-// shared tells whether another backup has the same objects.
+// shared reports whether another backup has the same objects.
 func (bs *Backups) shared(ctx context.Context, b *meta.Backup, prefix string) (bool, error) {
 	var sharers []*meta.Backup
 	err := bs.core.Read(ctx, func(tx *meta.Tx) (err error) {

@@ -9,7 +9,7 @@ import (
 	"cindergate/driver/embedded/internal/core"
 )
 
-// record is the JSON object in backup_url: a row of Cinder's backups
+// record is the JSON object in backup_url. It has the fields of a row of Cinder's backups
 // (cinder/objects/backup.py encode_record). Times have whole seconds and a Z.
 type record struct {
 	DriverInfo          struct{}          `json:"driver_info"`

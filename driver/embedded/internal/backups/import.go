@@ -12,9 +12,9 @@ import (
 	"cindergate/internal/meta"
 )
 
-// ImportRecord accepts a record; a job checks it and looks for the data. A deleted
-// backup with the record's id is revived (cinder/backup/api.py _get_import_backup),
-// and an import that failed can be repeated.
+// ImportRecord accepts a record; a job checks it and looks for the data. If a deleted
+// backup has the record's id, the import revives it (cinder/backup/api.py
+// _get_import_backup). A failed import can be repeated.
 func (bs *Backups) ImportRecord(ctx context.Context, who driver.Caller, r driver.BackupRecord) (driver.Backup, error) {
 	raw, id, size, err := decodeRecord(r.URL)
 	if err != nil {
@@ -30,7 +30,7 @@ func (bs *Backups) ImportRecord(ctx context.Context, who driver.Caller, r driver
 			return driver.BackupExists.Errorf("Backup already exists in database.")
 		}
 		if off, err := core.Disabled(tx, core.BackupService); err != nil || off {
-			// cinder/api/contrib/backups.py import_record: here it is no 404.
+			// Not 404 here, unlike elsewhere (cinder/api/contrib/backups.py import_record).
 			return errors.Join(err, driver.Errorf(driver.Unavailable, "Service %s could not be found.", core.BackupService))
 		}
 		more, own := 1, 0
@@ -45,7 +45,8 @@ func (bs *Backups) ImportRecord(ctx context.Context, who driver.Caller, r driver
 		}
 		b.ProjectID, b.UserID, b.VolumeID, b.Size = who.ProjectID, who.UserID, importVolumeID, size
 		b.DeletedAt, b.Metadata = time.Time{}, map[string]string{}
-		// A deleted backup has them still; they would be taken for data that is here.
+		// A deleted backup still has these values. They would be mistaken for existing
+		// data.
 		b.ParentID, b.Container, b.ServiceMetadata, b.DataBackupID, b.ObjectCount = "", "", "", "", 0
 		b.Imported, b.Pending = true, &meta.PendingImport{Service: r.Service, Record: raw}
 		return bs.startImport(tx, who, b)
@@ -56,8 +57,8 @@ func (bs *Backups) ImportRecord(ctx context.Context, who driver.Caller, r driver
 	return b.Backup, nil
 }
 
-// startImport stores a backup that is being imported and queues the job. Its resource is
-// the objects, so that it waits for deletes of the same objects.
+// startImport stores a backup that is being imported and queues the job. The job's resource
+// is the objects, so the job waits for deletes of the same objects.
 func (bs *Backups) startImport(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
 	b.Status, b.FailReason = driver.BackupCreating, ""
 	if err := tx.PutBackup(b); err != nil {
@@ -67,7 +68,7 @@ func (bs *Backups) startImport(tx *meta.Tx, who driver.Caller, b *meta.Backup) e
 		Container       any `json:"container"`
 		ServiceMetadata any `json:"service_metadata"`
 	}
-	_ = json.Unmarshal(b.Pending.Record, &at) // the job says what is wrong with them
+	_ = json.Unmarshal(b.Pending.Record, &at) // the job reports errors in them
 	j, err := bs.jobs.New(who, importJob, fmt.Sprint(at.Container, "/", at.ServiceMetadata), struct{}{})
 	if err != nil {
 		return err
@@ -76,6 +77,6 @@ func (bs *Backups) startImport(tx *meta.Tx, who driver.Caller, b *meta.Backup) e
 	return bs.jobs.Enqueue(tx, j)
 }
 
-// importVolumeID is the volume of a backup while it is imported
-// (cinder/backup/api.py IMPORT_VOLUME_ID).
+// importVolumeID is the volume id of a backup during its import (cinder/backup/api.py
+// IMPORT_VOLUME_ID).
 const importVolumeID = "00000000-0000-0000-0000-000000000000"

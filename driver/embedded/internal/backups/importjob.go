@@ -14,15 +14,16 @@ import (
 	"cindergate/internal/meta"
 )
 
-// importJob is the kind of jobs that take over records.
+// importJob is the kind of jobs that import records.
 const importJob = "import"
 
-// importTask checks a record and takes it over (cinder/backup/manager.py
-// import_record). Unlike Cinder it also looks whether the data is here: a backup that
-// cannot be restored is never available. One whose parent or objects are not here yet
-// is in error, and is imported again with its parent or when the import is repeated.
+// importTask checks and imports a record (cinder/backup/manager.py import_record). Unlike
+// Cinder it also checks that the data is here, because a backup that cannot be restored
+// must never be available. If its parent or objects are missing, the backup gets the status
+// error. It is imported again when its parent is imported, or when the client repeats the
+// import.
 func (bs *Backups) importTask(j *meta.Job, _ struct{}) jobs.Task {
-	foreign := false // not a record of ours: Cinder forgets its size
+	foreign := false // true: no driver here reads the record; as in Cinder, its size is dropped
 	return jobs.Task{
 		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
 			b, err := bs.core.DB.Backup(ctx, j.BackupID)
@@ -30,7 +31,7 @@ func (bs *Backups) importTask(j *meta.Job, _ struct{}) jobs.Task {
 				return 0, nil, err
 			}
 			if b == nil {
-				return 0, jobs.Done, nil // deleted meanwhile
+				return 0, jobs.Done, nil // deleted in the meantime
 			}
 			if b.Pending == nil { // a job of an earlier version
 				return 0, nil, core.Reasonf("The record was lost. Delete the backup and import it again.")
@@ -68,7 +69,7 @@ func (bs *Backups) importTask(j *meta.Job, _ struct{}) jobs.Task {
 	}
 }
 
-// imported returns the row with what its record says. Owner, service, host, zone and
+// imported returns the row with the fields of its record. Owner, service, host, zone and
 // status are those of this installation.
 func (bs *Backups) imported(b *meta.Backup, rec *record) *meta.Backup {
 	row := *b
@@ -83,8 +84,8 @@ func (bs *Backups) imported(b *meta.Backup, rec *record) *meta.Backup {
 	if !rec.CreatedAt.IsZero() {
 		row.CreatedAt = rec.CreatedAt.Time
 	}
-	// Without it the next incremental would have no parent to choose; Cinder leaves
-	// it null and fails then.
+	// Without it, no incremental backup could choose this one as its parent. Cinder leaves
+	// it null, and then fails.
 	row.DataTimestamp = rec.DataTimestamp.Time
 	if row.DataTimestamp.IsZero() {
 		row.DataTimestamp = row.CreatedAt
@@ -92,8 +93,8 @@ func (bs *Backups) imported(b *meta.Backup, rec *record) *meta.Backup {
 	return &row
 }
 
-// findData checks that the backup can be restored from what is here, by the code of
-// a restore, and returns the backup id that the objects name.
+// findData checks, with the code of a restore, that the backup can be restored from the
+// data here. It returns the backup id in the objects.
 func (bs *Backups) findData(ctx context.Context, b *meta.Backup) (dataID string, err error) {
 	if err := bs.storeReady(ctx); err != nil {
 		return "", err
@@ -115,7 +116,7 @@ func (bs *Backups) findData(ctx context.Context, b *meta.Backup) (dataID string,
 	return found.BackupID, chunked.Check(ctx, bs.core.Store, bs.core.Bytes(b.Size), chain)
 }
 
-// isEncrypted tells whether a backup's volume_meta names a key of its volume.
+// isEncrypted reports whether a backup's volume_meta has an encryption key of the volume.
 func isEncrypted(volumeMeta *string) bool {
 	var v struct {
 		Base struct {
@@ -125,8 +126,9 @@ func isEncrypted(volumeMeta *string) bool {
 	return volumeMeta != nil && json.Unmarshal([]byte(*volumeMeta), &v) == nil && deref(v.Base.Key) != ""
 }
 
-// takeOver makes an imported backup available, and queues the import of backups that failed
-// because it was missing. It checks the parent again, which may have been deleted.
+// takeOver makes an imported backup available. It also queues the import of backups that
+// failed because this one was missing. It checks the parent again, since the parent may
+// have been deleted.
 func (bs *Backups) takeOver(tx *meta.Tx, j *meta.Job, found *meta.Backup) error {
 	copied := *found
 	row := &copied
@@ -157,7 +159,7 @@ func (bs *Backups) takeOver(tx *meta.Tx, j *meta.Job, found *meta.Backup) error 
 	return nil
 }
 
-// parentProblem returns why the backup cannot build on its parent, nil if it can.
+// parentProblem returns why the backup cannot build on its parent; nil if it can.
 func parentProblem(tx *meta.Tx, b *meta.Backup) (why, err error) {
 	if b.ParentID == "" {
 		return nil, nil
@@ -174,9 +176,9 @@ func parentProblem(tx *meta.Tx, b *meta.Backup) (why, err error) {
 	return nil, nil
 }
 
-// failImport stores an import whose record is valid and whose data is not here. The backup
-// shows what its record says, but owns no objects: those that are there may belong to
-// another backup, and a delete must not touch them.
+// failImport stores an import whose record is valid but whose data is missing. The backup
+// shows the fields of its record but owns no objects. Existing objects may belong to
+// another backup, so a delete must not touch them.
 func (bs *Backups) failImport(tx *meta.Tx, j *meta.Job, found *meta.Backup, why error) error {
 	copied := *found
 	row := &copied
@@ -190,7 +192,7 @@ func (bs *Backups) failImport(tx *meta.Tx, j *meta.Job, found *meta.Backup, why 
 		return err
 	}
 	if circle {
-		row.ParentID = "" // else none of the circle could ever be deleted
+		row.ParentID = "" // otherwise no backup of the cycle could ever be deleted
 	}
 	return bs.importError(tx, j, row, core.ReasonOf(why))
 }
@@ -200,11 +202,11 @@ func (bs *Backups) importError(tx *meta.Tx, j *meta.Job, b *meta.Backup, reason 
 	if err := tx.TouchBackup(b); err != nil {
 		return err
 	}
-	// Cinder has no message for an import.
+	// Cinder has no user message for imports.
 	return bs.core.AddMessage(tx, jobs.Requester(j), core.ActionBackup, core.DetailUnknown, core.BackupResource, b.ID, reason)
 }
 
-// isAncestor tells whether the backup id is from or one of its ancestors.
+// isAncestor reports whether the backup id is the backup from or one of its ancestors.
 func isAncestor(tx *meta.Tx, id, from string) (bool, error) {
 	for from != "" && from != id {
 		b, err := tx.Backup(from)

@@ -5,9 +5,9 @@ import (
 	"cindergate/internal/meta"
 )
 
-// chooseParent picks the backup that an incremental builds on: the one whose data
-// is newest, or of a snapshot the newest that is older than the snapshot. Of equal
-// ones it is the one created last, then one that is not itself a parent.
+// chooseParent returns the parent of a new incremental backup: the backup with the newest
+// data. For a snapshot, it is the newest backup that is older than the snapshot. Of backups
+// with equal data times, the one created last wins, then one that is not itself a parent.
 func chooseParent(tx *meta.Tx, projectID, volumeID string, s *meta.Snapshot) (*meta.Backup, error) {
 	all, err := tx.BackupsOfVolume(projectID, volumeID)
 	if err != nil {

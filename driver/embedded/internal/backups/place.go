@@ -10,18 +10,18 @@ import (
 	"cindergate/internal/meta"
 )
 
-// attempt returns where the objects of this attempt are.
+// attempt returns the location of this attempt's objects.
 func (bs *Backups) attempt(b *meta.Backup, j *meta.Job) chunked.Location {
 	return chunked.Location{Container: bs.container(b), Prefix: bs.core.Store.Layout().Prefix(bs.names(b), j.Attempts)}
 }
 
-// names returns what the names of a backup's objects depend on.
+// names returns the fields that the names of a backup's objects depend on.
 func (bs *Backups) names(b *meta.Backup) layout.Backup {
 	return layout.Backup{ID: b.ID, VolumeID: b.VolumeID, AvailabilityZone: bs.core.AvailabilityZone, CreatedAt: b.CreatedAt}
 }
 
-// container returns where a backup's objects are: what the user asked for, or what the
-// store's layout chooses.
+// container returns the container of a backup: the one that the user chose, or else the one
+// that the store's layout chooses.
 func (bs *Backups) container(b *meta.Backup) string {
 	if b.Container != "" {
 		return b.Container
@@ -29,7 +29,7 @@ func (bs *Backups) container(b *meta.Backup) string {
 	return bs.core.Store.Layout().Container(bs.names(b))
 }
 
-// sweep deletes the objects of earlier attempts at a backup that is not published.
+// sweep deletes the objects of earlier attempts at an unpublished backup.
 func (bs *Backups) sweep(ctx context.Context, b *meta.Backup) error {
 	prefixes, err := bs.attempts(ctx, b)
 	if err != nil {
@@ -43,8 +43,8 @@ func (bs *Backups) sweep(ctx context.Context, b *meta.Backup) error {
 	return nil
 }
 
-// attempts finds the prefixes of all attempts at a backup. It goes by what is in the
-// store, so that it also finds attempts that no row or job mentions.
+// attempts returns the prefixes of all attempts at a backup. It lists the store, so it also
+// finds attempts that no row or job mentions.
 func (bs *Backups) attempts(ctx context.Context, b *meta.Backup) (map[string]bool, error) {
 	prefixes := map[string]bool{}
 	base, names, is := bs.container(b)+"/", bs.core.Store.Layout(), bs.names(b)
@@ -59,7 +59,7 @@ func (bs *Backups) attempts(ctx context.Context, b *meta.Backup) (map[string]boo
 	return prefixes, nil
 }
 
-// storeReady returns an error unless the backup store is there: one that is not
+// storeReady returns an error unless the backup store is mounted. A store that is not
 // mounted looks empty.
 func (bs *Backups) storeReady(ctx context.Context) error {
 	err := bs.core.Store.Check(ctx)

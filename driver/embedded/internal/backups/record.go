@@ -19,13 +19,13 @@ import (
 	"cindergate/internal/chunk/layout"
 )
 
-// maxLength is how long texts of a record may be, in characters: the width of
+// maxLength is the maximum length of texts in a record, in characters: the width of
 // Cinder's columns (cinder/db/sqlalchemy/models.py Backup).
 const maxLength = 255
 
-// decodeRecord takes a backup_url apart as far as the request needs it. The texts are
-// those of cinder/backup/api.py _get_import_backup; that id and size must also have a
-// value that can be stored is a rule of ours.
+// decodeRecord decodes the parts of a backup_url that the request needs. The texts are
+// those of cinder/backup/api.py _get_import_backup. This gateway also requires values of id
+// and size that it can store.
 func decodeRecord(url string) (raw json.RawMessage, id string, size int, err error) {
 	invalid := func(format string, args ...any) error {
 		return driver.Errorf(driver.InvalidInput, "Invalid input received: "+format, args...)
@@ -38,7 +38,7 @@ func decodeRecord(url string) (raw json.RawMessage, id string, size int, err err
 		return nil, "", 0, invalid("Can't parse backup record.")
 	}
 	var fields map[string]json.RawMessage
-	_ = json.Unmarshal(decoded, &fields) // what is no object has no members
+	_ = json.Unmarshal(decoded, &fields) // anything but an object has no members
 	if _, has := fields["id"]; !has {
 		return nil, "", 0, invalid("Provided backup record is missing an id")
 	}
@@ -59,12 +59,13 @@ func decodeRecord(url string) (raw json.RawMessage, id string, size int, err err
 	return decoded, id, int(gb), nil
 }
 
-// showable matches ids that can stand in a path. Cinder takes any text, and can then
-// neither show nor delete some of them. An import with an id that is no UUID ends in error.
+// showable matches ids that can be part of a path. Cinder accepts any text, and can then
+// neither show nor delete some of the backups. An import whose id is not a UUID ends in the
+// status error.
 var showable = regexp.MustCompile(`^[0-9A-Za-z_-][0-9A-Za-z._-]{0,35}$`)
 
-// wholeNumber is an integer in a record. Cinder also reads one that is written as a
-// text (oslo_versionedobjects IntegerField).
+// wholeNumber is an integer in a record. As in Cinder, it may also be written as a text
+// (oslo_versionedobjects IntegerField).
 type wholeNumber int
 
 func (n *wholeNumber) UnmarshalJSON(raw []byte) error {
@@ -74,8 +75,8 @@ func (n *wholeNumber) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(bytes.Trim(raw, `"`), (*int)(n))
 }
 
-// decodeBase64 decodes as Python's base64.b64decode does: characters that are not of
-// the alphabet are skipped, and padding that is missing is an error.
+// decodeBase64 decodes as Python's base64.b64decode does. It skips characters outside the
+// alphabet, and refuses missing padding.
 func decodeBase64(s string) ([]byte, bool) {
 	data := make([]byte, 0, len(s))
 	pads := 0
@@ -94,8 +95,8 @@ func decodeBase64(s string) ([]byte, bool) {
 	return out, err == nil
 }
 
-// parseRecord decodes a record and checks the value of every field that is used. Its
-// errors are reasons that name the field and the rule.
+// parseRecord decodes a record and checks every field that is used. Its errors are reasons
+// that name the field and the rule.
 func parseRecord(raw json.RawMessage, names layout.Layout) (*record, error) {
 	if err := checkFields(raw); err != nil {
 		return nil, err
@@ -115,7 +116,7 @@ func parseRecord(raw json.RawMessage, names layout.Layout) (*record, error) {
 	return &rec, rec.check(names)
 }
 
-// checkFields refuses a record that lacks one of the fields that Cinder asks for
+// checkFields refuses a record that lacks a field that Cinder requires
 // (cinder/backup/driver.py import_record and cinder/objects/backup.py).
 func checkFields(raw json.RawMessage) error {
 	var fields map[string]json.RawMessage
@@ -135,7 +136,7 @@ func checkFields(raw json.RawMessage) error {
 	return nil
 }
 
-// check checks the values. names is the layout of the store that has the objects.
+// check checks the values of the record. names is the layout of the store with the objects.
 func (r *record) check(names layout.Layout) error {
 	switch {
 	case !core.IsUUID(r.ID):

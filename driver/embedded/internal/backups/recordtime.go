@@ -8,7 +8,7 @@ import (
 	"cindergate/driver/embedded/internal/core"
 )
 
-// recordTime is a time in a record, null if zero.
+// recordTime is a time in a record. The zero time is null.
 type recordTime struct{ time.Time }
 
 func (t recordTime) MarshalJSON() ([]byte, error) {

@@ -5,9 +5,9 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Recover gives backups that are left in a passing status without a job the status that
-// Cinder gives them at a restart (cinder/backup/manager.py
-// _cleanup_incomplete_backup_operations). A delete goes on.
+// Recover corrects backups that are in a transient status without a job. It sets the status
+// that Cinder sets at a restart (cinder/backup/manager.py
+// _cleanup_incomplete_backup_operations). A delete continues.
 func (bs *Backups) Recover(tx *meta.Tx) error {
 	backups, err := tx.BackupsIn(string(driver.BackupCreating), string(driver.BackupRestoring), string(driver.BackupDeleting))
 	if err != nil {

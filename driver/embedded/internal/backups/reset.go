@@ -9,9 +9,9 @@ import (
 	"cindergate/internal/meta"
 )
 
-// ResetBackupStatus sets the status. Work on the backup is cancelled, as Cinder does
-// when it notices. Cinder also makes a backup available that has no data; here its
-// objects are looked at first, for an available backup can be restored.
+// ResetBackupStatus sets the status and cancels the backup's jobs, as Cinder does when it
+// notices the change. Cinder also makes a backup without data available. Here the objects
+// are checked first, because an available backup can be restored.
 func (bs *Backups) ResetBackupStatus(ctx context.Context, who driver.Caller, backupID string, to driver.BackupStatus) error {
 	if to == driver.BackupAvailable {
 		return bs.resetToAvailable(ctx, who, backupID)
@@ -31,7 +31,7 @@ func (bs *Backups) ResetBackupStatus(ctx context.Context, who driver.Caller, bac
 
 func (bs *Backups) resetToAvailable(ctx context.Context, who driver.Caller, backupID string) error {
 	var b *meta.Backup
-	checked := false // the status says already that the data is whole
+	checked := false // true if the status already says that the data is complete
 	err := bs.core.Write(ctx, func(tx *meta.Tx) (err error) {
 		if b, err = core.OwnBackup(tx, who, backupID); err != nil {
 			return err
@@ -75,8 +75,8 @@ func (bs *Backups) resetToAvailable(ctx context.Context, who driver.Caller, back
 	})
 }
 
-// cancelJobs cancels the jobs of a backup. Each gives the volume or snapshot that it holds
-// its status.
+// cancelJobs cancels the jobs of a backup. Each job restores the status of the volume or
+// snapshot that it holds.
 func (bs *Backups) cancelJobs(tx *meta.Tx, b *meta.Backup) error {
 	about, err := tx.JobsOfBackup(b.ID)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// RestoreBackup accepts a restore (cinder/backup/api.py restore).
+// RestoreBackup accepts a restore and queues its job (cinder/backup/api.py restore).
 func (bs *Backups) RestoreBackup(ctx context.Context, who driver.Caller, backupID string, to driver.RestoreTarget) (driver.Restore, error) {
 	var restore driver.Restore
 	id, existing := to.VolumeID()
@@ -55,7 +55,7 @@ func (bs *Backups) RestoreBackup(ctx context.Context, who driver.Caller, backupI
 			return err
 		}
 		j.BackupID, j.VolumeID = b.ID, v.ID
-		return bs.jobs.Enqueue(tx, j) // the job makes the file of a new volume
+		return bs.jobs.Enqueue(tx, j) // the job creates the file of a new volume
 	})
 	if err != nil {
 		return driver.Restore{}, err

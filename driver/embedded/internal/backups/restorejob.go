@@ -15,7 +15,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// restoreTask writes a backup into a volume, an existing or a new one.
+// restoreTask restores a backup to an existing or new volume.
 func (bs *Backups) restoreTask(j *meta.Job, a volumes.RestoreArguments) jobs.Task {
 	return jobs.Task{
 		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
@@ -33,7 +33,7 @@ func (bs *Backups) restoreTask(j *meta.Job, a volumes.RestoreArguments) jobs.Tas
 			if v == nil {
 				return 0, nil, core.Reasonf("The volume is gone.")
 			}
-			if v.Status == core.Creating { // a volume from a backup
+			if v.Status == core.Creating { // a new volume from a backup
 				if err := bs.beginRestore(ctx, v.ID); err != nil {
 					return 0, nil, err
 				}
@@ -44,7 +44,8 @@ func (bs *Backups) restoreTask(j *meta.Job, a volumes.RestoreArguments) jobs.Tas
 			}
 			vm, err := chunked.MergeVolumeMeta(restored.VolumeMeta)
 			if err != nil {
-				// The data is restored; without names and metadata it is still of use.
+				// The data has been restored, and is useful even without names and
+				// metadata.
 				bs.core.Log.Warn("volume metadata of the backup cannot be read", zap.String("backup_id", b.ID), zap.Error(err))
 				vm = chunked.VolumeMeta{}
 			}
@@ -55,7 +56,7 @@ func (bs *Backups) restoreTask(j *meta.Job, a volumes.RestoreArguments) jobs.Tas
 	}
 }
 
-// beginRestore shows that a new volume is being filled.
+// beginRestore sets the status of a new volume that is being filled.
 func (bs *Backups) beginRestore(ctx context.Context, volumeID string) error {
 	return bs.core.Write(ctx, func(tx *meta.Tx) error {
 		v, err := tx.Volume(volumeID)
@@ -77,7 +78,7 @@ func (bs *Backups) readBackup(ctx context.Context, b *meta.Backup, v *meta.Volum
 	}
 	fresh := a.Previous == core.Creating
 	if fresh {
-		// An earlier attempt may have written to it.
+		// An earlier attempt may have written to the file.
 		if err := bs.core.Files.CreateBlank(bs.core.Files.Volume(v.ID), bs.core.Bytes(v.Size)); err != nil {
 			return chunked.Restored{}, err
 		}
@@ -90,8 +91,8 @@ func (bs *Backups) readBackup(ctx context.Context, b *meta.Backup, v *meta.Volum
 	return restored, errors.Join(err, target.Close())
 }
 
-// finishRestore makes the volume and the backup available. The volume gets the
-// name, metadata and image metadata of the source as in cinder/backup/driver.py
+// finishRestore makes the volume and the backup available. The volume gets the name,
+// metadata and image metadata of the source, as in cinder/backup/driver.py
 // BackupMetadataAPI and cinder/backup/manager.py restore_backup.
 func finishRestore(tx *meta.Tx, j *meta.Job, a volumes.RestoreArguments, vm chunked.VolumeMeta) error {
 	b, err := freeBackup(tx, j, a)
@@ -133,7 +134,7 @@ func finishRestore(tx *meta.Tx, j *meta.Job, a volumes.RestoreArguments, vm chun
 }
 
 func (bs *Backups) failRestore(tx *meta.Tx, j *meta.Job, a volumes.RestoreArguments, reason string) error {
-	// The backup may be whole: it stays available, without a fail_reason.
+	// The backup may be intact. It stays available and gets no fail_reason.
 	if _, err := freeBackup(tx, j, a); err != nil {
 		return err
 	}
@@ -143,10 +144,10 @@ func (bs *Backups) failRestore(tx *meta.Tx, j *meta.Job, a volumes.RestoreArgume
 	return bs.core.AddMessage(tx, jobs.Requester(j), core.ActionRestoreBackup, core.DetailRestoreBackup, core.BackupResource, j.BackupID, reason)
 }
 
-// freeBackup makes a backup that was restored available again.
+// freeBackup makes a backup available again after its restore.
 func freeBackup(tx *meta.Tx, j *meta.Job, a volumes.RestoreArguments) (*meta.Backup, error) {
 	b, err := tx.Backup(j.BackupID)
-	if err != nil || b == nil || b.Status != driver.BackupRestoring || a.New { // New: another job restores
+	if err != nil || b == nil || b.Status != driver.BackupRestoring || a.New { // New: another job restores the backup
 		return b, err
 	}
 	b.Status = driver.BackupAvailable

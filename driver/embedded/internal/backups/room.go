@@ -1,5 +1,5 @@
-// Package backups makes backups, restores and deletes them, and exports and imports
-// their records. Checks, their order and texts are Cinder's.
+// Package backups creates, restores and deletes backups, and exports and imports their
+// records, with the checks, their order and their texts as in Cinder.
 package backups
 
 import (
@@ -9,7 +9,7 @@ import (
 	"cindergate/internal/chunked"
 )
 
-// Backups answers requests about backups and runs their jobs.
+// Backups serves requests about backups and runs their jobs.
 type Backups struct {
 	core    *core.Core
 	jobs    *jobs.Runner
@@ -17,21 +17,21 @@ type Backups struct {
 	format  Format
 }
 
-// Format is how new objects are written.
+// Format says how to write new objects.
 type Format struct {
 	Compression chunked.Compression
 	ChunkSize   int64 // bytes per object of a full backup; 0: the default of package chunked
 	BlockSize   int64 // bytes per digest; 0: Cinder's, 32768
 }
 
-// New returns the room and registers its kinds of jobs.
+// New returns a Backups and registers its kinds of jobs.
 func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes, f Format) *Backups {
 	bs := &Backups{core: c, jobs: r, volumes: vs, format: f}
 	bs.register()
 	return bs
 }
 
-// register registers the kinds of jobs that are about backups.
+// register registers the kinds of jobs on backups.
 func (bs *Backups) register() {
 	jobs.Register(bs.jobs, backupJob, jobs.Kind[backupArguments]{Queue: jobs.DataQueue, Task: bs.backupTask})
 	jobs.Register(bs.jobs, volumes.RestoreJob, jobs.Kind[volumes.RestoreArguments]{Queue: jobs.DataQueue, Task: bs.restoreTask})

@@ -8,11 +8,11 @@ import (
 	"cindergate/internal/meta"
 )
 
-// volumeMeta is a backup's volume_meta, as JSON: the volume's row in Cinder's
-// column names, its metadata and its image metadata (cinder/backup/driver.py
-// BackupMetadataAPI). A volume that is bootable without image metadata gets an
-// empty object, from which Cinder and we make a bootable volume again. It is nil if
-// the volume is gone: the backup of a snapshot may be of one.
+// volumeMeta returns a backup's volume_meta as JSON: the volume's row in Cinder's column
+// names, its metadata and its image metadata (cinder/backup/driver.py BackupMetadataAPI).
+// For a bootable volume without image metadata, the image metadata is an empty object; a
+// restore makes a bootable volume of it, in Cinder and here. The result is nil if the
+// volume is gone, which is possible for the backup of a snapshot.
 func (bs *Backups) volumeMeta(ctx context.Context, volumeID string) (*string, error) {
 	v, err := bs.core.DB.Volume(ctx, volumeID)
 	if err != nil {
@@ -37,9 +37,8 @@ func (bs *Backups) volumeMeta(ctx context.Context, volumeID string) (*string, er
 	return &text, err
 }
 
-// baseMetadata is the volume's row as Cinder has it (cinder/db/sqlalchemy/models.py
-// Volume). Status is what the volume has while it is backed up from an idle state:
-// available.
+// baseMetadata returns the volume's row as in Cinder (cinder/db/sqlalchemy/models.py
+// Volume). Its status is available, the status of an idle volume.
 func baseMetadata(v *meta.Volume) map[string]any {
 	return map[string]any{
 		"id": v.ID, "_name_id": nil, "ec2_id": nil, "use_quota": true,

@@ -30,8 +30,8 @@ func attachmentAt(all []driver.Attachment, id string) int {
 	return slices.IndexFunc(all, func(a driver.Attachment) bool { return strings.EqualFold(a.ID, id) })
 }
 
-// connected adds what the connector's host needs to know: the volume is a file of
-// this machine, whose path is nobody else's business.
+// connected adds the data that the connector's host needs. The volume is a file on this
+// machine; its path stays private.
 func connected(v *driver.Volume, a driver.Attachment) driver.Attachment {
 	a.VolumeID, a.Connection = v.ID, map[string]any{}
 	if a.Connector == nil {
@@ -46,15 +46,14 @@ func connected(v *driver.Volume, a driver.Attachment) driver.Attachment {
 	return a
 }
 
-// ListAttachments returns one page of the attachments of the volumes that the
-// caller may see.
+// ListAttachments returns one page of the attachments of volumes that the caller may see.
 func (c *Cloud) ListAttachments(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Attachment], error) {
 	visible, err := core.Visible(ctx, who, q, c.core.DB.Volumes, c.core.DB.AllVolumes)
 	if err != nil {
 		return driver.Page[driver.Attachment]{}, err
 	}
 	var all []driver.Attachment
-	projects := map[string]string{} // of the volumes, by id
+	projects := map[string]string{} // of volumes, by the volume's id
 	for v := range visible.All() {
 		for _, a := range v.Attachments {
 			all = append(all, connected(v, a))
@@ -66,8 +65,8 @@ func (c *Cloud) ListAttachments(ctx context.Context, who driver.Caller, q driver
 	return driver.Paginate(all, columns, q, driver.AttachmentNotFound)
 }
 
-// CreateAttachment reserves a volume (cinder/volume/api.py attachment_create). The
-// answer is the attachment as it was reserved, as Cinder's is.
+// CreateAttachment reserves a volume (cinder/volume/api.py attachment_create). As in
+// Cinder, the answer shows the attachment in the state reserved.
 func (c *Cloud) CreateAttachment(ctx context.Context, who driver.Caller, spec driver.AttachmentSpec) (driver.Attachment, error) {
 	var answer driver.Attachment
 	err := c.core.Write(ctx, func(tx *meta.Tx) error {
@@ -102,7 +101,7 @@ func (c *Cloud) CreateAttachment(ctx context.Context, who driver.Caller, spec dr
 	return answer, err
 }
 
-// reserveFor makes a volume reserved, unless the server has it already
+// reserveFor reserves a volume, unless it is already attached to the server
 // (cinder/volume/api.py _attachment_reserve).
 func reserveFor(v *meta.Volume, serverID string) error {
 	valid := []string{core.Available, core.Downloading}
@@ -121,7 +120,7 @@ func reserveFor(v *meta.Volume, serverID string) error {
 		v.ID, strings.Join(valid, " or "), v.Status)
 }
 
-// connect notes the connector and begins to attach (cinder/volume/manager.py
+// connect stores the connector and begins to attach (cinder/volume/manager.py
 // attachment_update).
 func connect(tx *meta.Tx, v *meta.Volume, a *driver.Attachment, connector map[string]any) {
 	word := func(key, otherwise string) string {
@@ -161,8 +160,8 @@ func (c *Cloud) changeAttachment(ctx context.Context, who driver.Caller, id stri
 	})
 }
 
-// UpdateAttachment begins to attach a reserved volume. The answer is the attachment
-// as it was before, with the connection, as Cinder's is.
+// UpdateAttachment begins to attach a reserved volume. As in Cinder, the answer shows the
+// attachment before the change, with the connection.
 func (c *Cloud) UpdateAttachment(ctx context.Context, who driver.Caller, attachmentID string, connector map[string]any) (driver.Attachment, error) {
 	var answer driver.Attachment
 	err := c.changeAttachment(ctx, who, attachmentID, func(tx *meta.Tx, v *meta.Volume, at int) error {
@@ -178,8 +177,9 @@ func (c *Cloud) UpdateAttachment(ctx context.Context, who driver.Caller, attachm
 	return answer, err
 }
 
-// connectable is cinder/volume/api.py attachment_update. Cinder also attaches a
-// volume that a backup or restore has; here nobody may write to it then.
+// connectable checks that the volume can be attached (cinder/volume/api.py
+// attachment_update). Cinder also attaches a volume during a backup or restore. Here that
+// is refused, because nobody may write to the volume then.
 func connectable(v *meta.Volume) error {
 	if strings.Contains(v.Status, "error") {
 		return driver.InvalidVolume("Volume attachments can not be updated if the volume is in an error state. "+
@@ -195,7 +195,7 @@ func connectable(v *meta.Volume) error {
 	return nil
 }
 
-// CompleteAttachment makes the volume in-use.
+// CompleteAttachment sets the volume's status to in-use.
 func (c *Cloud) CompleteAttachment(ctx context.Context, who driver.Caller, attachmentID string) error {
 	return c.changeAttachment(ctx, who, attachmentID, func(_ *meta.Tx, v *meta.Volume, at int) error {
 		if !slices.Contains([]string{core.Available, core.Reserved, core.Attaching, core.InUse, core.Detaching}, v.Status) {

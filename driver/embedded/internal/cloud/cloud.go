@@ -13,17 +13,17 @@ import (
 	"cindergate/driver/embedded/internal/volumes"
 )
 
-// Cloud answers the requests of this package.
+// Cloud serves the requests of this package.
 type Cloud struct {
 	core    *core.Core
 	jobs    *jobs.Runner
 	volumes *volumes.Volumes
 }
 
-// New returns the room.
+// New returns a Cloud.
 func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes) *Cloud { return &Cloud{c, r, vs} }
 
-// Pools shows the file system of the data directory as the one pool.
+// Pools returns the file system of the data directory as the only pool.
 func (c *Cloud) Pools(ctx context.Context, _ driver.Caller) ([]driver.Pool, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(c.core.Files.Dir, &fs); err != nil {
@@ -39,7 +39,7 @@ func (c *Cloud) Pools(ctx context.Context, _ driver.Caller) ([]driver.Pool, erro
 	}
 	volumeGB, snapshotGB := 0, 0
 	for v := range allVolumes.All() {
-		if v.Host != "" { // else it never got a place
+		if v.Host != "" { // without a host, the volume was never placed
 			volumeGB += v.Size
 		}
 	}
@@ -53,7 +53,7 @@ func (c *Cloud) Pools(ctx context.Context, _ driver.Caller) ([]driver.Pool, erro
 	}}, nil
 }
 
-// AvailabilityZones returns the one zone.
+// AvailabilityZones returns the only zone.
 func (c *Cloud) AvailabilityZones(context.Context, driver.Caller) (map[string]bool, error) {
 	return map[string]bool{c.core.AvailabilityZone: true}, nil
 }

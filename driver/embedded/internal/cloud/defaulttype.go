@@ -8,7 +8,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// ListDefaultTypes returns the default types of projects that have their own.
+// ListDefaultTypes returns the default types of projects that have one of their own.
 func (c *Cloud) ListDefaultTypes(ctx context.Context, _ driver.Caller) ([]driver.DefaultType, error) {
 	rows, err := c.core.DB.DefaultTypes(ctx)
 	if err != nil {
@@ -53,7 +53,7 @@ func (c *Cloud) SetDefaultType(ctx context.Context, who driver.Caller, projectID
 	return driver.DefaultType(row), nil
 }
 
-// UnsetDefaultType gives a project the general default type again.
+// UnsetDefaultType removes a project's default type, so that the general one applies.
 func (c *Cloud) UnsetDefaultType(ctx context.Context, _ driver.Caller, projectID string) error {
 	return c.core.Write(ctx, func(tx *meta.Tx) error { return tx.RemoveDefaultType(projectID) })
 }

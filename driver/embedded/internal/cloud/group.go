@@ -26,13 +26,13 @@ func (c *Cloud) GetGroup(ctx context.Context, who driver.Caller, groupID string)
 	return views[0], nil
 }
 
-// viewGroups adds the volumes in each group, oldest first.
+// viewGroups adds each group's volumes, oldest first.
 func (c *Cloud) viewGroups(ctx context.Context, groups []*meta.Group) ([]driver.Group, error) {
 	all, err := c.core.DB.AllVolumes(ctx)
 	if err != nil {
 		return nil, core.Classify(err)
 	}
-	members := map[string][]string{} // ids of volumes by that of their group, newest first
+	members := map[string][]string{} // ids of volumes by the id of their group, newest first
 	for v := range all.All() {
 		if v.GroupID != "" {
 			members[v.GroupID] = append(members[v.GroupID], v.ID)
@@ -64,7 +64,7 @@ func (c *Cloud) ListGroups(ctx context.Context, who driver.Caller, q driver.Quer
 	return driver.Paginate(all, driver.GroupColumns, q, driver.GroupNotFound)
 }
 
-// newGroup is an available group of the caller, if its quota has room.
+// newGroup returns an available group of the caller. It checks the quota of groups first.
 func (c *Cloud) newGroup(tx *meta.Tx, who driver.Caller, typeID string) (*meta.Group, error) {
 	if err := c.volumes.CheckGroupQuota(tx, who.ProjectID); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (c *Cloud) newGroup(tx *meta.Tx, who driver.Caller, typeID string) (*meta.G
 		AvailabilityZone: c.core.AvailabilityZone, GroupTypeID: typeID, Host: c.volumes.Pool(), CreatedAt: tx.Now}}, nil
 }
 
-// CreateGroup makes a group without volumes, available at once
+// CreateGroup creates a group without volumes, which is available at once
 // (cinder/api/v3/groups.py create, cinder/group/api.py create).
 func (c *Cloud) CreateGroup(ctx context.Context, who driver.Caller, spec driver.GroupSpec) (driver.Group, error) {
 	var g *meta.Group
@@ -107,7 +107,7 @@ func (c *Cloud) CreateGroup(ctx context.Context, who driver.Caller, spec driver.
 			return err
 		}
 		g.Name, g.Description, g.VolumeTypeIDs = spec.Name, spec.Description, typeIDs
-		if !fits { // as if no pool were found by the scheduler
+		if !fits { // as if the scheduler found no pool
 			g.Status, g.Host = core.StatusError, ""
 		}
 		return tx.PutGroup(g)
@@ -118,8 +118,8 @@ func (c *Cloud) CreateGroup(ctx context.Context, who driver.Caller, spec driver.
 	return g.Group, nil
 }
 
-// CreateGroupFromSource makes a group with volumes that jobs fill. It is creating
-// until all are there (cinder/group/api.py create_from_src).
+// CreateGroupFromSource creates a group with volumes that jobs fill. Its status is creating
+// until all volumes are filled (cinder/group/api.py create_from_src).
 func (c *Cloud) CreateGroupFromSource(ctx context.Context, who driver.Caller, spec driver.GroupSource) (driver.Group, error) {
 	var g *meta.Group
 	err := c.core.Write(ctx, func(tx *meta.Tx) error {
@@ -158,8 +158,8 @@ func (c *Cloud) CreateGroupFromSource(ctx context.Context, who driver.Caller, sp
 	return g.Group, nil
 }
 
-// groupSources returns the group that is the source, and what its volumes or its
-// snapshots in a group snapshot are.
+// groupSources returns the source group, and a spec for each volume to create: from the
+// group's volumes, or from the snapshots of a group snapshot.
 func (c *Cloud) groupSources(tx *meta.Tx, who driver.Caller, spec driver.GroupSource) (*meta.Group, []driver.VolumeSpec, error) {
 	groupID := spec.SourceGroupID
 	var sources []driver.VolumeSpec
@@ -188,8 +188,8 @@ func (c *Cloud) groupSources(tx *meta.Tx, who driver.Caller, spec driver.GroupSo
 	return g, sources, err
 }
 
-// DeleteGroup accepts a delete. A group without volumes is gone at once, one with
-// volumes when they are (cinder/group/api.py delete).
+// DeleteGroup accepts a delete. A group without volumes is removed at once. A group with
+// volumes is removed after them (cinder/group/api.py delete).
 func (c *Cloud) DeleteGroup(ctx context.Context, who driver.Caller, groupID string, withVolumes bool) error {
 	return c.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
 		g, err := volumes.OwnGroup(tx, who, groupID)

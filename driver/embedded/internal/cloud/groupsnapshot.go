@@ -51,8 +51,8 @@ func ownGroupSnapshot(tx *meta.Tx, who driver.Caller, id string) (*meta.GroupSna
 	return gs, nil
 }
 
-// CreateGroupSnapshot accepts a snapshot of every volume of a group. It is creating
-// until all are there (cinder/group/api.py create_group_snapshot).
+// CreateGroupSnapshot accepts a snapshot of every volume of a group. The status is creating
+// until all snapshots exist (cinder/group/api.py create_group_snapshot).
 func (c *Cloud) CreateGroupSnapshot(ctx context.Context, who driver.Caller, spec driver.GroupSnapshotSpec) (driver.GroupSnapshot, error) {
 	var gs *meta.GroupSnapshot
 	err := c.core.Write(ctx, func(tx *meta.Tx) error {

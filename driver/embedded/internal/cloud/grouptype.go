@@ -10,8 +10,8 @@ import (
 	"cindergate/internal/meta"
 )
 
-// EnsureDefaultGroupType makes the group type that Cinder's database has from the
-// start (cinder/volume/group_types.py).
+// EnsureDefaultGroupType creates the group type that every database of Cinder has
+// (cinder/volume/group_types.py).
 func (c *Cloud) EnsureDefaultGroupType(tx *meta.Tx) error {
 	types, err := tx.GroupTypes()
 	if err != nil || len(types) > 0 {
@@ -22,8 +22,8 @@ func (c *Cloud) EnsureDefaultGroupType(tx *meta.Tx) error {
 		Description: &description, IsPublic: true, Specs: map[string]string{consistentSnapshots: "<is> True"}, CreatedAt: tx.Now}})
 }
 
-// consistentSnapshots is the spec of group types whose snapshots must all be of one
-// moment. Copies of files are not: such groups find no pool.
+// consistentSnapshots is the group spec that requires all snapshots to be of one moment.
+// File copies cannot do that, so groups of such types find no pool.
 const consistentSnapshots = "consistent_group_snapshot_enabled"
 
 // groupType finds a group type by id or name.
@@ -76,7 +76,7 @@ func (c *Cloud) GetGroupType(ctx context.Context, who driver.Caller, typeID stri
 	return all[at], nil
 }
 
-// CreateGroupType makes a group type.
+// CreateGroupType creates a group type.
 func (c *Cloud) CreateGroupType(ctx context.Context, _ driver.Caller, spec driver.GroupType) (driver.GroupType, error) {
 	err := c.core.Write(ctx, func(tx *meta.Tx) error {
 		types, err := tx.GroupTypes()
@@ -98,7 +98,7 @@ func (c *Cloud) CreateGroupType(ctx context.Context, _ driver.Caller, spec drive
 	return spec, nil
 }
 
-// freeGroupTypeName refuses a name that another type than id has.
+// freeGroupTypeName refuses a name that a type other than id has.
 func freeGroupTypeName(types []*meta.GroupType, id, name string) error {
 	if slices.ContainsFunc(types, func(t *meta.GroupType) bool { return t.Name == name && t.ID != id }) {
 		return driver.Errorf(driver.Conflict, "Group Type %s already exists.", name)
@@ -150,7 +150,7 @@ func (c *Cloud) UpdateGroupType(ctx context.Context, who driver.Caller, typeID s
 	return t.GroupType, nil
 }
 
-// DeleteGroupType deletes a group type that no group has.
+// DeleteGroupType deletes a group type that no group uses.
 func (c *Cloud) DeleteGroupType(ctx context.Context, who driver.Caller, typeID string) error {
 	t, err := c.GetGroupType(ctx, who, typeID)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"cindergate/internal/meta"
 )
 
-// UpdateGroup renames and describes a group, adds volumes and removes some. Checks
-// and texts are those of cinder/group/api.py update.
+// UpdateGroup changes the name, description and volumes of a group. The checks and texts
+// are those of cinder/group/api.py update.
 func (c *Cloud) UpdateGroup(ctx context.Context, who driver.Caller, groupID string, patch driver.GroupPatch) error {
 	return c.core.Write(ctx, func(tx *meta.Tx) error {
 		g, err := volumes.OwnGroup(tx, who, groupID)
@@ -76,7 +76,7 @@ func moveVolumes(tx *meta.Tx, groupID string, added, removed []*meta.Volume) err
 	return nil
 }
 
-// volumesToAdd checks the volumes that are not in the group yet.
+// volumesToAdd checks and returns the volumes that are not yet in the group.
 func (c *Cloud) volumesToAdd(tx *meta.Tx, who driver.Caller, g *meta.Group, ids []string) ([]*meta.Volume, error) {
 	var added []*meta.Volume
 	for _, id := range ids {

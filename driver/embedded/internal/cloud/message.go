@@ -23,8 +23,8 @@ func (c *Cloud) GetMessage(ctx context.Context, who driver.Caller, messageID str
 	return m.Message, nil
 }
 
-// ListMessages returns one page of messages: an admin's is of all projects, for
-// Cinder knows no all_tenants here (cinder/db/sqlalchemy/api.py message_get_all).
+// ListMessages returns one page of messages. Admins see those of all projects, because
+// Cinder has no all_tenants here (cinder/db/sqlalchemy/api.py message_get_all).
 func (c *Cloud) ListMessages(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Message], error) {
 	project, some := core.Scope(who, true)
 	if !some {
@@ -52,7 +52,7 @@ func (c *Cloud) DeleteMessage(ctx context.Context, who driver.Caller, messageID 
 	return c.core.Write(ctx, func(tx *meta.Tx) error { return tx.RemoveMessage(m.ID) })
 }
 
-// ExpireMessages deletes messages whose time is over, each hour, until ctx ends.
+// ExpireMessages deletes expired messages every hour until ctx ends.
 func (c *Cloud) ExpireMessages(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := c.core.Write(ctx, func(tx *meta.Tx) error { return tx.ExpireMessages() }); err != nil && ctx.Err() == nil {

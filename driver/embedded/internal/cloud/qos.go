@@ -35,8 +35,8 @@ func (c *Cloud) ListQoSSpecs(ctx context.Context, _ driver.Caller, q driver.Quer
 	return driver.Paginate(all, driver.QoSSpecsColumns, q, driver.QoSSpecsNotFound)
 }
 
-// CreateQoSSpecs makes QoS specs. They are kept and shown, not enforced: files have
-// no limits.
+// CreateQoSSpecs creates QoS specs. They are stored and shown but not enforced, because
+// files have no such limits.
 func (c *Cloud) CreateQoSSpecs(ctx context.Context, _ driver.Caller, spec driver.QoSSpecs) (driver.QoSSpecs, error) {
 	err := c.core.Write(ctx, func(tx *meta.Tx) error {
 		same, err := tx.QoSSpecsNamed(spec.Name)
@@ -85,7 +85,7 @@ func (c *Cloud) UpdateQoSSpecs(ctx context.Context, _ driver.Caller, specsID str
 		return tx.PutQoSSpecs(s)
 	})
 	if err == nil {
-		err = missing // what came before it is deleted all the same
+		err = missing // the keys before it are deleted nevertheless
 	}
 	return err
 }
@@ -140,7 +140,7 @@ func giveQoS(tx *meta.Tx, types []*meta.VolumeType, specsID string) error {
 	return nil
 }
 
-// QoSAssociations returns the types that have the QoS specs.
+// QoSAssociations returns the types that use the QoS specs.
 func (c *Cloud) QoSAssociations(ctx context.Context, who driver.Caller, specsID string) ([]driver.VolumeType, error) {
 	s, err := c.GetQoSSpecs(ctx, who, specsID)
 	if err != nil {
@@ -159,7 +159,7 @@ func (c *Cloud) QoSAssociations(ctx context.Context, who driver.Caller, specsID 
 	return with, nil
 }
 
-// AssociateQoSSpecs gives QoS specs to a type that has no others
+// AssociateQoSSpecs associates QoS specs with a type that has no others
 // (cinder/volume/qos_specs.py associate_qos_with_type).
 func (c *Cloud) AssociateQoSSpecs(ctx context.Context, _ driver.Caller, specsID, typeID string) error {
 	return c.core.Write(ctx, func(tx *meta.Tx) error {
@@ -179,7 +179,7 @@ func (c *Cloud) AssociateQoSSpecs(ctx context.Context, _ driver.Caller, specsID,
 	})
 }
 
-// DisassociateQoSSpecs takes QoS specs from a type, or from all.
+// DisassociateQoSSpecs removes QoS specs from a type, or from all types.
 func (c *Cloud) DisassociateQoSSpecs(ctx context.Context, _ driver.Caller, specsID, typeID string) error {
 	return c.core.Write(ctx, func(tx *meta.Tx) error {
 		s, err := ownQoSSpecs(tx, specsID)

@@ -6,8 +6,8 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Recover settles groups and group snapshots whose volumes and snapshots have
-// just been given another status.
+// Recover corrects groups and group snapshots whose volumes and snapshots have just got
+// another status.
 func Recover(tx *meta.Tx) error {
 	groups, err := tx.GroupsIn(core.Creating, core.Deleting)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Services shows this process as Cinder's three services, up while Run runs.
+// Services returns Cinder's three services, which this process stands for. They are up
+// while Run runs.
 func (c *Cloud) Services(ctx context.Context, _ driver.Caller) ([]driver.Service, error) {
 	changed, err := c.core.DB.Services(ctx)
 	if err != nil {
@@ -30,9 +31,8 @@ func (c *Cloud) Services(ctx context.Context, _ driver.Caller) ([]driver.Service
 	return all, nil
 }
 
-// UpdateService enables, disables, freezes or thaws a service. New volumes are not
-// placed on a disabled cinder-volume; a frozen one also refuses snapshots and
-// deletes, as Cinder does.
+// UpdateService enables, disables, freezes or thaws a service. A disabled cinder-volume
+// gets no new volumes. A frozen one also refuses snapshots and deletes, as in Cinder.
 func (c *Cloud) UpdateService(ctx context.Context, _ driver.Caller, host, binary string, patch driver.ServicePatch) error {
 	if !slices.Contains([]string{core.BackupService, core.SchedulerService, core.VolumeService}, binary) || host != c.core.ServiceHost(binary) {
 		return driver.ServiceNotFound(host, binary)

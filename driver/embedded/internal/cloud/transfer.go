@@ -14,7 +14,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// The lengths of salt and key, in hexadecimal digits (cinder/transfer/api.py).
+// The lengths of the salt and the key, in hexadecimal digits (cinder/transfer/api.py).
 const (
 	saltLength = 8
 	keyLength  = 16
@@ -45,7 +45,7 @@ func (c *Cloud) ListTransfers(ctx context.Context, who driver.Caller, q driver.Q
 		}
 	}
 	columns := maps.Clone(driver.TransferColumns)
-	columns["project_id"] = columns["source_project_id"] // the volume's, until somebody accepts
+	columns["project_id"] = columns["source_project_id"] // until the transfer is accepted
 	return driver.Paginate(all, columns, q, driver.TransferNotFound)
 }
 
@@ -82,7 +82,7 @@ func (c *Cloud) CreateTransfer(ctx context.Context, who driver.Caller, spec driv
 	return t.Transfer, key, nil
 }
 
-// transferable returns the snapshots that go with a volume; all must be available.
+// transferable returns the snapshots to transfer with a volume. All must be available.
 func transferable(tx *meta.Tx, v *meta.Volume) ([]*meta.Snapshot, error) {
 	snapshots, err := tx.SnapshotsOf(v.ID)
 	if err != nil {
@@ -96,8 +96,8 @@ func transferable(tx *meta.Tx, v *meta.Volume) ([]*meta.Snapshot, error) {
 	return snapshots, nil
 }
 
-// AcceptTransfer makes the volume, and its snapshots if they go with it, the
-// caller's (cinder/transfer/api.py accept).
+// AcceptTransfer gives the volume, and its snapshots if they are part of the transfer, to
+// the caller's project (cinder/transfer/api.py accept).
 func (c *Cloud) AcceptTransfer(ctx context.Context, who driver.Caller, transferID, authKey string) (driver.Transfer, error) {
 	var t *meta.Transfer
 	err := c.core.Write(ctx, func(tx *meta.Tx) (err error) {
@@ -134,7 +134,7 @@ func (c *Cloud) giveVolume(tx *meta.Tx, who driver.Caller, t *meta.Transfer) err
 		return driver.InvalidVolume("Transfer %s: Volume id %s expected in awaiting-transfer state.", t.ID, v.ID)
 	}
 	if v.GroupID != "" {
-		// Cinder asks so for consistency groups only, and leaves a volume in a group
+		// Cinder checks this only for consistency groups, and can leave a volume in a group
 		// of another project.
 		return driver.InvalidVolume("Volume %s must not be part of a group.", v.ID)
 	}
@@ -195,7 +195,7 @@ func keyHash(salt, key string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// randomHex returns random digits; crypto/rand never fails.
+// randomHex returns random hexadecimal digits.
 func randomHex(digits int) string {
 	raw := make([]byte, digits/2)
 	_, _ = rand.Read(raw)

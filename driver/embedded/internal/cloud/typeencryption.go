@@ -8,7 +8,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// changeEncryption changes a type that no volume has
+// changeEncryption changes the encryption of a type that no volume uses
 // (cinder/api/contrib/volume_type_encryption.py).
 func (c *Cloud) changeEncryption(ctx context.Context, typeID, verb string, change func(*meta.Tx, *meta.VolumeType) error) error {
 	return c.core.Write(ctx, func(tx *meta.Tx) error {
@@ -30,8 +30,8 @@ func (c *Cloud) changeEncryption(ctx context.Context, typeID, verb string, chang
 	})
 }
 
-// CreateTypeEncryption gives a type an encryption. Volumes of the type cannot be
-// made as long as it has it: see [volumes.RefuseEncrypted].
+// CreateTypeEncryption gives a type an encryption. Until it is removed, volumes of the type
+// cannot be created; see [volumes.RefuseEncrypted].
 func (c *Cloud) CreateTypeEncryption(ctx context.Context, _ driver.Caller, typeID string, spec driver.TypeEncryption) (driver.TypeEncryption, error) {
 	err := c.changeEncryption(ctx, typeID, "create", func(tx *meta.Tx, t *meta.VolumeType) error {
 		if t.Encryption != nil {
@@ -67,7 +67,7 @@ func (c *Cloud) UpdateTypeEncryption(ctx context.Context, _ driver.Caller, typeI
 	})
 }
 
-// DeleteTypeEncryption takes a type's encryption away.
+// DeleteTypeEncryption removes a type's encryption.
 func (c *Cloud) DeleteTypeEncryption(ctx context.Context, _ driver.Caller, typeID string) error {
 	return c.changeEncryption(ctx, typeID, "delete", func(_ *meta.Tx, t *meta.VolumeType) error {
 		if t.Encryption == nil {

@@ -1,6 +1,7 @@
-// Package core is what all rooms of the embedded driver share: the database, the files of
-// volumes and snapshots, the backup store, the clock and ids. It knows no kind of job
-// and no request.
+// Package core is what the packages of the embedded driver share: the database, the files
+// of volumes and snapshots, the backup store, the clock and ids.
+//
+// It does not depend on any kind of job or request.
 package core
 
 import (
@@ -15,8 +16,8 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Core is what the rooms of one driver share. Its fields do not change once the driver is
-// open.
+// Core is the shared state of one driver. Its fields do not change after the driver has
+// been opened.
 type Core struct {
 	DB    *meta.DB
 	Store chunk.Store
@@ -26,13 +27,13 @@ type Core struct {
 	Clock clockwork.Clock
 	NewID func() string
 
-	Host             string // of the services that are shown
+	Host             string // of the services shown
 	AvailabilityZone string
-	Unit             int64 // of a volume's size, in bytes: a GiB, less in tests
+	Unit             int64 // of a volume's size, in bytes: a GiB; less in tests
 }
 
-// Classify returns the error for the caller of a driver: one that is no [driver.Error]
-// becomes Canceled, Unavailable or Internal.
+// Classify returns the error for a caller of the driver. An error that is not a
+// [driver.Error] becomes Canceled, Unavailable or Internal.
 func Classify(err error) error {
 	var known *driver.Error
 	switch {
@@ -58,8 +59,8 @@ func (c *Core) Read(ctx context.Context, look func(*meta.Tx) error) error {
 	return Classify(c.DB.Read(ctx, look))
 }
 
-// WriteFreeing is [Core.Write] for changes that free room or end a job. On a full disk it
-// gives up the reserve and runs change once more.
+// WriteFreeing is [Core.Write] for changes that free disk space or end a job. If the disk
+// is full, it releases the reserve and runs change once more.
 func (c *Core) WriteFreeing(ctx context.Context, change func(*meta.Tx) error) error {
 	err := c.DB.Write(ctx, change)
 	if meta.Unwritable(err) && c.Spare.Release() {
@@ -69,13 +70,13 @@ func (c *Core) WriteFreeing(ctx context.Context, change func(*meta.Tx) error) er
 	return Classify(err)
 }
 
-// Bytes is the length of the file of a volume or snapshot.
+// Bytes returns the file length of a volume or snapshot. size is in units (see Unit).
 func (c *Core) Bytes(size int) int64 { return int64(size) * c.Unit }
 
 // GiB is the unit of a volume's size, in bytes.
 const GiB = 1 << 30
 
-// RemoveFile removes a file that no row names any more. If it cannot, it logs that: the
+// RemoveFile removes a file that no row refers to. If that fails, it logs the error; the
 // next start moves the file to lost+found.
 func (c *Core) RemoveFile(path string) {
 	if err := c.Files.Remove(path); err != nil {

@@ -11,7 +11,7 @@ import (
 	"cindergate/internal/sparse"
 )
 
-// Of two extends of one volume, the smaller may come last: it cuts nothing.
+// The smaller of two extends of a volume may come last. It must not shorten the file.
 func TestGrowNeverCuts(t *testing.T) {
 	files := NewFiles(t.TempDir())
 	path := filepath.Join(files.Dir, "volume-x")
@@ -35,7 +35,8 @@ func TestGrowNeverCuts(t *testing.T) {
 	}
 }
 
-// A caller that leaves while its request waits for the database is no fault of the backend.
+// A client that leaves while its request waits for the database is not a failure of the
+// backend.
 func TestCallersThatLeave(t *testing.T) {
 	for cause, want := range map[error]driver.Kind{
 		context.Canceled: driver.Canceled, context.DeadlineExceeded: driver.Unavailable,

@@ -15,12 +15,12 @@ import (
 	"cindergate/internal/sparse"
 )
 
-// Files is where volumes and snapshots are: one sparse file each. When a method returns nil,
-// what it did is durable, so that a row that says so can be committed.
+// Files are the files of volumes and snapshots: one sparse file each. When a method returns
+// nil, its effect is durable, so a row may rely on it.
 type Files struct {
 	Dir     string
-	ID      string      // of the installation, which markers in the directories name
-	growing *sync.Mutex // held while a file's length is looked at and changed
+	ID      string      // of the installation, as in the markers of the directories
+	growing *sync.Mutex // held while a file's length is read and changed
 }
 
 // NewFiles returns the files below a data directory. ID is set once it is known.
@@ -38,11 +38,11 @@ func (f Files) Volume(id string) string { return filepath.Join(f.Dir, VolumeFile
 // Snapshot returns the path of a snapshot's file.
 func (f Files) Snapshot(id string) string { return filepath.Join(f.Dir, SnapshotFile(id)) }
 
-// VolumeFile returns the name of a volume's file, relative to the data directory: that
-// can be moved.
+// VolumeFile returns the path of a volume's file relative to the data directory, so that
+// the directory can be moved.
 func VolumeFile(id string) string { return filepath.Join(VolumesDir, "volume-"+id) }
 
-// SnapshotFile returns the name of a snapshot's file, as VolumeFile does.
+// SnapshotFile returns the path of a snapshot's file relative to the data directory.
 func SnapshotFile(id string) string { return filepath.Join(SnapshotsDir, "snapshot-"+id) }
 
 // Directories returns the directories with a marker. Each may be a mount of its own.
@@ -50,7 +50,7 @@ func (f Files) Directories() []string {
 	return []string{f.Dir, filepath.Join(f.Dir, VolumesDir), filepath.Join(f.Dir, SnapshotsDir)}
 }
 
-// Create makes the directories and marks them.
+// Create creates the directories and marks them.
 func (f Files) Create() error {
 	for _, dir := range f.Directories() {
 		if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -63,8 +63,9 @@ func (f Files) Create() error {
 	return marker.SyncDir(f.Dir)
 }
 
-// Check returns an error unless all directories are there and are the right ones.
-// A directory that is not mounted must not be written to, and its files are not deleted.
+// Check returns an error unless all directories exist and have the right marker. A
+// directory that is not mounted must not be written to, and its missing files must not
+// count as deleted.
 func (f Files) Check() error {
 	for _, dir := range f.Directories() {
 		if err := marker.Check(dir, f.ID); err != nil {
@@ -74,8 +75,8 @@ func (f Files) Check() error {
 	return nil
 }
 
-// CreateBlank makes path a file of zeroes that takes up no space, in place of one that is
-// there.
+// CreateBlank creates a file of zeroes at path that takes no disk space. It replaces an
+// existing file.
 func (f Files) CreateBlank(path string, bytes int64) error {
 	if err := f.Remove(path); err != nil {
 		return err
@@ -83,7 +84,7 @@ func (f Files) CreateBlank(path string, bytes int64) error {
 	return sparse.Create(path, bytes)
 }
 
-// Remove deletes a file; one that is gone is no error.
+// Remove deletes a file. A missing file is no error.
 func (f Files) Remove(path string) error {
 	if err := f.Check(); err != nil {
 		return err
@@ -104,8 +105,8 @@ func (f Files) Resize(path string, bytes int64) error {
 	return errors.Join(file.Truncate(bytes), file.Sync(), file.Close())
 }
 
-// Grow makes a file at least so long, in bytes. It never makes it shorter: of two extends
-// of a volume, the smaller may come last.
+// Grow extends a file to at least bytes. It never shortens the file, because the smaller of
+// two extends of a volume may come last.
 func (f Files) Grow(path string, bytes int64) error {
 	f.growing.Lock()
 	defer f.growing.Unlock()
@@ -116,7 +117,7 @@ func (f Files) Grow(path string, bytes int64) error {
 	return f.Resize(path, bytes)
 }
 
-// Replace gives a file the name of another, which it takes the place of.
+// Replace durably renames a file and replaces an existing one.
 func (f Files) Replace(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
@@ -124,7 +125,7 @@ func (f Files) Replace(from, to string) error {
 	return marker.SyncDir(filepath.Dir(to))
 }
 
-// LockDir locks the directory against another process, until the file is closed.
+// LockDir locks the directory against other processes until the returned file is closed.
 func LockDir(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o640)
 	if err != nil {
@@ -139,7 +140,7 @@ func LockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// Clone copies a file, in place of what an earlier attempt has left.
+// Clone copies the file src to dst. It replaces what an earlier attempt has left there.
 func (f Files) Clone(ctx context.Context, dst, src string) error {
 	if err := f.Remove(dst); err != nil {
 		return err
@@ -160,15 +161,15 @@ func (f Files) RestoreLost(id string) error {
 	return f.Replace(filepath.Join(f.Dir, LostFound, filepath.Base(to)), to)
 }
 
-// IsFile tells whether a regular file is at path. Only an answer that it is not
-// counts as no: a file that cannot be looked at may well be there.
+// IsFile reports whether a regular file is at path. If that cannot be determined, it
+// returns true, because the file may exist.
 func IsFile(path string) bool {
 	st, err := os.Lstat(path)
 	return err != nil && !errors.Is(err, os.ErrNotExist) || err == nil && st.Mode().IsRegular()
 }
 
-// MissingFile is why a volume or snapshot cannot be used.
+// MissingFile is the reason why a volume or snapshot without a file cannot be used.
 const MissingFile = "The file of the volume or snapshot is missing."
 
-// LostFound is where files without a row go.
+// LostFound is the directory for files without a row.
 const LostFound = "lost+found"

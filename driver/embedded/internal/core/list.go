@@ -7,8 +7,8 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Visible returns the rows that the caller may see and asked for: those of its project,
-// or all.
+// Visible returns the rows that the caller may see and asked for: those of its project, or
+// all rows.
 func Visible[R, T any](ctx context.Context, who driver.Caller, q driver.Query,
 	own func(ctx context.Context, projectID string) (meta.Rows[R, T], error),
 	all func(ctx context.Context) (meta.Rows[R, T], error)) (rows meta.Rows[R, T], err error) {
@@ -20,8 +20,9 @@ func Visible[R, T any](ctx context.Context, who driver.Caller, q driver.Query,
 	return rows, Classify(err)
 }
 
-// List returns a page of rows. In the default order a page costs what it holds and what
-// its filters leave out, not what there is; any other order sorts all.
+// List returns a page of rows. In the default order, its cost depends on the page and on
+// the rows that the filters exclude, not on the number of all rows. Any other order sorts
+// all rows.
 func List[R, T any](rows meta.Rows[R, T], q driver.Query, columns driver.Columns[T],
 	noMarker func(string) error) (driver.Page[T], error) {
 	if len(q.Sort) > 0 {
@@ -51,8 +52,8 @@ func List[R, T any](rows meta.Rows[R, T], q driver.Query, columns driver.Columns
 	return page, nil
 }
 
-// Scope returns the project whose rows the caller may list, "" for all of them. some is
-// false for a caller without a project, who has none.
+// Scope returns the project whose rows the caller may list; "" for all projects. some is
+// false for a caller without a project, which has no rows.
 func Scope(who driver.Caller, all bool) (project string, some bool) {
 	if all && who.IsAdmin() {
 		return "", true

@@ -11,7 +11,7 @@ import (
 // guaranteed is how long messages are kept (cinder/message/api.py message_ttl).
 const guaranteed = 30 * 24 * time.Hour
 
-// numbered is an action or detail of cinder/message/message_field.py.
+// numbered is an action or detail with its number (cinder/message/message_field.py).
 type numbered struct{ id, text string }
 
 var (
@@ -41,8 +41,8 @@ const (
 	BackupResource   = "VOLUME_BACKUP"
 )
 
-// AddMessage stores a message for the user whose request failed: Cinder's text, and the
-// reason in words unless it is "".
+// AddMessage stores a message for the user whose request failed. Its text is Cinder's,
+// followed by reason unless that is "".
 func (c *Core) AddMessage(tx *meta.Tx, who driver.Caller, action, detail numbered, resourceType, id, reason string) error {
 	text := action.text + ":" + detail.text
 	if reason != "" {

@@ -22,13 +22,13 @@ func Changed(old map[string]string, c driver.MetadataChange, missing func(key st
 	return next, nil
 }
 
-// With returns a copy of m in which key is value.
+// With returns a copy of m with key set to value.
 func With(m map[string]string, key, value string) map[string]string {
 	next, _ := Changed(m, driver.MetadataChange{Set: map[string]string{key: value}}, nil)
 	return next
 }
 
-// Without returns a copy of m that has no key.
+// Without returns a copy of m without key.
 func Without(m map[string]string, key string) map[string]string {
 	next, _ := Changed(m, driver.MetadataChange{}, nil)
 	delete(next, key)

@@ -2,13 +2,13 @@ package core
 
 import "strings"
 
-// PythonList renders strings as Python's repr of a list, as in Cinder's texts.
+// PythonList returns Python's repr of a list of strings, as in Cinder's texts.
 func PythonList(items ...string) string { return "['" + strings.Join(items, "', '") + "']" }
 
-// PythonTuple renders strings as Python's repr of a tuple.
+// PythonTuple returns Python's repr of a tuple of strings.
 func PythonTuple(items ...string) string { return "('" + strings.Join(items, "', '") + "')" }
 
-// PythonBool is Python's str(bool), which is what admin metadata holds.
+// PythonBool returns Python's str of a bool, as in admin metadata.
 func PythonBool(b bool) string {
 	if b {
 		return "True"

@@ -10,7 +10,7 @@ import (
 	"cindergate/internal/marker"
 )
 
-// Reason is why a job failed, in words for an operator.
+// Reason says why a job failed, in a text for operators.
 type Reason struct {
 	Text string
 	err  error // for the log
@@ -31,7 +31,7 @@ func Reasonf(format string, args ...any) error { return &Reason{Text: fmt.Sprint
 // Because returns an error whose reason is the text, and whose cause is err.
 func Because(err error, text string) error { return &Reason{text, err} }
 
-// ReasonOf returns the fail_reason for an error: never a path of this machine.
+// ReasonOf returns the fail_reason for an error. It never contains a path of this machine.
 func ReasonOf(err error) string {
 	var ours *Reason
 	var stored *chunked.Error

@@ -13,21 +13,21 @@ import (
 	"cindergate/internal/sparse"
 )
 
-// reserveSize is the room that is kept for the database, in bytes: enough for the
-// log and the pages of some thousand deletes.
+// reserveSize is the space reserved for the database, in bytes. It holds the log and pages
+// of some thousand deletes.
 const reserveSize = 8 << 20
 
-// Reserve is a file that keeps room for the database. It is removed when the disk is full:
-// without that room, deletes could not be stored.
+// Reserve is a file that reserves disk space for the database. It is removed when the disk
+// is full, because otherwise even deletes could not be stored.
 type Reserve struct {
 	path string
 	mu   sync.Mutex
 }
 
-// NewReserve returns the reserve of a data directory, which makes no file yet.
+// NewReserve returns the reserve of a data directory. It does not create the file.
 func NewReserve(dir string) *Reserve { return &Reserve{path: filepath.Join(dir, "reserve")} }
 
-// Keep makes the file if it is not there. Its error is that of a full disk.
+// Keep creates the file if it is missing. If the disk is full, it returns that error.
 func (r *Reserve) Keep() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -45,21 +45,21 @@ func (r *Reserve) Keep() error {
 	return nil
 }
 
-// RoomLeft returns an error if the disk has less room than is kept for the database,
-// or no name for another file.
+// RoomLeft returns an error if the disk has less free space than the reserve, or no free
+// inode.
 func (r *Reserve) RoomLeft() error {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(filepath.Dir(r.path), &fs); err != nil {
 		return err
 	}
-	// A file system that does not count says 0.
+	// File systems that do not count blocks or inodes report 0.
 	if fs.Blocks > 0 && fs.Bavail*uint64(fs.Bsize) < reserveSize || fs.Files > 0 && fs.Ffree == 0 {
 		return syscall.ENOSPC
 	}
 	return nil
 }
 
-// Release removes the file and tells whether there was one.
+// Release removes the file and reports whether there was one.
 func (r *Reserve) Release() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

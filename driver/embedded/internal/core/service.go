@@ -5,14 +5,15 @@ import (
 	"cindergate/internal/meta"
 )
 
-// The binaries that this process stands for.
+// The names of Cinder's services that this process stands for.
 const (
 	BackupService    = "cinder-backup"
 	SchedulerService = "cinder-scheduler"
 	VolumeService    = "cinder-volume"
 )
 
-// ServiceHost is where a service is: cinder-volume's has the backend's name in it.
+// ServiceHost returns the host of a service. For cinder-volume it includes the backend's
+// name.
 func (c *Core) ServiceHost(binary string) string {
 	if binary == VolumeService {
 		return c.Host + "@embedded"
@@ -20,13 +21,13 @@ func (c *Core) ServiceHost(binary string) string {
 	return c.Host
 }
 
-// Disabled tells whether an admin has disabled a service.
+// Disabled reports whether an admin has disabled a service.
 func Disabled(tx *meta.Tx, binary string) (bool, error) {
 	s, err := tx.Service(binary)
 	return err == nil && s.Disabled, err
 }
 
-// BackupServiceUp refuses work on a backup while cinder-backup is disabled
+// BackupServiceUp refuses work on backups while cinder-backup is disabled
 // (cinder/backup/api.py _get_available_backup_service_host).
 func BackupServiceUp(tx *meta.Tx) error {
 	off, err := Disabled(tx, BackupService)

@@ -3,7 +3,7 @@ package core
 import "cindergate/driver"
 
 // Statuses of volumes and snapshots (cinder/objects/fields.py VolumeStatus and
-// SnapshotStatus); those of backups are in package driver.
+// SnapshotStatus). Those of backups are in package driver.
 const (
 	Creating       = driver.VolumeCreating
 	Available      = driver.VolumeAvailable

@@ -18,7 +18,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// bench is a Runner over a database, with the outcomes of its jobs.
+// bench is a Runner with a database, and the outcomes of its jobs.
 type bench struct {
 	*Runner
 	t        *testing.T
@@ -26,13 +26,14 @@ type bench struct {
 	outcomes []string
 }
 
-// clock goes on a millisecond at each look, and otherwise as the test lets time pass.
+// clock advances one millisecond each time it is read. The test controls all other
+// progress.
 type clock struct {
-	clockwork.Clock // what is not below is the system's
+	clockwork.Clock // all other methods are the system's
 
 	mu    sync.Mutex
 	now   time.Time
-	waits chan chan time.Time // one for each call of After, once somebody asks for it
+	waits chan chan time.Time // one for each call of After, when pass asks for it
 }
 
 func (c *clock) Now() time.Time {
@@ -48,7 +49,7 @@ func (c *clock) After(time.Duration) <-chan time.Time {
 	return done
 }
 
-// pass lets time pass, and ends the wait of whoever waits or is the next to do so.
+// pass advances the clock, and ends the current wait or else the next one.
 func (c *clock) pass(d time.Duration) {
 	c.mu.Lock()
 	c.now = c.now.Add(d)
@@ -84,7 +85,7 @@ func (b *bench) write(change func(*meta.Tx) error) {
 	check(b.t, b.core.Write(b.t.Context(), change))
 }
 
-// queue makes a job and changes it before it is inserted.
+// queue makes a job, applies change to it, and inserts it.
 func (b *bench) queue(kind string, arguments any, change func(*meta.Job)) *meta.Job {
 	b.t.Helper()
 	j, err := b.New(driver.Caller{ProjectID: "p", UserID: "u", RequestID: "r"}, kind, "resource", arguments)
@@ -116,7 +117,7 @@ type greeting struct {
 	Text string `json:"text"`
 }
 
-// The arguments of a job come back as its kind has them, and its end is stored once.
+// A job gets its arguments back, and its end is stored once.
 func TestKind(t *testing.T) {
 	b := newBench(t)
 	var got greeting
@@ -152,7 +153,7 @@ func TestKind(t *testing.T) {
 	})
 }
 
-// What fails is undone first, and its reason is stored.
+// A failed job is undone first, and then its reason is stored.
 func TestFailure(t *testing.T) {
 	b := newBench(t)
 	var order []string
@@ -175,7 +176,7 @@ func TestFailure(t *testing.T) {
 	}
 }
 
-// A job whose arguments cannot be read, or that no kind knows, ends in error.
+// A job with unreadable arguments or an unknown kind ends in an error.
 func TestUnreadable(t *testing.T) {
 	b := newBench(t)
 	reason := ""
@@ -203,7 +204,7 @@ func TestUnreadable(t *testing.T) {
 	Register(b.Runner, "greet", Kind[greeting]{})
 }
 
-// A job whose process died too often is given up: it does not run again.
+// A job whose process died too often is given up and does not run again.
 func TestGivenUp(t *testing.T) {
 	b := newBench(t)
 	var order []string
@@ -225,7 +226,7 @@ func TestGivenUp(t *testing.T) {
 	}
 }
 
-// A job that is cancelled while it runs is stopped after the commit and settles nothing.
+// A running job that is cancelled stops after the commit, and changes nothing.
 func TestCancel(t *testing.T) {
 	b := newBench(t)
 	running, stopped := make(chan struct{}), make(chan error, 1)
@@ -248,13 +249,13 @@ func TestCancel(t *testing.T) {
 	b.write(func(tx *meta.Tx) error { return b.Cancel(tx, j) })
 	check(t, <-stopped)
 	b.want("long cancelled")
-	if cancels != 2 || !undone { // the rehearsal cancels too
+	if cancels != 2 || !undone { // the rehearsal cancels, too
 		t.Fatalf("%d cancels, undone %v", cancels, undone)
 	}
 }
 
-// A worker renews its lease as long as the job is its own. When another has claimed it,
-// the job is stopped and settles nothing.
+// A worker renews its lease while it holds the job. If another worker has claimed the job,
+// the first one stops and changes nothing.
 func TestHeartbeat(t *testing.T) {
 	b := newBench(t)
 	running, stopped := make(chan struct{}), make(chan error, 1)
@@ -277,11 +278,11 @@ func TestHeartbeat(t *testing.T) {
 	}
 	began := row().LeaseUntil
 	b.clock.pass(20 * time.Second)
-	b.clock.pass(20 * time.Second) // it waits again: the first renewal is stored
+	b.clock.pass(20 * time.Second) // it waits again, so the first renewal is stored
 	if renewed := row().LeaseUntil; !renewed.After(began) {
 		t.Fatalf("the lease ends at %s, as before", renewed)
 	}
-	b.write(func(tx *meta.Tx) error { // as a claim by another process
+	b.write(func(tx *meta.Tx) error { // as another process's claim would
 		now, err := tx.Job(j.ID)
 		if err != nil {
 			return err
@@ -289,7 +290,7 @@ func TestHeartbeat(t *testing.T) {
 		now.Attempts++
 		return tx.PutJob(now)
 	})
-	select { // the second renewal may have found that already
+	select { // the second renewal may already have found that
 	case err := <-stopped:
 		check(t, err)
 	case wait := <-b.clock.waits:

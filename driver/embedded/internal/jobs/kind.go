@@ -1,9 +1,11 @@
-// Package jobs runs the background work of the embedded driver: a queue in the database,
-// workers that take jobs from it, and the kinds of jobs, which the rooms register. It
-// knows what no kind does.
+// Package jobs runs the background work of the embedded driver: it has a queue in the
+// database, the workers, and a registry of the kinds of jobs.
+//
+// Packages volumes and backups register the kinds. This package does not know what a kind
+// does.
 //
 // A job is queued in the transaction of the request that asks for it. A worker claims it
-// for the time of a lease, which it renews while it works. The end of a job is one
+// for the time of a lease, and renews the lease while it works. The end of a job is one
 // transaction, which changes the resources and deletes the job's row. A worker that has
 // lost its lease changes nothing.
 package jobs
@@ -18,55 +20,55 @@ import (
 	"cindergate/internal/meta"
 )
 
-// The queues: what takes a moment must not wait behind what takes an hour. The names are
-// stored.
+// The queues. Short jobs must not wait behind jobs that take an hour. The names are stored
+// in the database.
 const (
 	DataQueue  = "data"  // copies of data
 	QuickQueue = "quick" // deletes and imports
 )
 
-// Kind is one kind of job with arguments of type A, which are stored as JSON.
+// Kind is one kind of job. Its arguments have type A and are stored as JSON.
 type Kind[A any] struct {
 	Queue string
-	// AfterBackup makes a job wait, in this process, until other jobs about its backup
-	// have stopped: one that was cancelled may still be writing.
+	// AfterBackup makes a job wait, in this process, until other jobs on its backup have
+	// stopped. A cancelled job may still be writing.
 	AfterBackup bool
-	// Task returns what one attempt at a job does.
+	// Task returns the work of one attempt at a job.
 	Task func(j *meta.Job, a A) Task
 }
 
-// Task is one attempt at a job. Only Run is required. The functions that are given a
-// transaction may be run more than once, as [meta.DB.Write] says.
+// Task is the work of one attempt at a job. Only Run is required. The functions that take a
+// transaction may run more than once; see [meta.DB.Write].
 type Task struct {
-	// Run does the work. It returns the bytes of the volume that it was about, and what
-	// the settling transaction changes if all went well.
+	// Run does the work. It returns the number of the volume's bytes, and the changes to
+	// make in the final transaction after success.
 	Run func(ctx context.Context) (bytes int64, settle func(*meta.Tx) error, err error)
-	// Fail is what the settling transaction changes when Run has failed. reason is the
-	// error in words for a user.
+	// Fail makes the changes of the final transaction after Run has failed. reason is the
+	// error as a text for users.
 	Fail func(tx *meta.Tx, reason string) error
-	// Undo removes what an attempt has left that failed, was cancelled, or has lost its
-	// lease. It must not touch what a later attempt makes.
+	// Undo removes what an attempt has left behind if it failed, was cancelled, or lost its
+	// lease. It must not touch what a later attempt creates.
 	Undo func(ctx context.Context) error
-	// GiveUp removes what all attempts have left. It is called in place of Run when the
-	// process died during too many of them.
+	// GiveUp removes what all attempts have left behind. It is called instead of Run if the
+	// process died in too many of them.
 	GiveUp func(ctx context.Context) error
-	// Cancel gives what the job holds another status, in the transaction that cancels
-	// the job.
+	// Cancel changes the status of the job's resources, in the transaction that cancels the
+	// job.
 	Cancel func(tx *meta.Tx) error
 }
 
-// Done is a settle that changes nothing.
+// Done is a settle function that changes nothing.
 func Done(*meta.Tx) error { return nil }
 
-// kind is a Kind whose arguments are decoded.
+// kind is a [Kind] that decodes the arguments itself.
 type kind struct {
 	queue       string
 	afterBackup bool
 	task        func(j *meta.Job) Task
 }
 
-// Register makes a kind of job known under a name, which is stored with its jobs. It is
-// called before the first job is made.
+// Register registers a kind of job under a name. The name is stored with the jobs. Call
+// Register before the first job is created.
 func Register[A any](r *Runner, name string, k Kind[A]) {
 	if _, twice := r.kinds[name]; twice {
 		panic("jobs: the kind " + name + " is registered twice")
@@ -81,7 +83,7 @@ func Register[A any](r *Runner, name string, k Kind[A]) {
 	}}
 }
 
-// task returns what an attempt at a job does.
+// task returns the work of an attempt at a job.
 func (r *Runner) task(j *meta.Job) Task {
 	k, ok := r.kinds[j.Kind]
 	if !ok {
@@ -102,9 +104,9 @@ func Arguments[A any](j *meta.Job) (a A, err error) {
 	return a, err
 }
 
-// New returns a new job of the caller. Jobs of one resource run one after the other, in
-// the order in which they were queued. The caller of New names in the job what it is
-// about, and hands it to [Runner.Enqueue].
+// New returns a new job of the caller. Jobs of one resource run one after the other, in the
+// order of the queue. The caller of New sets the job's backup, volume or snapshot, and
+// passes the job to [Runner.Enqueue].
 func (r *Runner) New(who driver.Caller, name, resource string, arguments any) (*meta.Job, error) {
 	k, ok := r.kinds[name]
 	if !ok {
@@ -118,7 +120,7 @@ func (r *Runner) New(who driver.Caller, name, resource string, arguments any) (*
 		ProjectID: who.ProjectID, UserID: who.UserID, RequestID: who.RequestID, Arguments: raw}, nil
 }
 
-// Requester is who asked for a job, as far as a message to it needs to know.
+// Requester returns the user who requested a job, with the fields that a message needs.
 func Requester(j *meta.Job) driver.Caller {
 	return driver.Caller{ProjectID: j.ProjectID, UserID: j.UserID, RequestID: j.RequestID}
 }

@@ -12,12 +12,12 @@ import (
 	"cindergate/internal/panics"
 )
 
-// perform runs the task and settles: done, failed, requeued, or lost. outcome is one of
-// those of embedded.Observer.
+// perform runs the task and stores its end: done, failed, requeued or lost. outcome is one
+// of those of embedded.Observer.
 func (r *Runner) perform(ctx context.Context, j *meta.Job) (outcome string, bytes int64, err error) {
 	t := r.task(j)
 	bytes, settle, err := r.try(ctx, j, t)
-	// Whatever follows is short, and a shutdown must not leave it half done.
+	// The rest is short, and a shutdown must not interrupt it.
 	after := context.WithoutCancel(ctx)
 	cause := context.Cause(ctx)
 	if errors.Is(cause, errCancelled) || errors.Is(cause, errLeaseLost) {
@@ -39,7 +39,7 @@ func (r *Runner) perform(ctx context.Context, j *meta.Job) (outcome string, byte
 	}
 	held, settleErr := r.settle(after, j, settle)
 	for meta.Unwritable(settleErr) && ctx.Err() == nil {
-		// The work is done: its end is stored as soon as the disk has room.
+		// The work is done. Its end is stored as soon as the disk has free space.
 		r.core.Log.Error("the end of a job cannot be stored yet", zap.String("job_id", j.ID), zap.Error(settleErr))
 		r.core.Wait(ctx, retryWrite)
 		held, settleErr = r.settle(after, j, settle)
@@ -48,7 +48,7 @@ func (r *Runner) perform(ctx context.Context, j *meta.Job) (outcome string, byte
 		return "cancelled", bytes, errors.Join(errLeaseLost, t.undo(after))
 	}
 	if settleErr != nil {
-		outcome = "error" // the lease runs out, and the job is done again
+		outcome = "error" // the lease expires, and the job runs again
 	}
 	return outcome, bytes, errors.Join(err, settleErr)
 }
@@ -60,8 +60,8 @@ func (t Task) undo(ctx context.Context) error {
 	return t.Undo(ctx)
 }
 
-// try does the work of a job, or gives it up after too many attempts. A panic is an error
-// of this job alone.
+// try does the work of a job, or gives up after too many attempts. A panic fails only this
+// job.
 func (r *Runner) try(ctx context.Context, j *meta.Job, t Task) (bytes int64, settle func(*meta.Tx) error, err error) {
 	defer func() {
 		if p := panics.Recovered(recover()); p != nil {
@@ -78,8 +78,8 @@ func (r *Runner) try(ctx context.Context, j *meta.Job, t Task) (bytes int64, set
 	return 0, nil, err
 }
 
-// settle stores the end of a job. held is false if the job is another worker's by now, or
-// was cancelled; then nothing is stored.
+// settle stores the end of a job. held is false if another worker has the job by now, or if
+// it was cancelled. In that case nothing is stored.
 func (r *Runner) settle(ctx context.Context, j *meta.Job, change func(*meta.Tx) error) (held bool, err error) {
 	held = true
 	defer func() {
@@ -103,7 +103,7 @@ func (r *Runner) settle(ctx context.Context, j *meta.Job, change func(*meta.Tx) 
 	return held, err
 }
 
-// requeue gives a job back unharmed, for the next Run.
+// requeue returns a job to the queue, for the next Run. The attempt does not count.
 func (r *Runner) requeue(ctx context.Context, j *meta.Job) error {
 	return r.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
 		own, err := tx.Held(j.ID, j.Attempts)

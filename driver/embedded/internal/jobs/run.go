@@ -9,21 +9,21 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Why a job's context ends before the job.
+// Reasons for ending a job's context early.
 var (
 	errCancelled = errors.New("the job was cancelled")
 	errLeaseLost = errors.New("the job's lease was lost")
 )
 
-// run is a job that runs in this process.
+// run is a running job of this process.
 type run struct {
 	backupID string
 	resource string
 	cancel   context.CancelCauseFunc
-	done     chan struct{} // closed when it has stopped
+	done     chan struct{} // closed when the job has stopped
 }
 
-// stop ends a job that was cancelled, if it runs here.
+// stop ends a cancelled job if it runs in this process.
 func (r *Runner) stop(jobID string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -32,8 +32,8 @@ func (r *Runner) stop(jobID string) {
 	}
 }
 
-// register notes that a job runs, once earlier runs of this process that could get in its
-// way have stopped. It returns the context of the run.
+// register records that a job runs. First it waits until earlier runs of this process that
+// could interfere have stopped. It returns the context of the run.
 func (r *Runner) register(ctx context.Context, j *meta.Job) (*run, context.Context) {
 	own := &run{backupID: j.BackupID, resource: j.Resource, done: make(chan struct{})}
 	ctx, own.cancel = context.WithCancelCause(ctx)
@@ -41,7 +41,8 @@ func (r *Runner) register(ctx context.Context, j *meta.Job) (*run, context.Conte
 		r.mu.Lock()
 		var other *run
 		for id, o := range r.running {
-			// The row of a cancelled job is gone while its last writes may be under way.
+			// The row of a cancelled job is gone, but its last writes may still be in
+			// progress.
 			if id == j.ID || o.resource == j.Resource || (r.kinds[j.Kind].afterBackup && o.backupID == j.BackupID) {
 				other = o
 			}
@@ -57,7 +58,7 @@ func (r *Runner) register(ctx context.Context, j *meta.Job) (*run, context.Conte
 	}
 }
 
-// release notes that a job does not run any more.
+// release records that a job no longer runs.
 func (r *Runner) release(j *meta.Job, own *run) {
 	r.mu.Lock()
 	delete(r.running, j.ID)
@@ -96,7 +97,7 @@ func (r *Runner) attempt(ctx context.Context, j *meta.Job) {
 	r.signal() // another job may have waited for this one's resource
 }
 
-// heartbeat renews the lease until ctx ends, and ends the job when it is lost.
+// heartbeat renews the lease until ctx ends. If the lease is lost, it ends the job.
 func (r *Runner) heartbeat(ctx context.Context, j *meta.Job, own *run) {
 	misses := 0
 	for {

@@ -13,12 +13,12 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Options say how jobs are run. All are required but JobDone.
+// Options configure a Runner. All are required except JobDone.
 type Options struct {
-	Workers     int           // jobs of the data queue at once; the quick queue has one worker
-	Lease       time.Duration // how long a job is a worker's without a sign of life
-	MaxAttempts int           // how often a job is tried during which the process died
-	// JobDone is called with each job that ended; see embedded.Observer.
+	Workers     int           // concurrent jobs of the data queue; the quick queue has one worker
+	Lease       time.Duration // how long a worker holds a job without a heartbeat
+	MaxAttempts int           // how often a job runs if the process dies each time
+	// JobDone is called for each job that ended; see embedded.Observer.
 	JobDone func(kind, outcome string, bytes int64, took time.Duration)
 }
 
@@ -31,16 +31,16 @@ type Runner struct {
 	wake    map[string]chan struct{} // by queue
 	up      atomic.Bool
 	mu      sync.Mutex
-	running map[string]*run // the jobs that run in this process, by id
+	running map[string]*run // the jobs that this process runs, by id
 }
 
-// NewRunner returns a Runner that knows no kinds yet.
+// NewRunner returns a Runner without kinds.
 func NewRunner(c *core.Core, o Options) *Runner {
 	return &Runner{o: o, core: c, kinds: map[string]kind{}, running: map[string]*run{},
 		wake: map[string]chan struct{}{DataQueue: make(chan struct{}, o.Workers), QuickQueue: make(chan struct{}, 1)}}
 }
 
-// Up tells whether [Runner.Run] is running.
+// Up reports whether [Runner.Run] is running.
 func (r *Runner) Up() bool { return r.up.Load() }
 
 // Enqueue inserts the job and wakes a worker once it is committed.
@@ -50,8 +50,8 @@ func (r *Runner) Enqueue(tx *meta.Tx, j *meta.Job) error {
 	return tx.PutJob(j)
 }
 
-// Cancel removes a job, whether it is queued or running. A running one is stopped once
-// the transaction is committed.
+// Cancel removes a queued or running job. A running job is stopped once the transaction is
+// committed.
 func (r *Runner) Cancel(tx *meta.Tx, j *meta.Job) error {
 	if err := tx.RemoveJob(j.ID); err != nil {
 		return err
@@ -63,7 +63,7 @@ func (r *Runner) Cancel(tx *meta.Tx, j *meta.Job) error {
 	return nil
 }
 
-// signal wakes the workers. One that is busy looks again when it is done.
+// signal wakes the workers. A busy worker checks the queue when it is done.
 func (r *Runner) signal() {
 	for _, wake := range r.wake {
 		select {
@@ -73,8 +73,8 @@ func (r *Runner) signal() {
 	}
 }
 
-// Run runs jobs until ctx ends; those that run then are requeued and begun anew by the
-// next Run. It returns nil.
+// Run runs jobs until ctx ends. Then it requeues the running jobs; the next Run starts them
+// again. It returns nil.
 func (r *Runner) Run(ctx context.Context) error {
 	r.up.Store(true)
 	defer r.up.Store(false)
@@ -86,9 +86,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	return workers.Wait()
 }
 
-// work runs the jobs of a queue. New jobs wake it; it also looks after each lease, for
-// leases that ran out. When the queue cannot be read or written, for instance because the disk is full,
-// it tries again soon.
+// work runs the jobs of a queue. New jobs wake it. It also checks the queue once per lease
+// time, for expired leases. If it cannot read or write the queue, for instance because the
+// disk is full, it retries soon.
 func (r *Runner) work(ctx context.Context, queue string) {
 	for ctx.Err() == nil {
 		ran, err := r.RunOneOf(ctx, queue)
@@ -108,15 +108,15 @@ func (r *Runner) work(ctx context.Context, queue string) {
 	}
 }
 
-// retryWrite is how long the queue waits before it writes again to a database that
-// could not be written.
+// retryWrite is the pause before the queue retries a write after the database could not be
+// written.
 const retryWrite = time.Second
 
-// RunOne runs the next job of any queue, and tells whether there was one. A failed job is
-// recorded in the statuses of its resources, not returned as an error.
+// RunOne runs the next job of any queue, and reports whether there was one. The statuses of
+// its resources show whether the job failed; that is not returned as an error.
 func (r *Runner) RunOne(ctx context.Context) (bool, error) { return r.RunOneOf(ctx, "") }
 
-// RunOneOf runs the next job of a queue, "" for any, as [Runner.RunOne] does.
+// RunOneOf is [Runner.RunOne] for one queue; "": any queue.
 func (r *Runner) RunOneOf(ctx context.Context, queue string) (bool, error) {
 	var j *meta.Job
 	err := r.core.WriteFreeing(ctx, func(tx *meta.Tx) (err error) {

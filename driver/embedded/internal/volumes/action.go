@@ -12,7 +12,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// ActOnVolume performs one action. Checks and texts are those of cinder/volume/api.py
+// ActOnVolume performs one action. The checks and texts are those of cinder/volume/api.py
 // and cinder/volume/manager.py.
 func (vs *Volumes) ActOnVolume(ctx context.Context, who driver.Caller, volumeID string, action driver.VolumeAction) error {
 	if a, ok := action.(driver.ExtendVolume); ok {
@@ -85,9 +85,9 @@ func (vs *Volumes) act(tx *meta.Tx, who driver.Caller, v *meta.Volume, action dr
 	return nil
 }
 
-// extend makes a volume larger. The file grows between two transactions. The first checks
-// the request, so that no file grows for one that is refused. The second checks again and
-// stores the size. A file that is larger than its row says does no harm.
+// extend grows a volume. The file grows between two transactions. The first one checks the
+// request, so that no file grows for a refused request. The second one checks again and
+// stores the size. A file that is larger than its row says is harmless.
 func (vs *Volumes) extend(ctx context.Context, who driver.Caller, volumeID string, a driver.ExtendVolume) error {
 	placed := false
 	err := vs.core.Read(ctx, func(tx *meta.Tx) error {
@@ -101,7 +101,7 @@ func (vs *Volumes) extend(ctx context.Context, who driver.Caller, volumeID strin
 	if err != nil {
 		return err
 	}
-	var refused error // by the file system
+	var refused error // the error of the file system
 	if placed {
 		if refused = vs.core.Files.Grow(vs.core.Files.Volume(volumeID), vs.core.Bytes(a.Size)); refused != nil {
 			vs.core.Log.Error("the file of a volume cannot be extended", zap.String("volume_id", volumeID), zap.Error(refused))
@@ -119,7 +119,7 @@ func (vs *Volumes) extend(ctx context.Context, who driver.Caller, volumeID strin
 		case !placed || !still:
 			err = vs.core.AddMessage(tx, who, core.ActionExtend, core.DetailNoBackend, core.VolumeResource, v.ID, "")
 		case refused != nil:
-			// The request was accepted, and the volume says how it ended
+			// The request was accepted, so the volume's status shows the failure
 			// (cinder/volume/manager.py extend_volume).
 			v.Status = core.ErrorExtending
 			err = vs.core.AddMessage(tx, who, core.ActionExtend, core.DetailExtend, core.VolumeResource, v.ID, core.ReasonOf(refused))
@@ -133,8 +133,8 @@ func (vs *Volumes) extend(ctx context.Context, who driver.Caller, volumeID strin
 	})
 }
 
-// checkExtend checks a request to extend a volume. placed is false if a service that has to
-// do it is disabled: then the request is accepted and changes nothing.
+// checkExtend checks a request to extend a volume. placed is false if a required service is
+// disabled; the request is then accepted but changes nothing.
 func (vs *Volumes) checkExtend(tx *meta.Tx, v *meta.Volume, a driver.ExtendVolume) (placed bool, err error) {
 	if a.Size <= v.Size {
 		return false, driver.Errorf(driver.InvalidInput, "Invalid input received: New size for extend must be greater than "+
@@ -152,7 +152,7 @@ func (vs *Volumes) checkExtend(tx *meta.Tx, v *meta.Volume, a driver.ExtendVolum
 		expected = core.InUse
 	}
 	if v.Status != expected {
-		// Cinder prints the Python dict that it compares with.
+		// Cinder's text contains the Python dict that it compares with.
 		return false, driver.InvalidVolume("Volume %s status must be '{'status': '%s'}' to extend, currently %s.", v.ID, expected, v.Status)
 	}
 	if err := vs.checkExtendQuota(tx, v.ProjectID, t, a.Size-v.Size, a.Size); err != nil {
@@ -161,7 +161,7 @@ func (vs *Volumes) checkExtend(tx *meta.Tx, v *meta.Volume, a driver.ExtendVolum
 	return serviceTakesWork(tx)
 }
 
-// OwnType is the type that the volume has.
+// OwnType returns the type of the volume.
 func (vs *Volumes) OwnType(tx *meta.Tx, v *meta.Volume) (*meta.VolumeType, error) {
 	t, err := tx.VolumeType(v.VolumeTypeID)
 	if err == nil && t == nil {
@@ -170,10 +170,10 @@ func (vs *Volumes) OwnType(tx *meta.Tx, v *meta.Volume) (*meta.VolumeType, error
 	return t, err
 }
 
-// resetVolume is os-reset_status (cinder/api/contrib/admin_actions.py). Cinder also
-// makes a volume available that is being filled, or was never made; here it gets no
-// status that lets anybody use it before its job has ended, and that job's end sets the
-// status.
+// resetVolume performs os-reset_status (cinder/api/contrib/admin_actions.py). Cinder can
+// make a volume available while it is being filled, or if it was never created. Here such a
+// volume gets no status that allows its use before its job has ended. The end of the job
+// sets the final status.
 func (vs *Volumes) resetVolume(tx *meta.Tx, v *meta.Volume, a driver.ResetVolumeStatus) error {
 	status := strings.ToLower(a.Status)
 	if status != "" && status != v.Status && !strings.HasPrefix(status, core.StatusError) && status != core.Maintenance {
@@ -213,7 +213,7 @@ func (vs *Volumes) resetVolume(tx *meta.Tx, v *meta.Volume, a driver.ResetVolume
 	return nil
 }
 
-// isFilled tells whether a queued or running job writes to a volume or deletes it.
+// isFilled reports whether a queued or running job writes to or deletes a volume.
 func isFilled(tx *meta.Tx, volumeID string) (bool, error) {
 	about, err := tx.JobsOfVolume(volumeID)
 	return slices.ContainsFunc(about, func(j *meta.Job) bool {
@@ -242,14 +242,14 @@ func (vs *Volumes) retype(tx *meta.Tx, who driver.Caller, v *meta.Volume, a driv
 		return err
 	}
 	if placed, err := vs.Schedulable(tx, t); err != nil || !placed {
-		return err // the volume keeps its type, as when Cinder's scheduler finds no pool
+		return err // the volume keeps its type, as if Cinder's scheduler found no pool
 	}
 	v.VolumeTypeID = t.ID
 	v.Multiattach = t.ExtraSpecs["multiattach"] == "<is> True"
 	return nil
 }
 
-// revert queues the job that sets the volume back to its latest snapshot
+// revert queues the job that reverts the volume to its latest snapshot
 // (cinder/api/v3/volumes.py revert).
 func (vs *Volumes) revert(tx *meta.Tx, who driver.Caller, v *meta.Volume, snapshotID string) error {
 	snapshots, err := tx.SnapshotsOf(v.ID)
@@ -286,8 +286,8 @@ func (vs *Volumes) revert(tx *meta.Tx, who driver.Caller, v *meta.Volume, snapsh
 	return vs.jobs.Enqueue(tx, j)
 }
 
-// migrating tells whether a migration is under way: the others mean that there was
-// none or that it has ended (cinder/volume/api.py AVAILABLE_MIGRATION_STATUS).
+// migrating reports whether a migration is in progress. All other statuses mean no
+// migration or a finished one (cinder/volume/api.py AVAILABLE_MIGRATION_STATUS).
 func migrating(v *meta.Volume) bool {
 	return !slices.Contains([]string{"", "deleting", "error", "success"}, v.MigrationStatus)
 }

@@ -30,8 +30,8 @@ func (vs *Volumes) attach(tx *meta.Tx, v *meta.Volume, a driver.AttachVolume) er
 		return driver.InvalidVolume("The volume cannot be attached in maintenance mode.")
 	}
 	if !slices.Contains([]string{core.Available, core.Attaching, core.Reserved, core.InUse}, v.Status) {
-		// Cinder relies on Nova, which reserves first: what a job works on, and what
-		// is in error, must not be attached by anybody.
+		// Cinder relies on Nova, which reserves the volume first. Nobody may attach a
+		// volume that a job works on or that is in error.
 		return driver.InvalidVolume("Volume status must be available to attach, but the status is %s.", v.Status)
 	}
 	if v.AdminMetadata["readonly"] == "True" && mode != "ro" {
@@ -81,10 +81,10 @@ func detach(v *meta.Volume, attachmentID string) error {
 	return nil
 }
 
-// SetAttached gives a volume the statuses that its attachments make
-// (cinder/db/sqlalchemy/api.py _get_statuses_from_attachments). One that a backup
-// reads gets them when that is done. Any other status is a job's or an error, and
-// stays: Cinder would make such a volume available.
+// SetAttached sets a volume's status according to its attachments
+// (cinder/db/sqlalchemy/api.py _get_statuses_from_attachments). A volume that is being
+// backed up gets that status when the backup ends. Any other status belongs to a job or is
+// an error, and stays; Cinder would make such a volume available.
 func SetAttached(v *meta.Volume) {
 	v.AttachStatus = core.Detached
 	for _, status := range []string{core.Reserved, core.Detaching, core.Attaching, core.Attached} {

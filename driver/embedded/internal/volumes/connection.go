@@ -6,13 +6,13 @@ import (
 	"cindergate/driver"
 )
 
-// serviceUUID is the id of the one cinder-volume that this backend shows.
+// serviceUUID is the id of the only cinder-volume that this backend shows.
 const serviceUUID = "6f2a4a2e-9a55-4a4b-8a0e-5b0c3c1d2e4f"
 
 var _ driver.VolumeConnector = (*Volumes)(nil)
 
-// ConnectVolume returns a connection of type local: the volume is a file of this machine.
-// Its path is not part of it.
+// ConnectVolume returns a connection of type local, since the volume is a file on this
+// machine. The connection does not contain the file's path.
 func (vs *Volumes) ConnectVolume(ctx context.Context, who driver.Caller, volumeID string) (driver.Connection, error) {
 	v, err := vs.GetVolume(ctx, who, volumeID)
 	if err != nil {
@@ -25,7 +25,7 @@ func (vs *Volumes) ConnectVolume(ctx context.Context, who driver.Caller, volumeI
 	return driver.Connection{Type: "local", Data: map[string]any{"volume_id": v.ID, "access_mode": mode}}, nil
 }
 
-// DisconnectVolume has nothing to do for a volume that exists.
+// DisconnectVolume only checks that the volume exists.
 func (vs *Volumes) DisconnectVolume(ctx context.Context, who driver.Caller, volumeID string) error {
 	_, err := vs.GetVolume(ctx, who, volumeID)
 	return err

@@ -13,7 +13,7 @@ import (
 const copyVolumeJob = "volume-copy"
 
 type copyArguments struct {
-	Source string `json:"source,omitempty"` // file that is copied, relative to the data directory
+	Source string `json:"source,omitempty"` // file to copy, relative to the data directory
 }
 
 // copyVolumeTask fills a new volume from a snapshot or volume.
@@ -36,7 +36,7 @@ func (vs *Volumes) copyVolumeTask(j *meta.Job, a copyArguments) jobs.Task {
 			}
 			return vs.core.Bytes(v.Size), func(tx *meta.Tx) error {
 				v, err := tx.Volume(j.VolumeID)
-				if err == nil && v == nil { // deleted by force meanwhile
+				if err == nil && v == nil { // deleted by force in the meantime
 					tx.AfterCommit(func() { vs.core.RemoveFile(path) })
 					return nil
 				}

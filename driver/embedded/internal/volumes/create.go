@@ -12,7 +12,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// NewVolume is a blank, available volume of the caller.
+// NewVolume returns an empty, available volume of the caller.
 func (vs *Volumes) NewVolume(tx *meta.Tx, who driver.Caller, id string, t *meta.VolumeType, sizeGiB int) *meta.Volume {
 	return &meta.Volume{Volume: driver.Volume{
 		ID: id, ProjectID: who.ProjectID, UserID: who.UserID, Status: core.Available, Size: sizeGiB,
@@ -22,12 +22,12 @@ func (vs *Volumes) NewVolume(tx *meta.Tx, who driver.Caller, id string, t *meta.
 	}}
 }
 
-// CreateVolume makes a volume. A blank one is available at once, though the answer
-// says creating, as Cinder's does; one with a source is filled by a job.
+// CreateVolume creates a volume. An empty volume is available at once, although the answer
+// shows the status creating, as in Cinder. A job fills a volume that has a source.
 //
-// The file of a blank volume is made between two transactions. The first checks the
-// request, so that no file is made for one that is refused. The second checks again and
-// stores the row.
+// The file of an empty volume is created between two transactions. The first one checks the
+// request, so that no file is created for a refused request. The second one checks again
+// and stores the row.
 func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec driver.VolumeSpec) (driver.Volume, error) {
 	var checked *volumePlan
 	err := vs.core.Read(ctx, func(tx *meta.Tx) (err error) {
@@ -39,7 +39,7 @@ func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec dri
 	}
 	id := vs.core.NewID()
 	blank := checked.placed && checked.from == source{}
-	var refused error // by the file system
+	var refused error // the error of the file system
 	if blank {
 		if refused = vs.core.Files.CreateBlank(vs.core.Files.Volume(id), vs.core.Bytes(checked.size)); refused != nil {
 			vs.core.Log.Error("the file of a volume cannot be made", zap.String("volume_id", id), zap.Error(refused))
@@ -76,9 +76,9 @@ func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec dri
 	return view, err
 }
 
-// dropFile removes the file of a volume whose row was not stored. It asks the database
-// first: if that does not answer, the file stays, and the next start moves it to
-// lost+found.
+// dropFile removes the file of a volume whose row was not stored. It first asks the
+// database whether the row exists. If the database does not answer, the file stays, and the
+// next start moves it to lost+found.
 func (vs *Volumes) dropFile(ctx context.Context, volumeID string) {
 	ctx = context.WithoutCancel(ctx)
 	var v *meta.Volume
@@ -94,11 +94,11 @@ func (vs *Volumes) dropFile(ctx context.Context, volumeID string) {
 	}
 }
 
-// putBlank stores the row of a blank volume. refused is why the file system did not make
-// its file: as in Cinder, the request is accepted all the same, and the volume ends in
-// error.
+// putBlank stores the row of an empty volume. refused is the error of the file system, if
+// it could not create the file. As in Cinder, the request is accepted nevertheless, and the
+// volume gets the status error.
 func (vs *Volumes) putBlank(tx *meta.Tx, who driver.Caller, v *meta.Volume, refused error) error {
-	row := *v // the answer says creating
+	row := *v // the answer shows the status creating
 	row.LaunchedAt, row.UpdatedAt = tx.Now, tx.Now
 	if refused != nil {
 		row.Status, row.LaunchedAt = core.StatusError, time.Time{}
@@ -109,7 +109,7 @@ func (vs *Volumes) putBlank(tx *meta.Tx, who driver.Caller, v *meta.Volume, refu
 	return tx.PutVolume(&row)
 }
 
-// startVolume stores the new row and inserts the job that fills the volume from its
+// startVolume stores the row of a new volume and inserts the job that fills it from its
 // source.
 func (vs *Volumes) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, from source) error {
 	var j *meta.Job
@@ -130,7 +130,8 @@ func (vs *Volumes) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, f
 			return err
 		}
 		j.VolumeID, j.SnapshotID = v.ID, from.snapshot.ID
-		// A snapshot knows its volume's image as Cinder's does.
+		// As in Cinder, a volume from a snapshot gets the image metadata of the snapshot's
+		// volume.
 		origin, err := tx.Volume(from.snapshot.VolumeID)
 		if err != nil {
 			return err
@@ -157,7 +158,7 @@ func inheritImage(v, from *meta.Volume) {
 	}
 }
 
-// CreateInGroup makes a volume of a new group, which a job fills from the source in spec.
+// CreateInGroup creates a volume of a new group. A job fills it from the source in spec.
 func (vs *Volumes) CreateInGroup(tx *meta.Tx, who driver.Caller, g *meta.Group, spec driver.VolumeSpec) error {
 	from, err := vs.source(tx, who, spec)
 	if err != nil {

@@ -9,12 +9,12 @@ import (
 	"cindergate/internal/meta"
 )
 
-// undeletable is Cinder's text for all that forbids a delete
-// (cinder/volume/api.py delete).
+// undeletable is Cinder's text for every reason that forbids a delete (cinder/volume/api.py
+// delete).
 const undeletable = "Volume%s must not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, " +
 	"or be disassociated from snapshots after volume transfer."
 
-// DeleteVolume accepts a delete.
+// DeleteVolume accepts a delete and queues its jobs.
 func (vs *Volumes) DeleteVolume(ctx context.Context, who driver.Caller, volumeID string, how driver.VolumeDelete) error {
 	return vs.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
 		v, err := core.OwnVolume(tx, who, volumeID)
@@ -39,8 +39,8 @@ func (vs *Volumes) DeleteVolume(ctx context.Context, who driver.Caller, volumeID
 		if err := tx.TouchVolume(v); err != nil {
 			return err
 		}
-		// The last of the snapshots starts the delete of the volume: each waits for
-		// the copies of it that were accepted before.
+		// The delete of the last snapshot starts that of the volume. Each snapshot's delete
+		// waits for the accepted copies of the snapshot.
 		for _, s := range snapshots {
 			if err := vs.StartDeleteSnapshot(tx, who, s, true); err != nil {
 				return err
@@ -53,8 +53,8 @@ func (vs *Volumes) DeleteVolume(ctx context.Context, who driver.Caller, volumeID
 	})
 }
 
-// StartDeleteVolume inserts the job that deletes a volume, which has no snapshots and whose
-// status is deleting.
+// StartDeleteVolume inserts the job that deletes a volume. The volume must have no
+// snapshots, and its status must be deleting.
 func (vs *Volumes) StartDeleteVolume(tx *meta.Tx, who driver.Caller, volumeID string) error {
 	j, err := vs.jobs.New(who, deleteVolumeJob, volumeID, struct{}{})
 	if err != nil {

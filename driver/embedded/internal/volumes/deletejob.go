@@ -15,10 +15,10 @@ const (
 )
 
 type deleteSnapshotArguments struct {
-	Cascade bool `json:"cascade,omitempty"` // the volume is deleted after its last snapshot
+	Cascade bool `json:"cascade,omitempty"` // delete the volume after its last snapshot
 }
 
-// cascades tells whether a job about a snapshot is part of the delete of its volume.
+// cascades reports whether a job on a snapshot is part of the delete of its volume.
 func cascades(j *meta.Job) (bool, error) {
 	if j.Kind != deleteSnapshotJob {
 		return false, nil
@@ -27,7 +27,7 @@ func cascades(j *meta.Job) (bool, error) {
 	return a.Cascade, err
 }
 
-// deleteVolumeTask deletes a volume, whose snapshots are gone.
+// deleteVolumeTask deletes a volume that has no snapshots.
 func (vs *Volumes) deleteVolumeTask(j *meta.Job, _ struct{}) jobs.Task {
 	return jobs.Task{
 		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
@@ -39,7 +39,7 @@ func (vs *Volumes) deleteVolumeTask(j *meta.Job, _ struct{}) jobs.Task {
 			if err != nil {
 				return 0, nil, err
 			}
-			if len(snapshots) > 0 { // a job of a version that deleted them in one
+			if len(snapshots) > 0 { // a job of a version that deleted them together
 				return 0, func(tx *meta.Tx) error {
 					snapshots, err := tx.SnapshotsOf(j.VolumeID)
 					if err != nil {
@@ -71,8 +71,8 @@ func failDeleteVolume(tx *meta.Tx, id string) error {
 	return SettleGroup(tx, v.GroupID)
 }
 
-// removeVolume removes the row of a volume and of its transfer. The volume has no file and
-// no snapshots any more.
+// removeVolume removes the rows of a volume and of its transfer. The volume must have no
+// file and no snapshots.
 func removeVolume(tx *meta.Tx, id string) error {
 	v, err := tx.Volume(id)
 	if err != nil || v == nil {
@@ -87,8 +87,8 @@ func removeVolume(tx *meta.Tx, id string) error {
 	return SettleGroup(tx, v.GroupID)
 }
 
-// deleteSnapshotTask deletes a snapshot. In a cascading delete, the last snapshot of a
-// volume queues the delete of the volume.
+// deleteSnapshotTask deletes a snapshot. In a cascading delete, the job of a volume's last
+// snapshot queues the delete of the volume.
 func (vs *Volumes) deleteSnapshotTask(j *meta.Job, a deleteSnapshotArguments) jobs.Task {
 	return jobs.Task{
 		Run: func(context.Context) (int64, func(*meta.Tx) error, error) {
@@ -108,8 +108,8 @@ func (vs *Volumes) deleteSnapshotTask(j *meta.Job, a deleteSnapshotArguments) jo
 	}
 }
 
-// forgetSnapshot removes the row of a snapshot that has no file any more. Another
-// delete that was accepted before may have removed it.
+// forgetSnapshot removes the row of a snapshot whose file is gone. An earlier delete may
+// already have removed the row.
 func forgetSnapshot(tx *meta.Tx, id string) error {
 	s, err := tx.Snapshot(id)
 	if err != nil || s == nil {
@@ -133,8 +133,8 @@ func failDeleteSnapshot(tx *meta.Tx, id string) error {
 	return SettleGroupSnapshot(tx, s.GroupSnapshotID)
 }
 
-// continueCascade starts the delete of a volume once its snapshots are gone. A snapshot
-// that could not be deleted has failed the delete of the volume, which then stays.
+// continueCascade starts the delete of a volume after its snapshots are gone. If a snapshot
+// could not be deleted, the delete of the volume has failed, and the volume stays.
 func (vs *Volumes) continueCascade(tx *meta.Tx, j *meta.Job) error {
 	v, err := tx.Volume(j.VolumeID)
 	if err != nil || v == nil || v.Status == core.ErrorDeleting {

@@ -5,18 +5,18 @@ import (
 	"cindergate/internal/meta"
 )
 
-// RestoreJob is the kind of jobs that write backups to volumes. Package backups registers
-// it; a request for a volume from a backup queues one too.
+// RestoreJob is the kind of jobs that restore backups to volumes. Package backups registers
+// it. A request for a volume from a backup queues one, too.
 const RestoreJob = "restore"
 
-// RestoreArguments are those of a [RestoreJob].
+// RestoreArguments are the arguments of a [RestoreJob].
 type RestoreArguments struct {
-	Previous string `json:"previous,omitempty"` // status of the volume before
-	New      bool   `json:"new,omitempty"`      // a volume from a backup: the backup stays available
+	Previous string `json:"previous,omitempty"` // status of the volume before the restore
+	New      bool   `json:"new,omitempty"`      // a volume from a backup, which stays available
 }
 
-// FailVolume sets the status of a volume that a job did not fill to its end, whatever
-// status an admin has set meanwhile. A volume that is being deleted keeps its status.
+// FailVolume sets the status of a volume that a job did not fill completely, even if an
+// admin has set another status meanwhile. A volume that is being deleted keeps its status.
 func FailVolume(tx *meta.Tx, id, status string) error {
 	v, err := tx.Volume(id)
 	if err != nil || v == nil || v.Status == core.Deleting {

@@ -18,8 +18,8 @@ func OwnGroup(tx *meta.Tx, who driver.Caller, id string) (*meta.Group, error) {
 	return g, nil
 }
 
-// SettleGroup ends the status creating or deleting of a group once none of its volumes has
-// that status any more. A deleted group without volumes is removed.
+// SettleGroup ends the status creating or deleting of a group when none of its volumes has
+// that status any more. It removes a deleted group that has no volumes.
 func SettleGroup(tx *meta.Tx, id string) error {
 	if id == "" {
 		return nil

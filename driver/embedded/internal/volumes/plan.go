@@ -9,23 +9,23 @@ import (
 	"cindergate/internal/meta"
 )
 
-// source is what a new volume is made from; at most one field is set.
+// source is the source of a new volume. At most one field is set.
 type source struct {
 	snapshot *meta.Snapshot
 	volume   *meta.Volume
 	backup   *meta.Backup
 }
 
-// volumePlan is what a valid request for a volume comes to.
+// volumePlan is the result of checking a request for a volume.
 type volumePlan struct {
 	from       source
 	size       int // GiB
 	volumeType *meta.VolumeType
-	placed     bool // false: no pool takes the volume, and it ends in error
+	placed     bool // false: the volume cannot be placed and gets the status error
 }
 
-// planVolume checks a request for a volume. Checks, their order and texts are those of
-// cinder/volume/flows/api/create_volume.py.
+// planVolume checks a request for a volume. The checks, their order and their texts are
+// those of cinder/volume/flows/api/create_volume.py.
 func (vs *Volumes) planVolume(tx *meta.Tx, who driver.Caller, spec driver.VolumeSpec) (*volumePlan, error) {
 	from, err := vs.source(tx, who, spec)
 	if err != nil {
@@ -58,7 +58,7 @@ func (vs *Volumes) planVolume(tx *meta.Tx, who driver.Caller, spec driver.Volume
 	if err != nil {
 		return nil, err
 	}
-	if from.backup != nil { // cinder/volume/flows/manager/create_volume.py
+	if from.backup != nil { // as in cinder/volume/flows/manager/create_volume.py
 		off, err := core.Disabled(tx, core.BackupService)
 		if err != nil {
 			return nil, err
@@ -90,7 +90,7 @@ func (vs *Volumes) source(tx *meta.Tx, who driver.Caller, spec driver.VolumeSpec
 	return from, err
 }
 
-// size returns the size of the volume to make, in GiB.
+// size returns the size of the new volume, in GiB.
 func (from source) size(asked int) (int, error) {
 	invalid := func(format string, args ...any) error {
 		return driver.Errorf(driver.InvalidInput, "Invalid input received: "+format, args...)
@@ -122,7 +122,7 @@ func (from source) size(asked int) (int, error) {
 	return asked, nil
 }
 
-// typeOf chooses the type: what was asked for, the source's, or the default.
+// typeOf returns the requested type, or else the source's, or else the default type.
 func (vs *Volumes) typeOf(tx *meta.Tx, who driver.Caller, asked string, from source) (*meta.VolumeType, error) {
 	inherited := ""
 	switch {
@@ -139,8 +139,8 @@ func (vs *Volumes) typeOf(tx *meta.Tx, who driver.Caller, asked string, from sou
 	return vs.VolumeType(tx, who, asked)
 }
 
-// checkTypeSize checks the bounds that a type may set
-// (cinder/volume/volume_types.py provision_filter_on_size).
+// checkTypeSize checks the size limits of a type (cinder/volume/volume_types.py
+// provision_filter_on_size).
 func checkTypeSize(t *meta.VolumeType, size int) error {
 	bound := func(key string) (n int, ok bool) {
 		_, err := fmt.Sscanf(t.ExtraSpecs[key], "%d", &n)
@@ -157,8 +157,7 @@ func checkTypeSize(t *meta.VolumeType, size int) error {
 	return nil
 }
 
-// checkGroupOf checks the group that a new volume is asked for in
-// (cinder/volume/api.py create).
+// checkGroupOf checks the group of a new volume (cinder/volume/api.py create).
 func checkGroupOf(tx *meta.Tx, who driver.Caller, spec driver.VolumeSpec, t *meta.VolumeType) error {
 	if spec.GroupID == "" {
 		return nil

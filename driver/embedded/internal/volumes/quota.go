@@ -19,9 +19,9 @@ func DefaultQuotas() map[string]int {
 	}
 }
 
-// quotaText says whether a text begins with the exception's name: Cinder's fault
-// wrapper adds it (cinder/api/middleware/fault.py), but a restore does not come
-// through there (cinder/api/contrib/backups.py restore).
+// quotaText says whether an error text begins with the exception's name. Cinder's fault
+// wrapper adds the name (cinder/api/middleware/fault.py), but errors of a restore bypass it
+// (cinder/api/contrib/backups.py restore).
 type quotaText bool
 
 const (
@@ -37,10 +37,10 @@ func (q quotaText) overLimit(exception, format string, args ...any) error {
 	return driver.QuotaExceeded.Errorf("%s", message)
 }
 
-// limits are the limits that hold in one project.
+// limits are the limits that apply to one project, from three sources.
 type limits struct{ own, class, config map[string]int }
 
-// limits returns a project's limits and what it uses of them.
+// limits returns a project's limits and its use.
 func (vs *Volumes) limits(tx *meta.Tx, projectID string) (l limits, inUse meta.Use, err error) {
 	l.config = vs.configured
 	if l.own, err = tx.Limits(projectID); err != nil {
@@ -62,7 +62,7 @@ func (l limits) of(resource string) int {
 	return -1 // of a type
 }
 
-// over tells whether in use + delta is more than the limit.
+// over reports whether inUse + delta exceeds the limit.
 func (l limits) over(resource string, inUse, delta int) bool {
 	limit := l.of(resource)
 	return limit >= 0 && inUse+delta > limit
@@ -75,9 +75,10 @@ func sum(m map[string]int) (n int) {
 	return n
 }
 
-// CheckBackupQuota checks for so many more backups and one of gb GiB, of which the
-// project uses own already. Cinder looks at the resources in alphabetical order
-// (cinder/quota_utils.py process_reserve_over_quota).
+// CheckBackupQuota checks the quotas for a backup of gb GiB. more is the number of backups
+// that it adds, 0 or 1. own is the part of the project's use, in GiB, that the backup
+// replaces. Cinder checks the resources in alphabetical order (cinder/quota_utils.py
+// process_reserve_over_quota).
 func (vs *Volumes) CheckBackupQuota(tx *meta.Tx, projectID string, more, gb, own int) error {
 	l, u, err := vs.limits(tx, projectID)
 	if err != nil {
@@ -94,12 +95,12 @@ func (vs *Volumes) CheckBackupQuota(tx *meta.Tx, projectID string, more, gb, own
 	return nil
 }
 
-// CheckVolumeQuota checks for one more volume of gb GiB.
+// CheckVolumeQuota checks the quota for another volume of gb GiB.
 func (vs *Volumes) CheckVolumeQuota(tx *meta.Tx, projectID string, t *meta.VolumeType, gb int, text quotaText) error {
 	return vs.checkQuota(tx, projectID, t, quotaRequest{volumes: 1, gb: gb, size: gb, text: text})
 }
 
-// CheckSnapshotQuota checks for one more snapshot of gb GiB.
+// CheckSnapshotQuota checks the quota for another snapshot of gb GiB.
 func (vs *Volumes) CheckSnapshotQuota(tx *meta.Tx, projectID string, t *meta.VolumeType, gb int) error {
 	return vs.checkQuota(tx, projectID, t, quotaRequest{snapshots: 1, gb: gb, text: Prefixed})
 }
@@ -108,7 +109,7 @@ func (vs *Volumes) checkExtendQuota(tx *meta.Tx, projectID string, t *meta.Volum
 	return vs.checkQuota(tx, projectID, t, quotaRequest{gb: more, size: size, text: Prefixed})
 }
 
-// CheckGroupQuota checks for one more group.
+// CheckGroupQuota checks the quota for another group.
 func (vs *Volumes) CheckGroupQuota(tx *meta.Tx, projectID string) error {
 	l, u, err := vs.limits(tx, projectID)
 	if err != nil {
@@ -121,8 +122,8 @@ func (vs *Volumes) CheckGroupQuota(tx *meta.Tx, projectID string) error {
 }
 
 type quotaRequest struct {
-	volumes, snapshots, gb int // more than now
-	size                   int // of the one volume, 0 if there is none
+	volumes, snapshots, gb int // in addition to the current use
+	size                   int // of the one volume; 0 if there is none
 	text                   quotaText
 }
 
@@ -179,7 +180,7 @@ func (vs *Volumes) Quotas(ctx context.Context, _ driver.Caller, projectID string
 	return found, err
 }
 
-// DefaultQuotas returns the limits of a project that has none of its own.
+// DefaultQuotas returns the limits of a project without limits of its own.
 func (vs *Volumes) DefaultQuotas(ctx context.Context, who driver.Caller) ([]driver.Quota, error) {
 	return vs.Quotas(ctx, who, meta.AllProjects)
 }
@@ -217,7 +218,7 @@ func (vs *Volumes) SetQuotas(ctx context.Context, _ driver.Caller, projectID str
 	return vs.setQuotas(ctx, projectID, set)
 }
 
-// SetDefaultQuotas sets limits of all projects that have none of their own.
+// SetDefaultQuotas sets the limits of all projects without limits of their own.
 func (vs *Volumes) SetDefaultQuotas(ctx context.Context, _ driver.Caller, set map[string]int) ([]driver.Quota, error) {
 	return vs.setQuotas(ctx, meta.AllProjects, set)
 }
@@ -251,9 +252,9 @@ func (vs *Volumes) setQuotas(ctx context.Context, projectID string, set map[stri
 	return all, err
 }
 
-// checkLimit refuses a limit below what is in use, but only where the project has a
-// limit of its own already: the first may be anything (QuotaSetsController.update of
-// cinder/api/contrib/quotas.py asks for the quotas without defaults).
+// checkLimit refuses a limit below the current use, but only if the project already has a
+// limit of its own. The first limit may be any number, because QuotaSetsController.update
+// of cinder/api/contrib/quotas.py reads the quotas without defaults.
 func checkLimit(now driver.Quota, limit int, own map[string]int) error {
 	used := now.InUse + now.Reserve
 	if _, has := own[now.Resource]; !has || limit == -1 || limit >= used || now.Resource == driver.QuotaPerVolumeGigabytes {
@@ -263,13 +264,13 @@ func checkLimit(now driver.Quota, limit int, own map[string]int) error {
 		"Current usage is %d and the requested limit is %d.", now.Resource, used, limit)
 }
 
-// ResetQuotas gives a project the defaults again.
+// ResetQuotas gives a project the default limits again.
 func (vs *Volumes) ResetQuotas(ctx context.Context, _ driver.Caller, projectID string) error {
 	return vs.core.Write(ctx, func(tx *meta.Tx) error { return tx.ResetLimits(projectID) })
 }
 
-// checkRetypeQuota checks the limits of the new type only: the project's own use
-// stays what it is (cinder/volume/api.py retype, reserve_vol_type_only).
+// checkRetypeQuota checks only the limits of the new type, because the project's total use
+// does not change (cinder/volume/api.py retype, reserve_vol_type_only).
 func (vs *Volumes) checkRetypeQuota(tx *meta.Tx, v *meta.Volume, t *meta.VolumeType) error {
 	l, u, err := vs.limits(tx, v.ProjectID)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Recover gives volumes and snapshots that are left in a passing status without a job the
-// status that Cinder gives them at a restart.
+// Recover corrects volumes and snapshots that are in a transient status without a job. It
+// sets the status that Cinder sets at a restart.
 func Recover(tx *meta.Tx) error {
 	if err := recoverVolumes(tx); err != nil {
 		return err
@@ -26,7 +26,8 @@ func recoverVolumes(tx *meta.Tx) error {
 		if err != nil {
 			return err
 		}
-		// Jobs about snapshots of a volume do not set its status, unless they are part of its delete.
+		// Jobs on a volume's snapshots do not set the volume's status, unless they are part
+		// of its delete.
 		jobs = slices.DeleteFunc(jobs, func(j *meta.Job) bool {
 			cascade, err := cascades(j)
 			return err == nil && !cascade && (j.Kind == snapshotJob || j.Kind == deleteSnapshotJob)
@@ -65,7 +66,7 @@ func recoverSnapshots(tx *meta.Tx) error {
 		if err != nil {
 			return err
 		}
-		more, err := tx.JobsOfVolume(s.VolumeID) // a cascading delete
+		more, err := tx.JobsOfVolume(s.VolumeID) // a cascading delete is one of these
 		if err != nil {
 			return err
 		}

@@ -8,14 +8,14 @@ import (
 	"cindergate/internal/meta"
 )
 
-// revertJob is the kind of jobs that set volumes back to snapshots.
+// revertJob is the kind of jobs that revert volumes to snapshots.
 const revertJob = "revert"
 
-// RevertSuffix ends the name of the copy that is to take a volume's place.
+// RevertSuffix ends the file name of the copy that will replace a volume's file.
 const RevertSuffix = ".revert"
 
-// revertTask sets a volume back to a snapshot. It copies the snapshot and renames the copy
-// to the volume's file, so that the file is complete at any time.
+// revertTask reverts a volume to a snapshot. It copies the snapshot and then renames the
+// copy to the volume's file, so that the file is complete at any time.
 func (vs *Volumes) revertTask(j *meta.Job, _ struct{}) jobs.Task {
 	end := func(tx *meta.Tx, status string) error {
 		if v, err := tx.Volume(j.VolumeID); err != nil {

@@ -1,6 +1,7 @@
-// Package volumes has volumes, snapshots and volume types, the quotas and scheduler that
-// decide about new ones, and the jobs that fill and delete them. Checks, their order and
-// texts are Cinder's.
+// Package volumes serves volumes, snapshots, volume types and quotas, schedules new
+// volumes, and runs the jobs that fill and delete them.
+//
+// The checks, their order and their texts are Cinder's.
 package volumes
 
 import (
@@ -8,21 +9,21 @@ import (
 	"cindergate/driver/embedded/internal/jobs"
 )
 
-// Volumes answers requests about volumes and runs the jobs that fill and delete them.
+// Volumes serves requests about volumes, and runs the jobs that fill and delete them.
 type Volumes struct {
 	core       *core.Core
 	jobs       *jobs.Runner
-	configured map[string]int // limits of quotas, by name, over [DefaultQuotas]
+	configured map[string]int // quota limits by name; they override [DefaultQuotas]
 }
 
-// New returns the room and registers its kinds of jobs.
+// New returns a Volumes and registers its kinds of jobs.
 func New(c *core.Core, r *jobs.Runner, quotas map[string]int) *Volumes {
 	vs := &Volumes{core: c, jobs: r, configured: quotas}
 	vs.register()
 	return vs
 }
 
-// register registers the kinds of jobs that are about volumes and snapshots.
+// register registers the kinds of jobs on volumes and snapshots.
 func (vs *Volumes) register() {
 	jobs.Register(vs.jobs, copyVolumeJob, jobs.Kind[copyArguments]{Queue: jobs.DataQueue, Task: vs.copyVolumeTask})
 	jobs.Register(vs.jobs, snapshotJob, jobs.Kind[copyArguments]{Queue: jobs.DataQueue, Task: vs.snapshotTask})

@@ -6,16 +6,15 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Schedulable tells whether a new volume of the type may be placed in the one pool:
-// cinder-scheduler and cinder-volume are enabled, and the pool has what the type
-// asks for.
+// Schedulable reports whether a new volume of the type can be placed in the pool:
+// cinder-scheduler and cinder-volume are enabled, and the pool meets the type's extra
+// specs.
 func (vs *Volumes) Schedulable(tx *meta.Tx, t *meta.VolumeType) (bool, error) {
 	placed, err := serviceTakesWork(tx)
 	return placed && driver.Satisfies(vs.Capabilities(), t.ExtraSpecs), err
 }
 
-// serviceTakesWork tells whether new work is placed at all: cinder-scheduler and
-// cinder-volume are enabled.
+// serviceTakesWork reports whether cinder-scheduler and cinder-volume are enabled.
 func serviceTakesWork(tx *meta.Tx) (bool, error) {
 	for _, binary := range []string{core.SchedulerService, core.VolumeService} {
 		if off, err := core.Disabled(tx, binary); err != nil || off {
@@ -25,8 +24,8 @@ func serviceTakesWork(tx *meta.Tx) (bool, error) {
 	return true, nil
 }
 
-// unscheduled stores a new volume that no pool takes: it is in error, and a message
-// says why (cinder/scheduler/flows/create_volume.py).
+// unscheduled stores a new volume that cannot be placed. Its status is error, and a message
+// gives the reason (cinder/scheduler/flows/create_volume.py).
 func (vs *Volumes) unscheduled(tx *meta.Tx, who driver.Caller, v *meta.Volume) error {
 	v.Status, v.Host = core.StatusError, ""
 	if err := tx.PutVolume(v); err != nil {

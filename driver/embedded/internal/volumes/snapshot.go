@@ -12,7 +12,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// GetSnapshot returns one snapshot. Its maps must not be changed.
+// GetSnapshot returns one snapshot. Callers must not change its maps.
 func (vs *Volumes) GetSnapshot(ctx context.Context, who driver.Caller, snapshotID string) (driver.Snapshot, error) {
 	s, err := vs.core.DB.Snapshot(ctx, snapshotID)
 	if err != nil {
@@ -24,7 +24,7 @@ func (vs *Volumes) GetSnapshot(ctx context.Context, who driver.Caller, snapshotI
 	return s.Snapshot, nil
 }
 
-// ListSnapshots returns one page of snapshots. Their maps must not be changed.
+// ListSnapshots returns one page of snapshots. Callers must not change their maps.
 func (vs *Volumes) ListSnapshots(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Snapshot], error) {
 	rows, err := core.Visible(ctx, who, q, vs.core.DB.Snapshots, vs.core.DB.AllSnapshots)
 	if err != nil {
@@ -37,8 +37,8 @@ func (vs *Volumes) ListSnapshots(ctx context.Context, who driver.Caller, q drive
 	return core.List(rows, q, snapshotColumns(volumes), driver.SnapshotNotFound)
 }
 
-// snapshotColumns are a snapshot's columns and those of its volume by which Cinder
-// filters snapshots too.
+// snapshotColumns are the columns of a snapshot, and those of its volume that Cinder's
+// snapshot filters also use.
 func snapshotColumns(volumes meta.Rows[meta.Volume, driver.Volume]) driver.Columns[driver.Snapshot] {
 	columns := maps.Clone(driver.SnapshotColumns)
 	for _, name := range []string{"host", "cluster_name", "availability_zone"} {
@@ -73,8 +73,8 @@ func (vs *Volumes) CreateSnapshot(ctx context.Context, who driver.Caller, spec d
 	return s.Snapshot, nil
 }
 
-// StartSnapshot stores the new row, part of a group snapshot or not, and inserts the
-// job that copies the volume.
+// StartSnapshot stores the row of a new snapshot, which may belong to a group snapshot, and
+// inserts the job that copies the volume.
 func (vs *Volumes) StartSnapshot(tx *meta.Tx, who driver.Caller, v *meta.Volume, spec driver.SnapshotSpec, groupSnapshotID string) (*meta.Snapshot, error) {
 	valid := core.Available
 	if spec.Force {
@@ -100,7 +100,8 @@ func (vs *Volumes) StartSnapshot(tx *meta.Tx, who driver.Caller, v *meta.Volume,
 		VolumeTypeID: v.VolumeTypeID, GroupSnapshotID: groupSnapshotID, Metadata: metadata, CreatedAt: tx.Now,
 	}}
 	if placed, err := serviceTakesWork(tx); err != nil || !placed {
-		// cinder/scheduler/manager.py create_snapshot. The answer says creating.
+		// As in cinder/scheduler/manager.py create_snapshot. The answer shows the status
+		// creating.
 		row := *s
 		row.Status = core.StatusError
 		return s, errors.Join(err, tx.PutSnapshot(&row),
@@ -109,8 +110,8 @@ func (vs *Volumes) StartSnapshot(tx *meta.Tx, who driver.Caller, v *meta.Volume,
 	if err := tx.PutSnapshot(s); err != nil {
 		return nil, err
 	}
-	// The resource is the volume: a restore to it that is accepted meanwhile waits, and
-	// does not change what is copied.
+	// The job's resource is the volume. So a restore to it that is accepted in the meantime
+	// waits, and does not change the data during the copy.
 	j, err := vs.jobs.New(who, snapshotJob, v.ID, copyArguments{Source: core.VolumeFile(v.ID)})
 	if err != nil {
 		return nil, err
@@ -119,7 +120,7 @@ func (vs *Volumes) StartSnapshot(tx *meta.Tx, who driver.Caller, v *meta.Volume,
 	return s, vs.jobs.Enqueue(tx, j)
 }
 
-// UpdateSnapshot renames and describes a snapshot.
+// UpdateSnapshot changes a snapshot's name, description and metadata.
 func (vs *Volumes) UpdateSnapshot(ctx context.Context, who driver.Caller, snapshotID string, patch driver.SnapshotPatch) (driver.Snapshot, error) {
 	var s *meta.Snapshot
 	err := vs.core.Write(ctx, func(tx *meta.Tx) (err error) {
@@ -168,14 +169,14 @@ func (vs *Volumes) DeleteSnapshot(ctx context.Context, who driver.Caller, snapsh
 	})
 }
 
-// StartDeleteSnapshot inserts the job that deletes a snapshot. cascade says that its
-// volume is deleted after its last snapshot.
+// StartDeleteSnapshot inserts the job that deletes a snapshot. cascade says that the volume
+// is deleted after its last snapshot.
 func (vs *Volumes) StartDeleteSnapshot(tx *meta.Tx, who driver.Caller, s *meta.Snapshot, cascade bool) error {
 	s.Status = core.Deleting
 	if err := tx.TouchSnapshot(s); err != nil {
 		return err
 	}
-	// The resource is the snapshot: the delete waits for the jobs that read it.
+	// The job's resource is the snapshot, so the delete waits for the jobs that read it.
 	j, err := vs.jobs.New(who, deleteSnapshotJob, s.ID, deleteSnapshotArguments{Cascade: cascade})
 	if err != nil {
 		return err
@@ -184,7 +185,7 @@ func (vs *Volumes) StartDeleteSnapshot(tx *meta.Tx, who driver.Caller, s *meta.S
 	return vs.jobs.Enqueue(tx, j)
 }
 
-// ResetSnapshotStatus sets the status and, if not "", the progress.
+// ResetSnapshotStatus sets the status, and the progress unless it is "".
 func (vs *Volumes) ResetSnapshotStatus(ctx context.Context, who driver.Caller, snapshotID, status, progress string) error {
 	return vs.core.Write(ctx, func(tx *meta.Tx) error {
 		s, err := core.OwnSnapshot(tx, who, snapshotID)
@@ -209,7 +210,7 @@ func (vs *Volumes) ResetSnapshotStatus(ctx context.Context, who driver.Caller, s
 	})
 }
 
-// isTaken tells whether a queued or running job makes or deletes a snapshot.
+// isTaken reports whether a queued or running job creates or deletes a snapshot.
 func isTaken(tx *meta.Tx, snapshotID string) (bool, error) {
 	jobs, err := tx.JobsOfSnapshot(snapshotID)
 	return slices.ContainsFunc(jobs, func(j *meta.Job) bool {

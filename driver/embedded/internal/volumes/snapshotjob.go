@@ -9,14 +9,14 @@ import (
 	"cindergate/internal/meta"
 )
 
-// snapshotJob is the kind of jobs that make snapshots.
+// snapshotJob is the kind of jobs that create snapshots.
 const snapshotJob = "snapshot"
 
 // snapshotTask copies a volume.
 func (vs *Volumes) snapshotTask(j *meta.Job, a copyArguments) jobs.Task {
 	end := func(tx *meta.Tx, status, progress string) error {
 		s, err := tx.Snapshot(j.SnapshotID)
-		if err == nil && s == nil { // deleted by force meanwhile
+		if err == nil && s == nil { // deleted by force in the meantime
 			tx.AfterCommit(func() { vs.core.RemoveFile(vs.core.Files.Snapshot(j.SnapshotID)) })
 			return nil
 		}

@@ -14,8 +14,8 @@ func ExistingType(tx *meta.Tx, typeID string) (*meta.VolumeType, error) {
 	return t, err
 }
 
-// RefuseEncrypted returns an error if volumes of the type are to be encrypted: this driver
-// does not encrypt.
+// RefuseEncrypted returns an error if the type is encrypted, because this driver cannot
+// encrypt volumes.
 func RefuseEncrypted(t *meta.VolumeType) error {
 	if t.Encryption == nil {
 		return nil
@@ -24,5 +24,5 @@ func RefuseEncrypted(t *meta.VolumeType) error {
 		"Volume type %s has encryption, and this backend does not encrypt volumes.", t.Name)
 }
 
-// Encrypted is the reason why a backup of an encrypted volume is refused.
+// Encrypted is the reason for refusing a backup of an encrypted volume.
 const Encrypted = "The backup is of an encrypted volume, and this gateway has no key manager: a restored volume could not be read."

@@ -8,7 +8,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// GetVolume returns one volume. Its maps must not be changed.
+// GetVolume returns one volume. Callers must not change its maps.
 func (vs *Volumes) GetVolume(ctx context.Context, who driver.Caller, volumeID string) (driver.Volume, error) {
 	v, err := vs.core.DB.Volume(ctx, volumeID)
 	if err != nil {
@@ -20,7 +20,7 @@ func (vs *Volumes) GetVolume(ctx context.Context, who driver.Caller, volumeID st
 	return vs.viewVolume(ctx, v)
 }
 
-// ListVolumes returns one page of volumes. Their maps must not be changed.
+// ListVolumes returns one page of volumes. Callers must not change their maps.
 func (vs *Volumes) ListVolumes(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Volume], error) {
 	rows, err := core.Visible(ctx, who, q, vs.core.DB.Volumes, vs.core.DB.AllVolumes)
 	if err != nil {
@@ -35,8 +35,7 @@ func (vs *Volumes) ListVolumes(ctx context.Context, who driver.Caller, q driver.
 	return page, err
 }
 
-// viewVolume adds the volume's service and the name of its type, which may have changed
-// since.
+// viewVolume adds the volume's service and the current name of its type.
 func (vs *Volumes) viewVolume(ctx context.Context, v *meta.Volume) (view driver.Volume, err error) {
 	view = v.Volume
 	view.ServiceUUID = serviceUUID
@@ -44,7 +43,7 @@ func (vs *Volumes) viewVolume(ctx context.Context, v *meta.Volume) (view driver.
 	return view, err
 }
 
-// typeName returns the name of a volume type, "" if there is none.
+// typeName returns the name of a volume type; "" if the type does not exist.
 func (vs *Volumes) typeName(ctx context.Context, id string) (string, error) {
 	t, err := vs.core.DB.VolumeType(ctx, id)
 	if err != nil || t == nil {
@@ -53,8 +52,8 @@ func (vs *Volumes) typeName(ctx context.Context, id string) (string, error) {
 	return t.Name, nil
 }
 
-// UpdateVolume renames and describes a volume, also while it is restored: Heat
-// does that.
+// UpdateVolume changes a volume's name, description and metadata, even during a restore,
+// because Heat does so.
 func (vs *Volumes) UpdateVolume(ctx context.Context, who driver.Caller, volumeID string, patch driver.VolumePatch) (driver.Volume, error) {
 	var v *meta.Volume
 	err := vs.core.Write(ctx, func(tx *meta.Tx) (err error) {

@@ -10,11 +10,11 @@ import (
 	"cindergate/internal/meta"
 )
 
-// defaultType is the type that exists from the start
-// (cinder/volume/volume_types.py DEFAULT_VOLUME_TYPE).
+// defaultType is the type that exists in every installation (cinder/volume/volume_types.py
+// DEFAULT_VOLUME_TYPE).
 const defaultType = "__DEFAULT__"
 
-// EnsureDefaultType makes the default type if there is none.
+// EnsureDefaultType creates the default type if it is missing.
 func (vs *Volumes) EnsureDefaultType(tx *meta.Tx) error {
 	types, err := tx.VolumeTypes()
 	if err != nil {
@@ -28,13 +28,13 @@ func (vs *Volumes) EnsureDefaultType(tx *meta.Tx) error {
 		Description: &description, IsPublic: true, ExtraSpecs: map[string]string{}, CreatedAt: tx.Now}})
 }
 
-// seesType tells whether the caller may see and use a type.
+// seesType reports whether the caller may see and use a type.
 func seesType(who driver.Caller, t *driver.VolumeType) bool {
 	return t.IsPublic || who.IsAdmin() || slices.Contains(t.Projects, who.ProjectID)
 }
 
-// VolumeType finds a type by id or name; "" is the default type of the project, or
-// of all.
+// VolumeType finds a type by id or name. "" means the project's default type, or else the
+// general one.
 func (vs *Volumes) VolumeType(tx *meta.Tx, who driver.Caller, idOrName string) (*meta.VolumeType, error) {
 	if idOrName != "" {
 		return vs.NamedType(tx, who, idOrName)
@@ -63,7 +63,7 @@ func (vs *Volumes) NamedType(tx *meta.Tx, who driver.Caller, idOrName string) (*
 			return types[at], nil
 		}
 	}
-	// A name and an id have their own texts (cinder/exception.py).
+	// Errors for names and for ids have different texts (cinder/exception.py).
 	if core.LooksLikeID(idOrName) {
 		return nil, driver.VolumeTypeNotFound(idOrName)
 	}
@@ -97,7 +97,7 @@ func (vs *Volumes) GetVolumeType(ctx context.Context, who driver.Caller, typeID 
 	return t.VolumeType, nil
 }
 
-// DefaultVolumeType returns the type of volumes that are asked for without one.
+// DefaultVolumeType returns the type of volumes whose request names none.
 func (vs *Volumes) DefaultVolumeType(ctx context.Context, who driver.Caller) (driver.VolumeType, error) {
 	own, err := vs.core.DB.DefaultType(ctx, who.ProjectID)
 	if err != nil {
@@ -118,7 +118,7 @@ func (vs *Volumes) DefaultVolumeType(ctx context.Context, who driver.Caller) (dr
 	return driver.VolumeType{}, driver.Errorf(driver.NotFound, "Volume type with name %s could not be found.", defaultType)
 }
 
-// CreateVolumeType makes a type.
+// CreateVolumeType creates a type.
 func (vs *Volumes) CreateVolumeType(ctx context.Context, _ driver.Caller, spec driver.VolumeType) (driver.VolumeType, error) {
 	err := vs.core.Write(ctx, func(tx *meta.Tx) error {
 		types, err := tx.VolumeTypes()
@@ -223,7 +223,7 @@ func patchAccess(t *meta.VolumeType, patch driver.VolumeTypePatch) error {
 	return nil
 }
 
-// DeleteVolumeType deletes a type that no volume has.
+// DeleteVolumeType deletes a type that no volume uses.
 func (vs *Volumes) DeleteVolumeType(ctx context.Context, _ driver.Caller, typeID string) error {
 	return vs.core.Write(ctx, func(tx *meta.Tx) error {
 		t, err := tx.VolumeType(typeID)
