@@ -2,7 +2,6 @@ package translate
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,28 +10,14 @@ import (
 	"cindergate/translate/schema"
 )
 
-// Policies of volume types (cinder/policies/volume_type.py, type_extra_specs.py,
-// volume_access.py).
+// Policies of volume types (cinder/policies/volume_type.py).
 var (
-	typeCreate        = Policy{"volume_extension:type_create", driver.Admin}
-	typeUpdate        = Policy{"volume_extension:type_update", driver.Admin}
-	typeDelete        = Policy{"volume_extension:type_delete", driver.Admin}
-	extraSpecsCreate  = Policy{"volume_extension:types_extra_specs:create", driver.Admin}
-	extraSpecsUpdate  = Policy{"volume_extension:types_extra_specs:update", driver.Admin}
-	extraSpecsDelete  = Policy{"volume_extension:types_extra_specs:delete", driver.Admin}
-	typeAccessList    = Policy{"volume_extension:volume_type_access:get_all_for_type", driver.Admin}
-	typeAddProject    = Policy{"volume_extension:volume_type_access:addProjectAccess", driver.Admin}
-	typeRemoveProject = Policy{"volume_extension:volume_type_access:removeProjectAccess", driver.Admin}
+	typeCreate = Policy{"volume_extension:type_create", driver.Admin}
+	typeUpdate = Policy{"volume_extension:type_update", driver.Admin}
+	typeDelete = Policy{"volume_extension:type_delete", driver.Admin}
 )
 
-// userVisibleSpecs are the extra specs that callers other than admins see
-// (USER_VISIBLE_EXTRA_SPECS of cinder/policies/type_extra_specs.py).
-var userVisibleSpecs = []string{
-	"RESKEY:availability_zones", "multiattach", "replication_enabled",
-}
-
-// Bodies of type requests (cinder/api/schemas/volume_types.py,
-// types_extra_specs.py, volume_type_access.py).
+// Bodies of type requests (cinder/api/schemas/volume_types.py).
 var (
 	createTypeBody = schema.Body("volume_type", schema.Members(
 		schema.Property{Name: "name", Schema: schema.Name},
@@ -45,18 +30,7 @@ var (
 		schema.Property{Name: "description", Schema: schema.Description},
 		schema.Property{Name: "is_public", Schema: schema.Boolean},
 	))
-	specKey             = schema.MustPattern(`^[a-zA-Z0-9-_:.]{1,255}$`)
-	createExtraSpecBody = schema.Body("extra_specs", specs(specKey, schema.NullText))
-	updateExtraSpecBody = oneMember(specs(specKey, schema.NullText))
-	addProjectBody      = schema.Body("addProjectAccess", project)
-	removeProjectBody   = schema.Body("removeProjectAccess", project)
 )
-
-var project = schema.Members(schema.Property{Name: "project", Schema: schema.UUID}).Require("project")
-
-func specs(key schema.Pattern, value schema.Schema) schema.Schema {
-	return schema.Schema{Types: []string{"object"}, PatternProperties: &schema.PatternProperties{Pattern: key, Schema: value}}
-}
 
 func (t *Translator) types() (driver.TypeReader, error) {
 	return Capability[driver.TypeReader](t.driver, "volume types")
@@ -311,169 +285,6 @@ func (t *Translator) DeleteType(ctx context.Context, r Request) (Response, error
 		return Response{}, err
 	}
 	return finish(types.DeleteVolumeType(ctx, r.Caller, r.ID))
-}
-
-// ActOnType serves POST /types/{id}/action: it changes which projects may use a private
-// type.
-func (t *Translator) ActOnType(ctx context.Context, r Request) (Response, error) {
-	do, err := readAction(r)
-	if err != nil {
-		return Response{}, err
-	}
-	types, err := t.typeManager()
-	if err != nil {
-		return Response{}, err
-	}
-	needed, rules := typeAddProject, addProjectBody
-	switch do.name {
-	case "addProjectAccess":
-	case "removeProjectAccess":
-		needed, rules = typeRemoveProject, removeProjectBody
-	default:
-		return Response{}, noSuchAction(do.name)
-	}
-	body, err := do.decode(rules)
-	if err != nil {
-		return Response{}, err
-	}
-	if err := r.Allow(needed); err != nil {
-		return Response{}, err
-	}
-	patch := driver.VolumeTypePatch{AddProject: body.Text("project")}
-	if do.name == "removeProjectAccess" {
-		patch = driver.VolumeTypePatch{RemoveProject: body.Text("project")}
-	}
-	_, err = types.UpdateVolumeType(ctx, r.Caller, r.ID, patch)
-	return finish(err)
-}
-
-// ListTypeAccess serves GET /types/{id}/os-volume-type-access.
-func (t *Translator) ListTypeAccess(ctx context.Context, r Request) (Response, error) {
-	types, err := t.types()
-	if err != nil {
-		return Response{}, err
-	}
-	if err := r.Allow(typeAccessList); err != nil {
-		return Response{}, err
-	}
-	vt, err := types.GetVolumeType(ctx, r.Caller, r.ID)
-	if err != nil {
-		return Response{}, err
-	}
-	if vt.IsPublic {
-		return Response{}, driver.Errorf(driver.NotFound, "Access list not available for public volume types.")
-	}
-	access := make([]map[string]string, len(vt.Projects))
-	for i, project := range vt.Projects {
-		access[i] = map[string]string{"volume_type_id": vt.ID, "project_id": project}
-	}
-	return ok(envelope("volume_type_access", access))
-}
-
-// ListExtraSpecs serves GET /types/{id}/extra_specs.
-func (t *Translator) ListExtraSpecs(ctx context.Context, r Request) (Response, error) {
-	visible, err := t.extraSpecs(ctx, r)
-	if err != nil {
-		return Response{}, err
-	}
-	return ok(envelope("extra_specs", visible))
-}
-
-// ShowExtraSpec serves GET /types/{id}/extra_specs/{key}.
-func (t *Translator) ShowExtraSpec(ctx context.Context, r Request) (Response, error) {
-	visible, err := t.extraSpecs(ctx, r)
-	if err != nil {
-		return Response{}, err
-	}
-	v, exists := visible[r.Key]
-	if !exists {
-		return Response{}, driver.Errorf(driver.NotFound, "Volume Type %s has no extra specs with key %s.", r.ID, r.Key)
-	}
-	return ok(map[string]string{r.Key: v})
-}
-
-func (t *Translator) extraSpecs(ctx context.Context, r Request) (map[string]string, error) {
-	types, err := t.types()
-	if err != nil {
-		return nil, err
-	}
-	vt, err := types.GetVolumeType(ctx, r.Caller, r.ID)
-	return r.visibleSpecs(&vt), err
-}
-
-// AddExtraSpecs serves POST /types/{id}/extra_specs.
-func (t *Translator) AddExtraSpecs(ctx context.Context, r Request) (Response, error) {
-	body, err := decode(r, "extra_specs", createExtraSpecBody)
-	if err != nil {
-		return Response{}, err
-	}
-	if err := t.changeSpecs(ctx, r, extraSpecsCreate, driver.MetadataChange{Set: body.Strings()}); err != nil {
-		return Response{}, err
-	}
-	return ok(envelope("extra_specs", body.Strings()))
-}
-
-// SetExtraSpec serves PUT /types/{id}/extra_specs/{key}.
-func (t *Translator) SetExtraSpec(ctx context.Context, r Request) (Response, error) {
-	body, err := parseBody(r.Body)
-	if err != nil {
-		return Response{}, err
-	}
-	if err := updateExtraSpecBody.Check(body); err != nil {
-		return Response{}, err
-	}
-	set := body.(*schema.Object).Strings()
-	if _, named := set[r.Key]; !named {
-		return Response{}, driver.Errorf(driver.InvalidInput, "Request body and URI mismatch")
-	}
-	if err := t.changeSpecs(ctx, r, extraSpecsUpdate, driver.MetadataChange{Set: set}); err != nil {
-		return Response{}, err
-	}
-	return ok(set)
-}
-
-// DeleteExtraSpec serves DELETE /types/{id}/extra_specs/{key}.
-func (t *Translator) DeleteExtraSpec(ctx context.Context, r Request) (Response, error) {
-	types, err := t.types()
-	if err != nil {
-		return Response{}, err
-	}
-	vt, err := types.GetVolumeType(ctx, r.Caller, r.ID)
-	if err != nil {
-		return Response{}, err
-	}
-	if err := r.Allow(extraSpecsDelete); err != nil {
-		return Response{}, err
-	}
-	if _, exists := vt.ExtraSpecs[r.Key]; !exists {
-		return Response{}, driver.Errorf(driver.NotFound, "Volume Type %s has no extra specs with key %s.", r.ID, r.Key)
-	}
-	return finish(t.changeSpecs(ctx, r, extraSpecsDelete, driver.MetadataChange{Remove: []string{r.Key}}))
-}
-
-func (t *Translator) changeSpecs(ctx context.Context, r Request, p Policy, c driver.MetadataChange) error {
-	types, err := t.typeManager()
-	if err != nil {
-		return err
-	}
-	if err := r.Allow(p); err != nil {
-		return err
-	}
-	_, err = types.UpdateVolumeType(ctx, r.Caller, r.ID, driver.VolumeTypePatch{ExtraSpecs: driver.Some(c)})
-	return err
-}
-
-func (r Request) visibleSpecs(vt *driver.VolumeType) map[string]string {
-	if r.Caller.IsAdmin() {
-		return orEmpty(maps.Clone(vt.ExtraSpecs))
-	}
-	visible := map[string]string{}
-	for _, key := range userVisibleSpecs {
-		if v, ok := vt.ExtraSpecs[key]; ok {
-			visible[key] = v
-		}
-	}
-	return visible
 }
 
 // typeView is the view of a type in lists and shows (cinder/api/v3/views/types.py).
