@@ -170,6 +170,9 @@ func TestCorruption(t *testing.T) {
 			if reason := reasonOf(t, err); !strings.Contains(reason, test.want) {
 				t.Errorf("%v, want %q", err, test.want)
 			}
+			if found := scrub(t, store, len(volume), nil); !slices.ContainsFunc(found, func(d chunked.Damage) bool { return strings.Contains(d.Reason, test.want) }) {
+				t.Errorf("scrub found %v, want %q", found, test.want)
+			}
 		})
 	}
 }
@@ -186,8 +189,11 @@ func TestFlippedBits(t *testing.T) {
 				c := bytes.Clone(b)
 				c[i] ^= 1 << (i % 8)
 				store.Set(key, c)
-				if f := restoreSmall(t, store, len(volume)); f != nil && !bytes.Equal(f, volume) {
+				switch f := restoreSmall(t, store, len(volume)); {
+				case f != nil && !bytes.Equal(f, volume):
 					t.Fatalf("%s %s byte %d: wrong volume without an error", kind, key, i)
+				case f == nil && len(scrub(t, store, len(volume), nil)) == 0:
+					t.Fatalf("%s %s byte %d: scrub finds nothing", kind, key, i)
 				}
 			}
 			store.Set(key, b)

@@ -69,5 +69,5 @@ func firstError(errs ...error) error {
 }
 
 func listError(cause error, at Location) error {
-	return wrap(cause, "The objects of %s could not be listed.", at.Prefix)
+	return wrap(storeFailure{cause}, "The objects of %s could not be listed.", at.Prefix)
 }

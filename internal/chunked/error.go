@@ -39,6 +39,11 @@ func wrap(cause error, format string, args ...any) error {
 	return &Error{Reason: fmt.Sprintf(format, args...), Err: cause}
 }
 
+// storeFailure is the cause of an error that says nothing about the content of a backup.
+type storeFailure struct{ error }
+
+func (e storeFailure) Unwrap() error { return e.error }
+
 // putError explains a failed Put.
 func putError(cause error, object string) error {
 	if errors.Is(cause, syscall.ENOSPC) || errors.Is(cause, syscall.EDQUOT) {
@@ -55,5 +60,14 @@ func getError(cause error, object string) error {
 	if errors.Is(cause, fs.ErrNotExist) {
 		return wrap(cause, "Object %s is missing from the backup store.", object)
 	}
-	return wrap(cause, "Object %s could not be read from the backup store.", object)
+	return wrap(storeFailure{cause}, "Object %s could not be read from the backup store.", object)
+}
+
+// damaged explains why an object cannot be decoded.
+func damaged(cause error, object string) error {
+	var failed storeFailure
+	if errors.As(cause, &failed) {
+		return getError(failed.error, object)
+	}
+	return wrap(cause, "Object %s is damaged.", object)
 }

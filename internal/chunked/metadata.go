@@ -101,9 +101,9 @@ func loadMetadata(ctx context.Context, store chunk.Store, at Location, size, blo
 		return metadata{}, getError(err, name)
 	}
 	defer r.Close()
-	m, err := decodeMetadata(r, at.Prefix, size, min(blocks, maxObjects))
+	m, err := decodeMetadata(tell{r}, at.Prefix, size, min(blocks, maxObjects))
 	if err != nil {
-		return metadata{}, wrap(err, "Object %s is damaged.", name)
+		return metadata{}, damaged(err, name)
 	}
 	return m, nil
 }

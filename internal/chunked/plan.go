@@ -57,29 +57,16 @@ func loadPlan(ctx context.Context, store chunk.Store, size int64, chain []Level)
 
 func (p *plan) load(ctx context.Context, store chunk.Store, chain []Level, info digestsInfo) error {
 	target := chain[len(chain)-1]
-	if err := info.check(target.Location); err != nil {
+	if err := p.checkDigests(target.Location, info); err != nil {
 		return err
-	}
-	blocks := (p.size + p.blockSize - 1) / p.blockSize
-	if info.count != blocks {
-		return errorf("Object %s has %d digests where a backup of %d bytes has %d.", target.name(digestsSuffix), info.count, p.size, blocks)
 	}
 	parent := ""
 	for i, level := range chain {
-		if err := level.check(); err != nil {
-			return err
-		}
-		m, err := loadMetadata(ctx, store, level.Location, p.size, blocks)
+		m, err := p.loadLevel(ctx, store, level)
 		if err != nil {
 			return err
 		}
-		name := level.name(metadataSuffix)
-		switch {
-		case m.backupID != level.BackupID:
-			return errorf("Object %s is of backup %.64q, not %s.", name, m.backupID, level.BackupID)
-		case m.parentID != level.ParentID:
-			return errorf("Object %s names the parent %.64q, not %.64q.", name, m.parentID, level.ParentID)
-		case m.parentID != parent:
+		if m.parentID != parent {
 			return errorf("Backup %s is no child of the backup before it in the chain.", level.BackupID)
 		}
 		parent = m.backupID
@@ -95,6 +82,39 @@ func (p *plan) load(ctx context.Context, store chunk.Store, chain []Level, info 
 	}
 	p.window = p.chooseWindow()
 	return nil
+}
+
+// blocks returns the number of blocks of the backup.
+func (p *plan) blocks() int64 { return (p.size + p.blockSize - 1) / p.blockSize }
+
+// checkDigests checks the block size and the number of the digests.
+func (p *plan) checkDigests(at Location, info digestsInfo) error {
+	if err := info.check(at); err != nil {
+		return err
+	}
+	if info.count != p.blocks() {
+		return errorf("Object %s has %d digests where a backup of %d bytes has %d.", at.name(digestsSuffix), info.count, p.size, p.blocks())
+	}
+	return nil
+}
+
+// loadLevel reads the metadata of one level, and checks that it is that of this backup.
+func (p *plan) loadLevel(ctx context.Context, store chunk.Store, level Level) (metadata, error) {
+	if err := level.check(); err != nil {
+		return metadata{}, err
+	}
+	m, err := loadMetadata(ctx, store, level.Location, p.size, p.blocks())
+	if err != nil {
+		return metadata{}, err
+	}
+	name := level.name(metadataSuffix)
+	switch {
+	case m.backupID != level.BackupID:
+		return m, errorf("Object %s is of backup %.64q, not %s.", name, m.backupID, level.BackupID)
+	case m.parentID != level.ParentID:
+		return m, errorf("Object %s names the parent %.64q, not %.64q.", name, m.parentID, level.ParentID)
+	}
+	return m, nil
 }
 
 // complete checks that the objects of a full backup cover the whole volume.

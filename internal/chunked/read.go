@@ -55,7 +55,7 @@ func (r *objectReader) zstd(ctx context.Context, stored io.Reader, dst []byte) e
 	case err == nil:
 		return errLength // compressed objects are shorter than raw ones
 	}
-	return readFailed{err}
+	return storeFailure{err}
 }
 
 // exactly decompresses an object as a stream. The stream must have exactly len(dst) bytes.
@@ -83,25 +83,20 @@ func atEnd(r io.Reader) error {
 	return nil
 }
 
-// readFailed is an error of the store, as opposed to damaged content.
-type readFailed struct{ error }
-
-func (e readFailed) Unwrap() error { return e.error }
-
-// tell wraps the errors of a reader in [readFailed].
+// tell wraps the errors of a reader in [storeFailure].
 type tell struct{ r io.Reader }
 
 func (t tell) Read(p []byte) (int, error) {
 	n, err := t.r.Read(p)
 	if err != nil && err != io.EOF {
-		err = readFailed{err}
+		err = storeFailure{err}
 	}
 	return n, err
 }
 
 // objectError explains why an object could not be read.
 func objectError(ctx context.Context, err error, name string) error {
-	var failed readFailed
+	var failed storeFailure
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

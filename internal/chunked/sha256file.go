@@ -67,7 +67,7 @@ func openDigests(ctx context.Context, store chunk.Store, at Location) (*digestRe
 	if err != nil {
 		return nil, getError(err, name)
 	}
-	d := newDigestReader(name, r)
+	d := newDigestReader(name, tell{r})
 	d.closer = r
 	return d, nil
 }
@@ -82,7 +82,7 @@ func (d *digestReader) damaged(err error) error {
 	if err == nil {
 		return nil
 	}
-	return wrap(err, "Object %s is damaged.", d.name)
+	return damaged(err, d.name)
 }
 
 // header reads up to the first digest. If it returns false and no error, the object has
