@@ -205,8 +205,18 @@ type Embedded struct {
 	// Host and AvailabilityZone are what services and volumes show.
 	Host             string `mapstructure:"host"`
 	AvailabilityZone string `mapstructure:"availability_zone"`
+	// Scrub says when the stored backups are read without being asked.
+	Scrub Scrub `mapstructure:"scrub"`
 	// Quotas are the limits of a project that has none of its own; -1 is no limit.
 	Quotas Quotas `mapstructure:"quotas"`
+}
+
+// Scrub is a schedule.
+type Scrub struct {
+	// Interval is the time between the starts of two scrubs; 0: none is scheduled.
+	Interval time.Duration `mapstructure:"interval"`
+	// Sample is the share of the data objects that a scrub reads; see [ParseShare].
+	Sample string `mapstructure:"sample"`
 }
 
 // Quotas are Cinder's.
@@ -280,6 +290,8 @@ var defaults = map[string]any{
 	"embedded.workers":                     2,
 	"embedded.host":                        "cindergate",
 	"embedded.availability_zone":           "nova",
+	"embedded.scrub.interval":              "0s",
+	"embedded.scrub.sample":                "100%",
 	"embedded.quotas.volumes":              10,
 	"embedded.quotas.snapshots":            10,
 	"embedded.quotas.gigabytes":            1000,

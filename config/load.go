@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
@@ -173,6 +174,12 @@ func (c *Config) Validate() error {
 		if value == "" {
 			bad(key, "must not be empty")
 		}
+	}
+	if every := c.Embedded.Scrub.Interval; every < 0 || every > 0 && every < time.Minute {
+		bad("embedded.scrub.interval", "%s is neither 0, for no schedule, nor at least 1m", every)
+	}
+	if _, err := ParseShare(c.Embedded.Scrub.Sample); err != nil {
+		bad("embedded.scrub.sample", "%v", err)
 	}
 	q := c.Embedded.Quotas
 	for key, limit := range map[string]int{

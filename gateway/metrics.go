@@ -21,6 +21,8 @@ type Metrics struct {
 	seconds  *prometheus.HistogramVec
 	bytes    *prometheus.CounterVec
 	strays   *prometheus.CounterVec
+	scrubbed *prometheus.CounterVec
+	scrubs   prometheus.Counter
 }
 
 type requestLabels struct {
@@ -53,7 +55,13 @@ func NewMetrics() *Metrics {
 	for _, kind := range []string{"volume", "snapshot"} {
 		m.strays.WithLabelValues(kind) // starts at 0, so that alerts see the first increase
 	}
-	m.registry.MustRegister(m.requests, m.jobs, m.seconds, m.bytes, m.strays,
+	m.scrubbed = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cindergate_scrubbed_backups_total", Help: "Backups that scrubs have read, by result.",
+	}, []string{"result"})
+	m.scrubs = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "cindergate_scrubbed_bytes_total", Help: "Bytes of volumes whose backups scrubs have read.",
+	})
+	m.registry.MustRegister(m.requests, m.jobs, m.seconds, m.bytes, m.strays, m.scrubbed, m.scrubs,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -85,6 +93,12 @@ func (m *Metrics) JobDone(kind, outcome string, bytes int64, took time.Duration)
 
 // StrayFile counts a file that no row refers to.
 func (m *Metrics) StrayFile(kind string) { m.strays.WithLabelValues(kind).Inc() }
+
+// Scrubbed counts a backup that a scrub has read.
+func (m *Metrics) Scrubbed(result string, bytes int64) {
+	m.scrubbed.WithLabelValues(result).Inc()
+	m.scrubs.Add(float64(bytes))
+}
 
 func (m *Metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})

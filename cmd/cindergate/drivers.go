@@ -67,10 +67,12 @@ func openEmbedded(ctx context.Context, _ string, c *config.Config, log *zap.Logg
 
 func embeddedOptions(c *config.Config, log *zap.Logger) embedded.Options {
 	q := c.Embedded.Quotas
+	sample, _ := config.ParseShare(c.Embedded.Scrub.Sample) // config.Load has checked it
 	return embedded.Options{
 		DataDir: c.Data, Installation: c.Embedded.Installation, Log: log,
 		Host: c.Embedded.Host, AvailabilityZone: c.Embedded.AvailabilityZone,
 		Compression: c.Embedded.Compression, Workers: c.Embedded.Workers,
+		ScrubInterval: c.Embedded.Scrub.Interval, ScrubSample: sample,
 		Quotas: map[string]int{
 			driver.QuotaVolumes: q.Volumes, driver.QuotaSnapshots: q.Snapshots, driver.QuotaGigabytes: q.Gigabytes,
 			driver.QuotaPerVolumeGigabytes: q.PerVolumeGigabytes, driver.QuotaBackups: q.Backups,

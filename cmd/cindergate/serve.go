@@ -86,6 +86,11 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 			log.Error("close the backends", zap.Error(err))
 		}
 	}()
+	commands, err := controlOf(ctx, c, backends)
+	if err != nil {
+		return err
+	}
+	defer commands.close() //nolint:errcheck // nothing is lost
 	networks, err := c.HTTP.Proxies()
 	if err != nil {
 		return err
@@ -129,9 +134,11 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 		}
 		return nil
 	})
+	group.Go(commands.serve)
 	group.Go(func() error {
 		<-ctx.Done()
 		defer stopJobs()
+		defer commands.close() //nolint:errcheck // nothing is lost
 		log.Info("stopping")
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.HTTP.ShutdownTimeout)
 		defer cancel()

@@ -69,8 +69,14 @@ type Options struct {
 	// MaxAttempts is how often a job runs if its worker dies each time; 0: 3.
 	MaxAttempts int
 
-	Quotas   map[string]int // defaults by name; they override Cinder's; -1: no limit
-	Observer Observer       // may be nil
+	Quotas map[string]int // defaults by name; they override Cinder's; -1: no limit
+	// ScrubInterval is the time between the starts of two scheduled scrubs; 0: none is
+	// scheduled.
+	ScrubInterval time.Duration
+	// ScrubSample is the share of the data objects that a scheduled scrub reads, above 0 and
+	// up to 1; 0: 1.
+	ScrubSample float64
+	Observer    Observer // may be nil
 
 	unit     int64 // of volume sizes, in bytes; 0: a GiB. Tests set less to be fast.
 	rehearse bool  // see [meta.Options]; tests set it
@@ -81,9 +87,19 @@ type Observer interface {
 	// JobDone is called for each job that ended. outcome is ok, error, cancelled or
 	// released (requeued at shutdown). bytes is the number of the volume's bytes.
 	JobDone(kind, outcome string, bytes int64, took time.Duration)
+	// Scrubbed is called for each backup that a scrub has read. result is one of
+	// [ScrubResults]. bytes is the number of the volume's bytes that were read.
+	Scrubbed(result string, bytes int64)
 	// StrayFile is called for each file that has no row. kind is volume or snapshot.
 	StrayFile(kind string)
 }
+
+// nobody is an Observer that ignores all events.
+type nobody struct{}
+
+func (nobody) JobDone(string, string, int64, time.Duration) {}
+func (nobody) StrayFile(string)                             {}
+func (nobody) Scrubbed(string, int64)                       {}
 
 // Driver stores volumes and backups on this machine. Each embedded interface is implemented
 // by one package below internal/.
@@ -148,7 +164,8 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 	r := jobs.NewRunner(c, o.jobs())
 	vs := volumes.New(c, r, o.Quotas)
 	bs := backups.New(c, r, vs, backups.Format{
-		Compression: chunked.Compression(o.Compression), ChunkSize: o.ChunkSize, BlockSize: o.BlockSize})
+		Compression: chunked.Compression(o.Compression), ChunkSize: o.ChunkSize, BlockSize: o.BlockSize},
+		backups.ScrubSchedule{Interval: o.ScrubInterval, Sample: o.ScrubSample, Observe: o.Observer.Scrubbed})
 	cl := cloud.New(c, r, vs)
 	d := &Driver{backupRoom: bs, volumeRoom: vs, cloudRoom: cl, o: o, core: c, jobs: r, backups: bs, volumes: vs, cloud: cl}
 	if err := d.open(ctx); err != nil {
@@ -166,6 +183,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.NewID == nil {
 		o.NewID = uuid.NewString
+	}
+	if o.Observer == nil {
+		o.Observer = nobody{}
 	}
 	if o.Host == "" {
 		o.Host, _ = os.Hostname()
@@ -192,19 +212,16 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) jobs() jobs.Options {
-	queue := jobs.Options{Workers: o.Workers, Lease: o.Lease, MaxAttempts: o.MaxAttempts}
-	if o.Observer != nil {
-		queue.JobDone = o.Observer.JobDone
-	}
-	return queue
+	return jobs.Options{Workers: o.Workers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone}
 }
 
-// Run runs jobs and deletes old messages until ctx ends. Then it requeues the running jobs;
+// Run runs jobs, schedules scrubs and deletes old messages until ctx ends. Then it requeues the running jobs;
 // the next Run starts them again. It returns nil.
 func (d *Driver) Run(ctx context.Context) error {
 	var group errgroup.Group
 	group.Go(func() error { return d.jobs.Run(ctx) })
 	group.Go(func() error { d.cloud.ExpireMessages(ctx); return nil })
+	group.Go(func() error { d.backups.ScheduleScrubs(ctx); return nil })
 	return group.Wait()
 }
 

@@ -149,6 +149,7 @@ func TestFilesWithoutRows(t *testing.T) {
 type strays struct{ volumes, snapshots int }
 
 func (s *strays) JobDone(string, string, int64, time.Duration) {}
+func (s *strays) Scrubbed(string, int64)                       {}
 
 func (s *strays) StrayFile(kind string) {
 	if kind == "volume" {

@@ -67,9 +67,7 @@ func (d *Driver) setAside(kind, path string) {
 		d.core.Log.Warn("moved a file without a row to lost+found; `cindergate adopt` makes rows for volumes",
 			zap.String("file", path), zap.String("moved_to", to))
 	}
-	if d.o.Observer != nil {
-		d.o.Observer.StrayFile(kind)
-	}
+	d.o.Observer.StrayFile(kind)
 }
 
 func (d *Driver) moveAside(path string) (string, error) {

@@ -52,7 +52,7 @@ func smallChain(tb testing.TB, kind chunked.Compression) (*chunktest.Memory, []b
 }
 
 func verify(tb testing.TB, store *chunktest.Memory, size int) error {
-	return chunked.Verify(tb.Context(), store, int64(size), chainOf(2))
+	return chunked.Restorable(tb.Context(), store, int64(size), chainOf(2))
 }
 
 // dataReads counts the reads of objects that hold data of a volume.
@@ -263,7 +263,7 @@ func TestBomb(t *testing.T) {
 		}
 		small.Set(full+"-00001", big.Objects()[full+"-00001"])
 		allocated := testing.AllocsPerRun(1, func() {
-			reasonOf(t, chunked.Verify(t.Context(), small, 32<<10, chainOf(1)))
+			reasonOf(t, chunked.Restorable(t.Context(), small, 32<<10, chainOf(1)))
 		})
 		if allocated > 10000 {
 			t.Errorf("%s: %v allocations", kind, allocated)
@@ -332,7 +332,7 @@ func TestCancel(t *testing.T) {
 	store, volume = smallChain(t, chunked.Zstd)
 	ctx, cancel = context.WithCancel(t.Context())
 	store.Inject(chunktest.Fault{Op: chunktest.Get, Nth: 6, Do: cancel, Block: make(chan struct{})})
-	if err := chunked.Verify(ctx, store, int64(len(volume)), chainOf(2)); !errors.Is(err, context.Canceled) {
+	if err := chunked.Restorable(ctx, store, int64(len(volume)), chainOf(2)); !errors.Is(err, context.Canceled) {
 		t.Errorf("Verify: %v", err)
 	}
 }

@@ -133,7 +133,7 @@ func TestNoChange(t *testing.T) {
 			t.Fatalf("%+v %v", res, err)
 		}
 	}
-	if err := chunked.Verify(t.Context(), store, 1<<20, chainOf(2)); err != nil {
+	if err := chunked.Restorable(t.Context(), store, 1<<20, chainOf(2)); err != nil {
 		t.Error(err)
 	}
 	if !bytes.Contains(store.Objects()[partial+"_metadata"], []byte(`"objects": [],`)) {

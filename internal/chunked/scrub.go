@@ -3,7 +3,6 @@ package chunked
 import (
 	"context"
 	"crypto/md5"
-	"crypto/sha256"
 	"errors"
 	"io"
 
@@ -29,6 +28,9 @@ type Damage struct {
 	// listing are damaged, so that no byte of the backup can be trusted.
 	Object string
 	Reason string // a sentence for the backup's fail_reason
+	// Inherited says that the digests of the backup and of its parent do not agree. Either
+	// may be wrong; [Restorable] tells whether the backup can be restored.
+	Inherited bool
 }
 
 // maxDamages limits the length of a report.
@@ -70,13 +72,14 @@ type scrubber struct {
 	store   chunk.Store
 	at      Location
 	options ScrubOptions
+	hasher  *blockHasher
 }
 
 // found records a damage.
 func (v *scrubber) found(object string, err error) {
 	var e *Error
 	if errors.As(err, &e) && len(v.Damaged) < maxDamages {
-		v.Damaged = append(v.Damaged, Damage{object, e.Reason})
+		v.Damaged = append(v.Damaged, Damage{object, e.Reason, errors.Is(err, errInherited)})
 	}
 }
 
@@ -90,6 +93,7 @@ func (v *scrubber) run(ctx context.Context, level Level, parent *Location, size 
 	if err := p.checkDigests(level.Location, info); err != nil {
 		return err
 	}
+	v.hasher = newBlockHasher(int(p.blockSize))
 	m, err := p.loadLevel(ctx, v.store, level)
 	if err != nil {
 		return err
@@ -110,7 +114,7 @@ func (v *scrubber) run(ctx context.Context, level Level, parent *Location, size 
 		}
 		defer old.close()
 		if info.blockSize != p.blockSize {
-			return errorf("Its blocks have %d bytes and those of its parent %d.", p.blockSize, info.blockSize)
+			return wrap(errInherited, "Its blocks have %d bytes and those of its parent %d.", p.blockSize, info.blockSize)
 		}
 		w.parent, w.parentCount = old, info.count
 	}
@@ -158,7 +162,7 @@ func (v *scrubber) read(ctx context.Context, w *digestWalk, o object) error {
 			return objectError(ctx, err, name)
 		}
 		sum.Write(block[:n])
-		if want := w.of(at, n); want != nil && wrong < 0 && sha256.Sum256(block[:n]) != *want {
+		if want := w.of(at, n); want != nil && wrong < 0 && v.hasher.sum(block[:n]) != *want {
 			wrong = at
 		}
 		at += n
@@ -177,6 +181,8 @@ func (v *scrubber) read(ctx context.Context, w *digestWalk, o object) error {
 	}
 	return nil
 }
+
+var errInherited = errors.New("digests do not agree")
 
 // digestWalk reads the digests of a backup and of its parent, side by side, once.
 type digestWalk struct {
@@ -232,10 +238,20 @@ func (w *digestWalk) of(at, n int64) *digest {
 func (w *digestWalk) inherited(block int64) error {
 	for w.at < block && w.step() {
 		if w.at > w.parentCount || w.mine != w.old {
-			return errorf("The block at %d is in no object of this backup, and is not the one of the backup before.", (w.at-1)*w.blockSize)
+			return wrap(errInherited, "The block at %d is in no object of this backup, and is not the one of the backup before.", (w.at-1)*w.blockSize)
 		}
 	}
 	return w.err
+}
+
+// Restorable makes all checks of [Restore] of the last backup of chain, of size bytes. It
+// reads everything that the restore would read.
+func Restorable(ctx context.Context, store chunk.Store, size int64, chain []Level) error {
+	if err := checkDigestsOfParents(ctx, store, chain); err != nil {
+		return err
+	}
+	_, err := restore(ctx, store, size, chain, func([]byte, int64) error { return nil })
+	return err
 }
 
 // Uses reports whether a restore of the last backup of chain, of size bytes, reads one of

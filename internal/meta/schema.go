@@ -225,5 +225,9 @@ var migrations = []string{
 	);
 	ALTER TABLE backups ADD COLUMN imported BOOLEAN NOT NULL DEFAULT FALSE;
 	ALTER TABLE backups ADD COLUMN import_record TEXT;
-	UPDATE backups SET size = 2147483647 WHERE size > 2147483647;`,
+	UPDATE backups SET size = 2147483647 WHERE size > 2147483647;`, `CREATE TABLE scrubs (
+		id TEXT PRIMARY KEY,
+		started_at BIGINT NOT NULL,
+		finished_at BIGINT
+	);`,
 }

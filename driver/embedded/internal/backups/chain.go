@@ -3,6 +3,7 @@ package backups
 import (
 	"cmp"
 	"context"
+	"fmt"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
@@ -16,13 +17,13 @@ func (bs *Backups) chain(ctx context.Context, b *meta.Backup) ([]chunked.Level, 
 	seen := map[string]bool{}
 	for {
 		if b.ServiceMetadata == "" {
-			return nil, core.Reasonf("Backup %s has no data: %s", b.ID, cmp.Or(b.FailReason, "it was not finished."))
+			return nil, broken("Backup %s has no data: %s", b.ID, cmp.Or(b.FailReason, "it was not finished."))
 		}
 		if b.Status == driver.BackupDeleting {
 			return nil, core.Reasonf("Backup %s is being deleted.", b.ID)
 		}
 		if seen[b.ID] {
-			return nil, core.Reasonf("Backup %s is its own ancestor.", b.ID)
+			return nil, broken("Backup %s is its own ancestor.", b.ID)
 		}
 		seen[b.ID] = true
 		level := chunked.Level{Location: chunked.Location{Container: bs.container(b), Prefix: b.ServiceMetadata}, BackupID: dataID(b)}
@@ -34,12 +35,22 @@ func (bs *Backups) chain(ctx context.Context, b *meta.Backup) ([]chunked.Level, 
 			return nil, err
 		}
 		if parent == nil {
-			return nil, core.Reasonf("Backup %s depends on backup %s, which is not here. Import that as well.", b.ID, b.ParentID)
+			return nil, broken("Backup %s depends on backup %s, which is not here. Import that as well.", b.ID, b.ParentID)
 		}
 		level.ParentID = dataID(parent)
 		chain = append([]chunked.Level{level}, chain...)
 		b = parent
 	}
+}
+
+// brokenChain is the cause of an error that says that a backup cannot be restored, because
+// of the rows of its ancestors.
+type brokenChain struct{}
+
+func (*brokenChain) Error() string { return "the chain is broken" }
+
+func broken(format string, args ...any) error {
+	return core.Because(&brokenChain{}, fmt.Sprintf(format, args...))
 }
 
 // dataID returns the backup id under which the objects were written.

@@ -15,6 +15,7 @@ type Backups struct {
 	jobs    *jobs.Runner
 	volumes *volumes.Volumes
 	format  Format
+	scrubs  ScrubSchedule
 }
 
 // Format says how to write new objects.
@@ -25,8 +26,8 @@ type Format struct {
 }
 
 // New returns a Backups and registers its kinds of jobs.
-func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes, f Format) *Backups {
-	bs := &Backups{core: c, jobs: r, volumes: vs, format: f}
+func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes, f Format, scrubs ScrubSchedule) *Backups {
+	bs := &Backups{core: c, jobs: r, volumes: vs, format: f, scrubs: scrubs}
 	bs.register()
 	return bs
 }
@@ -37,4 +38,5 @@ func (bs *Backups) register() {
 	jobs.Register(bs.jobs, volumes.RestoreJob, jobs.Kind[volumes.RestoreArguments]{Queue: jobs.DataQueue, Task: bs.restoreTask})
 	jobs.Register(bs.jobs, deleteJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, AfterBackup: true, Task: bs.deleteTask})
 	jobs.Register(bs.jobs, importJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, Task: bs.importTask})
+	jobs.Register(bs.jobs, scrubJob, jobs.Kind[scrubArguments]{Queue: jobs.IdleQueue, Task: bs.scrubTask})
 }

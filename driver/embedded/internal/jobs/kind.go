@@ -25,6 +25,7 @@ import (
 const (
 	DataQueue  = "data"  // copies of data
 	QuickQueue = "quick" // deletes and imports
+	IdleQueue  = "idle"  // work that nobody waits for
 )
 
 // Kind is one kind of job. Its arguments have type A and are stored as JSON.

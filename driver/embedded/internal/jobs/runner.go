@@ -15,7 +15,7 @@ import (
 
 // Options configure a Runner. All are required except JobDone.
 type Options struct {
-	Workers     int           // concurrent jobs of the data queue; the quick queue has one worker
+	Workers     int           // concurrent jobs of the data queue; the other queues have one worker each
 	Lease       time.Duration // how long a worker holds a job without a heartbeat
 	MaxAttempts int           // how often a job runs if the process dies each time
 	// JobDone is called for each job that ended; see embedded.Observer.
@@ -37,7 +37,7 @@ type Runner struct {
 // NewRunner returns a Runner without kinds.
 func NewRunner(c *core.Core, o Options) *Runner {
 	return &Runner{o: o, core: c, kinds: map[string]kind{}, running: map[string]*run{},
-		wake: map[string]chan struct{}{DataQueue: make(chan struct{}, o.Workers), QuickQueue: make(chan struct{}, 1)}}
+		wake: map[string]chan struct{}{DataQueue: make(chan struct{}, o.Workers), QuickQueue: make(chan struct{}, 1), IdleQueue: make(chan struct{}, 1)}}
 }
 
 // Up reports whether [Runner.Run] is running.
@@ -82,7 +82,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	for range r.o.Workers {
 		workers.Go(func() error { r.work(ctx, DataQueue); return nil })
 	}
-	workers.Go(func() error { r.work(ctx, QuickQueue); return nil })
+	for _, queue := range []string{QuickQueue, IdleQueue} {
+		workers.Go(func() error { r.work(ctx, queue); return nil })
+	}
 	return workers.Wait()
 }
 

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"cindergate/config"
+	"cindergate/driver"
+	"cindergate/driver/embedded"
+)
+
+// controlSocket is the name of the socket, in the data directory, on which a running
+// gateway takes commands of this machine's operators. Whoever may write to the socket may
+// give commands: the user that the gateway runs as.
+const controlSocket = "control.sock"
+
+// maxSocketPath is the length of a socket's path that every system accepts (sun_path in
+// unix(7) has 108 bytes, on BSDs 104).
+const maxSocketPath = 103
+
+// socketPath returns the path of the control socket and a function that releases it. A path
+// that is too long goes by way of an open descriptor of its directory.
+func socketPath(data string) (path string, release func(), err error) {
+	path = filepath.Join(data, controlSocket)
+	if len(path) <= maxSocketPath {
+		return path, func() {}, nil
+	}
+	dir, err := os.Open(data)
+	if err != nil {
+		return "", nil, err
+	}
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), controlSocket), func() { _ = dir.Close() }, nil
+}
+
+// control serves the control socket of a gateway that holds the lock of its data directory.
+type control struct {
+	server   *http.Server
+	listener net.Listener
+	release  func()
+}
+
+// openControl listens on the control socket. A socket that is there already is that of a
+// gateway that died.
+func openControl(ctx context.Context, data string, d *embedded.Driver) (*control, error) {
+	path, release, err := socketPath(data)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := os.Lstat(path); err == nil && st.Mode()&fs.ModeSocket != 0 {
+		if err := os.Remove(path); err != nil {
+			release()
+			return nil, err
+		}
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
+	if err == nil {
+		err = os.Chmod(path, 0o600)
+	}
+	if err != nil {
+		release()
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /scrub", func(w http.ResponseWriter, r *http.Request) { controlScrub(w, r, d) })
+	return &control{server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}, listener: listener, release: release}, nil
+}
+
+// controlOf opens the control socket of the embedded backend; nil if there is none.
+func controlOf(ctx context.Context, c *config.Config, backends map[string]driver.Driver) (*control, error) {
+	for _, d := range backends {
+		if own, ok := d.(*embedded.Driver); ok {
+			return openControl(ctx, c.Data, own)
+		}
+	}
+	return nil, nil //nolint:nilnil // a nil control does nothing
+}
+
+// serve answers until close is called.
+func (c *control) serve() error {
+	if c == nil {
+		return nil
+	}
+	if err := c.server.Serve(c.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// close ends the commands that still run.
+func (c *control) close() error {
+	if c == nil {
+		return nil
+	}
+	defer c.release()
+	return c.server.Close()
+}
+
+// scrubLine is one line of the answer to a scrub: a backup, or the end.
+type scrubLine struct {
+	*embedded.Scrubbed
+	Done  bool   `json:"done,omitempty"`
+	Error string `json:"error,omitempty"`
+}
+
+// controlScrub runs a scrub for as long as its client listens. The body and each line of
+// the answer are JSON.
+func controlScrub(w http.ResponseWriter, r *http.Request, d *embedded.Driver) {
+	var ask scrubRequest
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&ask); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out := json.NewEncoder(w)
+	flush := http.NewResponseController(w)
+	line := func(l scrubLine) {
+		// A client that has left ends the request's context, and so the scrub.
+		_ = out.Encode(l)
+		_ = flush.Flush()
+	}
+	if err := d.Scrub(r.Context(), ask.options(func(s embedded.Scrubbed) { line(scrubLine{Scrubbed: &s}) })); err != nil {
+		line(scrubLine{Error: err.Error()})
+		return
+	}
+	line(scrubLine{Done: true})
+}
+
+// errNoGateway says that no gateway runs on a data directory.
+var errNoGateway = errors.New("no gateway runs on this data directory")
+
+// askScrub asks the gateway that runs on a data directory to scrub.
+func askScrub(ctx context.Context, data string, ask scrubRequest, report func(embedded.Scrubbed)) error {
+	path, release, err := socketPath(data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errNoGateway
+	}
+	if err != nil {
+		return err
+	}
+	defer release()
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", path)
+	}}}
+	defer client.CloseIdleConnections()
+	body, err := json.Marshal(ask)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://gateway/scrub", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	answer, err := client.Do(request)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return errNoGateway
+	}
+	if err != nil {
+		return fmt.Errorf("ask the running gateway: %w", err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
+		return fmt.Errorf("the running gateway refuses: %s: %s", answer.Status, text)
+	}
+	lines := json.NewDecoder(answer.Body)
+	for {
+		var l scrubLine
+		switch err := lines.Decode(&l); {
+		case err != nil:
+			return fmt.Errorf("the running gateway stopped before the scrub was done: %w", err)
+		case l.Error != "":
+			return errors.New(l.Error)
+		case l.Done:
+			return nil
+		case l.Scrubbed != nil:
+			report(*l.Scrubbed)
+		}
+	}
+}
