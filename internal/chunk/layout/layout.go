@@ -62,8 +62,8 @@ func (b Backup) stamp(attempt int) string {
 // (cinder/backup/chunkeddriver.py), whatever their storage.
 var chunked = []string{
 	posixService,
-	"cinder.backup.drivers.swift.SwiftBackupDriver",
-	"cinder.backup.drivers.s3.S3BackupDriver",
+	SwiftService,
+	S3Service,
 	"cinder.backup.drivers.gcs.GoogleBackupDriver",
 	"cinder.backup.drivers.nfs.NFSBackupDriver",
 	"cinder.backup.drivers.glusterfs.GlusterfsBackupDriver",
