@@ -128,9 +128,15 @@ func (c *client) Get(ctx context.Context, bucket, name string, from int64, etag 
 	return r, from + info.Size, info.ETag, nil
 }
 
+// Stat finds out what a 404 means: the answer to HEAD has no body that says it.
 func (c *client) Stat(ctx context.Context, bucket, name string) error {
 	_, err := c.core.StatObject(ctx, bucket, name, minio.StatObjectOptions{ServerSideEncryption: c.sse})
-	return classify(err)
+	if err = classify(err); err != nil && object.KindOf(err) == object.NoObject {
+		if err := c.Head(ctx, bucket); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // Delete uses DeleteObjects. Where a service does not have it, it deletes one by one.
