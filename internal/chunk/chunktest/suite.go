@@ -300,14 +300,16 @@ func sentAgain(t *testing.T, s chunk.Store) {
 	}
 }
 
+var layoutBackup = layout.Backup{ID: "bbbbcccc-2222-4333-8444-555555555555", VolumeID: "aaaaaaaa-2222-4333-8444-555555555555",
+	AvailabilityZone: "nova", CreatedAt: time.Date(2026, 11, 21, 17, 0, 59, 0, time.UTC)}
+
 // layouts checks that a store accepts the names of its layout.
 func layouts(t *testing.T, s chunk.Store) {
 	if b, ok := s.(below); ok {
 		s = b.Store
 	}
 	l := s.Layout()
-	b := layout.Backup{ID: "bbbbcccc-2222-4333-8444-555555555555", VolumeID: "aaaaaaaa-2222-4333-8444-555555555555",
-		AvailabilityZone: "nova", CreatedAt: time.Date(2026, 11, 21, 17, 0, 59, 0, time.UTC)}
+	b := layoutBackup
 	if !layout.Readable(l.Service()) {
 		t.Errorf("what the service %q wrote cannot be read", l.Service())
 	}
