@@ -226,4 +226,9 @@ var migrations = []string{
 	ALTER TABLE backups ADD COLUMN imported BOOLEAN NOT NULL DEFAULT FALSE;
 	ALTER TABLE backups ADD COLUMN import_record TEXT;
 	UPDATE backups SET size = 2147483647 WHERE size > 2147483647;`,
+	`ALTER TABLE backups ADD COLUMN store TEXT;
+	CREATE TABLE stores (
+		id TEXT PRIMARY KEY,
+		marker TEXT NOT NULL
+	);`,
 }

@@ -69,6 +69,19 @@ var chunked = []string{
 	"cinder.backup.drivers.glusterfs.GlusterfsBackupDriver",
 }
 
+// Writes reports whether a service stores objects where this layout's store has them: the
+// drivers for directories are all alike.
+func Writes(service string, l Layout) bool {
+	if service == "" {
+		return false
+	}
+	kinds := []string{l.Service()}
+	if l.Service() == posixService {
+		kinds = []string{posixService, "cinder.backup.drivers.nfs.NFSBackupDriver", "cinder.backup.drivers.glusterfs.GlusterfsBackupDriver"}
+	}
+	return slices.ContainsFunc(kinds, func(s string) bool { return strings.HasPrefix(s, service) })
+}
+
 // Readable reports whether the backups of a service can be read once their objects are in
 // one of our stores. As in Cinder, the beginning of a driver's name is enough. A
 // cinder-backup only accepts its own driver; Readable accepts all that write the format.

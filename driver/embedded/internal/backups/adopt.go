@@ -15,15 +15,15 @@ import (
 )
 
 // Adopt creates a row, owned by the project, for each backup whose metadata is in the store
-// but that has no row. It calls report for each: with the row, or with the prefix of the
+// of the data directory but that has no row. It calls report for each: with the row, or with the prefix of the
 // objects and the reason why there is no row.
 func (bs *Backups) Adopt(ctx context.Context, projectID string, report func(b *meta.Backup, at string, err error)) error {
 	found := map[string]*meta.Backup{}
-	for key, err := range bs.core.Store.List(ctx, "") {
+	for key, err := range bs.core.Stores.Local().List(ctx, "") {
 		if err != nil {
 			return fmt.Errorf("list the backup store: %w", err)
 		}
-		at, ok := chunked.LocationOf(bs.core.Store.Layout(), key)
+		at, ok := chunked.LocationOf(bs.core.Stores.Local().Layout(), key)
 		if !ok {
 			continue
 		}
@@ -83,7 +83,7 @@ func (bs *Backups) putAdopted(ctx context.Context, rows []*meta.Backup) error {
 // describe returns a row, with the status error, from the description in a backup's
 // objects.
 func (bs *Backups) describe(ctx context.Context, projectID string, at chunked.Location) (*meta.Backup, error) {
-	found, err := chunked.Describe(ctx, bs.core.Store, at)
+	found, err := chunked.Describe(ctx, bs.core.Stores.Local().Store, at)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +105,6 @@ func (bs *Backups) describe(ctx context.Context, projectID string, at chunked.Lo
 			Size: max(1, int((found.Bytes+bs.core.Unit-1)/bs.core.Unit)), ObjectCount: found.Objects, Container: at.Container,
 			AvailabilityZone: bs.core.AvailabilityZone, CreatedAt: created, DataTimestamp: created,
 		},
-		Service: bs.core.Store.Layout().Service(), ServiceMetadata: at.Prefix, Host: bs.core.Host, Imported: true,
+		Service: bs.core.Stores.Local().Layout().Service(), ServiceMetadata: at.Prefix, Host: bs.core.Host, Imported: true,
 	}, nil
 }
