@@ -116,7 +116,7 @@ func (bs *Backups) candidates(p *meta.PendingImport) []*core.Store {
 			return 0
 		case own:
 			return 1
-		case l.Service() == layout.Posix{}.Service():
+		case l.Service() == layout.Posix{}.Service() || s.Name == core.LocalStore:
 			return 2
 		}
 		return 3
