@@ -31,10 +31,11 @@ scrub that reads everything finds the damage gone, the backup is available again
 If the gateway runs, it does the work; otherwise this command does. The exit code is 1
 if a backup is damaged or could not be read. The setting embedded.scrub.interval
 scrubs on a schedule.`,
-		Example: "  cindergate scrub --data DIR\n  cindergate scrub --config cindergate.yaml --sample 5%",
+		Example: "  cindergate scrub --data DIR\n  cindergate scrub --config cindergate.yaml --store archive --sample 5%",
 	}
 	path := configFlag(cmd)
 	cmd.Flags().String("data", "", "`directory` that everything is kept in")
+	store := cmd.Flags().String("store", "", "`name` of the backup store to read; all stores if it is not given")
 	sample := cmd.Flags().String("sample", "100%", "`share` of the data objects to read, chosen at random; metadata and digests are always read")
 	workers := cmd.Flags().Int("workers", 2, "`number` of chains of backups to read at once")
 	asJSON := cmd.Flags().Bool("json", false, "print a JSON object for each backup")
@@ -50,19 +51,20 @@ scrubs on a schedule.`,
 		if err != nil {
 			return err
 		}
-		return scrub(cmd.Context(), &c, scrubRequest{Sample: share, Workers: *workers}, log, newScrubReport(cmd.OutOrStdout(), *asJSON))
+		return scrub(cmd.Context(), &c, scrubRequest{Store: *store, Sample: share, Workers: *workers}, log, newScrubReport(cmd.OutOrStdout(), *asJSON))
 	}
 	return cmd
 }
 
 // scrubRequest is what the user asks for.
 type scrubRequest struct {
+	Store   string  `json:"store"`  // "": all
 	Sample  float64 `json:"sample"` // above 0 and up to 1
 	Workers int     `json:"workers"`
 }
 
 func (r scrubRequest) options(report func(embedded.Scrubbed)) embedded.ScrubOptions {
-	return embedded.ScrubOptions{Sample: r.Sample, Workers: r.Workers, Report: report}
+	return embedded.ScrubOptions{Store: r.Store, Sample: r.Sample, Workers: r.Workers, Report: report}
 }
 
 // scrub lets the running gateway scrub, or does it itself.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/backups"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 )
@@ -42,7 +43,11 @@ func (d *Driver) adopt(ctx context.Context) error {
 	if err := d.reportSnapshots(ctx, report); err != nil {
 		return err
 	}
-	return d.backups.Adopt(ctx, d.o.Adopt.ProjectID, func(b *meta.Backup, prefix string, err error) {
+	return d.adoptBackups(ctx, backups.Finding{Store: d.core.Stores.Local(), ProjectID: d.o.Adopt.ProjectID}, report)
+}
+
+func (d *Driver) adoptBackups(ctx context.Context, f backups.Finding, report func(Adopted)) error {
+	return d.backups.Adopt(ctx, f, func(b *meta.Backup, prefix string, err error) {
 		if err != nil {
 			report(Adopted{Kind: "backup", ID: prefix, Reason: core.ReasonOf(err)})
 			return

@@ -47,8 +47,12 @@ type Options struct {
 	Installation string
 	// Adopt, if set, creates rows for volumes and backups that have none.
 	Adopt *Adoption
-	// Store holds the objects of backups; nil: DataDir/backups.
+	// Store holds the objects of backups in the store "local"; nil: DataDir/backups.
 	Store chunk.Store
+	// Stores are further places for backups, by name.
+	Stores map[string]BackupStore
+	// DefaultStore is the store of new backups that name none; "": local.
+	DefaultStore string
 
 	Log   *zap.Logger     // nil: none
 	Clock clockwork.Clock // for rows, leases and waits; nil: the system's
@@ -80,6 +84,15 @@ type Options struct {
 
 	unit     int64 // of volume sizes, in bytes; 0: a GiB. Tests set less to be fast.
 	rehearse bool  // see [meta.Options]; tests set it
+}
+
+// LocalStore is the name of the backup store in the data directory.
+const LocalStore = core.LocalStore
+
+// BackupStore is a place for backups: a directory, or a store on the network.
+type BackupStore struct {
+	Dir    string // that exists; "": Remote
+	Remote chunk.Remote
 }
 
 // Observer receives events that operators count.
@@ -159,7 +172,7 @@ var (
 // is correct before the first request.
 func Open(ctx context.Context, o Options) (*Driver, error) {
 	o = o.withDefaults()
-	c := &core.Core{Store: o.Store, Files: core.NewFiles(o.DataDir), Spare: core.NewReserve(o.DataDir), Log: o.Log, Clock: o.Clock, NewID: o.NewID,
+	c := &core.Core{Stores: core.Stores{Default: o.DefaultStore}, Files: core.NewFiles(o.DataDir), Spare: core.NewReserve(o.DataDir), Log: o.Log, Clock: o.Clock, NewID: o.NewID,
 		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit}
 	r := jobs.NewRunner(c, o.jobs())
 	vs := volumes.New(c, r, o.Quotas)
@@ -198,6 +211,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.unit <= 0 {
 		o.unit = core.GiB
+	}
+	if o.DefaultStore == "" {
+		o.DefaultStore = core.LocalStore
 	}
 	if o.Workers <= 0 {
 		o.Workers = 2
@@ -265,7 +281,7 @@ func (d *Driver) Close() error {
 }
 
 // Check returns an error unless the database answers, the directories of volumes and
-// backups are mounted, and the disk has free space.
+// backups are mounted, and the disk has free space. It does not ask stores on the network.
 func (d *Driver) Check(ctx context.Context) error {
 	if err := d.core.DB.Ping(ctx); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The database does not answer.")
@@ -273,8 +289,13 @@ func (d *Driver) Check(ctx context.Context) error {
 	if err := d.core.Files.Check(); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The data directory is not there.")
 	}
-	if err := d.core.Store.Check(ctx); err != nil {
-		return driver.Wrap(driver.Unavailable, err, "The backup store is not there.")
+	for _, s := range d.core.Stores.All() {
+		if _, remote := s.Store.(chunk.Remote); remote {
+			continue // jobs wait for it; the gateway itself is well
+		}
+		if err := s.Check(ctx); err != nil {
+			return driver.Wrap(driver.Unavailable, err, "The backup store is not there.")
+		}
 	}
 	if err := errors.Join(d.core.Spare.Keep(), d.core.Spare.RoomLeft()); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The disk of the data directory is full.")

@@ -65,7 +65,10 @@ func (d *Driver) openInstallation(ctx context.Context) error {
 	if err := chunked.RemoveSpills(d.core.Files.Dir); err != nil {
 		return err
 	}
-	return d.openStore(func(path string) (*dir.Store, error) { return dir.OpenMarked(path, installation.ID) })
+	if err := d.openStore(func(path string) (*dir.Store, error) { return dir.OpenMarked(path, installation.ID) }); err != nil {
+		return err
+	}
+	return d.openStores(ctx)
 }
 
 // refuseNewDatabase returns an error if there is no database, but there is data that a
@@ -162,7 +165,7 @@ func (d *Driver) refuseOtherData(ctx context.Context) error {
 		sub  string
 		rows int
 	}{{core.VolumesDir, volumes.Len()}, {backupsDir, stored}} {
-		if known.rows == 0 || known.sub == backupsDir && d.core.Store != nil {
+		if known.rows == 0 || known.sub == backupsDir && d.o.Store != nil {
 			continue
 		}
 		entries, err := os.ReadDir(filepath.Join(d.o.DataDir, known.sub))
@@ -190,12 +193,16 @@ func (d *Driver) makeInstallation(ctx context.Context, installation *meta.Instal
 	}
 	installation.Ready = true
 	d.core.Log.Info("new installation", zap.String("id", installation.ID))
-	return d.core.DB.Write(ctx, func(tx *meta.Tx) error { return tx.PutInstallation(installation) })
+	if err := d.core.DB.Write(ctx, func(tx *meta.Tx) error { return tx.PutInstallation(installation) }); err != nil {
+		return err
+	}
+	return d.openStores(ctx)
 }
 
 // openStore opens the default store, unless Options.Store is set.
 func (d *Driver) openStore(open func(path string) (*dir.Store, error)) error {
-	if d.core.Store != nil {
+	if d.o.Store != nil {
+		d.core.Stores.Add(core.LocalStore, d.o.Store)
 		return nil
 	}
 	store, err := open(filepath.Join(d.o.DataDir, backupsDir))
@@ -203,6 +210,6 @@ func (d *Driver) openStore(open func(path string) (*dir.Store, error)) error {
 		return err
 	}
 	d.owned = append(d.owned, store)
-	d.core.Store = store
+	d.core.Stores.Add(core.LocalStore, store)
 	return nil
 }

@@ -3,7 +3,6 @@ package chunked
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"cindergate/internal/chunk"
 )
@@ -140,37 +139,6 @@ func (p *plan) chooseWindow() int64 {
 		unit = o.length
 	}
 	return max(windowSize/unit, 1) * unit
-}
-
-// checkListing checks that the store has exactly the objects that the metadata lists, as
-// Cinder does (chunkeddriver.py restore).
-func checkListing(ctx context.Context, store chunk.Store, at Location, objects []object) error {
-	missing := make(map[string]struct{}, len(objects))
-	for _, o := range objects {
-		missing[o.suffix] = struct{}{}
-	}
-	if len(missing) != len(objects) {
-		return errorf("Object %s lists an object twice.", at.name(metadataSuffix))
-	}
-	const aborted = "restore_backup aborted, actual object list does not match object list stored in metadata."
-	prefix := at.key("")
-	for key, err := range store.List(ctx, prefix) {
-		if err != nil {
-			return listError(err, at)
-		}
-		suffix := strings.TrimPrefix(key, prefix)
-		if strings.HasSuffix(suffix, metadataSuffix) || strings.HasSuffix(suffix, digestsSuffix) {
-			continue
-		}
-		if _, ok := missing[suffix]; !ok {
-			return errorf(aborted+" Object %.200s is not listed.", at.name(suffix))
-		}
-		delete(missing, suffix)
-	}
-	for suffix := range missing {
-		return errorf(aborted+" Object %s is missing.", at.name(suffix))
-	}
-	return nil
 }
 
 // part is the part of one object that lies in a window.

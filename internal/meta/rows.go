@@ -11,7 +11,10 @@ import (
 // counted from the existing rows, the second is ParentID != "".
 type Backup struct {
 	driver.Backup
-	Service         string // the Cinder driver whose format the objects have
+	Service string // the Cinder driver whose format the objects have
+	// Store is the name of the store that holds the objects; "" is the one in the data
+	// directory.
+	Store           string
 	ServiceMetadata string // prefix of the objects in Container; "" until the backup is finished
 	// DataBackupID is the id under which the objects were written. It is "" if that is ID.
 	// It differs after an export and an import under another id.
@@ -98,6 +101,7 @@ var backups = table[Backup]{name: "backups", key: func(b *Backup) string { retur
 	{"encryption_key_id", func(b *Backup) any { return text{&b.EncryptionKeyID} }},
 	{"metadata", func(b *Backup) any { return document[map[string]string]{&b.Metadata} }},
 	{"service", func(b *Backup) any { return text{&b.Service} }},
+	{"store", func(b *Backup) any { return text{&b.Store} }},
 	{"service_metadata", func(b *Backup) any { return text{&b.ServiceMetadata} }},
 	{"data_backup_id", func(b *Backup) any { return text{&b.DataBackupID} }},
 	{"host", func(b *Backup) any { return text{&b.Host} }},

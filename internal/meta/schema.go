@@ -225,7 +225,13 @@ var migrations = []string{
 	);
 	ALTER TABLE backups ADD COLUMN imported BOOLEAN NOT NULL DEFAULT FALSE;
 	ALTER TABLE backups ADD COLUMN import_record TEXT;
-	UPDATE backups SET size = 2147483647 WHERE size > 2147483647;`, `CREATE TABLE scrubs (
+	UPDATE backups SET size = 2147483647 WHERE size > 2147483647;`,
+	`ALTER TABLE backups ADD COLUMN store TEXT;
+	CREATE TABLE stores (
+		id TEXT PRIMARY KEY,
+		marker TEXT NOT NULL
+	);`,
+	`CREATE TABLE scrubs (
 		id TEXT PRIMARY KEY,
 		started_at BIGINT NOT NULL,
 		finished_at BIGINT

@@ -56,9 +56,11 @@ func (tx *Tx) PendingChildren(backupID string) ([]*Backup, error) {
 		"WHERE parent_id = $1 AND deleted_at IS NULL AND import_record IS NOT NULL AND import_record <> 'null'", backupID)
 }
 
-// Sharers returns the live backups whose objects are in the container under the prefix.
-func (tx *Tx) Sharers(container, prefix string) ([]*Backup, error) {
-	return backups.find(tx.ctx, tx.q, "WHERE container = $1 AND service_metadata = $2 AND deleted_at IS NULL", container, prefix)
+// Sharers returns the live backups whose objects are in the store's container under the
+// prefix.
+func (tx *Tx) Sharers(store, container, prefix string) ([]*Backup, error) {
+	return backups.find(tx.ctx, tx.q, "WHERE container = $1 AND service_metadata = $2 AND deleted_at IS NULL AND COALESCE(store, '') = $3",
+		container, prefix, store)
 }
 
 // BackupsIn returns the live backups that have one of the statuses.

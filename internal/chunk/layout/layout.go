@@ -62,11 +62,24 @@ func (b Backup) stamp(attempt int) string {
 // (cinder/backup/chunkeddriver.py), whatever their storage.
 var chunked = []string{
 	posixService,
-	"cinder.backup.drivers.swift.SwiftBackupDriver",
-	"cinder.backup.drivers.s3.S3BackupDriver",
+	SwiftService,
+	S3Service,
 	"cinder.backup.drivers.gcs.GoogleBackupDriver",
 	"cinder.backup.drivers.nfs.NFSBackupDriver",
 	"cinder.backup.drivers.glusterfs.GlusterfsBackupDriver",
+}
+
+// Writes reports whether a service stores objects where this layout's store has them: the
+// drivers for directories are all alike.
+func Writes(service string, l Layout) bool {
+	if service == "" {
+		return false
+	}
+	kinds := []string{l.Service()}
+	if l.Service() == posixService {
+		kinds = []string{posixService, "cinder.backup.drivers.nfs.NFSBackupDriver", "cinder.backup.drivers.glusterfs.GlusterfsBackupDriver"}
+	}
+	return slices.ContainsFunc(kinds, func(s string) bool { return strings.HasPrefix(s, service) })
 }
 
 // Readable reports whether the backups of a service can be read once their objects are in

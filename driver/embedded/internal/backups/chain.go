@@ -11,8 +11,9 @@ import (
 	"cindergate/internal/meta"
 )
 
-// chain returns the backups that a restore of b needs, the full one first.
-func (bs *Backups) chain(ctx context.Context, b *meta.Backup) ([]chunked.Level, error) {
+// chain returns the backups that a restore of b needs, the full one first. All are in the
+// store s.
+func (bs *Backups) chain(ctx context.Context, s *core.Store, b *meta.Backup) ([]chunked.Level, error) {
 	var chain []chunked.Level
 	seen := map[string]bool{}
 	for {
@@ -25,8 +26,11 @@ func (bs *Backups) chain(ctx context.Context, b *meta.Backup) ([]chunked.Level, 
 		if seen[b.ID] {
 			return nil, broken("Backup %s is its own ancestor.", b.ID)
 		}
+		if b.Store != s.Row() {
+			return nil, broken("Backup %s is in another backup store than the backup that depends on it.", b.ID)
+		}
 		seen[b.ID] = true
-		level := chunked.Level{Location: chunked.Location{Container: bs.container(b), Prefix: b.ServiceMetadata}, BackupID: dataID(b)}
+		level := chunked.Level{Location: chunked.Location{Container: bs.container(s, b), Prefix: b.ServiceMetadata}, BackupID: dataID(b)}
 		if b.ParentID == "" {
 			return append([]chunked.Level{level}, chain...), nil
 		}
@@ -64,12 +68,13 @@ func dataID(b *meta.Backup) string {
 // checkData checks, as far as possible without reading all data, that a backup can be
 // restored.
 func (bs *Backups) checkData(ctx context.Context, b *meta.Backup) error {
-	if err := bs.storeReady(ctx); err != nil {
-		return err
-	}
-	chain, err := bs.chain(ctx, b)
+	s, err := bs.storeOf(ctx, b)
 	if err != nil {
 		return err
 	}
-	return chunked.Check(ctx, bs.core.Store, bs.core.Bytes(b.Size), chain)
+	chain, err := bs.chain(ctx, s, b)
+	if err != nil {
+		return err
+	}
+	return chunked.Check(ctx, s.Store, bs.core.Bytes(b.Size), chain)
 }

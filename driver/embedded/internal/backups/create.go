@@ -33,9 +33,10 @@ func (bs *Backups) ListBackups(ctx context.Context, who driver.Caller, q driver.
 // CreateBackup accepts a backup and queues its job. The checks, their order and their texts
 // are those of cinder/backup/api.py create.
 func (bs *Backups) CreateBackup(ctx context.Context, who driver.Caller, spec driver.BackupSpec) (driver.Backup, error) {
-	if spec.Container != "" {
-		if err := bs.core.Store.Layout().CheckContainer(spec.Container); err != nil {
-			return driver.Backup{}, driver.Errorf(driver.InvalidInput, "Invalid container: %s.", err)
+	named, container := bs.core.Stores.Choose(spec.Container)
+	if named != nil {
+		if err := checkContainer(named, container); err != nil {
+			return driver.Backup{}, err
 		}
 	}
 	var b *meta.Backup
@@ -61,18 +62,28 @@ func (bs *Backups) CreateBackup(ctx context.Context, who driver.Caller, spec dri
 			return err
 		}
 		parentID := ""
+		store, err := bs.chooseStore(tx, named, v)
+		if err != nil {
+			return err
+		}
 		if spec.Incremental {
 			parent, err := chooseParent(tx, who.ProjectID, v.ID, s)
 			if err != nil {
 				return err
 			}
 			parentID = parent.ID
+			if store, err = bs.besideParent(named, parent); err != nil {
+				return err
+			}
+		}
+		if err := checkContainer(store, container); err != nil {
+			return err
 		}
 		b = &meta.Backup{Backup: driver.Backup{
 			ID: bs.core.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, VolumeID: v.ID, ParentID: parentID,
 			Name: spec.Name, Description: spec.Description, Status: driver.BackupCreating, Size: size,
-			Container: spec.Container, Metadata: spec.Metadata, CreatedAt: tx.Now, DataTimestamp: tx.Now,
-		}, Service: bs.core.Store.Layout().Service(), Host: bs.core.Host}
+			Container: container, Metadata: spec.Metadata, CreatedAt: tx.Now, DataTimestamp: tx.Now,
+		}, Service: store.Layout().Service(), Store: store.Row(), Host: bs.core.Host}
 		if s != nil {
 			b.SnapshotID, b.DataTimestamp = s.ID, s.CreatedAt
 		}

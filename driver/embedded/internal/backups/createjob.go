@@ -10,6 +10,7 @@ import (
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/driver/embedded/internal/jobs"
+	"cindergate/internal/chunk"
 	"cindergate/internal/chunked"
 	"cindergate/internal/meta"
 )
@@ -32,15 +33,16 @@ func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
 			if b == nil {
 				return 0, nil, core.Reasonf("The backup is gone.")
 			}
-			if err := bs.storeReady(ctx); err != nil {
+			s, err := bs.storeOf(ctx, b)
+			if err != nil {
 				return 0, nil, err
 			}
-			at := bs.attempt(b, j)
+			at := bs.attempt(s, b, j)
 			// An earlier attempt may have written any part of its objects.
-			if err := bs.sweep(ctx, b); err != nil {
+			if err := bs.sweep(ctx, s, b); err != nil {
 				return 0, nil, core.Because(err, "The objects of an earlier attempt could not be deleted.")
 			}
-			result, err := bs.writeBackup(ctx, b, at)
+			result, err := bs.writeBackup(ctx, s, b, at)
 			if err != nil {
 				return 0, nil, err
 			}
@@ -56,7 +58,11 @@ func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
 			if b == nil {
 				return nil
 			}
-			return chunked.Delete(ctx, bs.core.Store, bs.attempt(b, j))
+			s, err := bs.core.Stores.Of(b.Store)
+			if err != nil {
+				return err
+			}
+			return chunked.Delete(chunk.WithPatience(ctx, undoPatience), s.Store, bs.attempt(s, b, j))
 		},
 		GiveUp: func(ctx context.Context) error {
 			b, err := bs.core.DB.Backup(ctx, j.BackupID)
@@ -66,12 +72,16 @@ func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
 			if b == nil {
 				return nil
 			}
-			return bs.sweep(ctx, b)
+			s, err := bs.core.Stores.Of(b.Store)
+			if err != nil {
+				return err
+			}
+			return bs.sweep(chunk.WithPatience(ctx, undoPatience), s, b)
 		},
 	}
 }
 
-func (bs *Backups) writeBackup(ctx context.Context, b *meta.Backup, at chunked.Location) (chunked.Result, error) {
+func (bs *Backups) writeBackup(ctx context.Context, s *core.Store, b *meta.Backup, at chunked.Location) (chunked.Result, error) {
 	var parent *chunked.Location
 	parentID := ""
 	if b.ParentID != "" {
@@ -82,7 +92,10 @@ func (bs *Backups) writeBackup(ctx context.Context, b *meta.Backup, at chunked.L
 		if p == nil || p.ServiceMetadata == "" {
 			return chunked.Result{}, core.Reasonf("The parent backup %s is gone.", b.ParentID)
 		}
-		parent, parentID = &chunked.Location{Container: bs.container(p), Prefix: p.ServiceMetadata}, dataID(p)
+		if p.Store != b.Store {
+			return chunked.Result{}, core.Reasonf("The parent backup %s is in another backup store.", b.ParentID)
+		}
+		parent, parentID = &chunked.Location{Container: bs.container(s, p), Prefix: p.ServiceMetadata}, dataID(p)
 	}
 	path := bs.core.Files.Volume(b.VolumeID)
 	if b.SnapshotID != "" {
@@ -97,7 +110,7 @@ func (bs *Backups) writeBackup(ctx context.Context, b *meta.Backup, at chunked.L
 	if err != nil {
 		return chunked.Result{}, err
 	}
-	return chunked.Write(ctx, bs.core.Store, source, bs.core.Bytes(b.Size), chunked.Spec{
+	return chunked.Write(ctx, s.Store, source, bs.core.Bytes(b.Size), chunked.Spec{
 		Location: at, BackupID: b.ID, VolumeID: b.VolumeID, Name: b.Name, Description: b.Description,
 		CreatedAt: b.CreatedAt, ParentID: parentID, Parent: parent, VolumeMeta: volumeMeta,
 		Compression: bs.format.Compression, ChunkSize: bs.format.ChunkSize, BlockSize: bs.format.BlockSize,
@@ -139,7 +152,10 @@ func (bs *Backups) failBackup(tx *meta.Tx, j *meta.Job, a backupArguments, reaso
 		return err
 	}
 	if b != nil && b.Status == driver.BackupCreating {
-		b.Status, b.FailReason, b.Container = driver.BackupError, reason, bs.container(b)
+		b.Status, b.FailReason = driver.BackupError, reason
+		if s, err := bs.core.Stores.Of(b.Store); err == nil {
+			b.Container = bs.container(s, b)
+		}
 		if err := tx.TouchBackup(b); err != nil {
 			return err
 		}

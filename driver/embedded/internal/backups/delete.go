@@ -58,7 +58,11 @@ func (bs *Backups) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) e
 	}
 	// The job's resource is the objects. So backups that share objects are deleted one
 	// after the other, and the last delete removes the objects.
-	j, err := bs.jobs.New(who, deleteJob, bs.container(b)+"/"+b.ServiceMetadata, struct{}{})
+	resource := b.Container + "/" + b.ServiceMetadata
+	if b.ServiceMetadata == "" {
+		resource = b.ID // it shares no objects
+	}
+	j, err := bs.jobs.New(who, deleteJob, resource, struct{}{})
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/driver/embedded/internal/jobs"
+	"cindergate/internal/chunk"
 	"cindergate/internal/chunked"
 	"cindergate/internal/meta"
 )
@@ -25,7 +26,7 @@ func (bs *Backups) deleteTask(j *meta.Job, _ struct{}) jobs.Task {
 			if b == nil {
 				return 0, jobs.Done, nil
 			}
-			if err := bs.deleteData(ctx, b); err != nil {
+			if err := bs.deleteData(chunk.WithPatience(ctx, quickPatience), b); err != nil {
 				return 0, nil, err
 			}
 			return bs.core.Bytes(b.Size), func(tx *meta.Tx) error { return softDeleteBackup(tx, j.BackupID) }, nil
@@ -50,13 +51,13 @@ func (bs *Backups) deleteData(ctx context.Context, b *meta.Backup) error {
 	if b.Imported && b.ServiceMetadata == "" {
 		return nil // a failed import owns no objects
 	}
-	if err := bs.storeReady(ctx); err != nil {
+	s, err := bs.storeOf(ctx, b)
+	if err != nil {
 		return err
 	}
 	prefixes := map[string]bool{}
 	if !b.Imported { // for an imported backup, other attempts' objects may belong to another backup
-		var err error
-		if prefixes, err = bs.attempts(ctx, b); err != nil {
+		if prefixes, err = bs.attempts(ctx, s, b); err != nil {
 			return core.Because(err, "The backup's objects could not be listed.")
 		}
 	}
@@ -64,14 +65,14 @@ func (bs *Backups) deleteData(ctx context.Context, b *meta.Backup) error {
 		prefixes[b.ServiceMetadata] = true
 	}
 	for prefix := range prefixes {
-		shared, err := bs.shared(ctx, b, prefix)
+		shared, err := bs.shared(ctx, s, b, prefix)
 		if err != nil {
 			return err
 		}
 		if shared {
 			continue
 		}
-		if err := chunked.Delete(ctx, bs.core.Store, chunked.Location{Container: bs.container(b), Prefix: prefix}); err != nil {
+		if err := chunked.Delete(ctx, s.Store, chunked.Location{Container: bs.container(s, b), Prefix: prefix}); err != nil {
 			return core.Because(err, "The backup's objects could not be deleted from the store.")
 		}
 	}
@@ -79,10 +80,10 @@ func (bs *Backups) deleteData(ctx context.Context, b *meta.Backup) error {
 }
 
 // shared reports whether another backup has the same objects.
-func (bs *Backups) shared(ctx context.Context, b *meta.Backup, prefix string) (bool, error) {
+func (bs *Backups) shared(ctx context.Context, s *core.Store, b *meta.Backup, prefix string) (bool, error) {
 	var sharers []*meta.Backup
 	err := bs.core.Read(ctx, func(tx *meta.Tx) (err error) {
-		sharers, err = tx.Sharers(bs.container(b), prefix)
+		sharers, err = tx.Sharers(b.Store, bs.container(s, b), prefix)
 		return err
 	})
 	return slices.ContainsFunc(sharers, func(other *meta.Backup) bool { return other.ID != b.ID }), err

@@ -47,7 +47,7 @@ func (bs *Backups) ImportRecord(ctx context.Context, who driver.Caller, r driver
 		b.DeletedAt, b.Metadata = time.Time{}, map[string]string{}
 		// A deleted backup still has these values. They would be mistaken for existing
 		// data.
-		b.ParentID, b.Container, b.ServiceMetadata, b.DataBackupID, b.ObjectCount = "", "", "", "", 0
+		b.ParentID, b.Container, b.ServiceMetadata, b.DataBackupID, b.Store, b.ObjectCount = "", "", "", "", "", 0
 		b.Imported, b.Pending = true, &meta.PendingImport{Service: r.Service, Record: raw}
 		return bs.startImport(tx, who, b)
 	})

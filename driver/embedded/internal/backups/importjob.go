@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
+	"slices"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/driver/embedded/internal/jobs"
 	"cindergate/driver/embedded/internal/volumes"
+	"cindergate/internal/chunk"
 	"cindergate/internal/chunk/layout"
 	"cindergate/internal/chunked"
 	"cindergate/internal/meta"
@@ -41,14 +44,12 @@ func (bs *Backups) importTask(j *meta.Job, _ struct{}) jobs.Task {
 				return 0, nil, core.Reasonf("Import record failed, cannot find backup service to perform the import. "+
 					"Request service %s.", b.Pending.Service)
 			}
-			rec, err := parseRecord(b.Pending.Record, bs.core.Store.Layout())
-			if err != nil {
-				return 0, nil, err
-			}
-			row := bs.imported(b, rec)
-			row.DataBackupID, err = bs.findData(ctx, row)
+			row, err := bs.locate(chunk.WithPatience(ctx, quickPatience), b)
 			if ctx.Err() != nil {
 				return 0, nil, ctx.Err()
+			}
+			if row == nil {
+				return 0, nil, err
 			}
 			if err != nil {
 				why := core.Because(err, core.ReasonOf(err))
@@ -69,11 +70,67 @@ func (bs *Backups) importTask(j *meta.Job, _ struct{}) jobs.Task {
 	}
 }
 
+// locate looks for the data of a record, in place, in the stores that may have it. It
+// returns the row with the first store that has it. Otherwise it returns the error of the
+// likeliest store, with the row if the record is valid there.
+func (bs *Backups) locate(ctx context.Context, b *meta.Backup) (*meta.Backup, error) {
+	var likely *meta.Backup
+	var why error
+	for _, s := range bs.candidates(b.Pending) {
+		rec, err := parseRecord(b.Pending.Record, s.Layout())
+		if err != nil {
+			if why == nil {
+				why = err
+			}
+			continue
+		}
+		row := bs.imported(s, b, rec)
+		row.DataBackupID, err = bs.findData(ctx, s, row)
+		if err == nil {
+			return row, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		// What a store says about data that it has, or that it is away, is worth more than
+		// that another one has none.
+		if likely == nil || errors.Is(why, fs.ErrNotExist) && !errors.Is(err, fs.ErrNotExist) {
+			likely, why = row, err
+		}
+	}
+	return likely, why
+}
+
+// candidates returns the stores that may have a record's data: those of the kind that wrote
+// it, the one with the record's container first, and then directories, where objects may
+// have been copied to.
+func (bs *Backups) candidates(p *meta.PendingImport) []*core.Store {
+	var at struct {
+		Container any `json:"container"`
+	}
+	_ = json.Unmarshal(p.Record, &at) // parseRecord reports errors in it
+	rank := func(s *core.Store) int {
+		l := s.Layout()
+		switch own := layout.Writes(p.Service, l); {
+		case own && at.Container == l.Container(layout.Backup{}):
+			return 0
+		case own:
+			return 1
+		case l.Service() == layout.Posix{}.Service() || s.Name == core.LocalStore:
+			return 2
+		}
+		return 3
+	}
+	all := bs.core.Stores.All()
+	slices.SortStableFunc(all, func(a, b *core.Store) int { return rank(a) - rank(b) })
+	return slices.DeleteFunc(all, func(s *core.Store) bool { return rank(s) == 3 })
+}
+
 // imported returns the row with the fields of its record. Owner, service, host, zone and
 // status are those of this installation.
-func (bs *Backups) imported(b *meta.Backup, rec *record) *meta.Backup {
+func (bs *Backups) imported(s *core.Store, b *meta.Backup, rec *record) *meta.Backup {
 	row := *b
-	row.Service, row.Host, row.AvailabilityZone = bs.core.Store.Layout().Service(), bs.core.Host, bs.core.AvailabilityZone
+	row.Service, row.Store, row.Host, row.AvailabilityZone = s.Layout().Service(), s.Row(), bs.core.Host, bs.core.AvailabilityZone
 	row.Name, row.Description, row.ObjectCount = rec.DisplayName, rec.DisplayDescription, int(rec.ObjectCount)
 	row.Container, row.ServiceMetadata = deref(rec.Container), deref(rec.ServiceMetadata)
 	row.ParentID, row.SnapshotID, row.RestoreVolumeID = deref(rec.ParentID), deref(rec.SnapshotID), deref(rec.RestoreVolumeID)
@@ -95,12 +152,12 @@ func (bs *Backups) imported(b *meta.Backup, rec *record) *meta.Backup {
 
 // findData checks, with the code of a restore, that the backup can be restored from the
 // data here. It returns the backup id in the objects.
-func (bs *Backups) findData(ctx context.Context, b *meta.Backup) (dataID string, err error) {
-	if err := bs.storeReady(ctx); err != nil {
+func (bs *Backups) findData(ctx context.Context, s *core.Store, b *meta.Backup) (dataID string, err error) {
+	if err := bs.core.Ready(ctx, s); err != nil {
 		return "", err
 	}
-	at := chunked.Location{Container: bs.container(b), Prefix: b.ServiceMetadata}
-	found, err := chunked.Describe(ctx, bs.core.Store, at)
+	at := chunked.Location{Container: bs.container(s, b), Prefix: b.ServiceMetadata}
+	found, err := chunked.Describe(ctx, s.Store, at)
 	if err != nil {
 		return "", err
 	}
@@ -109,11 +166,11 @@ func (bs *Backups) findData(ctx context.Context, b *meta.Backup) (dataID string,
 	}
 	row := *b
 	row.DataBackupID = found.BackupID
-	chain, err := bs.chain(ctx, &row)
+	chain, err := bs.chain(ctx, s, &row)
 	if err != nil {
 		return "", err
 	}
-	return found.BackupID, chunked.Check(ctx, bs.core.Store, bs.core.Bytes(b.Size), chain)
+	return found.BackupID, chunked.Check(ctx, s.Store, bs.core.Bytes(b.Size), chain)
 }
 
 // isEncrypted reports whether a backup's volume_meta has an encryption key of the volume.
@@ -186,7 +243,7 @@ func (bs *Backups) failImport(tx *meta.Tx, j *meta.Job, found *meta.Backup, why 
 	if err != nil || b == nil || b.Status != driver.BackupCreating {
 		return err
 	}
-	row.Container, row.ServiceMetadata, row.DataBackupID = "", "", ""
+	row.Container, row.ServiceMetadata, row.DataBackupID, row.Store = "", "", "", ""
 	circle, err := isAncestor(tx, row.ID, row.ParentID)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package backups
 import (
 	"context"
 	"strings"
+	"time"
 
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/layout"
@@ -11,8 +12,8 @@ import (
 )
 
 // attempt returns the location of this attempt's objects.
-func (bs *Backups) attempt(b *meta.Backup, j *meta.Job) chunked.Location {
-	return chunked.Location{Container: bs.container(b), Prefix: bs.core.Store.Layout().Prefix(bs.names(b), j.Attempts)}
+func (bs *Backups) attempt(s *core.Store, b *meta.Backup, j *meta.Job) chunked.Location {
+	return chunked.Location{Container: bs.container(s, b), Prefix: s.Layout().Prefix(bs.names(b), j.Attempts)}
 }
 
 // names returns the fields that the names of a backup's objects depend on.
@@ -22,21 +23,21 @@ func (bs *Backups) names(b *meta.Backup) layout.Backup {
 
 // container returns the container of a backup: the one that the user chose, or else the one
 // that the store's layout chooses.
-func (bs *Backups) container(b *meta.Backup) string {
+func (bs *Backups) container(s *core.Store, b *meta.Backup) string {
 	if b.Container != "" {
 		return b.Container
 	}
-	return bs.core.Store.Layout().Container(bs.names(b))
+	return s.Layout().Container(bs.names(b))
 }
 
 // sweep deletes the objects of earlier attempts at an unpublished backup.
-func (bs *Backups) sweep(ctx context.Context, b *meta.Backup) error {
-	prefixes, err := bs.attempts(ctx, b)
+func (bs *Backups) sweep(ctx context.Context, s *core.Store, b *meta.Backup) error {
+	prefixes, err := bs.attempts(ctx, s, b)
 	if err != nil {
 		return err
 	}
 	for prefix := range prefixes {
-		if err := chunked.Delete(ctx, bs.core.Store, chunked.Location{Container: bs.container(b), Prefix: prefix}); err != nil {
+		if err := chunked.Delete(ctx, s.Store, chunked.Location{Container: bs.container(s, b), Prefix: prefix}); err != nil {
 			return err
 		}
 	}
@@ -45,10 +46,10 @@ func (bs *Backups) sweep(ctx context.Context, b *meta.Backup) error {
 
 // attempts returns the prefixes of all attempts at a backup. It lists the store, so it also
 // finds attempts that no row or job mentions.
-func (bs *Backups) attempts(ctx context.Context, b *meta.Backup) (map[string]bool, error) {
+func (bs *Backups) attempts(ctx context.Context, s *core.Store, b *meta.Backup) (map[string]bool, error) {
 	prefixes := map[string]bool{}
-	base, names, is := bs.container(b)+"/", bs.core.Store.Layout(), bs.names(b)
-	for key, err := range bs.core.Store.List(ctx, base+names.Attempts(is)) {
+	base, names, is := bs.container(s, b)+"/", s.Layout(), bs.names(b)
+	for key, err := range s.List(ctx, base+names.Attempts(is)) {
 		if err != nil {
 			return nil, err
 		}
@@ -59,12 +60,21 @@ func (bs *Backups) attempts(ctx context.Context, b *meta.Backup) (map[string]boo
 	return prefixes, nil
 }
 
-// storeReady returns an error unless the backup store is mounted. A store that is not
-// mounted looks empty.
-func (bs *Backups) storeReady(ctx context.Context) error {
-	err := bs.core.Store.Check(ctx)
-	if err == nil || ctx.Err() != nil {
-		return err
+// storeOf returns the store of a backup once it is ready.
+func (bs *Backups) storeOf(ctx context.Context, b *meta.Backup) (*core.Store, error) {
+	s, err := bs.core.Stores.Of(b.Store)
+	if err != nil {
+		return nil, err
 	}
-	return core.Because(err, "The backup store is not there: its directory is not mounted or is another one.")
+	return s, bs.core.Ready(ctx, s)
 }
+
+// Bounds of how long a request to a store on the network is repeated.
+const (
+	// quickPatience is that of deletes and imports, which share one worker: a store that is
+	// away must not hold up the others for long.
+	quickPatience = time.Minute
+	// undoPatience is that of clean-ups after a failure. What they leave, a delete of the
+	// backup removes.
+	undoPatience = 10 * time.Second
+)

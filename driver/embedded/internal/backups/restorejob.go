@@ -69,10 +69,11 @@ func (bs *Backups) beginRestore(ctx context.Context, volumeID string) error {
 }
 
 func (bs *Backups) readBackup(ctx context.Context, b *meta.Backup, v *meta.Volume, a volumes.RestoreArguments) (chunked.Restored, error) {
-	if err := bs.storeReady(ctx); err != nil {
+	s, err := bs.storeOf(ctx, b)
+	if err != nil {
 		return chunked.Restored{}, err
 	}
-	chain, err := bs.chain(ctx, b)
+	chain, err := bs.chain(ctx, s, b)
 	if err != nil {
 		return chunked.Restored{}, err
 	}
@@ -87,7 +88,7 @@ func (bs *Backups) readBackup(ctx context.Context, b *meta.Backup, v *meta.Volum
 	if err != nil {
 		return chunked.Restored{}, err
 	}
-	restored, err := chunked.Restore(ctx, bs.core.Store, target, bs.core.Bytes(b.Size), chain, chunked.RestoreOptions{Sparse: fresh})
+	restored, err := chunked.Restore(ctx, s.Store, target, bs.core.Bytes(b.Size), chain, chunked.RestoreOptions{Sparse: fresh})
 	return restored, errors.Join(err, target.Close())
 }
 

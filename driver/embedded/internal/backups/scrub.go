@@ -51,6 +51,7 @@ type Scrubbed struct {
 
 // ScrubOptions tune [Backups.Scrub].
 type ScrubOptions struct {
+	Store   string  // the backup store to read, by its configured name; "": all
 	Sample  float64 // share of the data objects whose bytes are read, above 0 and up to 1; 0: 1
 	Workers int     // chains that are read at once; 0: 1
 	// After skips the chains up to this one. It is the id of a full backup. The chains are
@@ -71,15 +72,20 @@ type ScrubOptions struct {
 // A backup counts as damaged if a restore of it would fail. So damage in a full backup
 // damages those incremental backups that still need the damaged object.
 //
-// If the store does not answer, Scrub changes nothing and returns an error.
+// Backups in a store that does not answer stay as they are; Scrub reads the others and
+// returns an error.
 func (bs *Backups) Scrub(ctx context.Context, o ScrubOptions) error {
-	if err := bs.storeReady(ctx); err != nil {
-		return err
+	if o.Store != "" && bs.core.Stores.Named(o.Store) == nil {
+		return core.Reasonf("The backup store %s is not configured.", o.Store)
 	}
-	chains, err := bs.chains(ctx, o.After)
+	all, err := bs.chains(ctx)
 	if err != nil {
 		return err
 	}
+	chains := slices.DeleteFunc(all, func(chain []*meta.Backup) bool {
+		s := bs.core.Stores.Named(o.Store)
+		return chain[0].ID <= o.After || s != nil && chain[0].Store != s.Row()
+	})
 	var mu sync.Mutex
 	report := func(s Scrubbed) {
 		bs.scrubs.Observe(s.Result, s.Bytes)
@@ -93,12 +99,19 @@ func (bs *Backups) Scrub(ctx context.Context, o ScrubOptions) error {
 	if o.Sample == 0 || o.Sample == 1 {
 		sample = nil
 	}
+	var away awayStores
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(o.Workers, 1))
 	for _, chain := range chains {
 		group.Go(func() error {
-			if err := bs.scrubChain(ctx, chain, sample, report); err != nil {
-				return err
+			err := bs.scrubChain(ctx, chain, sample, report)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil {
+				if err := away.add(err); err != nil {
+					return err
+				}
 			}
 			if o.Finished == nil || o.Workers > 1 {
 				return nil
@@ -106,12 +119,35 @@ func (bs *Backups) Scrub(ctx context.Context, o ScrubOptions) error {
 			return o.Finished(chain[0].ID)
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return away.err
+}
+
+// awayStores collects the errors of stores that do not answer.
+type awayStores struct {
+	mu  sync.Mutex
+	err error
+}
+
+// errAway is the cause of an error that says that a store does not answer.
+var errAway = errors.New("the store does not answer")
+
+// add keeps the error of a store that is away, and returns any other error.
+func (a *awayStores) add(err error) error {
+	if !errors.Is(err, errAway) {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.err = cmp.Or(a.err, err)
+	return nil
 }
 
 // chains returns the backups that have data, by their full backup, parents first. A backup
 // whose parent has no row is the first of a chain of its own.
-func (bs *Backups) chains(ctx context.Context, after string) ([][]*meta.Backup, error) {
+func (bs *Backups) chains(ctx context.Context) ([][]*meta.Backup, error) {
 	rows, err := bs.core.DB.AllBackups(ctx)
 	if err != nil {
 		return nil, err
@@ -141,10 +177,7 @@ func (bs *Backups) chains(ctx context.Context, after string) ([][]*meta.Backup, 
 		byRoot[root.ID] = append(byRoot[root.ID], b)
 	}
 	var chains [][]*meta.Backup
-	for root, chain := range byRoot {
-		if root <= after {
-			continue
-		}
+	for _, chain := range byRoot {
 		slices.SortFunc(chain, func(a, b *meta.Backup) int {
 			return cmp.Or(depth[a.ID]-depth[b.ID], strings.Compare(a.ID, b.ID))
 		})
@@ -157,19 +190,28 @@ func (bs *Backups) chains(ctx context.Context, after string) ([][]*meta.Backup, 
 // damages are the damages of the backups of one chain, by their [dataID].
 type damages map[string][]chunked.Damage
 
-// scrubChain reads the backups of a chain, parents first, and records the results.
+// scrubChain reads the backups of a chain, parents first, and records the results. If their
+// store does not answer, the error is errAway.
 func (bs *Backups) scrubChain(ctx context.Context, chain []*meta.Backup, sample func() bool, report func(Scrubbed)) error {
+	store, err := bs.core.Stores.Of(chain[0].Store)
+	if err == nil {
+		err = bs.core.Ready(ctx, store)
+	}
 	found := damages{}
 	for _, b := range chain {
-		s, err := bs.scrubBackup(ctx, b, sample, found)
-		if err != nil {
-			return err
-		}
-		if s.Result != ScrubOK {
-			// A store that has been unmounted meanwhile looks damaged as well.
-			if err := bs.storeReady(ctx); err != nil {
-				return err
+		s := Scrubbed{BackupID: b.ID, ProjectID: b.ProjectID, Result: ScrubOK}
+		if err == nil {
+			s, err = bs.scrubBackup(ctx, store, b, sample, found)
+			if err == nil && s.Result != ScrubOK {
+				// A store that has been unmounted meanwhile looks damaged as well.
+				err = bs.core.Ready(ctx, store)
 			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			s.Result, s.Reason = ScrubUnreadable, core.ReasonOf(err)
 		}
 		if err := bs.recordScrub(ctx, &s, sample == nil); err != nil {
 			return err
@@ -178,14 +220,17 @@ func (bs *Backups) scrubChain(ctx context.Context, chain []*meta.Backup, sample 
 			report(s)
 		}
 	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errAway, err)
+	}
 	return nil
 }
 
 // scrubBackup reads one backup and adds its damages to found. Those of its ancestors are
 // there already.
-func (bs *Backups) scrubBackup(ctx context.Context, b *meta.Backup, sample func() bool, found damages) (Scrubbed, error) {
+func (bs *Backups) scrubBackup(ctx context.Context, store *core.Store, b *meta.Backup, sample func() bool, found damages) (Scrubbed, error) {
 	s := Scrubbed{BackupID: b.ID, ProjectID: b.ProjectID, Result: ScrubOK}
-	levels, err := bs.chain(ctx, b)
+	levels, err := bs.chain(ctx, store, b)
 	if err != nil {
 		return s.of(ctx, err)
 	}
@@ -194,7 +239,7 @@ func (bs *Backups) scrubBackup(ctx context.Context, b *meta.Backup, sample func(
 	if len(levels) > 1 {
 		parent = &levels[len(levels)-2].Location
 	}
-	got, err := chunked.Scrub(ctx, bs.core.Store, own, parent, bs.core.Bytes(b.Size), chunked.ScrubOptions{Sample: sample})
+	got, err := chunked.Scrub(ctx, store.Store, own, parent, bs.core.Bytes(b.Size), chunked.ScrubOptions{Sample: sample})
 	s.Objects, s.Bytes = got.Objects, got.Bytes
 	if err != nil {
 		return s.of(ctx, err)
@@ -207,7 +252,7 @@ func (bs *Backups) scrubBackup(ctx context.Context, b *meta.Backup, sample func(
 		}
 		return s, nil
 	}
-	why, err := bs.needs(ctx, b, levels, found, len(got.Damaged) > 0)
+	why, err := bs.needs(ctx, store, b, levels, found, len(got.Damaged) > 0)
 	if err != nil {
 		return s.of(ctx, err)
 	}
@@ -219,7 +264,7 @@ func (bs *Backups) scrubBackup(ctx context.Context, b *meta.Backup, sample func(
 
 // needs returns why a backup, whose own objects are not damaged, cannot be restored: "" if
 // it can. doubt says that its digests are not those of its parent.
-func (bs *Backups) needs(ctx context.Context, b *meta.Backup, levels []chunked.Level, found damages, doubt bool) (why string, err error) {
+func (bs *Backups) needs(ctx context.Context, store *core.Store, b *meta.Backup, levels []chunked.Level, found damages, doubt bool) (why string, err error) {
 	objects := false
 	for _, level := range levels {
 		for _, d := range found[level.BackupID] {
@@ -230,7 +275,7 @@ func (bs *Backups) needs(ctx context.Context, b *meta.Backup, levels []chunked.L
 	size := bs.core.Bytes(b.Size)
 	if doubt {
 		// Only a restore shows whether the damaged metadata or digests matter to this backup.
-		err := chunked.Restorable(ctx, bs.core.Store, size, levels)
+		err := chunked.Restorable(ctx, store.Store, size, levels)
 		if ctx.Err() == nil && chunked.IsDamage(err) {
 			return core.ReasonOf(err), nil
 		}
@@ -239,7 +284,7 @@ func (bs *Backups) needs(ctx context.Context, b *meta.Backup, levels []chunked.L
 	if !objects {
 		return "", nil
 	}
-	_, err = chunked.Uses(ctx, bs.core.Store, size, levels, func(backupID, object string) bool {
+	_, err = chunked.Uses(ctx, store.Store, size, levels, func(backupID, object string) bool {
 		for _, d := range found[backupID] {
 			if d.Object == object {
 				why = fmt.Sprintf("Backup %s, which it depends on, is damaged: %s", backupID, d.Reason)

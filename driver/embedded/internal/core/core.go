@@ -12,20 +12,19 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver"
-	"cindergate/internal/chunk"
 	"cindergate/internal/meta"
 )
 
 // Core is the shared state of one driver. Its fields do not change after the driver has
 // been opened.
 type Core struct {
-	DB    *meta.DB
-	Store chunk.Store
-	Files Files
-	Spare *Reserve
-	Log   *zap.Logger
-	Clock clockwork.Clock
-	NewID func() string
+	DB     *meta.DB
+	Stores Stores
+	Files  Files
+	Spare  *Reserve
+	Log    *zap.Logger
+	Clock  clockwork.Clock
+	NewID  func() string
 
 	Host             string // of the services shown
 	AvailabilityZone string

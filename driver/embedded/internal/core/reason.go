@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"syscall"
 
+	"cindergate/internal/chunk"
 	"cindergate/internal/chunked"
 	"cindergate/internal/marker"
 )
@@ -35,7 +36,10 @@ func Because(err error, text string) error { return &Reason{text, err} }
 func ReasonOf(err error) string {
 	var ours *Reason
 	var stored *chunked.Error
+	var store *chunk.Failure
 	switch {
+	case errors.As(err, &store): // names the store, and says more than what wraps it
+		return store.Text
 	case errors.As(err, &ours):
 		return ours.Text
 	case errors.As(err, &stored):

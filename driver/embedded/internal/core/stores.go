@@ -1,0 +1,138 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"cindergate/internal/chunk"
+	"cindergate/internal/meta"
+)
+
+// LocalStore is the name of the store in the data directory. Rows have "" in its place.
+const LocalStore = "local"
+
+// Store is a backup store with its name.
+type Store struct {
+	chunk.Store
+	Name string
+
+	mu      sync.Mutex
+	claimed bool // the marker is known
+}
+
+// Row returns the store's name as rows of backups have it.
+func (s *Store) Row() string {
+	if s.Name == LocalStore {
+		return ""
+	}
+	return s.Name
+}
+
+// Stores are the backup stores by name. They do not change after the driver has been
+// opened.
+type Stores struct {
+	Default string // of new backups
+	byName  map[string]*Store
+	order   []string
+}
+
+// Add adds a store.
+func (s *Stores) Add(name string, store chunk.Store) {
+	if s.byName == nil {
+		s.byName = map[string]*Store{}
+	}
+	s.byName[name] = &Store{Store: store, Name: name}
+	s.order = append(s.order, name)
+}
+
+// Named returns a store by the name that its configuration gives it; nil if there is none.
+func (s *Stores) Named(name string) *Store { return s.byName[name] }
+
+// Of returns the store of a row of backups. A store that is no longer configured is an
+// error: its backups are kept, but cannot be read, continued or deleted.
+func (s *Stores) Of(row string) (*Store, error) {
+	name := row
+	if name == "" {
+		name = LocalStore
+	}
+	if store := s.byName[name]; store != nil {
+		return store, nil
+	}
+	return nil, Reasonf("The backup is in the backup store %s, which is not configured.", name)
+}
+
+// Local returns the store in the data directory.
+func (s *Stores) Local() *Store { return s.byName[LocalStore] }
+
+// All returns the stores in the order in which they were added.
+func (s *Stores) All() []*Store {
+	all := make([]*Store, len(s.order))
+	for i, name := range s.order {
+		all[i] = s.byName[name]
+	}
+	return all
+}
+
+// Choose finds the store that the container of a request names: "STORE" or
+// "STORE:CONTAINER". It returns nil if it names none, and the container without the store.
+func (s *Stores) Choose(container string) (store *Store, rest string) {
+	if store := s.byName[container]; store != nil {
+		return store, ""
+	}
+	name, rest, found := strings.Cut(container, ":")
+	if store := s.byName[name]; found && store != nil {
+		return store, rest
+	}
+	return nil, container
+}
+
+// Ready returns an error unless the store is there and is the one that was used before. A
+// store that is not mounted or was emptied must not be taken for an empty one. The first
+// use of a store on the network marks it, and stores the id of the marker.
+func (c *Core) Ready(ctx context.Context, s *Store) error {
+	err := c.claim(ctx, s)
+	if err == nil {
+		err = s.Check(ctx)
+	}
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if s.Name == LocalStore {
+		return Because(err, "The backup store is not there: its directory is not mounted or is another one.")
+	}
+	return Because(err, fmt.Sprintf("The backup store %s is not there: it is not mounted or is another one.", s.Name))
+}
+
+func (c *Core) claim(ctx context.Context, s *Store) error {
+	remote, ok := s.Store.(chunk.Remote)
+	if !ok {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.claimed {
+		return nil
+	}
+	row, err := c.DB.Store(ctx, s.Name)
+	if err != nil {
+		return err
+	}
+	if row == nil {
+		id, err := remote.Claim(ctx, c.Files.ID)
+		if err != nil {
+			return err
+		}
+		if id == "" {
+			return Reasonf("The marker of the backup store %s could not be read back.", s.Name)
+		}
+		row = &meta.Store{Name: s.Name, Marker: id}
+		if err := c.DB.Write(ctx, func(tx *meta.Tx) error { return tx.PutStore(row) }); err != nil {
+			return err
+		}
+	}
+	remote.Expect(row.Marker)
+	s.claimed = true
+	return nil
+}

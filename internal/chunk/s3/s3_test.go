@@ -1,0 +1,95 @@
+package s3_test
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"cindergate/internal/chunk"
+	"cindergate/internal/chunk/chunktest"
+	"cindergate/internal/chunk/object"
+	"cindergate/internal/chunk/s3"
+)
+
+func options(server *chunktest.Server) s3.Options {
+	return s3.Options{Endpoint: server.URL, AccessKey: chunktest.S3Key, SecretKey: chunktest.S3Secret,
+		Options: object.Options{Name: "archive", Pause: time.Millisecond, MaxPause: 4 * time.Millisecond, Budget: 1e6, Patience: 10 * time.Second}}
+}
+
+func open(t *testing.T, o s3.Options) *object.Store {
+	t.Helper()
+	s, err := s3.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestConformance(t *testing.T) {
+	chunktest.RunBelow(t, "suite", func(t *testing.T) chunk.Store {
+		server := chunktest.NewS3(t)
+		server.Set("suite", "", nil)
+		s := open(t, options(server))
+		if _, err := s.Claim(t.Context(), "one"); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
+}
+
+// SSE-C is that of Cinder's s3 driver: whoever reads needs the key that wrote.
+func TestCustomerKey(t *testing.T) {
+	server := chunktest.NewS3(t)
+	with := func(key string) *object.Store {
+		o := options(server)
+		if key != "" {
+			o.CustomerKey = []byte(key)
+		}
+		return open(t, o)
+	}
+	const key = "0123456789abcdef0123456789abcdef"
+	s := with(key)
+	if _, err := s.Claim(t.Context(), "one"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(t.Context(), "volumebackups/o", chunktest.Bytes([]byte("secret")), 6); err != nil {
+		t.Fatal(err)
+	}
+	read := func(s *object.Store) (string, error) {
+		r, err := s.Get(t.Context(), "volumebackups/o")
+		if err != nil {
+			return "", err
+		}
+		defer r.Close()
+		b, err := io.ReadAll(r)
+		return string(b), err
+	}
+	if got, err := read(s); err != nil || got != "secret" {
+		t.Errorf("%q %v", got, err)
+	}
+	if exists, err := s.Exists(t.Context(), "volumebackups/o"); err != nil || !exists {
+		t.Error(exists, err)
+	}
+	for name, other := range map[string]*object.Store{"no key": with(""), "another key": with("anotheralbcdef0123456789abcdef01")} {
+		got, err := read(other)
+		if err == nil || strings.Contains(fmt.Sprintf("%+v", err), key) {
+			t.Errorf("%s: %q %v", name, got, err)
+		}
+	}
+	o := options(server)
+	o.CustomerKey = []byte("short")
+	if _, err := s3.New(o); err == nil || strings.Contains(err.Error(), "short") {
+		t.Errorf("a short key: %v", err)
+	}
+}
+
+func TestEndpoints(t *testing.T) {
+	for endpoint, valid := range map[string]bool{"https://s3.example.com": true, "http://127.0.0.1:7070/": true,
+		"": false, "s3.example.com": false, "ftp://x": false, "https://x/path": false} {
+		if _, err := s3.New(s3.Options{Endpoint: endpoint}); (err == nil) != valid {
+			t.Errorf("%q: %v", endpoint, err)
+		}
+	}
+}
