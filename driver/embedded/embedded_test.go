@@ -66,10 +66,16 @@ type rig struct {
 
 func newRig(t testing.TB, change ...func(*Options)) *rig {
 	t.Helper()
-	_, isTest := t.(*testing.T)
 	if t, ok := t.(*testing.T); ok {
 		t.Parallel() // the tests mostly wait for the disk
 	}
+	return anotherRig(t, change...)
+}
+
+// anotherRig makes a further rig of a test.
+func anotherRig(t testing.TB, change ...func(*Options)) *rig {
+	t.Helper()
+	_, isTest := t.(*testing.T)
 	r := &rig{t: t, dir: t.TempDir(), store: chunktest.NewMemory(), clock: newClock()}
 	r.opts = Options{unit: small, rehearse: isTest, DataDir: r.dir, Store: r.store, Clock: r.clock, Host: "lab", Log: zaptest.NewLogger(t, zaptest.Level(zap.DPanicLevel))}
 	for _, f := range change {

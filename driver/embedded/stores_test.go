@@ -21,7 +21,7 @@ import (
 )
 
 func quick(name string) object.Options {
-	return object.Options{Name: name, Pause: time.Millisecond, MaxPause: 2 * time.Millisecond, Budget: 1e6, Patience: 50 * time.Millisecond, Lag: time.Millisecond}
+	return object.Options{Name: name, Pause: time.Millisecond, MaxPause: 2 * time.Millisecond, Budget: 1e6, Patience: time.Second, Lag: time.Millisecond}
 }
 
 func s3Store(t *testing.T, server *chunktest.Server, name string) chunk.Remote {
@@ -117,6 +117,7 @@ func TestStoreIsChosen(t *testing.T) {
 	disk := t.TempDir()
 	r := newRig(t, func(o *Options) {
 		o.Stores = map[string]BackupStore{"archive": {Remote: s3Store(t, server, "archive")}, "disk": {Dir: disk}}
+		o.Quotas = map[string]int{driver.QuotaBackups: -1}
 	})
 	ctx := t.Context()
 	kind, err := r.CreateVolumeType(ctx, admin, driver.VolumeType{Name: "on disk", ExtraSpecs: map[string]string{storeSpecOfTests: "disk"}, IsPublic: true})
@@ -271,7 +272,7 @@ func TestImportInPlace(t *testing.T) {
 		o.Stores = map[string]BackupStore{"a": {Dir: t.TempDir()}, "b": {Remote: s3Store(t, s3Server, "b")},
 			"c": {Remote: swiftStore(t, swiftServer, "c")}, "d": {Dir: disk}}
 	}
-	writer, reader := newRig(t, stores), newRig(t, stores)
+	writer, reader := newRig(t, stores), anotherRig(t, stores)
 	ctx := t.Context()
 	v := writer.volume(alpha, 1)
 	for name, service := range map[string]string{"b": layout.S3Service, "c": layout.SwiftService, "d": "cinder.backup.drivers.nfs.NFSBackupDriver"} {
@@ -310,7 +311,7 @@ func TestImportInPlace(t *testing.T) {
 // with that of a store that is there and has no such objects.
 func TestImportWhileAway(t *testing.T) {
 	server := chunktest.NewS3(t)
-	writer, reader := newRig(t, withS3(t, server)), newRig(t, withS3(t, server))
+	writer, reader := newRig(t, withS3(t, server)), anotherRig(t, withS3(t, server))
 	v := writer.volume(alpha, 1)
 	b := writer.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	writer.settle()
@@ -360,4 +361,29 @@ func TestDirectoryStore(t *testing.T) {
 	r.open()
 	check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
 	r.settle()
+}
+
+// A container that a user named and that cannot be made, for it is somebody else's, must not
+// keep the backup from being deleted.
+func TestContainerOfSomebodyElse(t *testing.T) {
+	server := chunktest.NewS3(t)
+	r := newRig(t, withS3(t, server))
+	server.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasPrefix(r.URL.Path, "/taken") {
+			w.WriteHeader(http.StatusForbidden)
+			return true
+		}
+		return false
+	})
+	v := r.volume(alpha, 1)
+	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID, Container: "taken"})
+	r.settle()
+	if got := r.wantBackup(b.ID, driver.BackupError); !strings.Contains(got.FailReason, "container taken") {
+		t.Errorf("reason %q", got.FailReason)
+	}
+	check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
+	r.settle()
+	if _, err := r.GetBackup(t.Context(), alpha, b.ID); driver.KindOf(err) != driver.NotFound {
+		t.Error(err)
+	}
 }

@@ -56,6 +56,9 @@ type Remote interface {
 	// Claim returns the id in the store's marker. If the store has no marker, Claim makes
 	// the container and writes a marker with the new id.
 	Claim(ctx context.Context, newID string) (id string, err error)
+	// Prepare makes a container that a user named, if it does not exist. The container of
+	// the marker is never made again.
+	Prepare(ctx context.Context, container string) error
 	// Expect makes Check return an error unless the store's marker names the id.
 	Expect(id string)
 	// Probe writes, reads, lists and deletes an object, and returns what it found, one

@@ -14,7 +14,9 @@ func RunReal(t *testing.T, open func(t *testing.T) chunk.Remote) {
 		if _, err := s.Claim(t.Context(), "suite"); err != nil {
 			t.Fatal(err)
 		}
-		put(t, s, container+"/first", nil) // makes the container
+		if err := s.Prepare(t.Context(), container); err != nil {
+			t.Fatal(err)
+		}
 		var keys []string
 		for key, err := range s.List(t.Context(), container+"/") {
 			if err != nil {

@@ -358,6 +358,12 @@ func TestMissingContainer(t *testing.T) {
 // Users may name a container that does not exist yet.
 func TestNamedContainer(t *testing.T) {
 	each(t, func(t *testing.T, s service, store *object.Store) {
+		failure(t, store.Put(t.Context(), "of-a-user/o", chunktest.Bytes(nil), 0), "has no container")
+		for range 2 {
+			if err := store.Prepare(t.Context(), "of-a-user"); err != nil {
+				t.Fatal(err)
+			}
+		}
 		put(t, store, "of-a-user/o", content(10))
 		if got := get(t, store, "of-a-user/o"); !bytes.Equal(got, content(10)) {
 			t.Errorf("got %q", got)

@@ -18,15 +18,8 @@ const maxMarker = 256
 // Claim implements [chunk.Remote]. It makes the container only if the store has never been
 // used: later, a missing container is an error.
 func (s *Store) Claim(ctx context.Context, newID string) (string, error) {
-	err := s.try(ctx, "head", s.container(), func(ctx context.Context) error { return s.client.Head(ctx, s.container()) })
-	if err != nil && KindOf(err) == NoContainer {
-		err = s.try(ctx, "make", s.container(), func(ctx context.Context) error { return s.client.Make(ctx, s.container()) })
-		if err != nil {
-			return "", s.explain("make", s.container(), err)
-		}
-	}
-	if err != nil {
-		return "", s.explain("head", s.container(), err)
+	if err := s.ensure(ctx, s.container()); err != nil {
+		return "", err
 	}
 	id, err := s.marker(ctx)
 	if err != nil {
@@ -42,6 +35,24 @@ func (s *Store) Claim(ctx context.Context, newID string) (string, error) {
 	}
 	// Another gateway may have written its marker at the same time: the last one counts.
 	return s.marker(ctx)
+}
+
+// Prepare implements [chunk.Remote] (swift.py and s3.py put_container).
+func (s *Store) Prepare(ctx context.Context, container string) error {
+	if container == s.container() {
+		return nil
+	}
+	return s.ensure(ctx, container)
+}
+
+// ensure makes a container unless it exists.
+func (s *Store) ensure(ctx context.Context, container string) error {
+	err := s.try(ctx, "head", container, func(ctx context.Context) error { return s.client.Head(ctx, container) })
+	if err != nil && KindOf(err) == NoContainer {
+		err = s.try(ctx, "make", container, func(ctx context.Context) error { return s.client.Make(ctx, container) })
+		return s.explain("make", container, err)
+	}
+	return s.explain("head", container, err)
 }
 
 // marker returns the id in the marker; "" if there is none.

@@ -53,7 +53,6 @@ type Store struct {
 	budget  *rate.Limiter
 	pauser  *Pauser
 	id      atomic.Pointer[string] // in the marker; nil: not known yet
-	made    atomic.Bool            // the default container exists
 }
 
 var (
@@ -146,29 +145,17 @@ const maxObject = 5 << 30
 var errTooLarge = errors.New("object too large")
 
 func (s *Store) put(ctx context.Context, container, name string, body chunk.Body, size int64, sum [md5.Size]byte) error {
-	made := false
-	for {
-		err := s.try(ctx, "put", container, func(ctx context.Context) error {
-			b := &sending{open: body}
-			watched, watch := s.watch(ctx)
-			defer watch.stop()
-			b.progress = watch.progress
-			err := s.client.Put(watched, container, name, b, size, sum)
-			if b.err != nil {
-				return permanent{b.err}
-			}
-			return watch.explain(err)
-		})
-		// A user may name a container that does not exist yet (swift.py and s3.py
-		// put_container). The default container was there: its marker was read.
-		if KindOf(err) != NoContainer || err == nil || made || container == s.container() {
-			return s.explain("put", container, err)
+	return s.explain("put", container, s.try(ctx, "put", container, func(ctx context.Context) error {
+		b := &sending{open: body}
+		watched, watch := s.watch(ctx)
+		defer watch.stop()
+		b.progress = watch.progress
+		err := s.client.Put(watched, container, name, b, size, sum)
+		if b.err != nil {
+			return permanent{b.err}
 		}
-		made = true
-		if err := s.try(ctx, "make", container, func(ctx context.Context) error { return s.client.Make(ctx, container) }); err != nil {
-			return s.explain("make", container, err)
-		}
-	}
+		return watch.explain(err)
+	}))
 }
 
 // Get opens an object. The reader opens it again where it was if the connection breaks.

@@ -12,6 +12,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -241,7 +242,10 @@ func classify(err error) error {
 	if err == nil || !errors.As(err, &e) {
 		return err
 	}
-	text := fmt.Sprintf("it answered %d %.64s", e.StatusCode, e.Code)
+	text := fmt.Sprintf("it answered %d", e.StatusCode)
+	if !strings.HasPrefix(e.Code, fmt.Sprint(e.StatusCode)) { // minio-go then repeats the status
+		text += fmt.Sprintf(" %.64s", e.Code)
+	}
 	if e.StatusCode == 0 {
 		text = fmt.Sprintf("%.128s", e.Message) // minio-go refused to send it
 	}

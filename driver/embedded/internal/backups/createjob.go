@@ -24,6 +24,7 @@ type backupArguments struct {
 
 // backupTask writes a volume or snapshot to the store and publishes the backup.
 func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
+	unprepared := false // true: this attempt could not even make the container
 	return jobs.Task{
 		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
 			b, err := bs.core.DB.Backup(ctx, j.BackupID)
@@ -38,6 +39,12 @@ func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
 				return 0, nil, err
 			}
 			at := bs.attempt(s, b, j)
+			if remote, ok := s.Store.(chunk.Remote); ok {
+				if err := remote.Prepare(ctx, at.Container); err != nil {
+					unprepared = j.Attempts == 1
+					return 0, nil, err
+				}
+			}
 			// An earlier attempt may have written any part of its objects.
 			if err := bs.sweep(ctx, s, b); err != nil {
 				return 0, nil, core.Because(err, "The objects of an earlier attempt could not be deleted.")
@@ -48,7 +55,9 @@ func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
 			}
 			return bs.core.Bytes(b.Size), func(tx *meta.Tx) error { return publish(tx, j, a, at, result) }, nil
 		},
-		Fail:   func(tx *meta.Tx, reason string) error { return bs.failBackup(tx, j, a, reason) },
+		Fail: func(tx *meta.Tx, reason string) error {
+			return bs.failBackup(tx, j, a, reason, unprepared)
+		},
 		Cancel: func(tx *meta.Tx) error { return freeSource(tx, j, a) },
 		Undo: func(ctx context.Context) error {
 			b, err := bs.core.DB.Backup(ctx, j.BackupID)
@@ -146,13 +155,18 @@ func publish(tx *meta.Tx, j *meta.Job, a backupArguments, at chunked.Location, r
 	return freeSource(tx, j, a)
 }
 
-func (bs *Backups) failBackup(tx *meta.Tx, j *meta.Job, a backupArguments, reason string) error {
+// failBackup stores the reason. A backup that never had a container loses its name, which
+// may be that of somebody else's: a delete would have to look for objects there.
+func (bs *Backups) failBackup(tx *meta.Tx, j *meta.Job, a backupArguments, reason string, unprepared bool) error {
 	b, err := tx.Backup(j.BackupID)
 	if err != nil {
 		return err
 	}
 	if b != nil && b.Status == driver.BackupCreating {
 		b.Status, b.FailReason = driver.BackupError, reason
+		if unprepared {
+			b.Container = ""
+		}
 		if s, err := bs.core.Stores.Of(b.Store); err == nil {
 			b.Container = bs.container(s, b)
 		}
