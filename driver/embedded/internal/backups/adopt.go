@@ -104,17 +104,18 @@ func (bs *Backups) putAdopted(ctx context.Context, rows []*meta.Backup) error {
 // projectID matches a project id in a path of the API (cinder/api/openstack/__init__.py).
 var projectID = regexp.MustCompile(`^[0-9a-f-]{1,255}$`)
 
-// ownerOf returns the project that owned a backup's volume; "" if volume_meta does not say.
+// ownerOf returns the project that owned a backup's volume; "" if volume_meta does not say,
+// or if it is no id.
 func ownerOf(volumeMeta *string) string {
 	var v struct {
 		Base struct {
 			ProjectID *string `json:"project_id"`
 		} `json:"volume-base-metadata"`
 	}
-	if volumeMeta == nil || json.Unmarshal([]byte(*volumeMeta), &v) != nil {
+	if volumeMeta == nil || json.Unmarshal([]byte(*volumeMeta), &v) != nil || !projectID.MatchString(deref(v.Base.ProjectID)) {
 		return ""
 	}
-	return deref(v.Base.ProjectID)
+	return *v.Base.ProjectID
 }
 
 // describe returns a row, with the status error, from the description in a backup's
@@ -126,7 +127,7 @@ func (bs *Backups) describe(ctx context.Context, f Finding, at chunked.Location)
 	}
 	owner := cmp.Or(f.ProjectID, ownerOf(found.VolumeMeta))
 	switch {
-	case !projectID.MatchString(owner):
+	case owner == "":
 		return nil, core.Reasonf("Its metadata does not say which project it belongs to. Name a project.")
 	case !core.IsUUID(found.BackupID) || found.ParentID != "" && !core.IsUUID(found.ParentID):
 		return nil, core.Reasonf("The ids in its metadata are not UUIDs.")
