@@ -141,6 +141,8 @@ func (r *rig) fill(volumeID string, seed uint64) {
 	check(r.t, err)
 	defer func() { check(r.t, f.Close()) }()
 	random := rand.New(rand.NewPCG(seed, 1))
+	_, err = f.WriteAt([]byte("data"), 0) // so that the first object is none of a hole
+	check(r.t, err)
 	for range 8 {
 		piece := make([]byte, 64<<10+random.IntN(4096))
 		if random.IntN(4) > 0 {

@@ -47,3 +47,27 @@ type Store interface {
 	// Layout returns the naming of containers and objects. It is always the same.
 	Layout() layout.Layout
 }
+
+// Batcher is a store that can make many objects durable together, which may cost far less
+// than one by one. chunktest.Run tests it, too.
+type Batcher interface {
+	Store
+
+	// Batch begins a batch of objects. The caller closes it.
+	Batch() Batch
+}
+
+// Batch stores objects like [Store], but they need be neither visible nor durable before
+// Flush has returned nil. A Batch is safe for concurrent use.
+type Batch interface {
+	// Put is Store.Put without its promise about durability. Its error may be that of
+	// another object of the batch.
+	Put(ctx context.Context, key string, body Body, size int64) error
+
+	// Flush makes all objects of the batch visible and durable. After an error some of
+	// them may be missing.
+	Flush(ctx context.Context) error
+
+	// Close drops the objects that have not been flushed.
+	Close() error
+}

@@ -36,19 +36,37 @@ func zeroDigest(n int) digest {
 	return digest(h.Sum(nil))
 }
 
-// blockHasher computes the digests of blocks of one size. It caches the digest of zeroes.
+// blockHasher computes the digests of a volume's blocks. It knows those of zeroes.
 type blockHasher struct {
-	size int
-	zero digest
+	size, volume int64
+	zero         digest // of size zeroes
+	lastZero     digest // of as many zeroes as the last block is long
 }
 
-func newBlockHasher(size int) *blockHasher {
-	return &blockHasher{size: size, zero: zeroDigest(size)}
+// newBlockHasher returns a hasher of blocks of size bytes, in a volume of volume bytes.
+func newBlockHasher(size, volume int64) *blockHasher {
+	h := &blockHasher{size: size, volume: volume, zero: zeroDigest(int(size))}
+	h.lastZero = h.zero
+	if last := volume % size; last != 0 {
+		h.lastZero = zeroDigest(int(last))
+	}
+	return h
+}
+
+// block returns the range of the n-th block.
+func (h *blockHasher) block(n int64) span { return span{n * h.size, min((n+1)*h.size, h.volume)} }
+
+// zeroBlock returns the digest of the n-th block if it holds zeroes.
+func (h *blockHasher) zeroBlock(n int64) digest {
+	if (n+1)*h.size > h.volume {
+		return h.lastZero
+	}
+	return h.zero
 }
 
 // sum returns the digest of one block. Only the last block of a volume may be short.
 func (h *blockHasher) sum(block []byte) digest {
-	if len(block) == h.size && isZero(block) {
+	if int64(len(block)) == h.size && isZero(block) {
 		return h.zero
 	}
 	return sha256.Sum256(block)

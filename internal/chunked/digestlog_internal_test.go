@@ -47,7 +47,7 @@ func TestDigestLogSpills(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := checkDigests(newDigestReader("x", bytes.NewReader(text)))
+	info, err := checkDigests(newDigestReader("x", bytes.NewReader(text)), n*512)
 	if err != nil || info.count != n || strings.Count(string(text), "\n") < n {
 		t.Errorf("%+v %v", info, err)
 	}

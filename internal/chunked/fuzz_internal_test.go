@@ -33,7 +33,7 @@ func FuzzSHA256File(f *testing.F) {
 	f.Add([]byte(`{"chunk_size":512,"sha256s":[` + sum + "," + sum + `],"version":"1.0.0"}`))
 	f.Add([]byte(`{"sha256s":[],"chunk_size":1}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		info, err := checkDigests(newDigestReader("x", bytes.NewReader(b)))
+		info, err := checkDigests(newDigestReader("x", bytes.NewReader(b)), 0)
 		if err != nil {
 			return
 		}

@@ -102,7 +102,7 @@ func inspectDigests(ctx context.Context, store chunk.Store, at Location) (digest
 		return digestsInfo{}, err
 	}
 	defer d.close()
-	info, err := checkDigests(d)
+	info, err := checkDigests(d, 0)
 	if err != nil {
 		return info, err
 	}
@@ -115,9 +115,12 @@ func inspectDigests(ctx context.Context, store chunk.Store, at Location) (digest
 	return info, nil
 }
 
+// validBlockSize reports whether a restore can handle blocks of that many bytes.
+func validBlockSize(n int64) bool { return n >= minBlockSize && n <= maxBlockSize }
+
 // check refuses block sizes that a restore cannot handle.
 func (i digestsInfo) check(at Location) error {
-	if i.blockSize < minBlockSize || i.blockSize > maxBlockSize {
+	if !validBlockSize(i.blockSize) {
 		return errorf("Object %s has an unsupported block size of %d bytes.", at.name(digestsSuffix), i.blockSize)
 	}
 	return nil

@@ -34,6 +34,7 @@ type object struct {
 	md5            [16]byte
 	kind           Compression
 	suffix         string // of the name: "-00001"
+	hole           bool   // known to be zeroes, see plan.prune
 }
 
 func (o object) end() int64 { return o.offset + o.length }

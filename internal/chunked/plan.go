@@ -42,7 +42,7 @@ func loadPlan(ctx context.Context, store chunk.Store, size int64, chain []Level)
 	if err := target.check(); err != nil {
 		return nil, err
 	}
-	digests, info, err := loadDigests(ctx, store, target.Location)
+	digests, info, err := loadDigests(ctx, store, target.Location, size)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,9 @@ func (p *plan) load(ctx context.Context, store chunk.Store, chain []Level, info 
 		}
 		p.levels = append(p.levels, planLevel{level.Location, m})
 	}
-	p.window = p.chooseWindow()
+	first := p.levels[0].objects[0].length
+	p.prune(info.data)
+	p.window = p.chooseWindow(first)
 	return nil
 }
 
@@ -131,14 +133,29 @@ func (p *plan) complete(objects []object) error {
 	return nil
 }
 
-// chooseWindow returns a window size for which few objects of the full backup lie in two
-// windows. If objects are small enough, a window contains whole objects.
-func (p *plan) chooseWindow() int64 {
-	unit := p.blockSize
-	if o := p.levels[0].objects[0]; o.length <= 2*windowSize && o.length%p.blockSize == 0 {
-		unit = o.length
+// chooseWindow returns a window size for which few objects lie in two windows: about
+// windowSize, or a multiple of first, which is the length of the full backup's first object
+// and so that of most objects that others wrote.
+func (p *plan) chooseWindow(first int64) int64 {
+	best := max(windowSize/p.blockSize, 1) * p.blockSize
+	if first <= 2*windowSize && first%p.blockSize == 0 {
+		if other := max(windowSize/first, 1) * first; p.cuts(other) < p.cuts(best) {
+			best = other
+		}
 	}
-	return max(windowSize/unit, 1) * unit
+	return best
+}
+
+// cuts returns how many objects windows of that size cut.
+func (p *plan) cuts(window int64) (n int) {
+	for _, level := range p.levels {
+		for _, o := range level.objects {
+			if !o.hole && o.offset/window != (o.end()-1)/window {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // part is the part of one object that lies in a window.
@@ -177,7 +194,7 @@ func (c *cutter) cut(off, end int64) []part {
 				break
 			}
 			p := part{level: i, object: o, from: max(off-o.offset, 0), to: min(end, o.end()) - o.offset}
-			if p.to-p.from < o.length {
+			if p.to-p.from < o.length && !o.hole {
 				c.straddle(&p)
 			}
 			parts = append(parts, p)

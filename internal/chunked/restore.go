@@ -3,6 +3,7 @@ package chunked
 import (
 	"context"
 	"os"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,6 +18,9 @@ import (
 // window of a few MiB. If Restore returns nil, everything has been checked and is durable;
 // otherwise the content of the volume is undefined. Unless ctx has ended, errors are or
 // wrap [*Error].
+//
+// Zeroes are restored from their digests alone: objects that hold nothing else must be
+// there, but are not read.
 //
 // Listing, metadata and digests are checked before the first write. If they are damaged,
 // the volume stays unchanged.
@@ -33,7 +37,7 @@ func Restore(ctx context.Context, store chunk.Store, volume *os.File, size int64
 			return Restored{}, err
 		}
 	}
-	restored, err := restore(ctx, store, size, chain, t.write)
+	restored, err := restore(ctx, store, size, chain, t)
 	if err != nil {
 		return Restored{}, err
 	}
@@ -46,19 +50,29 @@ type reader struct {
 	objects objectReader
 	hasher  *blockHasher
 	buffers *direct.Pool
-	write   func(p []byte, off int64) error
+	to      sink
+}
+
+// sink takes the content of a volume.
+type sink interface {
+	write(p []byte, off int64) error
+	// zero makes a range zeroes. It may be long.
+	zero(ctx context.Context, s span) error
 }
 
 // window is a range of the volume on its way through the workers.
 type window struct {
 	off, end int64
 	parts    []part
-	digests  []digest
+	digests  []digest // nil: zeroes
 }
 
-// restore assembles and checks the content of the chain. It passes the content to write in
+// maxZeroes is the longest range of zeroes that one worker writes at a time, in bytes.
+const maxZeroes = 1 << 30
+
+// restore assembles and checks the content of the chain. It passes the content on in
 // pieces, in no particular order.
-func restore(ctx context.Context, store chunk.Store, size int64, chain []Level, write func([]byte, int64) error) (Restored, error) {
+func restore(ctx context.Context, store chunk.Store, size int64, chain []Level, to sink) (Restored, error) {
 	p, err := loadPlan(ctx, store, size, chain)
 	if err != nil {
 		return Restored{}, err
@@ -66,7 +80,7 @@ func restore(ctx context.Context, store chunk.Store, size int64, chain []Level, 
 	defer p.digests.close()
 	raw, compressed := workers(p.window)
 	r := &reader{
-		plan: p, hasher: newBlockHasher(int(p.blockSize)), write: write,
+		plan: p, hasher: newBlockHasher(p.blockSize, p.size), to: to,
 		objects: objectReader{store: store, md5: newMD5Server(), scratch: direct.NewPool(compressed, int(p.window)+encodeSlack)},
 		buffers: direct.NewPool(raw, int(p.window)),
 	}
@@ -114,6 +128,15 @@ func (r *reader) run(ctx context.Context, workers int) error {
 // waits for its turn at a straddler.
 func (r *reader) dispatch(ctx context.Context, c *cutter, windows chan<- window) error {
 	p := r.plan
+	send := func(w window) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case windows <- w:
+			return nil
+		}
+	}
+	hole := window{}
 	for off := int64(0); off < p.size; off += p.window {
 		w := window{off: off, end: min(off+p.window, p.size)}
 		w.parts = c.cut(w.off, w.end)
@@ -121,17 +144,46 @@ func (r *reader) dispatch(ctx context.Context, c *cutter, windows chan<- window)
 		if err := p.digests.fill(w.digests); err != nil {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case windows <- w:
+		zeroes := r.allZeroes(w)
+		if zeroes {
+			hole.end = w.end
+			if hole.end-hole.off < maxZeroes && w.end < p.size {
+				continue
+			}
+		}
+		if hole.off < hole.end {
+			if err := send(hole); err != nil {
+				return err
+			}
+		}
+		hole = window{off: w.end, end: w.end}
+		if zeroes {
+			continue
+		}
+		if err := send(w); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// allZeroes reports whether all blocks of a window are zeroes, so that nothing needs to be
+// read for it.
+func (r *reader) allZeroes(w window) bool {
+	for i, d := range w.digests {
+		if d != r.hasher.zeroBlock(w.off/r.plan.blockSize+int64(i)) {
+			return false
+		}
+	}
+	// The parts of an object that lies in several windows are read in order.
+	return !slices.ContainsFunc(w.parts, func(p part) bool { return p.straddler != nil })
+}
+
 // window assembles, checks and writes one window.
 func (r *reader) window(ctx context.Context, w window) error {
+	if w.digests == nil {
+		return r.to.zero(ctx, span{w.off, w.end})
+	}
 	buf, err := r.buffers.Get(ctx)
 	if err != nil {
 		return err
@@ -145,30 +197,63 @@ func (r *reader) window(ctx context.Context, w window) error {
 		}
 		at := p.object.offset + p.from - w.off
 		dst := buf[at : at+p.to-p.from]
-		if p.straddler != nil {
+		switch {
+		case p.object.hole:
+			r.clear(w, buf, span{at, at + p.to - p.from})
+		case p.straddler != nil:
 			err = p.straddler.part(ctx, r.objects.store, p, dst)
-		} else {
+		default:
 			err = r.objects.whole(ctx, r.plan.levels[p.level].Location, p.object, dst)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if err := r.check(w, buf); err != nil {
-		return err
+	return r.writeWindow(ctx, w, buf)
+}
+
+// clear clears the range of a window's buffer, as far as it is in blocks that hold data. The
+// other blocks are never looked at.
+func (r *reader) clear(w window, buf []byte, s span) {
+	for n := (w.off + s.from) / r.plan.blockSize; ; n++ {
+		block := r.hasher.block(n)
+		from, to := max(block.from-w.off, s.from), min(block.to-w.off, s.to)
+		if from >= to {
+			return
+		}
+		if w.digests[n-w.off/r.plan.blockSize] != r.hasher.zeroBlock(n) {
+			clear(buf[from:to])
+		}
+	}
+}
+
+// writeWindow checks the blocks of a window that hold data, and writes them and the zeroes
+// between them.
+func (r *reader) writeWindow(ctx context.Context, w window, buf []byte) error {
+	first := w.off / r.plan.blockSize
+	isHole := func(i int) bool { return w.digests[i] == r.hasher.zeroBlock(first+int64(i)) }
+	for i, want := range w.digests {
+		block := r.hasher.block(first + int64(i))
+		if !isHole(i) && r.hasher.sum(buf[block.from-w.off:block.to-w.off]) != want {
+			return errorf("The block at %d is not what was backed up.", block.from)
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return r.write(buf, w.off)
-}
-
-// check compares the digest of each block of a window.
-func (r *reader) check(w window, buf []byte) error {
-	size := int(r.plan.blockSize)
-	for i, want := range w.digests {
-		if r.hasher.sum(buf[i*size:min((i+1)*size, len(buf))]) != want {
-			return errorf("The block at %d is not what was backed up.", w.off+int64(i*size))
+	for i := 0; i < len(w.digests); {
+		hole, s := isHole(i), r.hasher.block(first+int64(i))
+		for i++; i < len(w.digests) && isHole(i) == hole; i++ {
+			s.to = r.hasher.block(first + int64(i)).to
+		}
+		var err error
+		if hole {
+			err = r.to.zero(ctx, s)
+		} else {
+			err = r.to.write(buf[s.from-w.off:s.to-w.off], s.from)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -53,7 +53,7 @@ func roundTrip(t *testing.T, r *rand.Rand) {
 				objects++
 			}
 		}
-		if res.Objects != objects || n == 0 && int64(objects) != (size+spec.ChunkSize-1)/spec.ChunkSize {
+		if res.Objects != objects {
 			t.Errorf("%d objects, %d counted", objects, res.Objects)
 		}
 		images = append(images, bytes.Clone(image))
@@ -148,7 +148,7 @@ func TestText(t *testing.T) {
 	spec := smallSpec(0)
 	spec.Name, spec.VolumeMeta, spec.Compression = &name, &meta, chunked.None
 	spec.CreatedAt = time.Date(2026, 11, 21, 17, 38, 24, 0, time.UTC)
-	if _, err := chunked.Write(t.Context(), store, bytes.NewReader(make([]byte, 600)), 600, spec); err != nil {
+	if _, err := chunked.Write(t.Context(), store, strings.NewReader(strings.Repeat("a", 600)), 600, spec); err != nil {
 		t.Fatal(err)
 	}
 	const wantMeta = `{
@@ -161,7 +161,7 @@ func TestText(t *testing.T) {
       "volume_v_backup_b0-00001": {
         "compression": "none",
         "length": 600,
-        "md5": "b89c9e6a775567fb289ff3a4e15e9f5a",
+        "md5": "f5091e6f3df8500fadf1c3ca00e10caf",
         "offset": 0
       }
     }
@@ -178,8 +178,8 @@ func TestText(t *testing.T) {
   "chunk_size": 512,
   "created_at": "2026-11-21 17:38:24+00:00",
   "sha256s": [
-    "076a27c79e5ace2a3d47f9dd2e83e4ff6ea8872b3c2218f66c92b89b55f36560",
-    "10eef285deef7a4b7c82b22aa53589b7833df29de3814649c772bbd5c832f365"
+    "471be6558b665e4f6dd49f1184814d1491b0315d466beea768c153cc5500c836",
+    "97538d8661e8d75c8fc59f7a759b1baeb3cbf6ca282b90016fa76cc05a36e6d8"
   ],
   "version": "1.0.0",
   "volume_id": "v"

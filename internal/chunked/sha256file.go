@@ -1,6 +1,7 @@
 package chunked
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -57,6 +58,11 @@ type digestReader struct {
 	s         *scanner
 	first     bool
 	seen      map[string]bool
+
+	// zero is the text of the digest of a block of zeroes, with its quotes. It is set once the
+	// block size is known.
+	zero []byte
+	hash digest // that digest
 }
 
 // openDigests opens a _sha256file object to read its digests. Cinder uses only its
@@ -114,7 +120,10 @@ func (d *digestReader) header() (bool, error) {
 			d.first = true
 			return true, d.damaged(d.s.expect('['))
 		case "chunk_size":
-			err = d.s.decode(&d.blockSize, maxField)
+			if err = d.s.decode(&d.blockSize, maxField); err == nil && validBlockSize(d.blockSize) {
+				d.hash = zeroDigest(int(d.blockSize))
+				d.zero = fmt.Appendf(nil, "\"%x\"", d.hash)
+			}
 		default:
 			var unknown json.RawMessage
 			err = d.s.decode(&unknown, maxVolumeMeta)
@@ -128,7 +137,16 @@ func (d *digestReader) header() (bool, error) {
 // read fills to with the next digests and returns their number. It is less than len(to)
 // only at the end.
 func (d *digestReader) read(to []digest) (int, error) {
-	for n := range to {
+	for n := 0; n < len(to); n++ {
+		if !d.first {
+			k, err := d.usual(to[n:])
+			if err != nil {
+				return n, d.damaged(err)
+			}
+			if n += k; n == len(to) {
+				break
+			}
+		}
 		more, err := d.s.more(d.first, ']')
 		d.first = false
 		if err != nil || !more {
@@ -139,6 +157,31 @@ func (d *digestReader) read(to []digest) (int, error) {
 		}
 	}
 	return len(to), nil
+}
+
+// usual reads digests as long as they are written as Cinder writes them, and returns their
+// number. It is ten times as fast as the scanner.
+func (d *digestReader) usual(to []digest) (int, error) {
+	const before = ",\n    "
+	raw, err := d.s.r.Peek(min(len(to)*digestText, d.s.r.Size()))
+	if err != nil && err != io.EOF { // at the end there is less
+		return 0, err
+	}
+	n := 0
+	for ; n < len(to) && len(raw) >= digestText; n++ {
+		if string(raw[:len(before)]) != before {
+			break
+		}
+		quoted := raw[len(before):digestText]
+		if bytes.Equal(quoted, d.zero) {
+			to[n] = d.hash
+		} else if _, err := hex.Decode(to[n][:], quoted[1:len(quoted)-1]); err != nil || quoted[0] != '"' || quoted[len(quoted)-1] != '"' {
+			break
+		}
+		raw = raw[digestText:]
+	}
+	_, err = d.s.r.Discard(n * digestText)
+	return n, err
 }
 
 // fill reads exactly len(to) digests.
@@ -166,12 +209,16 @@ func (d *digestReader) one(to *digest) error {
 type digestsInfo struct {
 	blockSize int64
 	count     int64
+	data      blockSet // the blocks that hold data; nil: unknown
 }
 
-// checkDigests reads a whole _sha256file object. Its keys may be in any order.
-func checkDigests(d *digestReader) (digestsInfo, error) {
+// checkDigests reads a whole _sha256file object of a volume of size bytes; 0: unknown. Its
+// keys may be in any order, but if chunk_size follows sha256s, as it never does in Cinder's,
+// the blocks that hold data stay unknown.
+func checkDigests(d *digestReader, size int64) (digestsInfo, error) {
 	var info digestsInfo
 	var batch [digestBatch]digest
+	var hasher *blockHasher
 	for {
 		list, err := d.header()
 		if err != nil {
@@ -184,6 +231,13 @@ func checkDigests(d *digestReader) (digestsInfo, error) {
 			if n, err = d.read(batch[:]); err != nil {
 				return info, err
 			}
+			if hasher == nil && size > 0 && d.zero != nil {
+				hasher = newBlockHasher(d.blockSize, size)
+			}
+			// The caller refuses more digests than the volume has blocks.
+			if hasher != nil && (info.count+int64(n)-1)*d.blockSize < size {
+				info.data.add(batch[:n], info.count, hasher)
+			}
 		}
 	}
 	if !d.seen["sha256s"] || d.blockSize <= 0 {
@@ -195,12 +249,12 @@ func checkDigests(d *digestReader) (digestsInfo, error) {
 
 // loadDigests reads and checks the digests, and then opens them again for the restore. It
 // does not keep them in memory.
-func loadDigests(ctx context.Context, store chunk.Store, at Location) (*digestReader, digestsInfo, error) {
+func loadDigests(ctx context.Context, store chunk.Store, at Location, size int64) (*digestReader, digestsInfo, error) {
 	d, err := openDigests(ctx, store, at)
 	if err != nil {
 		return nil, digestsInfo{}, err
 	}
-	info, err := checkDigests(d)
+	info, err := checkDigests(d, size)
 	d.close()
 	if err != nil {
 		return nil, info, err

@@ -3,6 +3,7 @@ package chunked
 import (
 	"errors"
 	"io"
+	"iter"
 	"os"
 
 	"cindergate/internal/direct"
@@ -40,13 +41,56 @@ func newSource(volume io.ReaderAt, size int64) (*source, error) {
 	return s, nil
 }
 
-// data reports whether [off, end) may contain anything but zeroes.
-func (s *source) data(off, end int64) bool {
+// span is a range of bytes of the volume.
+type span struct{ from, to int64 }
+
+func (s span) length() int64 { return s.to - s.from }
+
+// cover returns s, widened to whole blocks, within a volume of size bytes.
+func (s span) cover(block, size int64) span {
+	return span{s.from / block * block, min((s.to+block-1)/block*block, size)}
+}
+
+// next returns the first range at or after off that may hold anything but zeroes, widened
+// to whole grains. It is empty, at the end of the volume, if there is none. If the file
+// system does not know its holes, the rest of the volume is one range.
+func (s *source) next(off int64) span {
 	if s.file == nil {
-		return true
+		return span{off, s.size}
 	}
-	start, _ := sparse.NextData(s.file, off, end)
-	return start < end
+	start, stop := sparse.NextData(s.file, off, s.size)
+	if start >= s.size {
+		return span{s.size, s.size}
+	}
+	wide := span{start, stop}.cover(grain, s.size)
+	return span{max(wide.from, off), wide.to}
+}
+
+// spans yields the ranges that may hold anything but zeroes, in order. Holes shorter than
+// least count as data.
+func (s *source) spans(least int64) iter.Seq[span] {
+	return func(yield func(span) bool) {
+		var open span // the beginning of the volume is the end of an empty range
+		for off := int64(0); off < s.size; {
+			one := s.next(off)
+			if one.from-open.to >= least && one.from > open.to {
+				if open.to > open.from && !yield(open) {
+					return
+				}
+				open.from = one.from
+			}
+			if one.to > one.from {
+				open.to = one.to
+			}
+			off = max(one.to, one.from)
+		}
+		if s.size-open.to < least {
+			open.to = s.size
+		}
+		if open.to > open.from {
+			yield(open)
+		}
+	}
 }
 
 // read fills p with the bytes at off. It returns how many bytes it had to read; holes need

@@ -1,6 +1,7 @@
 package chunked
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -39,8 +40,12 @@ func (t *target) write(p []byte, off int64) error {
 		n, zero := stretch(p)
 		var err error
 		if zero {
-			err = t.zero(p[:n], off)
-		} else {
+			err = t.punch(span{off, off + int64(n)})
+			if errors.Is(err, errors.ErrUnsupported) {
+				zero = false
+			}
+		}
+		if !zero {
 			_, err = t.d.WriteAt(p[:n], off)
 		}
 		if err != nil {
@@ -66,19 +71,44 @@ func stretch(p []byte) (n int, zero bool) {
 	return n, zero
 }
 
-func (t *target) zero(p []byte, off int64) error {
+// zero makes a range zeroes. Where no hole can be punched, it writes them, but not into what
+// is a hole already.
+func (t *target) zero(ctx context.Context, s span) error {
+	err := t.punch(s)
+	if !errors.Is(err, errors.ErrUnsupported) {
+		return writeError(err)
+	}
+	for s.from < s.to {
+		start, stop := sparse.NextData(t.file, s.from, s.to)
+		for s.from = start; s.from < stop; {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			n, err := t.d.WriteAt(zeroes[:min(int64(len(zeroes)), stop-s.from)], s.from)
+			if err != nil {
+				return writeError(err)
+			}
+			s.from += int64(n)
+		}
+		s.from = stop
+	}
+	return nil
+}
+
+// punch makes a range a hole. If the file system has no holes, the error is
+// [errors.ErrUnsupported].
+func (t *target) punch(s span) error {
 	if t.sparse {
 		return nil
 	}
 	if !t.noPunch.Load() {
-		err := sparse.Punch(t.file, off, int64(len(p)))
+		err := sparse.Punch(t.file, s.from, s.length())
 		if err == nil || errors.Is(err, syscall.ENOSPC) {
 			return err
 		}
 		t.noPunch.Store(true)
 	}
-	_, err := t.d.WriteAt(p, off)
-	return err
+	return errors.ErrUnsupported
 }
 
 // finish makes the volume durable.
@@ -92,6 +122,9 @@ func (t *target) finish() error {
 func (t *target) close() { _ = t.d.Close() }
 
 func writeError(err error) error {
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return wrap(err, "No space left for the volume.")
 	}

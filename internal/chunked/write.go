@@ -2,6 +2,7 @@ package chunked
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -27,32 +28,42 @@ func workers(chunkSize int64) (raw, compressed int) {
 }
 
 // Write backs up the first size bytes of volume. Nobody may change the volume meanwhile. If
-// volume is an [*os.File], Write skips its holes. If Write returns nil, the backup is
+// volume is an [*os.File], Write neither reads nor hashes its holes. If Write returns nil, the backup is
 // complete and durable; otherwise the caller must remove the partial backup with [Delete].
 // Unless ctx has ended, errors are or wrap [*Error].
 func Write(ctx context.Context, store chunk.Store, volume io.ReaderAt, size int64, spec Spec) (Result, error) {
-	spec, err := spec.withDefaults(size)
+	if err := spec.check(size); err != nil {
+		return Result{}, err
+	}
+	source, err := newSource(volume, size)
 	if err != nil {
 		return Result{}, err
 	}
-	w := &writer{store: store, spec: spec, size: size, digests: digestLog{dir: spec.SpillDir}}
+	defer source.close()
+	w := &writer{store: store, size: size, source: source, digests: digestLog{dir: spec.SpillDir}}
 	if spec.Parent != nil {
-		w.parent, err = openParent(ctx, store, spec, size)
-		if err != nil {
+		if w.parent, spec.BlockSize, err = openParent(ctx, store, spec, size); err != nil {
 			return Result{}, err
 		}
 		defer w.parent.close()
 	}
-	w.source, err = newSource(volume, size)
-	if err != nil {
+	if spec.BlockSize == 0 {
+		spec.BlockSize = source.chooseBlockSize()
+	}
+	if w.spec, err = spec.withDefaults(); err != nil {
 		return Result{}, err
 	}
-	defer w.source.close()
+	return w.run(ctx)
+}
+
+func (w *writer) run(ctx context.Context) (Result, error) {
+	spec := w.spec
+	var err error
 	w.compressor, err = newCompressor(spec.Compression)
 	if err != nil {
 		return Result{}, wrap(err, "Compression failed.")
 	}
-	w.hasher = newBlockHasher(int(spec.BlockSize))
+	w.hasher = newBlockHasher(spec.BlockSize, w.size)
 	w.md5 = newMD5Server()
 	defer w.md5.close()
 	raw, compressed := workers(spec.ChunkSize)
@@ -60,11 +71,9 @@ func Write(ctx context.Context, store chunk.Store, volume io.ReaderAt, size int6
 	defer w.raw.Close()
 	w.compressed = direct.NewPool(compressed, int(spec.ChunkSize)+encodeSlack)
 	defer w.compressed.Close()
-	w.zero = newZeroObject(w)
-	defer w.zero.close()
 	defer w.digests.close()
 
-	if err := w.data(ctx, raw); err != nil {
+	if err := w.writeData(ctx, raw); err != nil {
 		return Result{}, err
 	}
 	if err := w.source.unchanged(); err != nil {
@@ -76,17 +85,21 @@ func Write(ctx context.Context, store chunk.Store, volume io.ReaderAt, size int6
 	return Result{Objects: len(w.objects), StoredBytes: w.stored.Load(), ReadBytes: w.read.Load()}, nil
 }
 
-// openParent opens the parent's digests and checks that they suit this backup.
-func openParent(ctx context.Context, store chunk.Store, spec Spec, size int64) (*digestReader, error) {
-	parent, info, err := loadDigests(ctx, store, *spec.Parent)
+// openParent opens the parent's digests and checks that they suit this backup. It returns
+// the block size, which is the parent's unless the spec has one.
+func openParent(ctx context.Context, store chunk.Store, spec Spec, size int64) (*digestReader, int64, error) {
+	parent, info, err := loadDigests(ctx, store, *spec.Parent, size)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	blocks := (size + spec.BlockSize - 1) / spec.BlockSize
+	block := cmp.Or(spec.BlockSize, info.blockSize)
+	blocks := (size-1)/block + 1
+	err = info.check(*spec.Parent)
 	switch {
-	case info.blockSize != spec.BlockSize:
+	case err != nil:
+	case info.blockSize != block:
 		err = errorf("Hash block size has changed since the last backup. New hash block size: %d. Old hash block size: %d. Do a full backup.",
-			spec.BlockSize, info.blockSize)
+			block, info.blockSize)
 	case info.count < blocks:
 		err = errorf("Volume size increased since the last backup. Do a full backup.")
 	case info.count > blocks:
@@ -94,9 +107,9 @@ func openParent(ctx context.Context, store chunk.Store, spec Spec, size int64) (
 	}
 	if err != nil {
 		parent.close()
-		return nil, err
+		return nil, 0, err
 	}
-	return parent, nil
+	return parent, block, nil
 }
 
 // writer is the state of one running Write.
@@ -111,7 +124,7 @@ type writer struct {
 	md5        *md5Server
 	raw        *direct.Pool
 	compressed *direct.Pool
-	zero       *zeroObject
+	batch      chunk.Batch // nil: the store has none
 
 	// The collector fills these, in the order of the volume.
 	objects []object
@@ -120,40 +133,39 @@ type writer struct {
 	stored, read atomic.Int64
 }
 
-// job is one chunk on its way through the workers.
-type job struct {
-	off, length int64
-	base        []digest // the parent's digests; nil: full backup
-	// Objects are numbered in the order of the volume. The number of objects in an
-	// incremental chunk is known only after it has been hashed. So each chunk receives its
-	// first number from the previous chunk, and sends the next free number to the following
-	// one.
-	number <-chan int
-	next   chan<- int
-	done   chan<- chunkResult
+// writeData writes all data objects. They are durable when it returns nil.
+func (w *writer) writeData(ctx context.Context, workers int) error {
+	batcher, ok := w.store.(chunk.Batcher)
+	if !ok {
+		return w.runJobs(ctx, workers)
+	}
+	w.batch = batcher.Batch()
+	defer w.batch.Close() // what is left has not been flushed, and an error says so
+	if err := w.runJobs(ctx, workers); err != nil {
+		return err
+	}
+	if err := w.batch.Flush(ctx); err != nil {
+		return putError(err, w.spec.name(""))
+	}
+	return nil
 }
 
-type chunkResult struct {
-	objects []object
-	digests []digest
-}
-
-// data writes all data objects. A dispatcher cuts the volume into chunks, workers process
-// them, and a collector puts the results in order.
-func (w *writer) data(ctx context.Context, workers int) error {
+// runJobs does all jobs. A dispatcher cuts the volume into jobs, workers process them, and
+// a collector puts the results in order.
+func (w *writer) runJobs(ctx context.Context, workers int) error {
 	group, ctx := errgroup.WithContext(ctx)
 	jobs := make(chan job)
 	// The capacity limits how far workers get ahead of the slowest chunk.
-	ordered := make(chan (<-chan chunkResult), 2*workers)
+	ordered := make(chan (<-chan result), 2*workers)
 	group.Go(safely(func() error {
 		defer close(jobs)
 		defer close(ordered)
 		return w.dispatch(ctx, jobs, ordered)
 	}))
-	for range min(int64(workers), (w.size+w.spec.ChunkSize-1)/w.spec.ChunkSize) {
+	for range workers {
 		group.Go(safely(func() error {
 			for j := range jobs {
-				if err := w.chunk(ctx, j); err != nil {
+				if err := w.do(ctx, j); err != nil {
 					return err
 				}
 			}
@@ -164,43 +176,36 @@ func (w *writer) data(ctx context.Context, workers int) error {
 	return group.Wait()
 }
 
-func (w *writer) dispatch(ctx context.Context, jobs chan<- job, ordered chan<- (<-chan chunkResult)) error {
-	number := make(chan int, 1)
-	number <- 1
-	for off := int64(0); off < w.size; off += w.spec.ChunkSize {
-		next, done := make(chan int, 1), make(chan chunkResult, 1)
-		j := job{off: off, length: min(w.spec.ChunkSize, w.size-off), number: number, next: next, done: done}
-		number = next
-		if w.parent != nil {
-			j.base = make([]digest, (j.length+w.spec.BlockSize-1)/w.spec.BlockSize)
-			if err := w.parent.fill(j.base); err != nil {
-				return err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case ordered <- done:
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case jobs <- j:
-		}
-	}
-	return nil
-}
-
-func (w *writer) collect(ctx context.Context, ordered <-chan (<-chan chunkResult)) error {
+func (w *writer) collect(ctx context.Context, ordered <-chan (<-chan result)) error {
 	for done := range ordered {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case r := <-done:
 			w.objects = append(w.objects, r.objects...)
-			if err := w.digests.append(r.digests); err != nil {
+			if err := w.keep(r); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// keep appends a result's digests to the log.
+func (w *writer) keep(r result) error {
+	if r.digests != nil {
+		return w.digests.append(r.digests)
+	}
+	var batch [digestBatch]digest
+	end := (r.blocks.to + w.spec.BlockSize - 1) / w.spec.BlockSize
+	for n := r.blocks.from / w.spec.BlockSize; n < end; {
+		k := 0
+		for ; k < len(batch) && n < end; k++ {
+			batch[k] = w.hasher.zeroBlock(n)
+			n++
+		}
+		if err := w.digests.append(batch[:k]); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -233,7 +238,11 @@ func (w *writer) putText(ctx context.Context, suffix string, text func() io.Read
 // putBytes stores one data object.
 func (w *writer) putBytes(ctx context.Context, suffix string, stored []byte) error {
 	body := func() (io.Reader, error) { return bytes.NewReader(stored), nil }
-	if err := w.store.Put(ctx, w.spec.key(suffix), body, int64(len(stored))); err != nil {
+	put := w.store.Put
+	if w.batch != nil {
+		put = w.batch.Put
+	}
+	if err := put(ctx, w.spec.key(suffix), body, int64(len(stored))); err != nil {
 		return putError(err, w.spec.name(suffix))
 	}
 	w.stored.Add(int64(len(stored)))

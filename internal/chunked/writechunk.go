@@ -1,52 +1,51 @@
 package chunked
 
-import (
-	"context"
-	"sync"
-
-	"cindergate/internal/direct"
-)
+import "context"
 
 // smallObject is the largest size, in bytes, of an object that is compressed into a buffer
 // of its own. If it took a whole chunk's buffer, other workers would have to wait.
 const smallObject = 256 << 10
 
-// chunk backs up one chunk.
-func (w *writer) chunk(ctx context.Context, j job) error {
+// do does one job.
+func (w *writer) do(ctx context.Context, j job) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c := &chunkWriter{writer: w, job: j, result: chunkResult{digests: make([]digest, (j.length+w.spec.BlockSize-1)/w.spec.BlockSize)}}
+	c := &chunkWriter{writer: w, job: j}
 	defer c.release()
 	if err := c.load(ctx); err != nil {
 		return err
 	}
-	runs := c.runs()
+	pieces := c.pieces
+	if w.parent != nil {
+		pieces = c.changes()
+	}
 	var number int
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case number = <-j.number:
-		j.next <- number + len(runs)
+		j.next <- number + len(pieces)
 	}
-	for i, r := range runs {
-		o, err := c.put(ctx, r, dataSuffix(number+i), i == len(runs)-1)
+	r := result{blocks: j.blocks, digests: c.digests}
+	for i, p := range pieces {
+		o, err := c.put(ctx, p, dataSuffix(number+i), i == len(pieces)-1)
 		if err != nil {
 			return err
 		}
-		c.result.objects = append(c.result.objects, o)
+		r.objects = append(r.objects, o)
 	}
-	j.done <- c.result
+	j.done <- r
 	return nil
 }
 
-// chunkWriter is the state of a chunk in progress.
+// chunkWriter is the state of a job in progress.
 type chunkWriter struct {
 	*writer
 	job
-	buf    []byte // nil: all zeroes, or no longer needed
-	zeroed bool   // the chunk is all zeroes
-	result chunkResult
+	buf     []byte   // the blocks, where they were read; nil: all zeroes, or no longer needed
+	read    []span   // whole blocks that are in buf
+	digests []digest // of the blocks; nil: all zeroes
 }
 
 func (c *chunkWriter) release() {
@@ -56,89 +55,99 @@ func (c *chunkWriter) release() {
 	}
 }
 
-// load reads the chunk and computes the digests of its blocks.
+// load reads the blocks that hold data, and computes the digests of all.
 func (c *chunkWriter) load(ctx context.Context) error {
-	size := c.spec.BlockSize
-	if !c.source.data(c.off, c.off+c.length) {
-		c.zeroed = true
-		for i := range c.result.digests {
-			c.result.digests[i] = c.hasher.zero
-		}
-		if last := c.length % size; last != 0 {
-			c.result.digests[len(c.result.digests)-1] = zeroDigest(int(last))
-		}
+	if len(c.data) == 0 {
 		return nil
 	}
 	buf, err := c.raw.Get(ctx)
 	if err != nil {
 		return err
 	}
-	c.buf = buf[:c.length]
-	read, err := c.source.read(c.buf, c.off)
-	if err != nil {
-		return err
+	c.buf = buf[:c.blocks.length()]
+	for _, d := range c.data {
+		d = d.cover(c.spec.BlockSize, c.size)
+		if last := len(c.read) - 1; last >= 0 && d.from <= c.read[last].to {
+			c.read[last].to = d.to
+		} else {
+			c.read = append(c.read, d)
+		}
 	}
-	c.read.Add(read)
-	c.zeroed = c.length == c.spec.ChunkSize
-	for i := range c.result.digests {
-		at := int64(i) * size
-		d := c.hasher.sum(c.buf[at:min(at+size, c.length)])
-		c.zeroed = c.zeroed && d == c.hasher.zero
-		c.result.digests[i] = d
+	i := 0 // in c.read
+	for n := c.first(); ; n++ {
+		block := c.hasher.block(n)
+		if block.from >= c.blocks.to {
+			return nil
+		}
+		if i == len(c.read) || c.read[i].from > block.from {
+			c.digests = append(c.digests, c.hasher.zeroBlock(n))
+			continue
+		}
+		if c.read[i].from == block.from {
+			read, err := c.source.read(c.bytes(c.read[i]), block.from)
+			if err != nil {
+				return err
+			}
+			c.writer.read.Add(read)
+		}
+		c.digests = append(c.digests, c.hasher.sum(c.bytes(block)))
+		if c.read[i].to == block.to {
+			i++
+		}
 	}
-	return nil
 }
 
-// run is a range within a chunk that becomes an object.
-type run struct{ from, to int64 }
+// first returns the number of the job's first block.
+func (c *chunkWriter) first() int64 { return c.blocks.from / c.spec.BlockSize }
 
-// runs returns the whole chunk for a full backup. For an incremental one it returns every
-// longest run of blocks that differ from the parent's (chunkeddriver.py backup).
-func (c *chunkWriter) runs() []run {
-	if c.base == nil {
-		return []run{{0, c.length}}
-	}
-	var runs []run
-	open := false
-	for i, d := range c.result.digests {
-		from := int64(i) * c.spec.BlockSize
-		to := min(from+c.spec.BlockSize, c.length)
-		changed := d != c.base[i]
+// bytes returns the part of the buffer that has the range.
+func (c *chunkWriter) bytes(s span) []byte {
+	return c.buf[s.from-c.blocks.from : s.to-c.blocks.from]
+}
+
+// changes returns every longest run of blocks that differ from the parent's (chunkeddriver.py
+// backup), cut where data begins and ends.
+func (c *chunkWriter) changes() []piece {
+	var runs []piece
+	open, at := false, 0
+	for i, base := range c.base {
+		n := c.first() + int64(i)
+		block := c.hasher.block(n)
+		for at < len(c.read) && c.read[at].to <= block.from {
+			at++
+		}
+		hole := at == len(c.read) || c.read[at].from > block.from
+		now := c.hasher.zeroBlock(n)
+		if !hole {
+			now = c.digests[i]
+		}
+		changed := now != base
 		switch {
-		case changed && open:
-			runs[len(runs)-1].to = to
+		case changed && open && runs[len(runs)-1].hole == hole:
+			runs[len(runs)-1].to = block.to
 		case changed:
-			runs = append(runs, run{from, to})
+			runs = append(runs, piece{block, hole})
 		}
 		open = changed
 	}
 	return runs
 }
 
-// put stores one run as an object. After the last run it releases the chunk's buffer.
-func (c *chunkWriter) put(ctx context.Context, r run, suffix string, last bool) (object, error) {
+// put stores one piece as an object. After the last piece it releases the buffer.
+func (c *chunkWriter) put(ctx context.Context, p piece, suffix string, last bool) (object, error) {
 	if err := ctx.Err(); err != nil {
 		return object{}, err
 	}
-	o := object{offset: c.off + r.from, length: r.to - r.from, kind: None, suffix: suffix}
-	if c.zeroed && o.length == c.spec.ChunkSize {
-		c.release()
-		z, err := c.zero.get()
-		if err != nil {
-			return o, err
+	o := object{offset: p.from, length: p.length(), kind: None, suffix: suffix}
+	if p.hole || isZero(c.bytes(p.span)) {
+		if last {
+			c.release()
 		}
-		o.md5, o.kind = z.md5, z.kind
-		return o, c.putBytes(ctx, suffix, z.stored)
+		stored, kind := encodeZeroes(c.spec.Compression, o.length)
+		o.md5, o.kind = zeroMD5(o.length), kind
+		return o, c.putBytes(ctx, suffix, stored)
 	}
-	if c.buf == nil {
-		buf, err := c.raw.Get(ctx)
-		if err != nil {
-			return o, err
-		}
-		c.buf = buf[:c.length]
-		clear(c.buf)
-	}
-	data := c.buf[r.from:r.to]
+	data := c.bytes(p.span)
 	o.md5 = c.md5.sum(data)
 	if c.spec.Compression == None {
 		return o, c.putBytes(ctx, suffix, data)
@@ -172,39 +181,4 @@ func (c *chunkWriter) putCompressed(ctx context.Context, o object, data []byte, 
 		c.release() // so that another chunk can be read while this one is written
 	}
 	return o, c.putBytes(ctx, o.suffix, stored)
-}
-
-// zeroObject is the object of a chunk of zeroes. It is compressed only once.
-type zeroObject struct {
-	w      *writer
-	once   sync.Once
-	err    error
-	memory []byte
-	stored []byte
-	md5    [16]byte
-	kind   Compression
-}
-
-func newZeroObject(w *writer) *zeroObject { return &zeroObject{w: w} }
-
-func (z *zeroObject) get() (*zeroObject, error) {
-	z.once.Do(func() {
-		z.memory, z.err = direct.Alloc(int(z.w.spec.ChunkSize))
-		if z.err != nil {
-			return
-		}
-		z.stored, z.kind, z.md5 = z.memory, None, z.w.md5.sum(z.memory)
-		if out, ok := z.w.compressor.compress(nil, z.memory); ok {
-			z.stored, z.kind = out, z.w.spec.Compression
-			direct.Free(z.memory)
-			z.memory = nil
-		}
-	})
-	return z, z.err
-}
-
-func (z *zeroObject) close() {
-	if z.memory != nil {
-		direct.Free(z.memory)
-	}
 }

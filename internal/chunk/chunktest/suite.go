@@ -67,6 +67,7 @@ func Run(t *testing.T, open func(t *testing.T) chunk.Store) {
 		"RoundTrip": roundTrip, "Readers": readers, "Replace": replace, "Missing": missing,
 		"Delete": deletes, "List": lists, "WrongSize": wrongSize, "BadKeys": badKeys,
 		"SentAgain": sentAgain, "Layout": layouts, "Cancelled": cancelled, "Concurrent": concurrent, "StopListing": stopListing,
+		"Batch": batches,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -388,5 +389,85 @@ func concurrent(t *testing.T, s chunk.Store) {
 	wg.Wait()
 	if got := list(t, s, "x/y/o-"); len(got) != 8 {
 		t.Errorf("left: %v", got)
+	}
+}
+
+// batches stores more objects in batches than a store publishes at a time. A store that has
+// no batches passes.
+func batches(t *testing.T, s chunk.Store) {
+	store, ok := s.(chunk.Batcher)
+	if !ok {
+		return
+	}
+	const n = 300
+	var wg sync.WaitGroup
+	for one := range 3 {
+		wg.Go(func() {
+			b := store.Batch()
+			var puts sync.WaitGroup
+			for i := range n {
+				puts.Go(func() {
+					size := i * 7
+					if i%100 == 0 {
+						size = 300 << 10
+					}
+					if err := b.Put(t.Context(), fmt.Sprintf("x/%d/o-%d", one, i), Bytes(random(size)), int64(size)); err != nil {
+						t.Errorf("Put: %v", err)
+					}
+				})
+			}
+			puts.Wait()
+			if err := b.Flush(t.Context()); err != nil {
+				t.Errorf("Flush: %v", err)
+			}
+			if err := b.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := list(t, s, "x/"); len(got) != 3*n {
+		t.Fatalf("%d objects of %d", len(got), 3*n)
+	}
+	for _, i := range []int{0, 1, 100, n - 1} {
+		if got := get(t, s, fmt.Sprintf("x/2/o-%d", i)); !bytes.Equal(got, random(len(got))) || len(got) < i {
+			t.Errorf("object %d came back as %d other bytes", i, len(got))
+		}
+	}
+	// What was not flushed is not there, or it is there as a whole.
+	b := store.Batch()
+	for i := range n {
+		if err := b.Put(t.Context(), fmt.Sprintf("y/o-%d", i), Bytes(random(50)), 50); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Put(t.Context(), "y/short", Bytes(random(50)), 51); err == nil {
+		t.Error("a short body was stored")
+	}
+	if err := b.Put(t.Context(), "../y", Bytes(nil), 0); err == nil {
+		t.Error("a bad key was stored")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.Put(ctx, "y/late", Bytes(nil), 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("Put: %v", err)
+	}
+	if err := b.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	for _, key := range list(t, s, "y/") {
+		if got := get(t, s, key); !bytes.Equal(got, random(50)) {
+			t.Errorf("%s has %d other bytes", key, len(got))
+		}
+	}
+	again := store.Batch() // the first gave back all that it held
+	defer again.Close()
+	for i := range n {
+		if err := again.Put(t.Context(), fmt.Sprintf("y/o-%d", i), Bytes(random(51)), 51); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := again.Flush(t.Context()); err != nil || len(list(t, s, "y/")) != n {
+		t.Errorf("Flush: %v, %d objects", err, len(list(t, s, "y/")))
 	}
 }

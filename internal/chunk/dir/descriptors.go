@@ -8,6 +8,7 @@ const (
 	mostPuts, fewestPuts = 64, 2
 	otherDescriptors     = 48 // for the rest of the process
 	putDescriptors       = 8
+	waitingPerPut        = 2 // of putDescriptors, files that wait for their batch
 )
 
 // putsWithin returns how many objects may be written at once within a limit of file

@@ -42,6 +42,10 @@ type Store struct {
 	root atomic.Pointer[os.Root]
 	puts chan struct{} // has an element for each object that is being written
 
+	// waiting has an element for each object that is written but not yet published. Each
+	// is an open file.
+	waiting chan struct{}
+
 	mu     sync.Mutex
 	opened []*os.Root // every root that was opened, for Close
 }
@@ -80,6 +84,7 @@ func OpenMarked(path, id string) (*Store, error) {
 
 func open(path, id string) (*Store, error) {
 	s := &Store{path: path, id: id, puts: newPuts()}
+	s.waiting = make(chan struct{}, waitingPerPut*cap(s.puts))
 	if err := s.openRoot(); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,8 @@ import (
 	"path"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"cindergate/internal/chunk"
 	"cindergate/internal/direct"
 )
@@ -21,45 +23,94 @@ const directFrom = 256 << 10
 
 // Put stores an object in five steps: it creates a temporary file in the same directory,
 // writes all bytes, syncs the file, renames it, and syncs the directory.
-func (s *Store) Put(ctx context.Context, key string, body chunk.Body, size int64) (err error) {
-	if err := errors.Join(ctx.Err(), check(key)); err != nil {
+func (s *Store) Put(ctx context.Context, key string, body chunk.Body, size int64) error {
+	t, err := s.write(ctx, key, body, size)
+	if err != nil {
 		return err
+	}
+	return s.publish(ctx, []temporary{t})
+}
+
+// temporary is an object that has been written but not published.
+type temporary struct {
+	key, name string   // of the object and of the temporary file
+	file      *os.File // locked
+}
+
+// write writes an object to a temporary file.
+func (s *Store) write(ctx context.Context, key string, body chunk.Body, size int64) (t temporary, err error) {
+	if err := errors.Join(ctx.Err(), check(key)); err != nil {
+		return t, err
 	}
 	select {
 	case s.puts <- struct{}{}:
 		defer func() { <-s.puts }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return t, ctx.Err()
 	}
 	r, err := body()
 	if err != nil {
-		return err
+		return t, err
 	}
-	d := path.Dir(key)
-	f, temp, err := s.createTemp(d)
-	if err != nil {
-		return err
+	t = temporary{key: key}
+	if t.file, t.name, err = s.createTemp(path.Dir(key)); err != nil {
+		return t, err
 	}
+	if err := copyTo(ctx, t.file, r, size); err != nil {
+		return t, errors.Join(err, s.discard(t))
+	}
+	if err := errors.Join(t.file.Chmod(fileMode), ctx.Err()); err != nil {
+		return t, errors.Join(err, s.discard(t))
+	}
+	return t, nil
+}
+
+// syncsAtOnce is how many files of a batch are synced at the same time. A file system that
+// has a journal commits it once for all that wait.
+const syncsAtOnce = 16
+
+// publish makes objects durable and visible. After an error none, some or all of them are
+// visible. It closes their files in any case.
+func (s *Store) publish(ctx context.Context, ts []temporary) (err error) {
+	renamed := 0
 	defer func() {
-		if err != nil {
-			_ = s.root.Load().Remove(temp)
-			s.prune(d)
+		for i, t := range ts {
+			if i < renamed {
+				err = errors.Join(err, t.file.Close())
+			} else {
+				_ = s.discard(t)
+			}
 		}
-		err = errors.Join(err, f.Close())
 	}()
-	if err := copyTo(ctx, f, r, size); err != nil {
+	var group errgroup.Group
+	group.SetLimit(syncsAtOnce)
+	for _, t := range ts {
+		group.Go(func() error { return errors.Join(ctx.Err(), t.file.Sync()) })
+	}
+	if err := group.Wait(); err != nil {
 		return err
 	}
-	if err := errors.Join(f.Chmod(fileMode), ctx.Err()); err != nil {
-		return err
+	dirs := map[string]bool{}
+	for _, t := range ts {
+		if err := s.root.Load().Rename(t.name, t.key); err != nil {
+			return err
+		}
+		renamed++
+		dirs[path.Dir(t.key)] = true
 	}
-	if err := f.Sync(); err != nil {
-		return err
+	for d := range dirs {
+		if err := s.syncDir(d); err != nil {
+			return err
+		}
 	}
-	if err := s.root.Load().Rename(temp, key); err != nil {
-		return err
-	}
-	return s.syncDir(d)
+	return nil
+}
+
+// discard removes an object that is not published.
+func (s *Store) discard(t temporary) error {
+	_ = s.root.Load().Remove(t.name)
+	s.prune(path.Dir(t.key))
+	return t.file.Close()
 }
 
 // createTemp creates an empty locked file in d. The lock tells sweep, in this or another
