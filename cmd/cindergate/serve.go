@@ -90,7 +90,7 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer commands.close() //nolint:errcheck // nothing is lost
+	defer commands.close()
 	networks, err := c.HTTP.Proxies()
 	if err != nil {
 		return err
@@ -138,7 +138,7 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 	group.Go(func() error {
 		<-ctx.Done()
 		defer stopJobs()
-		defer commands.close() //nolint:errcheck // nothing is lost
+		defer commands.close()
 		log.Info("stopping")
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.HTTP.ShutdownTimeout)
 		defer cancel()

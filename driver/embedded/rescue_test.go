@@ -15,7 +15,10 @@ import (
 // and their bytes.
 func TestRescue(t *testing.T) {
 	disk := t.TempDir()
-	stores := func(o *Options) { o.Stores = map[string]BackupStore{"archive": {Dir: disk}}; o.DefaultStore = "archive" }
+	stores := func(o *Options) {
+		o.Stores = map[string]BackupStore{"archive": {Dir: disk}}
+		o.DefaultStore = "archive"
+	}
 	lost := newRig(t, stores)
 	owners := []driver.Caller{
 		{ProjectID: "11111111111111111111111111111111", UserID: "u1", Role: driver.Member},
@@ -80,7 +83,10 @@ func TestRescue(t *testing.T) {
 // A project that is named becomes the owner of all.
 func TestRescueForOneProject(t *testing.T) {
 	disk := t.TempDir()
-	stores := func(o *Options) { o.Stores = map[string]BackupStore{"archive": {Dir: disk}}; o.DefaultStore = "archive" }
+	stores := func(o *Options) {
+		o.Stores = map[string]BackupStore{"archive": {Dir: disk}}
+		o.DefaultStore = "archive"
+	}
 	lost := newRig(t, stores)
 	v := lost.volume(alpha, 1) // not an id of the API
 	b := lost.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
