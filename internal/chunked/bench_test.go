@@ -154,3 +154,51 @@ func BenchmarkRestore(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkThin measures volumes with 1/1024 of data: 64 GiB, or BENCH_THIN_GIB.
+func BenchmarkThin(b *testing.B) {
+	gib, err := strconv.Atoi(os.Getenv("BENCH_THIN_GIB"))
+	if err != nil {
+		gib = 64
+	}
+	size := int64(gib) << 30
+	for _, piece := range []int64{1 << 20, 64 << 10} {
+		f := newVolume(b, size, false)
+		r := rand.NewChaCha8([32]byte{1})
+		buf := make([]byte, piece)
+		for off := int64(0); off < size; off += piece << 10 {
+			_, _ = r.Read(buf)
+			at := off + int64(r.Uint64()%(uint64(piece)<<10-uint64(piece)))&^4095 // #nosec G115 -- small
+			if _, err := f.WriteAt(buf, at); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := f.Sync(); err != nil {
+			b.Fatal(err)
+		}
+		store := openDir(b)
+		write := func(b *testing.B, n int) {
+			for b.Loop() {
+				b.StopTimer()
+				if err := chunked.Delete(b.Context(), store, specOf(n).Location); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+				if _, err := chunked.Write(b.Context(), store, f, size, specOf(n)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		name := fmt.Sprintf("%dKiB", piece>>10)
+		b.Run(name+"/full", func(b *testing.B) { write(b, 0) })
+		b.Run(name+"/incremental", func(b *testing.B) { write(b, 1) })
+		b.Run(name+"/restore", func(b *testing.B) {
+			for b.Loop() {
+				to := newVolume(b, size, false)
+				if _, err := chunked.Restore(b.Context(), store, to, size, chainOf(2), chunked.RestoreOptions{Sparse: true}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

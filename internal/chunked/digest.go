@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/md5"
 	"crypto/sha256"
+	"encoding"
 	"sync"
 
 	md5simd "github.com/minio/md5-simd"
@@ -36,44 +37,73 @@ func zeroDigest(n int) digest {
 	return digest(h.Sum(nil))
 }
 
-// blockHasher computes the digests of a volume's blocks. It knows those of zeroes.
+// blockHasher computes the digests of a volume's blocks. It knows those of zeroes, and the
+// state of the hash after the zeroes that a block may begin with.
 type blockHasher struct {
 	size, volume int64
 	zero         digest // of size zeroes
 	lastZero     digest // of as many zeroes as the last block is long
+
+	after [][]byte // states of the hash after 0, 1, 2 … times hashStep zeroes
 }
+
+// hashStep is the distance of the states that a blockHasher knows, in bytes.
+const hashStep = 32 << 10
 
 // newBlockHasher returns a hasher of blocks of size bytes, in a volume of volume bytes.
 func newBlockHasher(size, volume int64) *blockHasher {
-	h := &blockHasher{size: size, volume: volume, zero: zeroDigest(int(size))}
-	h.lastZero = h.zero
-	if last := volume % size; last != 0 {
-		h.lastZero = zeroDigest(int(last))
+	b := &blockHasher{size: size, volume: volume}
+	h := sha256.New()
+	for left := size; left > 0; left -= hashStep {
+		if state, err := h.(encoding.BinaryMarshaler).MarshalBinary(); err == nil { // it never fails
+			b.after = append(b.after, state)
+		}
+		h.Write(zeroes[:min(left, hashStep)])
 	}
-	return h
+	b.zero = digest(h.Sum(nil))
+	b.lastZero = b.zero
+	if last := volume % size; last != 0 {
+		b.lastZero = zeroDigest(int(last))
+	}
+	return b
 }
 
 // block returns the range of the n-th block.
-func (h *blockHasher) block(n int64) span { return span{n * h.size, min((n+1)*h.size, h.volume)} }
+func (b *blockHasher) block(n int64) span { return span{n * b.size, min((n+1)*b.size, b.volume)} }
 
 // zeroBlock returns the digest of the n-th block if it holds zeroes.
-func (h *blockHasher) zeroBlock(n int64) digest {
-	if (n+1)*h.size > h.volume {
-		return h.lastZero
+func (b *blockHasher) zeroBlock(n int64) digest {
+	if (n+1)*b.size > b.volume {
+		return b.lastZero
 	}
-	return h.zero
+	return b.zero
 }
 
-// sum returns the digest of one block. Only the last block of a volume may be short.
-func (h *blockHasher) sum(block []byte) digest {
-	if int64(len(block)) == h.size && isZero(block) {
-		return h.zero
+// sum returns the digest of one block. Only the last block of a volume may be short. The
+// zeroes before the data of a block are not hashed; those behind it must be.
+func (b *blockHasher) sum(block []byte) digest {
+	steps := 0
+	for left := block; len(left) >= hashStep && isZero(left[:hashStep]); left = left[hashStep:] {
+		steps++
 	}
-	return sha256.Sum256(block)
+	switch {
+	case steps == 0:
+		return sha256.Sum256(block)
+	case int64(steps)*hashStep == b.size:
+		return b.zero
+	case steps >= len(b.after):
+		return sha256.Sum256(block)
+	}
+	h := sha256.New()
+	if h.(encoding.BinaryUnmarshaler).UnmarshalBinary(b.after[steps]) != nil {
+		return sha256.Sum256(block)
+	}
+	h.Write(block[steps*hashStep:])
+	return digest(h.Sum(nil))
 }
 
 // md5From is the length from which the shared hash server is faster, in bytes.
-const md5From = 128 << 10
+const md5From = 64 << 10
 
 // md5Server computes several MD5s at once, in the lanes of the CPU's vector registers. A
 // single MD5 is slower than the disks. On a CPU without such registers it uses crypto/md5.

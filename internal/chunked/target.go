@@ -15,6 +15,10 @@ import (
 // granule is the least number of zeroes that is worth punching a hole for, in bytes.
 const granule = 32 << 10
 
+// directFrom is the size, in bytes, from which it is faster to go around the page cache. Of
+// smaller pieces the kernel makes larger ones before it allocates blocks for them.
+const directFrom = 256 << 10
+
 // target is the volume to restore to.
 type target struct {
 	file    *os.File
@@ -46,7 +50,11 @@ func (t *target) write(p []byte, off int64) error {
 			}
 		}
 		if !zero {
-			_, err = t.d.WriteAt(p[:n], off)
+			to := io.WriterAt(t.d)
+			if n < directFrom {
+				to = t.file
+			}
+			_, err = to.WriteAt(p[:n], off)
 		}
 		if err != nil {
 			return writeError(err)
