@@ -193,6 +193,10 @@ func (c *cutter) cut(off, end int64) []part {
 			if o.offset >= end {
 				break
 			}
+			if o.end() <= off { // before the first window
+				c.cursor[i]++
+				continue
+			}
 			p := part{level: i, object: o, from: max(off-o.offset, 0), to: min(end, o.end()) - o.offset}
 			if p.to-p.from < o.length && !o.hole {
 				c.straddle(&p)

@@ -78,17 +78,10 @@ func restore(ctx context.Context, store chunk.Store, size int64, chain []Level, 
 		return Restored{}, err
 	}
 	defer p.digests.close()
-	raw, compressed := workers(p.window)
-	r := &reader{
-		plan: p, hasher: newBlockHasher(p.blockSize, p.size), to: to,
-		objects: objectReader{store: store, md5: newMD5Server(), scratch: direct.NewPool(compressed, int(p.window)+encodeSlack)},
-		buffers: direct.NewPool(raw, int(p.window)),
-	}
-	defer r.buffers.Close()
-	defer r.objects.scratch.Close()
-	defer r.objects.decompressor.close()
-	defer r.objects.md5.close()
-	if err := r.run(ctx, raw); err != nil {
+	workers, _ := workers(p.window)
+	r := newReader(store, p, workers, to)
+	defer r.close()
+	if err := r.run(ctx, workers, span{0, p.size}); err != nil {
 		return Restored{}, err
 	}
 	restored := Restored{Bytes: size}
@@ -98,7 +91,26 @@ func restore(ctx context.Context, store chunk.Store, size int64, chain []Level, 
 	return restored, nil
 }
 
-func (r *reader) run(ctx context.Context, workers int) error {
+// newReader returns a reader for a number of workers. Its caller closes it.
+func newReader(store chunk.Store, p *plan, most int, to sink) *reader {
+	_, compressed := workers(p.window)
+	return &reader{
+		plan: p, hasher: newBlockHasher(p.blockSize, p.size), to: to,
+		objects: objectReader{store: store, md5: newMD5Server(), scratch: direct.NewPool(min(compressed, most), int(p.window)+encodeSlack)},
+		buffers: direct.NewPool(most, int(p.window)),
+	}
+}
+
+func (r *reader) close() {
+	r.objects.md5.close()
+	r.objects.decompressor.close()
+	r.objects.scratch.Close()
+	r.buffers.Close()
+}
+
+// run passes on the windows in a range, which begins and ends with windows. With one worker
+// they are passed on in order.
+func (r *reader) run(ctx context.Context, workers int, within span) error {
 	c := newCutter(r.plan)
 	defer func() {
 		for _, s := range c.all {
@@ -109,9 +121,9 @@ func (r *reader) run(ctx context.Context, workers int) error {
 	windows := make(chan window)
 	group.Go(safely(func() error {
 		defer close(windows)
-		return r.dispatch(ctx, c, windows)
+		return r.dispatch(ctx, c, within, windows)
 	}))
-	for range min(int64(workers), (r.plan.size+r.plan.window-1)/r.plan.window) {
+	for range min(int64(workers), (within.length()+r.plan.window-1)/r.plan.window) {
 		group.Go(safely(func() error {
 			for w := range windows {
 				if err := r.window(ctx, w); err != nil {
@@ -126,7 +138,7 @@ func (r *reader) run(ctx context.Context, workers int) error {
 
 // dispatch sends the windows to the workers in order. So the first window in progress never
 // waits for its turn at a straddler.
-func (r *reader) dispatch(ctx context.Context, c *cutter, windows chan<- window) error {
+func (r *reader) dispatch(ctx context.Context, c *cutter, within span, windows chan<- window) error {
 	p := r.plan
 	send := func(w window) error {
 		select {
@@ -136,8 +148,11 @@ func (r *reader) dispatch(ctx context.Context, c *cutter, windows chan<- window)
 			return nil
 		}
 	}
-	hole := window{}
-	for off := int64(0); off < p.size; off += p.window {
+	if err := p.digests.skip(within.from / p.blockSize); err != nil {
+		return err
+	}
+	hole := window{off: within.from, end: within.from}
+	for off := within.from; off < within.to; off += p.window {
 		w := window{off: off, end: min(off+p.window, p.size)}
 		w.parts = c.cut(w.off, w.end)
 		w.digests = make([]digest, (w.end-w.off+p.blockSize-1)/p.blockSize)
@@ -147,7 +162,7 @@ func (r *reader) dispatch(ctx context.Context, c *cutter, windows chan<- window)
 		zeroes := r.allZeroes(w)
 		if zeroes {
 			hole.end = w.end
-			if hole.end-hole.off < maxZeroes && w.end < p.size {
+			if hole.end-hole.off < maxZeroes && w.end < within.to {
 				continue
 			}
 		}

@@ -193,6 +193,18 @@ func (d *digestReader) fill(to []digest) error {
 	return err
 }
 
+// skip reads n digests and forgets them.
+func (d *digestReader) skip(n int64) error {
+	batch := make([]digest, min(n, digestBatch))
+	for ; n > 0; n -= int64(len(batch)) {
+		batch = batch[:min(n, int64(len(batch)))]
+		if err := d.fill(batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // one reads one digest.
 func (d *digestReader) one(to *digest) error {
 	const quoted = 2*sha256.Size + 2
