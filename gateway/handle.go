@@ -31,6 +31,14 @@ func (s *Server) handle(operations map[*backend]translate.Operation) echo.Handle
 		if err != nil {
 			return err
 		}
+		if stream, ok := answer.Body.(translate.Stream); ok {
+			leave, err := s.underWay.enter(r.Caller.ProjectID)
+			if err != nil {
+				return err
+			}
+			defer leave()
+			return s.writeStream(c, stream)
+		}
 		return writeJSON(c, answer.Status, answer.Body)
 	}
 }

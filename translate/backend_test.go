@@ -2,6 +2,8 @@ package translate
 
 import (
 	"context"
+	"io"
+	"iter"
 	"sync/atomic"
 	"testing"
 
@@ -58,6 +60,9 @@ func (b *backend) ExportRecord(ctx, caller, string) (driver.BackupRecord, error)
 }
 func (b *backend) ImportRecord(ctx, caller, driver.BackupRecord) (driver.Backup, error) {
 	return answer[driver.Backup](b)
+}
+func (b *backend) OpenContent(ctx, caller, string) (driver.Content, error) {
+	return noContent{}, b.done()
 }
 func (b *backend) ResetBackupStatus(ctx, caller, string, driver.BackupStatus) error { return b.done() }
 func (b *backend) ForceDeleteBackup(ctx, caller, string) error                      { return b.done() }
@@ -233,3 +238,11 @@ func must[T any](t testing.TB) func(T, error) T {
 		return v
 	}
 }
+
+// noContent is the content of a backup of nothing.
+type noContent struct{}
+
+func (noContent) Size() int64                             { return 0 }
+func (noContent) Tag() string                             { return "0" }
+func (noContent) Data() iter.Seq2[int64, int64]           { return func(func(int64, int64) bool) {} }
+func (noContent) Copy(ctx, io.Writer, int64, int64) error { return nil }

@@ -116,6 +116,8 @@ var routes = slices.Concat(
 		remove("/backups/:id", (*Translator).DeleteBackup).by(BackupDelete),
 		post("/backups/:id/restore", (*Translator).RestoreBackup).by(BackupRestore),
 		post("/backups/:id/action", (*Translator).ActOnBackup).on(is[driver.BackupAdmin]()),
+		get("/backups/:id/data", (*Translator).ShowBackupData).by(backupData).on(is[driver.ContentReader]()),
+		route(http.MethodHead, "/backups/:id/data", (*Translator).ShowBackupData).by(backupData).on(is[driver.ContentReader]()),
 		get("/backups/:id/export_record", (*Translator).ExportRecord).by(backupExport).on(is[driver.RecordPorter]()),
 		post("/backups/:id/import_record", (*Translator).ImportRecord).by(backupImport).on(is[driver.RecordPorter]()),
 	),

@@ -136,6 +136,7 @@ type backupRoom interface {
 	driver.BackupUpdater
 	driver.BackupAdmin
 	driver.RecordPorter
+	driver.ContentReader
 }
 
 type volumeRoom interface {
