@@ -25,13 +25,14 @@ func (s *source) chooseBlockSize() int64 {
 		return DefaultBlockSize
 	}
 	dense := s.size / DefaultBlockSize * digestText * fewDigests // bytes of data that suffice for Cinder's blocks
-	t := s.tally(dense)
-	if t.data >= dense {
-		return DefaultBlockSize
-	}
+	return s.tally(dense).blockSize(s.size)
+}
+
+// blockSize returns the block size of a full backup of a volume of size bytes.
+func (t tally) blockSize(size int64) int64 {
 	pick := func(part int64) (n int) {
 		most := max(anyDigests, t.data/(digestText*part))
-		for n < len(t.blocks)-1 && s.size>>n/DefaultBlockSize > most {
+		for n < len(t.blocks)-1 && size>>n/DefaultBlockSize > most {
 			n++
 		}
 		return n
