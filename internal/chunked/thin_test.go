@@ -373,7 +373,7 @@ func TestDataDeclaredZeroes(t *testing.T) {
 	const zeroes4096 = "620f0b67a91f7f74151bc5be745b7110"
 	parts[2] = zeroes4096 + parts[2][32:]
 	store.Set(full+"_metadata", []byte(strings.Join(parts, `"md5": "`)))
-	if reason := reasonOf(t, chunked.Verify(t.Context(), store, size, chainOf(1))); !strings.Contains(reason, "is not what was backed up") {
+	if reason := reasonOf(t, chunked.Restorable(t.Context(), store, size, chainOf(1))); !strings.Contains(reason, "is not what was backed up") {
 		t.Error(reason)
 	}
 }
@@ -396,7 +396,7 @@ func TestChainKeepsBlockSize(t *testing.T) {
 		}
 		image[mib+n]++
 	}
-	if err := chunked.Verify(t.Context(), store, size, chainOf(3)); err != nil {
+	if err := chunked.Restorable(t.Context(), store, size, chainOf(3)); err != nil {
 		t.Error(err)
 	}
 }
