@@ -123,14 +123,17 @@ func (r *scrubReport) end() error {
 		}
 	}
 	if !r.asJSON {
-		var parts []string
+		parts := []string{"none"}
+		if total > 0 {
+			parts = nil
+		}
 		for _, result := range slices.Sorted(maps.Keys(r.counts)) {
 			parts = append(parts, strconv.Itoa(r.counts[result])+" "+result)
 		}
-		fmt.Fprintf(r.out, "%d backups, %.1f GiB of volumes read%s\n", total, float64(r.bytes)/(1<<30), strings.TrimSuffix(": "+strings.Join(parts, ", "), ": "))
+		fmt.Fprintf(r.out, "backups: %s; %.1f GiB of volumes read\n", strings.Join(parts, ", "), float64(r.bytes)/(1<<30))
 	}
 	if bad > 0 {
-		return fmt.Errorf("%d of %d backups cannot be relied on", bad, total)
+		return fmt.Errorf("damaged or unreadable backups: %d of %d", bad, total)
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func TestScrub(t *testing.T) {
 	b := backups[0].ID
 	out, err := command("scrub", "--data", s.data)
 	must(t, err)
-	if !strings.HasPrefix(out, "1 backups, 1.0 GiB of volumes read: 1 ok") {
+	if !strings.HasPrefix(out, "backups: 1 ok; 1.0 GiB of volumes read") {
 		t.Fatal(out)
 	}
 	repair := s.spoil()
