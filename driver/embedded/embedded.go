@@ -63,7 +63,7 @@ type Options struct {
 
 	Compression string // of new objects: zstd, zlib, none; "": zstd
 	ChunkSize   int64  // bytes per object of a full backup; 0: chunked's default
-	BlockSize   int64  // bytes per digest; 0: Cinder's, 32768
+	BlockSize   int64  // bytes per digest of a full backup; 0: chunked chooses it by the volume and its data
 
 	// Workers is the number of backups, restores and copies that run at once; 0: 2. Deletes
 	// and imports have a worker of their own.

@@ -20,11 +20,12 @@ import (
 // Defaults of [Spec].
 const (
 	// DefaultBlockSize is Cinder's backup_sha_block_size_bytes
-	// (cinder/backup/drivers/posix.py), in bytes. Do not change it: another cinder-backup
-	// refuses an incremental backup whose parent has another block size.
+	// (cinder/backup/drivers/posix.py), in bytes, and the smallest that [Write] chooses. Do
+	// not change it: another cinder-backup refuses an incremental backup whose parent has
+	// another block size.
 	DefaultBlockSize = 32 << 10
 
-	// DefaultChunkSize is the size of a full backup's objects in bytes: 256 blocks.
+	// DefaultChunkSize is the largest size of objects of data, in bytes.
 	// Cinder's is 1999994880. But an object must be in memory while it is hashed,
 	// compressed and perhaps stored raw after all. Sixteen of them are in memory at once,
 	// because MD5 is only fast when sixteen run side by side. Sixteen times 8 MiB leaves
@@ -49,8 +50,8 @@ type Spec struct {
 	Parent             *Location // the backup to compare digests with; nil: full backup
 	VolumeMeta         *string   // JSON text, stored as a string; nil: null
 	Compression        Compression
-	ChunkSize          int64 // bytes per read chunk, a multiple of BlockSize
-	BlockSize          int64 // bytes per digest
+	ChunkSize          int64 // bytes of data per object at most, a multiple of BlockSize
+	BlockSize          int64 // bytes per digest; 0: the parent's, or chosen by the volume's data
 
 	// SpillDir is the directory for digests that do not fit in memory, 32 bytes per block.
 	// "" is the system's directory for temporary files. See [RemoveSpills].

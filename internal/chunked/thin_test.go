@@ -2,6 +2,7 @@ package chunked_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,8 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
+	"cindergate/internal/chunk"
 	"cindergate/internal/chunk/chunktest"
 	"cindergate/internal/chunked"
 	"cindergate/internal/sparse"
@@ -405,4 +409,71 @@ func TestChainKeepsBlockSize(t *testing.T) {
 func FuzzThin(f *testing.F) {
 	f.Add(uint64(1), uint64(2))
 	f.Fuzz(func(t *testing.T, a, b uint64) { roundTrip(t, rand.New(rand.NewPCG(a, b))) })
+}
+
+// batched is a store with batches, in memory. Its objects appear when a batch is flushed.
+type batched struct {
+	*chunktest.Memory
+	err error // of Flush
+}
+
+type memoryBatch struct {
+	store *batched
+	mu    sync.Mutex
+	puts  []func(context.Context) error
+}
+
+func (s *batched) Batch() chunk.Batch { return &memoryBatch{store: s} }
+
+func (b *memoryBatch) Put(_ context.Context, key string, body chunk.Body, size int64) error {
+	r, err := body()
+	if err != nil {
+		return err
+	}
+	content, err := io.ReadAll(r) // the memory is the writer's
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.puts = append(b.puts, func(ctx context.Context) error { return b.store.Memory.Put(ctx, key, chunktest.Bytes(content), size) })
+	return nil
+}
+
+func (b *memoryBatch) Flush(ctx context.Context) error {
+	if b.store.err != nil {
+		return b.store.err
+	}
+	for _, put := range b.puts {
+		if err := put(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *memoryBatch) Close() error { return nil }
+
+// The objects of a batch are flushed before digests and metadata are written. Without them
+// there is no backup.
+func TestBatchIsFlushed(t *testing.T) {
+	image := some(0, 3*mib).data
+	store := &batched{Memory: chunktest.NewMemory()}
+	spec := specOf(0)
+	spec.ChunkSize = 64 << 10
+	if _, err := chunked.Write(t.Context(), store, bytes.NewReader(image), int64(len(image)), spec); err != nil {
+		t.Fatal(err)
+	}
+	puts := store.Puts()
+	if n := len(puts); n != 50 || puts[n-2] != full+"_sha256file" || puts[n-1] != full+"_metadata" {
+		t.Errorf("%d objects: %v", n, puts)
+	}
+	if err := chunked.Restorable(t.Context(), store, int64(len(image)), chainOf(1)); err != nil {
+		t.Error(err)
+	}
+	store = &batched{Memory: chunktest.NewMemory(), err: syscall.ENOSPC}
+	_, err := chunked.Write(t.Context(), store, bytes.NewReader(image), int64(len(image)), spec)
+	if reason := reasonOf(t, err); !strings.Contains(reason, "No space left") || len(store.Objects()) > 0 {
+		t.Errorf("%v, %d objects", err, len(store.Objects()))
+	}
 }

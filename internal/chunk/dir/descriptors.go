@@ -8,7 +8,11 @@ const (
 	mostPuts, fewestPuts = 64, 2
 	otherDescriptors     = 48 // for the rest of the process
 	putDescriptors       = 8
-	waitingPerPut        = 2 // of putDescriptors, files that wait for their batch
+
+	// Limits of the number of objects that wait for their batch, each with an open file. A
+	// quarter of the descriptors are for them.
+	mostWaiting, fewestWaiting = 512, 4
+	waitingPart                = 4
 )
 
 // putsWithin returns how many objects may be written at once within a limit of file
@@ -18,12 +22,18 @@ func putsWithin(descriptors uint64) int {
 	return min(max(left/putDescriptors, fewestPuts), mostPuts)
 }
 
-// newPuts returns the semaphore of Put. Its capacity depends on this process's limit of
-// file descriptors (ulimit -n).
-func newPuts() chan struct{} {
+// waitingWithin returns how many objects may wait for their batch within a limit of file
+// descriptors.
+func waitingWithin(descriptors uint64) int {
+	left := int(min(descriptors, 1<<30)) - otherDescriptors
+	return min(max(left/waitingPart, fewestWaiting), mostWaiting)
+}
+
+// descriptors returns this process's limit of file descriptors (ulimit -n).
+func descriptors() uint64 {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		limit.Cur = 1024
+		return 1024
 	}
-	return make(chan struct{}, putsWithin(limit.Cur))
+	return limit.Cur
 }

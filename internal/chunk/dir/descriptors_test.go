@@ -10,3 +10,12 @@ func TestPutsWithinDescriptors(t *testing.T) {
 		}
 	}
 }
+
+// With fewer descriptors, fewer objects wait for their batch.
+func TestWaitingWithinDescriptors(t *testing.T) {
+	for descriptors, want := range map[uint64]int{0: 4, 64: 4, 256: 52, 1024: 244, 1<<64 - 1: 512} {
+		if got := waitingWithin(descriptors); got != want {
+			t.Errorf("%d descriptors: %d objects", descriptors, got)
+		}
+	}
+}

@@ -83,8 +83,8 @@ func OpenMarked(path, id string) (*Store, error) {
 }
 
 func open(path, id string) (*Store, error) {
-	s := &Store{path: path, id: id, puts: newPuts()}
-	s.waiting = make(chan struct{}, waitingPerPut*cap(s.puts))
+	limit := descriptors()
+	s := &Store{path: path, id: id, puts: make(chan struct{}, putsWithin(limit)), waiting: make(chan struct{}, waitingWithin(limit))}
 	if err := s.openRoot(); err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ type Backups struct {
 type Format struct {
 	Compression chunked.Compression
 	ChunkSize   int64 // bytes per object of a full backup; 0: the default of package chunked
-	BlockSize   int64 // bytes per digest; 0: Cinder's, 32768
+	BlockSize   int64 // bytes per digest of a full backup; 0: package chunked chooses it
 }
 
 // New returns a Backups and registers its kinds of jobs.
