@@ -23,6 +23,10 @@ type Config struct {
 	Identity Identity `mapstructure:"identity"`
 	Keystone Keystone `mapstructure:"keystone"`
 	Embedded Embedded `mapstructure:"embedded"`
+	// Stores are where the embedded backend keeps backups, by name, besides the data directory.
+	Stores map[string]Store `mapstructure:"stores"`
+	// DefaultStore is the store of new backups that name none.
+	DefaultStore string `mapstructure:"default_store"`
 	// Backends are where backups live, by name; none is one called embedded.
 	Backends map[string]Backend `mapstructure:"backends"`
 	// DefaultBackend serves projects that Projects does not name; it may be left out
@@ -285,6 +289,8 @@ var defaults = map[string]any{
 	"backends":                             map[string]any{},
 	"default_backend":                      "",
 	"projects":                             map[string]any{},
+	"stores":                               map[string]any{},
+	"default_store":                        LocalStore,
 	"embedded.installation":                "",
 	"embedded.compression":                 "zstd",
 	"embedded.workers":                     2,

@@ -39,6 +39,7 @@ func Load(path string, flags *pflag.FlagSet) (Config, error) {
 		}
 	}
 	fillBackends(v)
+	fillStores(v)
 	var c Config
 	var problems []error
 	if err := v.UnmarshalExact(&c); err != nil {
@@ -121,6 +122,7 @@ func (c *Config) Validate() error {
 		bad("data", "a directory is required")
 	}
 	c.validateBackends(bad)
+	c.validateStores(bad)
 	if c.PublicURL != "" {
 		checkURL("public_url", c.PublicURL, bad)
 	}

@@ -51,7 +51,10 @@ func adopt(ctx context.Context, c *config.Config, project string, log *zap.Logge
 		return errors.New("no backend has the driver embedded: there is nothing to adopt")
 	}
 	count := 0
-	o := embeddedOptions(c, log)
+	o, err := embeddedOptions(c, log)
+	if err != nil {
+		return err
+	}
 	o.Adopt = &embedded.Adoption{ProjectID: project, Report: func(a embedded.Adopted) { count++; report(out, a) }}
 	d, err := embedded.Open(ctx, o)
 	if err != nil {

@@ -30,14 +30,15 @@ func checkCommand() *cobra.Command {
 
 Users, password hashes and certificates are checked, too. A variable CINDERGATE_* that
 is no setting is a warning. With --online the identity service and each remote backend
-are asked what is there.`,
+are asked what is there, and an object is written, read, listed and deleted in each
+backup store.`,
 		Example: "  cindergate config check --config cindergate.yaml\n  cindergate config check --config cindergate.yaml --online",
 	}
 	path := configFlag(cmd)
 	cmd.Flags().String("data", "", "`directory` that everything is kept in, where the file does not say it")
 	cmd.Flags().String("listen", "", "`address` to serve on, where the file does not say it")
 	cmd.Flags().String("auth", "", "`who` callers are, where the file does not say it")
-	online := cmd.Flags().Bool("online", false, "also log in to the identity service and to each remote backend, and say what is there")
+	online := cmd.Flags().Bool("online", false, "also log in to the identity service and to each remote backend, and try each backup store")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		for _, name := range config.UnknownEnv(os.Environ()) {
 			fmt.Fprintf(cmd.OutOrStdout(), "warning: %s: no such setting\n", name)
@@ -70,6 +71,9 @@ func checkFiles(ctx context.Context, c *config.Config) error {
 		if _, err := openKeystone(&c.Keystone); err != nil {
 			problems = append(problems, err)
 		}
+	}
+	if _, err := openStores(c, zap.NewNop()); err != nil {
+		problems = append(problems, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Backends)) {
 		open, known := drivers[c.Backends[name].Driver]
@@ -109,7 +113,7 @@ func checkOnline(ctx context.Context, c *config.Config, out io.Writer) error {
 			problems = append(problems, fmt.Errorf("%s: %w", name, err))
 		}
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, probeStores(ctx, c, out))...)
 }
 
 func probeKeystone(ctx context.Context, c *config.Keystone) (driver.Caller, error) {

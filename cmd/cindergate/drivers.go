@@ -60,16 +60,20 @@ func closeBackends(open map[string]driver.Driver) error {
 }
 
 func openEmbedded(ctx context.Context, _ string, c *config.Config, log *zap.Logger, metrics *gateway.Metrics) (driver.Driver, error) {
-	o := embeddedOptions(c, log)
+	o, err := embeddedOptions(c, log)
+	if err != nil {
+		return nil, err
+	}
 	o.Observer = metrics
 	return embedded.Open(ctx, o)
 }
 
-func embeddedOptions(c *config.Config, log *zap.Logger) embedded.Options {
+func embeddedOptions(c *config.Config, log *zap.Logger) (embedded.Options, error) {
+	stores, err := openStores(c, log)
 	q := c.Embedded.Quotas
 	sample, _ := config.ParseShare(c.Embedded.Scrub.Sample) // config.Load has checked it
 	return embedded.Options{
-		DataDir: c.Data, Installation: c.Embedded.Installation, Log: log,
+		DataDir: c.Data, Stores: stores, DefaultStore: c.DefaultStore, Installation: c.Embedded.Installation, Log: log,
 		Host: c.Embedded.Host, AvailabilityZone: c.Embedded.AvailabilityZone,
 		Compression: c.Embedded.Compression, Workers: c.Embedded.Workers,
 		ScrubInterval: c.Embedded.Scrub.Interval, ScrubSample: sample,
@@ -78,7 +82,7 @@ func embeddedOptions(c *config.Config, log *zap.Logger) embedded.Options {
 			driver.QuotaPerVolumeGigabytes: q.PerVolumeGigabytes, driver.QuotaBackups: q.Backups,
 			driver.QuotaBackupGigabytes: q.BackupGigabytes, driver.QuotaGroups: q.Groups,
 		},
-	}
+	}, err
 }
 
 func openCinder(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ *gateway.Metrics) (driver.Driver, error) {

@@ -19,7 +19,7 @@ func (e *Failure) Error() string {
 	if e.Err == nil {
 		return e.Text
 	}
-	return e.Text + ": " + e.Err.Error()
+	return e.Text + " (" + e.Err.Error() + ")"
 }
 
 func (e *Failure) Unwrap() error { return e.Err }

@@ -2,8 +2,6 @@ package chunked
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -93,35 +91,47 @@ func (l listing) ask(ctx context.Context, store chunk.Store, at Location) error 
 	group.SetLimit(maxWorkers)
 	var mu sync.Mutex
 	var proven bool
-	for _, question := range []struct {
-		about  map[string]struct{}
-		exists bool // the answer that proves the listing wrong
-	}{{l.missing, true}, {l.unlisted, false}} {
-		for _, suffix := range slices.Collect(maps.Keys(question.about)) {
-			group.Go(safely(func() error {
-				mu.Lock()
-				done := proven
-				mu.Unlock()
-				if done {
-					return nil
-				}
-				exists, err := chunk.Exists(ctx, store, at.key(suffix))
-				if err != nil {
-					return getError(err, at.name(suffix))
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				if exists == question.exists {
-					delete(question.about, suffix)
-				} else {
-					proven = true
-					clear(l.missing) // the others may exist
-					clear(l.unlisted)
-					question.about[suffix] = struct{}{}
-				}
+	for _, q := range l.questions() {
+		group.Go(safely(func() error {
+			mu.Lock()
+			done := proven
+			mu.Unlock()
+			if done {
 				return nil
-			}))
-		}
+			}
+			exists, err := chunk.Exists(ctx, store, at.key(q.suffix))
+			if err != nil {
+				return getError(err, at.name(q.suffix))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if exists != q.listed {
+				delete(q.about, q.suffix)
+			} else {
+				proven = true
+				clear(l.missing) // the others may exist
+				clear(l.unlisted)
+				q.about[q.suffix] = struct{}{}
+			}
+			return nil
+		}))
 	}
 	return group.Wait()
+}
+
+// question asks whether the listing is right about an object.
+type question struct {
+	about  map[string]struct{}
+	suffix string
+	listed bool
+}
+
+func (l listing) questions() (all []question) {
+	for suffix := range l.missing {
+		all = append(all, question{l.missing, suffix, false})
+	}
+	for suffix := range l.unlisted {
+		all = append(all, question{l.unlisted, suffix, true})
+	}
+	return all
 }

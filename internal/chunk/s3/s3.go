@@ -235,6 +235,9 @@ var kinds = map[string]object.Kind{
 	"QuotaExceeded":        object.Full, "XMinioStorageFull": object.Full, "InsufficientStorage": object.Full,
 	"RequestTimeout": object.Transient, "BadDigest": object.Transient, "IncompleteBody": object.Transient,
 	"PreconditionFailed": object.Changed,
+	// A conflicting operation is under way. The posix backend of versitygw says the second
+	// when a directory is emptied by one request and filled by another.
+	"OperationAborted": object.Transient, "ExistingObjectIsDirectory": object.Transient,
 }
 
 func classify(err error) error {

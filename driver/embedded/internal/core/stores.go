@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -96,8 +97,8 @@ func (c *Core) Ready(ctx context.Context, s *Store) error {
 	if err == nil {
 		err = s.Check(ctx)
 	}
-	if err == nil || ctx.Err() != nil {
-		return err
+	if err == nil || ctx.Err() != nil || errors.As(err, new(*chunk.Failure)) {
+		return err // a Failure names the store and says more
 	}
 	if s.Name == LocalStore {
 		return Because(err, "The backup store is not there: its directory is not mounted or is another one.")

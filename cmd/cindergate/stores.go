@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"cindergate/config"
+	"cindergate/driver/embedded"
+	"cindergate/internal/chunk"
+	"cindergate/internal/chunk/object"
+	"cindergate/internal/chunk/s3"
+	"cindergate/internal/chunk/swift"
+)
+
+// openStores makes the configured backup stores. It sends no request.
+func openStores(c *config.Config, log *zap.Logger) (map[string]embedded.BackupStore, error) {
+	stores := map[string]embedded.BackupStore{}
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(c.Stores)) {
+		o := c.Stores[name]
+		if o.Driver == config.StoreDir {
+			stores[name] = embedded.BackupStore{Dir: o.Dir.Path}
+			continue
+		}
+		remote, err := openRemote(name, &o, log)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("stores.%s: %w", name, err))
+			continue
+		}
+		stores[name] = embedded.BackupStore{Remote: remote}
+	}
+	return stores, errors.Join(problems...)
+}
+
+func openRemote(name string, o *config.Store, log *zap.Logger) (chunk.Remote, error) {
+	if o.Driver == config.StoreS3 {
+		return openS3(name, &o.S3, log)
+	}
+	return openSwift(name, &o.Swift, log)
+}
+
+func openS3(name string, o *config.S3Store, log *zap.Logger) (chunk.Remote, error) {
+	key := []byte(o.SSECustomerKey.Reveal())
+	if o.SSECustomerKeyFile != "" {
+		text, err := readSecret(o.SSECustomerKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("sse_customer_key_file: %w", err)
+		}
+		key = []byte(text)
+	}
+	if len(key) == 0 {
+		key = nil
+	}
+	return s3.New(s3.Options{Endpoint: o.Endpoint, Region: o.Region, Bucket: o.Bucket, AccessKey: o.AccessKey, SecretKey: o.SecretKey.Reveal(),
+		CredentialsFile: o.CredentialsFile, Profile: o.Profile, VirtualHost: o.VirtualHost, CustomerKey: key,
+		Connection: networkOf(&o.Network), Options: objectOptions(name, &o.Network, log)})
+}
+
+func openSwift(name string, o *config.SwiftStore, log *zap.Logger) (chunk.Remote, error) {
+	key := o.Key.Reveal()
+	if o.KeyFile != "" {
+		var err error
+		if key, err = readSecret(o.KeyFile); err != nil {
+			return nil, fmt.Errorf("key_file: %w", err)
+		}
+	}
+	return swift.New(swift.Options{
+		Login: swift.Login{AuthURL: o.AuthURL, Version: o.AuthVersion, User: o.User, Key: key, UserDomain: o.UserDomain, Project: o.Project,
+			ProjectDomain: o.ProjectDomain, ApplicationCredentialID: o.ApplicationCredentialID,
+			ApplicationCredentialSecret: o.ApplicationCredentialSecret.Reveal(), Region: o.Region, Interface: o.Interface, StorageURL: o.StorageURL},
+		Container: o.Container, StoragePolicy: o.StoragePolicy,
+		Connection: networkOf(&o.Network), Options: objectOptions(name, &o.Network, log)})
+}
+
+func networkOf(n *config.Network) object.Connection {
+	return object.Connection{CAFile: n.CAFile, Insecure: n.Insecure, ConnectTimeout: n.ConnectTimeout, AnswerTimeout: n.AnswerTimeout,
+		Connections: 2 * n.Uploads}
+}
+
+func objectOptions(name string, n *config.Network, log *zap.Logger) object.Options {
+	return object.Options{Name: name, Log: log, Uploads: n.Uploads, Patience: n.Patience, Budget: n.RetryBudget, Stall: n.StallTimeout}
+}
+
+// maxSecret bounds a file with a secret, in bytes.
+const maxSecret = 4096
+
+// readSecret reads a file with one line. Errors name the file, never what it holds.
+func readSecret(path string) (string, error) {
+	f, err := os.Open(path) // #nosec G304 -- the operator names it
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	if err != nil {
+		return "", err
+	}
+	secret := strings.TrimRight(string(text), "\r\n")
+	if secret == "" || len(text) > maxSecret || strings.ContainsAny(secret, "\r\n\x00") {
+		return "", fmt.Errorf("%s does not hold one line of at most %d bytes", path, maxSecret)
+	}
+	return secret, nil
+}
+
+// probeStores writes, reads, lists and deletes an object in each store on the network, and
+// a file in each directory.
+func probeStores(ctx context.Context, c *config.Config, out io.Writer) error {
+	stores, err := openStores(c, zap.NewNop())
+	problems := []error{err}
+	for _, name := range slices.Sorted(maps.Keys(stores)) {
+		findings, err := probeStore(ctx, stores[name])
+		for _, line := range findings {
+			fmt.Fprintf(out, "store %s: %s\n", name, line)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("store %s: %w", name, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func probeStore(ctx context.Context, s embedded.BackupStore) ([]string, error) {
+	if s.Remote != nil {
+		ctx, cancel := context.WithTimeout(ctx, probeTime)
+		defer cancel()
+		return s.Remote.Probe(ctx)
+	}
+	f, err := os.CreateTemp(s.Dir, ".put-probe-")
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.WriteString("This file tests a backup store. It can be deleted.\n")
+	if err := errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name())); err != nil {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("a file in %s was written and deleted", s.Dir)}, nil
+}
