@@ -51,7 +51,11 @@ func rescue(ctx context.Context, c *config.Config, store, project string, log *z
 	if !c.Embeds() {
 		return errors.New("no backend has the driver embedded: there is nothing to rescue")
 	}
-	d, err := embedded.Open(ctx, embeddedOptions(c, log))
+	o, err := embeddedOptions(c, log)
+	if err != nil {
+		return err
+	}
+	d, err := embedded.Open(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,11 @@ func scrub(ctx context.Context, c *config.Config, ask scrubRequest, log *zap.Log
 }
 
 func scrubHere(ctx context.Context, c *config.Config, ask scrubRequest, log *zap.Logger, to *scrubReport) error {
-	d, err := embedded.Open(ctx, embeddedOptions(c, log))
+	o, err := embeddedOptions(c, log)
+	if err != nil {
+		return err
+	}
+	d, err := embedded.Open(ctx, o)
 	if err != nil {
 		return err
 	}
