@@ -19,10 +19,10 @@ man: build
 	for shell in bash zsh fish; do build/cindergate completion $$shell >build/completions/cindergate.$$shell; done
 
 # Every Go test. The race detector needs cgo, and takes minutes to restore a GiB: a
-# real Cinder's backups are restored without it. Then the score of the replay.
+# real Cinder's backups, and large volumes, are restored without it. Then the score of the replay.
 test:
 	CGO_ENABLED=1 go test -race -shuffle=on ./...
-	go test -count=1 -run '^(TestGolden|TestRealCindersRecords)$$' ./driver/embedded ./internal/chunked
+	go test -count=1 -run '^(TestGolden|TestRealCindersRecords|TestThin|TestZeroObjects)$$' ./driver/embedded ./internal/chunked
 	@go test -count=1 -v -run '^TestGoldenReplay$$' ./gateway | grep -oE 'golden replay: .*'
 
 check:
