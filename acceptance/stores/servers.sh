@@ -40,7 +40,7 @@ versitygw() {
     mkdir -p "$STORES"/versitygw/{root,iam}
     [ -x "$ROOT/build/versitygw" ] || (cd "$ROOT/build" && GOBIN=$PWD GOFLAGS=-buildvcs=false go install "$VERSITYGW") || exit 1
     ROOT_ACCESS_KEY=$S3_KEY ROOT_SECRET_KEY=$S3_SECRET background versitygw \
-        "$ROOT/build/versitygw" --quiet --port "${S3_URL#http://}" --iam-dir "$STORES/versitygw/iam" posix "$STORES/versitygw/root"
+        "$ROOT/build/versitygw" --quiet ${VERSITYGW_LOG:+--access-log "$VERSITYGW_LOG"} --port "${S3_URL#http://}" --iam-dir "$STORES/versitygw/iam" posix "$STORES/versitygw/root"
     reachable versitygw "$S3_URL/"
 }
 

@@ -206,12 +206,12 @@ func TestAnotherBucket(t *testing.T) {
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	r.settle()
 	r.wantBackup(b.ID, driver.BackupAvailable)
-	for what, break_ := range map[string]func(){
+	for what, damage := range map[string]func(){
 		"another marker": func() { server.Set("volumebackups", marker.Name, []byte("another\n")) },
 		"no marker":      func() { server.Set("volumebackups", marker.Name, nil) },
 		"no bucket":      func() { server.Drop("volumebackups") },
 	} {
-		break_()
+		damage()
 		check(t, r.DeleteBackup(ctx, alpha, b.ID))
 		r.settle()
 		got := r.wantBackup(b.ID, driver.BackupError)

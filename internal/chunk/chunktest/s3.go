@@ -118,7 +118,7 @@ func (s *Server) s3List(w http.ResponseWriter, r *http.Request, bucket string) {
 	if token := query.Get("continuation-token"); token != "" {
 		after = token
 	}
-	names, more, _ := s.page(bucket, query.Get("prefix"), after, limit)
+	names, more := s.page(bucket, query.Get("prefix"), after, limit)
 	type content struct{ Key string }
 	result := struct {
 		XMLName               xml.Name `xml:"ListBucketResult"`

@@ -129,13 +129,10 @@ func (s *Server) find(container, name string) (o *served, hasContainer bool) {
 }
 
 // page returns the names of a listing, and whether there are more.
-func (s *Server) page(container, prefix, after string, limit int) (names []string, more, hasContainer bool) {
+func (s *Server) page(container, prefix, after string, limit int) (names []string, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.containers[container]
-	if c == nil {
-		return nil, false, false
-	}
 	hide := func(string) bool { return false }
 	if s.hidden > 0 {
 		s.hidden--
@@ -144,12 +141,12 @@ func (s *Server) page(container, prefix, after string, limit int) (names []strin
 	for _, name := range slices.Sorted(maps.Keys(c)) {
 		if strings.HasPrefix(name, prefix) && name > after && !hide(name) {
 			if len(names) == limit {
-				return names, true, true
+				return names, true
 			}
 			names = append(names, name)
 		}
 	}
-	return names, false, true
+	return names, false
 }
 
 func sum(b []byte) string {

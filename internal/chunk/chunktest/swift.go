@@ -115,7 +115,7 @@ func (s *Swift) container(w http.ResponseWriter, r *http.Request, container stri
 		if err != nil || limit > 10000 {
 			limit = 10000
 		}
-		names, _, _ := s.page(container, query.Get("prefix"), query.Get("marker"), limit)
+		names, _ := s.page(container, query.Get("prefix"), query.Get("marker"), limit)
 		page := []map[string]any{}
 		for _, name := range names {
 			page = append(page, map[string]any{"name": name, "bytes": 1, "hash": "", "content_type": "application/octet-stream",

@@ -196,7 +196,7 @@ func TestDownloadGoesOn(t *testing.T) {
 func TestDownloadOfAReplacedObject(t *testing.T) {
 	each(t, func(t *testing.T, s service, store *object.Store) {
 		put(t, store, container+"/o", content(1<<20))
-		s.Intercept(on("GET", s, times(1, func(w http.ResponseWriter, r *http.Request) {
+		s.Intercept(on("GET", s, times(1, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", fmt.Sprint(1<<20))
 			w.Header().Set("ETag", `"00000000000000000000000000000000"`)
 			w.Header().Set("Last-Modified", "Sat, 21 Nov 2026 17:00:59 GMT")

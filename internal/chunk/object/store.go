@@ -276,7 +276,7 @@ func (s *Store) explain(op, container string, err error) error {
 		return err // the context has ended
 	}
 	place := fmt.Sprintf("Backup store %s", s.o.Name)
-	text := ""
+	var text string
 	switch e.Kind {
 	case NoObject:
 		return fmt.Errorf("object: %w: %w", fs.ErrNotExist, err)

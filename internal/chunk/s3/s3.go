@@ -77,7 +77,7 @@ func New(o Options) (*object.Store, error) {
 			return nil, errors.New("the key of SSE-C must have 32 bytes")
 		}
 	}
-	o.Options.Layout, o.Options.Permissions = layout.S3{Default: o.Bucket}, permissions
+	o.Layout, o.Permissions = layout.S3{Default: o.Bucket}, permissions
 	return object.New(c, pauser, o.Options), nil
 }
 

@@ -52,7 +52,7 @@ func New(o Options) (*object.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Options.Layout, o.Options.Permissions = layout.Swift{Default: o.Container}, permissions
+	o.Layout, o.Permissions = layout.Swift{Default: o.Container}, permissions
 	if o.RenewAfter <= 0 {
 		o.RenewAfter = 5 * time.Second
 	}
