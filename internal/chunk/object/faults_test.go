@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -528,4 +529,65 @@ func TestExpiredKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, store, container+"/o", content(100))
+}
+
+// A wrong clock is not taken for a missing permission.
+func TestClockSkew(t *testing.T) {
+	server := chunktest.NewS3(t)
+	server.Set(container, "", nil)
+	server.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		w.WriteHeader(http.StatusForbidden)
+		if r.Method != http.MethodHead {
+			_, _ = io.WriteString(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>RequestTimeTooSkewed</Code><Message>x</Message></Error>`)
+		}
+		return true
+	})
+	store, err := s3.New(s3.Options{Endpoint: server.URL, AccessKey: chunktest.S3Key, SecretKey: chunktest.S3Secret, Options: object.Options{Name: "archive"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = store.Probe(t.Context())
+	failure(t, err, "clock")
+	_, err = store.Claim(t.Context(), "one")
+	failure(t, err, "clock")
+}
+
+// No more objects are sent at once than the setting says.
+func TestUploadsAreBounded(t *testing.T) {
+	each(t, func(t *testing.T, s service, _ *object.Store) {
+		store := s.open(t, func(o *object.Options) { o.Uploads = 3 })
+		var mu sync.Mutex
+		now, most := 0, 0
+		arrived, release := make(chan struct{}, 20), make(chan struct{})
+		s.Intercept(on("PUT", s, func(http.ResponseWriter, *http.Request) bool {
+			mu.Lock()
+			now++
+			most = max(most, now)
+			mu.Unlock()
+			arrived <- struct{}{}
+			<-release
+			mu.Lock()
+			now--
+			mu.Unlock()
+			return false
+		}))
+		done := make(chan error)
+		for i := range 12 {
+			go func() {
+				done <- store.Put(t.Context(), fmt.Sprintf("%s/o%d", container, i), chunktest.Bytes(content(10)), 10)
+			}()
+		}
+		for range 3 {
+			<-arrived
+		}
+		close(release)
+		for range 12 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		if most != 3 {
+			t.Errorf("%d at once", most)
+		}
+	})
 }

@@ -192,12 +192,13 @@ func (c *client) List(ctx context.Context, bucket, prefix, after string) iter.Se
 	}
 }
 
+// Head lists one object. The permission is that of HeadBucket, whose answer has no body that
+// would tell a wrong clock from a missing permission.
 func (c *client) Head(ctx context.Context, bucket string) error {
-	exists, err := c.core.BucketExists(ctx, bucket)
-	if err == nil && !exists {
-		return &object.Error{Kind: object.NoContainer, Text: "the bucket does not exist"}
+	for o := range c.core.ListObjectsIter(ctx, bucket, minio.ListObjectsOptions{Recursive: true, MaxKeys: 1}) {
+		return classify(o.Err)
 	}
-	return classify(err)
+	return ctx.Err()
 }
 
 // Make creates a bucket without a region, as s3.py does, unless one is configured.
