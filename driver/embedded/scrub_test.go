@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 	"sync"
@@ -161,6 +162,7 @@ func TestScrubWithoutItsStore(t *testing.T) {
 	for name, faults := range map[string][]chunktest.Fault{
 		"away":               {{Op: chunktest.Check, Err: down}},
 		"away in the middle": {{Op: chunktest.Get, Nth: 2, Err: down}, {Op: chunktest.Check, Nth: 2, Err: down}},
+		"unmounted":          {{Op: chunktest.Get, Nth: 2, Err: fs.ErrNotExist}, {Op: chunktest.Check, Nth: 2, Err: down}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
