@@ -166,15 +166,16 @@ func TestScrubWithoutItsStore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			full, more, _ := r.chainOfTwo()
+			full, more, other := r.chainOfTwo()
 			for _, f := range faults {
 				r.store.Inject(f)
 			}
 			if err := r.Scrub(t.Context(), ScrubOptions{}); err == nil {
 				t.Error("no error")
 			}
-			r.wantBackup(full.ID, driver.BackupAvailable)
-			r.wantBackup(more.ID, driver.BackupAvailable)
+			for _, b := range []driver.Backup{full, more, other} {
+				r.wantBackup(b.ID, driver.BackupAvailable)
+			}
 		})
 	}
 	r := newRig(t)
