@@ -15,7 +15,7 @@ import (
 // Objects of zeroes are made without compressing anything. They are what every decoder
 // expects, and have the right MD5.
 func TestZeroObjects(t *testing.T) {
-	lengths := []int64{1, 36, 37, 38, 39, 511, 512, 4095, 4096, 4097, 100_001, 128 << 10, 128<<10 + 1, 1<<20 - 4096, 8<<20 + 4096, maxHole - 4096, maxHole}
+	lengths := []int64{1, 36, 37, 38, 39, 511, 512, 4095, 4096, 4097, 100_001, 128 << 10, 128<<10 + 1, 1<<20 - 4096, 8<<20 + 4096}
 	for _, kind := range []Compression{Zstd, Zlib, None} {
 		for _, n := range lengths {
 			if kind == None && n > 1<<20 {
