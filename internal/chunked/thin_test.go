@@ -413,7 +413,7 @@ func TestLongZeroObjects(t *testing.T) {
 	for _, n := range []int64{256*mib - 1, 256 * mib} {
 		for _, kind := range []chunked.Compression{chunked.Zstd, chunked.None} {
 			stored, as := chunked.EncodeZeroes(kind, n)
-			var r io.Reader = bzip2.NewReader(bytes.NewReader(stored))
+			r := bzip2.NewReader(bytes.NewReader(stored))
 			if as == chunked.Zstd {
 				z, err := zstd.NewReader(bytes.NewReader(stored))
 				if err != nil {
@@ -539,7 +539,7 @@ func (b *memoryBatch) Put(_ context.Context, key string, body chunk.Body, size i
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.puts = append(b.puts, func(ctx context.Context) error { return b.store.Memory.Put(ctx, key, chunktest.Bytes(content), size) })
+	b.puts = append(b.puts, func(ctx context.Context) error { return b.store.Put(ctx, key, chunktest.Bytes(content), size) })
 	return nil
 }
 
