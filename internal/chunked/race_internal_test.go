@@ -1,5 +1,0 @@
-//go:build race
-
-package chunked
-
-const raced = true
