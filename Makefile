@@ -21,7 +21,7 @@ man: build
 # Every Go test. The race detector needs cgo, and takes minutes to restore a GiB: a
 # real Cinder's backups, and large volumes, are restored without it. Then the score of the replay.
 test:
-	CGO_ENABLED=1 go test -race -shuffle=on ./...
+	CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m ./...
 	go test -count=1 -run '^(TestGolden|TestRealCindersRecords|TestThin|TestZeroObjects)$$' ./driver/embedded ./internal/chunked
 	@go test -count=1 -v -run '^TestGoldenReplay$$' ./gateway | grep -oE 'golden replay: .*'
 

@@ -204,6 +204,9 @@ type Embedded struct {
 	Installation string `mapstructure:"installation"`
 	// Compression of new backups: zstd, zlib or none.
 	Compression string `mapstructure:"compression"`
+	// BlockSize is the number of bytes per digest of new full backups; 0: chosen by what the
+	// volume holds.
+	BlockSize int64 `mapstructure:"block_size"`
 	// Workers is how many backups, restores and copies run at once.
 	Workers int `mapstructure:"workers"`
 	// Host and AvailabilityZone are what services and volumes show.
@@ -293,6 +296,7 @@ var defaults = map[string]any{
 	"default_store":                        LocalStore,
 	"embedded.installation":                "",
 	"embedded.compression":                 "zstd",
+	"embedded.block_size":                  0,
 	"embedded.workers":                     2,
 	"embedded.host":                        "cindergate",
 	"embedded.availability_zone":           "nova",

@@ -142,6 +142,7 @@ func TestEveryMistakeIsReported(t *testing.T) {
 		"identity.logins.failures_per_address: -1": "identity.logins.failures_per_address: must not be negative",
 		"identity.logins.failures_per_user: -1":    "identity.logins.failures_per_user: must not be negative",
 		"embedded.compression: bz2":                `embedded.compression: "bz2" is none of zstd, zlib, none`,
+		"embedded.block_size: 40000":               "embedded.block_size: 40000 is neither 0",
 		"embedded.workers: 0":                      "embedded.workers: 0 is not between 1 and 64",
 		"embedded.scrub.interval: 59s":             "embedded.scrub.interval: 59s is neither 0",
 		"embedded.scrub.sample: 0%":                `embedded.scrub.sample: "0%" is not a share`,

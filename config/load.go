@@ -167,6 +167,9 @@ func (c *Config) Validate() error {
 		bad("identity.region", "must not be empty")
 	}
 	oneOf("embedded.compression", c.Embedded.Compression, "zstd", "zlib", "none")
+	if n := c.Embedded.BlockSize; n != 0 && (n < 32<<10 || n > 64<<20 || n&(n-1) != 0) {
+		bad("embedded.block_size", "%d is neither 0, for automatic, nor a power of two from 32768 to 67108864 bytes", n)
+	}
 	if c.Embedded.Workers < 1 || c.Embedded.Workers > 64 {
 		bad("embedded.workers", "%d is not between 1 and 64", c.Embedded.Workers)
 	}

@@ -75,7 +75,7 @@ func embeddedOptions(c *config.Config, log *zap.Logger) (embedded.Options, error
 	return embedded.Options{
 		DataDir: c.Data, Stores: stores, DefaultStore: c.DefaultStore, Installation: c.Embedded.Installation, Log: log,
 		Host: c.Embedded.Host, AvailabilityZone: c.Embedded.AvailabilityZone,
-		Compression: c.Embedded.Compression, Workers: c.Embedded.Workers,
+		Compression: c.Embedded.Compression, BlockSize: c.Embedded.BlockSize, Workers: c.Embedded.Workers,
 		ScrubInterval: c.Embedded.Scrub.Interval, ScrubSample: sample,
 		Quotas: map[string]int{
 			driver.QuotaVolumes: q.Volumes, driver.QuotaSnapshots: q.Snapshots, driver.QuotaGigabytes: q.Gigabytes,
