@@ -37,7 +37,8 @@ def logged():
 
 
 def rclone(*command):
-    subprocess.run(['rclone', '--config', '/dev/null', '--transfers', '16', '--checkers', '16', '--log-level', 'ERROR', *command], check=True)
+    subprocess.run(['rclone', '--config', '/dev/null', '--transfers', '16', '--checkers', '16', '--log-level', 'ERROR', *command], check=True,
+                   env={k: v for k, v in os.environ.items() if not k.startswith('AWS_')})
 
 
 def fill(path):
