@@ -66,7 +66,7 @@ func (s *seekable) Read(p []byte) (int, error) {
 	}
 	n, err := s.pipe.Read(p)
 	s.at += int64(n)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
 	}
 	return n, err
