@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -234,10 +235,9 @@ func TestStoreIsAway(t *testing.T) {
 	r := newRig(t, withS3(t, server))
 	v := r.volume(alpha, 1)
 	r.fill(v.ID, 1)
-	failures := 0
+	var failures atomic.Int64
 	server.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
-		failures++
-		if r.Method == http.MethodPut && failures%3 > 0 {
+		if n := failures.Add(1); r.Method == http.MethodPut && n%3 > 0 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return true
 		}

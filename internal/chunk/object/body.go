@@ -49,15 +49,26 @@ func (c *counter) Write(p []byte) (int, error) {
 	return c.w.Write(p)
 }
 
-// sending is a body that is being sent. It can be sent again from its start.
+// sending is a body that is being sent. It can be sent again from its start. A transport may
+// read it after its request has ended, until [sending.end].
 type sending struct {
-	open     chunk.Body
-	r        io.Reader
 	progress func()
-	err      error // of the body itself, not of the connection
+
+	mu    sync.Mutex
+	open  chunk.Body
+	r     io.Reader
+	err   error // of the body itself, not of the connection
+	ended bool
 }
 
+var errEnded = errors.New("object: the request has ended")
+
 func (b *sending) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return 0, errEnded
+	}
 	b.progress()
 	if b.r == nil {
 		if b.r, b.err = b.open(); b.err != nil {
@@ -76,8 +87,19 @@ func (b *sending) Seek(offset int64, whence int) (int64, error) {
 	if offset != 0 || whence != io.SeekStart {
 		return 0, errors.New("object: a body can only be sent from its start")
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.r = nil
 	return 0, nil
+}
+
+// end makes later reads fail, so that the memory of the body can be used for something
+// else. It returns the error of the body itself.
+func (b *sending) end() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
+	return b.err
 }
 
 // errStalled ends a request whose bytes do not move.

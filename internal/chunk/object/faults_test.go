@@ -229,9 +229,9 @@ func TestStalledDownload(t *testing.T) {
 func TestUploadIsSentAgain(t *testing.T) {
 	each(t, func(t *testing.T, s service, store *object.Store) {
 		want, calls := content(3<<20), 0
-		faults := 0
+		var faults atomic.Int64
 		s.Intercept(on("PUT", s, func(w http.ResponseWriter, r *http.Request) bool {
-			switch faults++; faults {
+			switch faults.Add(1) {
 			case 1: // cut
 				_, _ = io.CopyN(io.Discard, r.Body, 1<<20)
 				panic(http.ErrAbortHandler)
@@ -411,9 +411,9 @@ func TestListing(t *testing.T) {
 			s.Set(container, name, []byte("x"))
 			want = append(want, name)
 		}
-		pages := 0
+		var pages atomic.Int64
 		s.Intercept(on("GET", s, func(w http.ResponseWriter, r *http.Request) bool {
-			if pages++; pages == 2 || pages == 4 {
+			if n := pages.Add(1); n == 2 || n == 4 {
 				abort(w, r)
 			}
 			return false

@@ -146,13 +146,12 @@ var errTooLarge = errors.New("object too large")
 
 func (s *Store) put(ctx context.Context, container, name string, body chunk.Body, size int64, sum [md5.Size]byte) error {
 	return s.explain("put", container, s.try(ctx, "put", container, func(ctx context.Context) error {
-		b := &sending{open: body}
 		watched, watch := s.watch(ctx)
 		defer watch.stop()
-		b.progress = watch.progress
+		b := &sending{open: body, progress: watch.progress}
 		err := s.client.Put(watched, container, name, b, size, sum)
-		if b.err != nil {
-			return permanent{b.err}
+		if own := b.end(); own != nil {
+			return permanent{own}
 		}
 		return watch.explain(err)
 	}))
