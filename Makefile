@@ -22,7 +22,7 @@ man: build
 # real Cinder's backups, and large volumes, are restored without it. Then the score of the replay.
 test:
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m ./...
-	go test -count=1 -run '^(TestGolden|TestRealCindersRecords|TestThin|TestZeroObjects)$$' ./driver/embedded ./internal/chunked
+	go test -count=1 -run '^(TestGolden|TestRealCindersRecords|TestThin|TestLongZeroObjects)$$' ./driver/embedded ./internal/chunked
 	@go test -count=1 -v -run '^TestGoldenReplay$$' ./gateway | grep -oE 'golden replay: .*'
 
 check:

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"go.uber.org/zap"
+
 	"cindergate/config"
 	"cindergate/driver"
 	"cindergate/driver/embedded"
@@ -76,14 +78,20 @@ func openControl(ctx context.Context, data string, d *embedded.Driver) (*control
 	return &control{server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}, listener: listener, release: release}, nil
 }
 
-// controlOf opens the control socket of the embedded backend; nil if there is none.
-func controlOf(ctx context.Context, c *config.Config, backends map[string]driver.Driver) (*control, error) {
+// controlOf opens the control socket of the embedded backend. It returns nil, which does
+// nothing, if there is no such backend, or if the file system has no sockets: the API is
+// worth more than the commands.
+func controlOf(ctx context.Context, c *config.Config, backends map[string]driver.Driver, log *zap.Logger) *control {
 	for _, d := range backends {
 		if own, ok := d.(*embedded.Driver); ok {
-			return openControl(ctx, c.Data, own)
+			opened, err := openControl(ctx, c.Data, own)
+			if err != nil {
+				log.Warn("the control socket cannot be opened: commands need a gateway that is stopped", zap.Error(err))
+			}
+			return opened
 		}
 	}
-	return nil, nil //nolint:nilnil // a nil control does nothing
+	return nil
 }
 
 // serve answers until close is called.
@@ -103,6 +111,7 @@ func (c *control) close() error {
 		return nil
 	}
 	defer c.release()
+	defer c.listener.Close() //nolint:errcheck // the server has closed it if it has served
 	return c.server.Close()
 }
 
@@ -118,6 +127,10 @@ type scrubLine struct {
 func controlScrub(w http.ResponseWriter, r *http.Request, d *embedded.Driver) {
 	var ask scrubRequest
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&ask); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if err := ask.check(); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}

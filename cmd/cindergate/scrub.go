@@ -44,14 +44,15 @@ scrubs on a schedule.`,
 		if err != nil {
 			return fmt.Errorf("--sample: %w", err)
 		}
-		if *workers < 1 || *workers > 64 {
-			return fmt.Errorf("--workers: %d is not from 1 to 64", *workers)
+		ask := scrubRequest{Store: *store, Sample: share, Workers: *workers}
+		if err := ask.check(); err != nil {
+			return err
 		}
 		c, log, err := load(cmd, *path)
 		if err != nil {
 			return err
 		}
-		return scrub(cmd.Context(), &c, scrubRequest{Store: *store, Sample: share, Workers: *workers}, log, newScrubReport(cmd.OutOrStdout(), *asJSON))
+		return scrub(cmd.Context(), &c, ask, log, newScrubReport(cmd.OutOrStdout(), *asJSON))
 	}
 	return cmd
 }
@@ -61,6 +62,16 @@ type scrubRequest struct {
 	Store   string  `json:"store"`  // "": all
 	Sample  float64 `json:"sample"` // above 0 and up to 1
 	Workers int     `json:"workers"`
+}
+
+func (r scrubRequest) check() error {
+	switch {
+	case !(r.Sample > 0 && r.Sample <= 1):
+		return fmt.Errorf("--sample: %g is not above 0 and up to 1", r.Sample)
+	case r.Workers < 1 || r.Workers > 64:
+		return fmt.Errorf("--workers: %d is not from 1 to 64", r.Workers)
+	}
+	return nil
 }
 
 func (r scrubRequest) options(report func(embedded.Scrubbed)) embedded.ScrubOptions {

@@ -86,10 +86,7 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 			log.Error("close the backends", zap.Error(err))
 		}
 	}()
-	commands, err := controlOf(ctx, c, backends)
-	if err != nil {
-		return err
-	}
+	commands := controlOf(ctx, c, backends, log)
 	defer commands.close()
 	networks, err := c.HTTP.Proxies()
 	if err != nil {

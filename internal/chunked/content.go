@@ -15,11 +15,9 @@ import (
 // safe for concurrent use.
 type Content struct {
 	store chunk.Store
-	size  int64
-	chain []Level
+	plan  *plan // its digests are closed
 	tag   digest
 	data  blockSet
-	block int64 // bytes
 }
 
 // Open checks the last backup of chain, of size bytes, as far as possible without its data.
@@ -29,7 +27,7 @@ func Open(ctx context.Context, store chunk.Store, size int64, chain []Level) (*C
 		return nil, err
 	}
 	defer p.digests.close()
-	c := &Content{store: store, size: size, chain: chain, block: p.blockSize}
+	c := &Content{store: store, plan: p}
 	sum := sha256.New()
 	for _, n := range []int64{size, p.blockSize} {
 		_ = binary.Write(sum, binary.BigEndian, n) // a hash never fails
@@ -51,7 +49,7 @@ func Open(ctx context.Context, store chunk.Store, size int64, chain []Level) (*C
 }
 
 // Size returns the length of the content in bytes.
-func (c *Content) Size() int64 { return c.size }
+func (c *Content) Size() int64 { return c.plan.size }
 
 // Tag returns a digest of the content: of its length, its block size and the digests of all
 // blocks. Equal content in blocks of another size has another tag.
@@ -61,7 +59,7 @@ func (c *Content) Tag() [sha256.Size]byte { return c.tag }
 // between them. A range begins and ends at blocks.
 func (c *Content) Data() iter.Seq2[int64, int64] {
 	return func(yield func(from, to int64) bool) {
-		n, blocks := int64(0), (c.size+c.block-1)/c.block
+		n, blocks, size := int64(0), c.plan.blocks(), c.plan.blockSize
 		for n < blocks {
 			if !c.data.any(n, n+1) {
 				n++
@@ -71,7 +69,7 @@ func (c *Content) Data() iter.Seq2[int64, int64] {
 			for n < blocks && c.data.any(n, n+1) {
 				n++
 			}
-			if !yield(from*c.block, min(n*c.block, c.size)) {
+			if !yield(from*size, min(n*size, c.plan.size)) {
 				return
 			}
 		}
@@ -84,12 +82,13 @@ func (c *Content) Copy(ctx context.Context, w io.Writer, from, to int64) error {
 	if from >= to {
 		return nil
 	}
-	p, err := loadPlan(ctx, c.store, c.size, c.chain)
-	if err != nil {
+	p := *c.plan
+	var err error
+	if p.digests, err = openList(ctx, c.store, p.levels[len(p.levels)-1].Location); err != nil {
 		return err
 	}
 	defer p.digests.close()
-	r := newReader(c.store, p, 1, &pipe{w: w, span: span{from, to}})
+	r := newReader(c.store, &p, 1, &pipe{w: w, span: span{from, to}})
 	defer r.close()
 	return r.run(ctx, 1, p.windows(span{from, to}))
 }

@@ -271,12 +271,19 @@ func loadDigests(ctx context.Context, store chunk.Store, at Location, size int64
 	if err != nil {
 		return nil, info, err
 	}
-	if d, err = openDigests(ctx, store, at); err != nil {
-		return nil, info, err
+	d, err = openList(ctx, store, at)
+	return d, info, err
+}
+
+// openList opens a _sha256file object at its first digest.
+func openList(ctx context.Context, store chunk.Store, at Location) (*digestReader, error) {
+	d, err := openDigests(ctx, store, at)
+	if err != nil {
+		return nil, err
 	}
 	if _, err = d.header(); err != nil {
 		d.close()
-		return nil, info, err
+		return nil, err
 	}
-	return d, info, nil
+	return d, nil
 }

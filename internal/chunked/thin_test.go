@@ -5,7 +5,6 @@ import (
 	"compress/bzip2"
 	"compress/zlib"
 	"context"
-	"crypto/md5"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -406,31 +405,6 @@ func readInto(t *testing.T, f *os.File, b []byte, off int64) bool {
 	t.Helper()
 	_, err := f.ReadAt(b, off)
 	return err == nil
-}
-
-// The longest objects of zeroes are right, too. Together they need every power of 2.
-func TestLongZeroObjects(t *testing.T) {
-	if raceEnabled {
-		t.Skip("half a GiB takes minutes; shorter ones are tested with the race detector")
-	}
-	for _, n := range []int64{256*mib - 1, 256 * mib} {
-		for _, kind := range []chunked.Compression{chunked.Zstd, chunked.None} {
-			stored, as := chunked.EncodeZeroes(kind, n)
-			r := bzip2.NewReader(bytes.NewReader(stored))
-			if as == chunked.Zstd {
-				z, err := zstd.NewReader(bytes.NewReader(stored))
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer z.Close()
-				r = z
-			}
-			h := md5.New()
-			if m, err := io.Copy(h, r); err != nil || m != n || [16]byte(h.Sum(nil)) != chunked.ZeroMD5(n) {
-				t.Errorf("%d zeroes as %s are %d other bytes, %v", n, as, m, err)
-			}
-		}
-	}
 }
 
 // An object of zeroes that is too long to be known by its MD5, as those of 2 GB that Cinder
