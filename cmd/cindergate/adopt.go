@@ -44,8 +44,8 @@ The gateway must not be running.`,
 
 // adopt creates the rows, and writes to out what became of each backup.
 func adopt(ctx context.Context, c *config.Config, project string, log *zap.Logger, out io.Writer) error {
-	if !projectID.MatchString(project) {
-		return fmt.Errorf("the project %q is not an id of the characters 0-9, a-f and -; `openstack project list` shows them", project)
+	if err := checkProject(project); err != nil {
+		return err
 	}
 	if !c.Embeds() {
 		return errors.New("no backend has the driver embedded: there is nothing to adopt")
@@ -68,6 +68,13 @@ func adopt(ctx context.Context, c *config.Config, project string, log *zap.Logge
 
 // projectID matches a project id in a path of the API (cinder/api/openstack/__init__.py).
 var projectID = regexp.MustCompile(`^[0-9a-f-]+$`)
+
+func checkProject(id string) error {
+	if !projectID.MatchString(id) {
+		return fmt.Errorf("the project %q is not an id of the characters 0-9, a-f and -; `openstack project list` shows them", id)
+	}
+	return nil
+}
 
 func report(out io.Writer, a embedded.Adopted) {
 	switch {

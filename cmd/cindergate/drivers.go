@@ -68,6 +68,16 @@ func openEmbedded(ctx context.Context, _ string, c *config.Config, log *zap.Logg
 	return embedded.Open(ctx, o)
 }
 
+// openStopped opens the embedded backend for a command, while no gateway runs on its data
+// directory.
+func openStopped(ctx context.Context, c *config.Config, log *zap.Logger) (*embedded.Driver, error) {
+	o, err := embeddedOptions(c, log)
+	if err != nil {
+		return nil, err
+	}
+	return embedded.Open(ctx, o)
+}
+
 func embeddedOptions(c *config.Config, log *zap.Logger) (embedded.Options, error) {
 	stores, err := openStores(c, log)
 	q := c.Embedded.Quotas

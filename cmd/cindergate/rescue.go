@@ -45,17 +45,15 @@ The gateway must not be running.`,
 
 // rescue creates the rows, and writes to out what became of each backup.
 func rescue(ctx context.Context, c *config.Config, store, project string, log *zap.Logger, out io.Writer) error {
-	if project != "" && !projectID.MatchString(project) {
-		return fmt.Errorf("the project %q is not an id of the characters 0-9, a-f and -; `openstack project list` shows them", project)
+	if project != "" {
+		if err := checkProject(project); err != nil {
+			return err
+		}
 	}
 	if !c.Embeds() {
 		return errors.New("no backend has the driver embedded: there is nothing to rescue")
 	}
-	o, err := embeddedOptions(c, log)
-	if err != nil {
-		return err
-	}
-	d, err := embedded.Open(ctx, o)
+	d, err := openStopped(ctx, c, log)
 	if err != nil {
 		return err
 	}

@@ -94,11 +94,7 @@ func scrub(ctx context.Context, c *config.Config, ask scrubRequest, log *zap.Log
 }
 
 func scrubHere(ctx context.Context, c *config.Config, ask scrubRequest, log *zap.Logger, to *scrubReport) error {
-	o, err := embeddedOptions(c, log)
-	if err != nil {
-		return err
-	}
-	d, err := embedded.Open(ctx, o)
+	d, err := openStopped(ctx, c, log)
 	if err != nil {
 		return err
 	}
