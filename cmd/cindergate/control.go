@@ -111,7 +111,7 @@ func (c *control) close() error {
 		return nil
 	}
 	defer c.release()
-	defer c.listener.Close() //nolint:errcheck // the server has closed it if it has served
+	defer c.listener.Close()
 	return c.server.Close()
 }
 
