@@ -53,6 +53,11 @@ type Spec struct {
 	ChunkSize          int64 // bytes of data per object at most, a multiple of BlockSize
 	BlockSize          int64 // bytes per digest; 0: the parent's, or chosen by the volume's data
 
+	// Changed are the ranges [from, to) in bytes of the volume that an incremental backup
+	// compares with its parent, in order, apart, and of whole blocks. The rest counts as
+	// unchanged, whatever the volume holds there. nil: all of it is compared.
+	Changed [][2]int64
+
 	// SpillDir is the directory for digests that do not fit in memory, 32 bytes per block.
 	// "" is the system's directory for temporary files. See [RemoveSpills].
 	SpillDir string

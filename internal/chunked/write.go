@@ -53,6 +53,9 @@ func Write(ctx context.Context, store chunk.Store, volume io.ReaderAt, size int6
 	if w.spec, err = spec.withDefaults(); err != nil {
 		return Result{}, err
 	}
+	if err := w.spec.checkChanged(size); err != nil {
+		return Result{}, err
+	}
 	return w.run(ctx)
 }
 

@@ -18,6 +18,7 @@ func (w *writer) do(ctx context.Context, j job) error {
 	}
 	pieces := c.pieces
 	if w.parent != nil {
+		c.keepUnchanged()
 		pieces = c.changes()
 	}
 	var number int
@@ -105,6 +106,26 @@ func (c *chunkWriter) bytes(s span) []byte {
 	return c.buf[s.from-c.blocks.from : s.to-c.blocks.from]
 }
 
+// keepUnchanged gives the blocks outside of [Spec.Changed] the digests that they have in the
+// parent.
+func (c *chunkWriter) keepUnchanged() {
+	if c.spec.Changed == nil {
+		return
+	}
+	for i, base := range c.base {
+		if c.spec.changes(c.hasher.block(c.first() + int64(i))) {
+			continue
+		}
+		if c.digests == nil { // all zeroes
+			c.digests = make([]digest, len(c.base))
+			for k := range c.digests {
+				c.digests[k] = c.hasher.zeroBlock(c.first() + int64(k))
+			}
+		}
+		c.digests[i] = base
+	}
+}
+
 // changes returns every longest run of blocks that differ from the parent's (chunkeddriver.py
 // backup), cut where data begins and ends.
 func (c *chunkWriter) changes() []piece {
@@ -118,7 +139,7 @@ func (c *chunkWriter) changes() []piece {
 		}
 		hole := at == len(c.read) || c.read[at].from > block.from
 		now := c.hasher.zeroBlock(n)
-		if !hole {
+		if c.digests != nil {
 			now = c.digests[i]
 		}
 		changed := now != base
