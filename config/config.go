@@ -214,6 +214,9 @@ type Embedded struct {
 	AvailabilityZone string `mapstructure:"availability_zone"`
 	// Scrub says when the stored backups are read without being asked.
 	Scrub Scrub `mapstructure:"scrub"`
+	// UploadExpiry is how long an unfinished upload of a backup's content is kept after
+	// something was sent.
+	UploadExpiry time.Duration `mapstructure:"upload_expiry"`
 	// Quotas are the limits of a project that has none of its own; -1 is no limit.
 	Quotas Quotas `mapstructure:"quotas"`
 }
@@ -302,6 +305,7 @@ var defaults = map[string]any{
 	"embedded.availability_zone":           "nova",
 	"embedded.scrub.interval":              "0s",
 	"embedded.scrub.sample":                "100%",
+	"embedded.upload_expiry":               "24h",
 	"embedded.quotas.volumes":              10,
 	"embedded.quotas.snapshots":            10,
 	"embedded.quotas.gigabytes":            1000,

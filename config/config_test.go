@@ -145,6 +145,7 @@ func TestEveryMistakeIsReported(t *testing.T) {
 		"embedded.block_size: 40000":               "embedded.block_size: 40000 is neither 0",
 		"embedded.workers: 0":                      "embedded.workers: 0 is not between 1 and 64",
 		"embedded.scrub.interval: 59s":             "embedded.scrub.interval: 59s is neither 0",
+		"embedded.upload_expiry: 59s":              "embedded.upload_expiry: 59s is less than 1m",
 		"embedded.scrub.sample: 0%":                `embedded.scrub.sample: "0%" is not a share`,
 		"embedded.host: ''":                        "embedded.host: must not be empty",
 		"embedded.availability_zone: ''":           "embedded.availability_zone: must not be empty",

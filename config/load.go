@@ -183,6 +183,9 @@ func (c *Config) Validate() error {
 	if every := c.Embedded.Scrub.Interval; every < 0 || every > 0 && every < time.Minute {
 		bad("embedded.scrub.interval", "%s is neither 0, for no schedule, nor at least 1m", every)
 	}
+	if c.Embedded.UploadExpiry < time.Minute {
+		bad("embedded.upload_expiry", "%s is less than 1m", c.Embedded.UploadExpiry)
+	}
 	if _, err := ParseShare(c.Embedded.Scrub.Sample); err != nil {
 		bad("embedded.scrub.sample", "%v", err)
 	}

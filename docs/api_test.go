@@ -62,6 +62,27 @@ method may still be 501 where a region or a service lacks the function: see the 
 `
 
 const apiTail = `
+## Content of backups
+
+Cinder gives out no bytes and takes none. These operations do, for members, on backends that can.
+
+**Read.** ` + "`GET /backups/{id}/data`" + ` is what a restore would write. ` + "`Range`" + ` asks for a part; the ` + "`ETag`" + ` is a digest of the
+whole content. With the query ` + "`map`" + ` the answer lists the ranges ` + "`[from, to)`" + ` in bytes that are not known to be zeroes, at most 10,000, and
+` + "`next`" + `, the ` + "`offset`" + ` to ask for the rest with.
+
+**Write.** A client makes a backup in pieces:
+
+1. ` + "`POST /backups/upload`" + ` with ` + "`{\"upload\": {…}}`" + `: ` + "`size`" + ` in GiB, or ` + "`parent_id`" + ` for an incremental backup; and as they apply ` + "`name`, `description`, `metadata`, `container`, `volume_id`, `data_timestamp`" + `
+   and ` + "`volume`" + ` (` + "`name`, `description`, `metadata`, `bootable`, `volume_image_metadata`" + `), which a restore gives to the new volume. The backup has the status
+   ` + "`creating`" + ` and counts towards the quotas. The answer names the ` + "`granularity`" + `: pieces begin and end at its multiples.
+2. ` + "`PUT /backups/{id}/data`" + ` with ` + "`Content-Range: bytes FIRST-LAST/*`" + ` and at most 256 MiB, in any order and in parallel. ` + "`Content-Digest: sha-256=:BASE64:`" + `
+   (RFC 9530) is compared with the body. The answer is 204 when the bytes are on the disk. The same piece may be sent again; other
+   bytes for a range that was sent are 409. With the query ` + "`zeroes`" + ` and no body, the range is zeroes.
+3. ` + "`GET /backups/{id}/upload`" + ` says which ranges have arrived, so that a client can go on after a break.
+4. ` + "`POST /backups/{id}/upload`" + ` with ` + "`{\"commit\": {\"received\": BYTES}}`" + `, the sum of all ranges, ends the upload. What was not sent is as in the parent, or
+   zeroes. The backup becomes ` + "`available`" + `, or ` + "`error`" + `; then the commit may be repeated.
+5. ` + "`DELETE /backups/{id}/upload`" + ` gives it up. An upload to which nothing is sent for a day (` + "`embedded.upload_expiry`" + `) ends in ` + "`error`" + `.
+
 ## What differs from Cinder
 
 The recorded answers of a real Cinder are replayed against each build, and nothing but what ` + "`internal/conformance/wire/deviations.json`" + ` lists may

@@ -17,13 +17,13 @@ import (
 
 // handle connects HTTP to operations. No other code does. operations has one for each
 // backend; the caller's project selects it.
-func (s *Server) handle(operations map[*backend]translate.Operation) echo.HandlerFunc {
+func (s *Server) handle(operations map[*backend]translate.Operation, read bodyReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if slices.ContainsFunc(c.ParamValues(), func(v string) bool { return strings.Contains(v, "/") }) {
 			return errNoRoute // Echo puts the whole rest of the path into the last parameter
 		}
 		b := callOf(c).backend
-		r, err := s.request(c, b)
+		r, err := s.request(c, b, read)
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (s *Server) work(c echo.Context, op translate.Operation, r translate.Reques
 const maxQuery = 16 << 10
 
 // request decodes what all operations have in common.
-func (s *Server) request(c echo.Context, b *backend) (translate.Request, error) {
+func (s *Server) request(c echo.Context, b *backend, read bodyReader) (translate.Request, error) {
 	hr, call := c.Request(), callOf(c)
 	r := translate.Request{
 		Caller: call.caller, Version: call.api, Base: s.Base(hr), VBS: s.VBS,
@@ -88,9 +88,20 @@ func (s *Server) request(c echo.Context, b *backend) (translate.Request, error) 
 	if err := call.mayRead(""); err != nil {
 		return r, err
 	}
-	body, err := s.body(c)
-	r.Body = body
-	return r, err
+	return r, read(c, &r)
+}
+
+// bodyReader takes the body of a request into r.
+type bodyReader func(c echo.Context, r *translate.Request) error
+
+// bytesBody leaves the body to the operation.
+func bytesBody(c echo.Context, r *translate.Request) error {
+	hr := c.Request()
+	r.Content = translate.Content{Range: hr.Header.Get("Content-Range"), Digest: hr.Header.Get("Content-Digest")}
+	if hr.ContentLength != 0 && hr.Body != http.NoBody {
+		r.Content.Body = hr.Body
+	}
+	return nil
 }
 
 // decodable reports whether a path and query are valid text once their escapes are decoded.
@@ -110,7 +121,12 @@ func badVersion(c echo.Context, err error) error {
 	return err
 }
 
-// body reads the request's body. A body must be JSON.
+// jsonBody reads the whole body, which must be JSON.
+func (s *Server) jsonBody(c echo.Context, r *translate.Request) (err error) {
+	r.Body, err = s.body(c)
+	return err
+}
+
 func (s *Server) body(c echo.Context) ([]byte, error) {
 	r := c.Request()
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {

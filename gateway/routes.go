@@ -64,7 +64,11 @@ func (s *Server) serve(r *translate.Route) echo.HandlerFunc {
 			served[b] = r.Of(b.translator)
 		}
 	}
-	own := s.handle(served)
+	read := s.jsonBody
+	if r.TakesBytes {
+		read = bytesBody
+	}
+	own := s.handle(served, read)
 	return func(c echo.Context) error {
 		if _, ok := served[callOf(c).backend]; !ok {
 			return s.forward(c)
@@ -79,7 +83,7 @@ func (s *Server) serveVBS(r *vbs.Route) echo.HandlerFunc {
 	for _, b := range s.backends {
 		served[b] = r.Of(b.vbs)
 	}
-	return s.handle(served)
+	return s.handle(served, s.jsonBody)
 }
 
 // unlisted answers a path that is not a route. A backend with a Block Storage API of its

@@ -34,6 +34,8 @@ type Route struct {
 	// serves the route itself. nil: the gateway forwards the request of such a driver
 	// unchanged.
 	Own reflect.Type
+	// TakesBytes says that the body is bytes of any length, which the operation reads.
+	TakesBytes bool
 
 	serve method
 }
@@ -79,6 +81,7 @@ func (r Route) by(p Policy) Route                 { r.Policy = p; return r }
 func (r Route) from(minor int) Route              { r.Since = minor; return r }
 func (r Route) on(driver reflect.Type) Route      { r.Needs = driver; return r }
 func (r Route) ownWith(driver reflect.Type) Route { r.Own = driver; return r }
+func (r Route) takingBytes() Route                { r.TakesBytes = true; return r }
 func (r Route) notV2() Route                      { r.V3Only = true; return r }
 
 // section holds the settings that a group of routes has in common. A route may override
@@ -118,6 +121,11 @@ var routes = slices.Concat(
 		post("/backups/:id/action", (*Translator).ActOnBackup).on(is[driver.BackupAdmin]()),
 		get("/backups/:id/data", (*Translator).ShowBackupData).by(backupData).on(is[driver.ContentReader]()).ownWith(is[driver.ContentReader]()),
 		route(http.MethodHead, "/backups/:id/data", (*Translator).ShowBackupData).by(backupData).on(is[driver.ContentReader]()).ownWith(is[driver.ContentReader]()),
+		put("/backups/:id/data", (*Translator).PutBackupData).by(backupUpload).on(is[driver.ContentWriter]()).ownWith(is[driver.ContentWriter]()).takingBytes(),
+		post("/backups/upload", (*Translator).StartUpload).by(backupUpload).on(is[driver.ContentWriter]()).ownWith(is[driver.ContentWriter]()),
+		get("/backups/:id/upload", (*Translator).ShowUpload).by(backupUpload).on(is[driver.ContentWriter]()).ownWith(is[driver.ContentWriter]()),
+		post("/backups/:id/upload", (*Translator).CommitUpload).by(backupUpload).on(is[driver.ContentWriter]()).ownWith(is[driver.ContentWriter]()),
+		remove("/backups/:id/upload", (*Translator).AbortUpload).by(backupUpload).on(is[driver.ContentWriter]()).ownWith(is[driver.ContentWriter]()),
 		get("/backups/:id/export_record", (*Translator).ExportRecord).by(backupExport).on(is[driver.RecordPorter]()),
 		post("/backups/:id/import_record", (*Translator).ImportRecord).by(backupImport).on(is[driver.RecordPorter]()),
 	),

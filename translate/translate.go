@@ -31,6 +31,8 @@ type Request struct {
 	ID, Key string
 	Query   Query
 	Body    []byte
+	// Content is the body of a route that takes bytes (see [Route.TakesBytes]).
+	Content Content
 }
 
 // Response is the answer of an operation. If Body is nil, there is none.

@@ -86,7 +86,7 @@ func embeddedOptions(c *config.Config, log *zap.Logger) (embedded.Options, error
 		DataDir: c.Data, Stores: stores, DefaultStore: c.DefaultStore, Installation: c.Embedded.Installation, Log: log,
 		Host: c.Embedded.Host, AvailabilityZone: c.Embedded.AvailabilityZone,
 		Compression: c.Embedded.Compression, BlockSize: c.Embedded.BlockSize, Workers: c.Embedded.Workers,
-		ScrubInterval: c.Embedded.Scrub.Interval, ScrubSample: sample,
+		ScrubInterval: c.Embedded.Scrub.Interval, ScrubSample: sample, UploadExpiry: c.Embedded.UploadExpiry,
 		Quotas: map[string]int{
 			driver.QuotaVolumes: q.Volumes, driver.QuotaSnapshots: q.Snapshots, driver.QuotaGigabytes: q.Gigabytes,
 			driver.QuotaPerVolumeGigabytes: q.PerVolumeGigabytes, driver.QuotaBackups: q.Backups,

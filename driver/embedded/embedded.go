@@ -80,6 +80,8 @@ type Options struct {
 	// ScrubSample is the share of the data objects that a scheduled scrub reads, above 0 and
 	// up to 1; 0: 1.
 	ScrubSample float64
+	// UploadExpiry is how long an upload is kept after something was sent; 0: a day.
+	UploadExpiry time.Duration
 	Observer    Observer // may be nil
 
 	unit     int64 // of volume sizes, in bytes; 0: a GiB. Tests set less to be fast.
@@ -103,7 +105,7 @@ type Observer interface {
 	// Scrubbed is called for each backup that a scrub has read. result is one of
 	// [ScrubResults]. bytes is the number of the volume's bytes that were read.
 	Scrubbed(result string, bytes int64)
-	// StrayFile is called for each file that has no row. kind is volume or snapshot.
+	// StrayFile is called for each file that has no row. kind is volume, snapshot or upload.
 	StrayFile(kind string)
 }
 
@@ -137,6 +139,7 @@ type backupRoom interface {
 	driver.BackupAdmin
 	driver.RecordPorter
 	driver.ContentReader
+	driver.ContentWriter
 }
 
 type volumeRoom interface {
@@ -179,7 +182,8 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 	vs := volumes.New(c, r, o.Quotas)
 	bs := backups.New(c, r, vs, backups.Format{
 		Compression: chunked.Compression(o.Compression), ChunkSize: o.ChunkSize, BlockSize: o.BlockSize},
-		backups.ScrubSchedule{Interval: o.ScrubInterval, Sample: o.ScrubSample, Observe: o.Observer.Scrubbed})
+		backups.ScrubSchedule{Interval: o.ScrubInterval, Sample: o.ScrubSample, Observe: o.Observer.Scrubbed},
+		o.UploadExpiry)
 	cl := cloud.New(c, r, vs)
 	d := &Driver{backupRoom: bs, volumeRoom: vs, cloudRoom: cl, o: o, core: c, jobs: r, backups: bs, volumes: vs, cloud: cl}
 	if err := d.open(ctx); err != nil {
@@ -222,6 +226,9 @@ func (o Options) withDefaults() Options {
 	if o.Lease <= 0 {
 		o.Lease = 30 * time.Second
 	}
+	if o.UploadExpiry <= 0 {
+		o.UploadExpiry = 24 * time.Hour
+	}
 	if o.MaxAttempts <= 0 {
 		o.MaxAttempts = 3
 	}
@@ -232,13 +239,14 @@ func (o Options) jobs() jobs.Options {
 	return jobs.Options{Workers: o.Workers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone}
 }
 
-// Run runs jobs, schedules scrubs and deletes old messages until ctx ends. Then it requeues the running jobs;
+// Run runs jobs, schedules scrubs, and ends old uploads and messages until ctx ends. Then it requeues the running jobs;
 // the next Run starts them again. It returns nil.
 func (d *Driver) Run(ctx context.Context) error {
 	var group errgroup.Group
 	group.Go(func() error { return d.jobs.Run(ctx) })
 	group.Go(func() error { d.cloud.ExpireMessages(ctx); return nil })
 	group.Go(func() error { d.backups.ScheduleScrubs(ctx); return nil })
+	group.Go(func() error { d.backups.ExpireUploads(ctx); return nil })
 	return group.Wait()
 }
 

@@ -30,6 +30,10 @@ func (d *Driver) settleFiles(ctx context.Context) error {
 			v, err := d.core.DB.Volume(ctx, strings.TrimSuffix(id, volumes.RevertSuffix))
 			return v != nil, err
 		}},
+		{core.VolumesDir, core.UploadPrefix, func(id string) (bool, error) {
+			u, err := d.core.DB.Upload(ctx, id)
+			return u != nil, err
+		}},
 		{core.SnapshotsDir, "snapshot-", func(id string) (bool, error) {
 			s, err := d.core.DB.Snapshot(ctx, id)
 			return s != nil, err

@@ -236,4 +236,20 @@ var migrations = []string{
 		started_at BIGINT NOT NULL,
 		finished_at BIGINT
 	);`,
+	`CREATE TABLE uploads (
+		id TEXT PRIMARY KEY,
+		granularity BIGINT NOT NULL,
+		volume_meta TEXT,
+		committed BOOLEAN NOT NULL,
+		ranges INTEGER NOT NULL,
+		received BIGINT NOT NULL,
+		expires_at BIGINT NOT NULL
+	);
+	CREATE TABLE upload_ranges (
+		upload_id TEXT NOT NULL,
+		from_byte BIGINT NOT NULL,
+		to_byte BIGINT NOT NULL,
+		sha256 TEXT NOT NULL,
+		PRIMARY KEY (upload_id, from_byte)
+	);`,
 }

@@ -52,6 +52,41 @@ func Clone(ctx context.Context, dst, src string) (err error) {
 	return copyData(ctx, to, from, st.Size())
 }
 
+// Zero makes n bytes of f at off zeroes: a hole, or where the file system has none, written
+// zeroes. What is a hole already stays one.
+func Zero(ctx context.Context, f *os.File, off, n int64) error {
+	for end := off + n; off < end; {
+		start, stop := NextData(f, off, end)
+		if start >= stop {
+			return nil
+		}
+		err := Punch(f, start, stop-start)
+		if errors.Is(err, errors.ErrUnsupported) {
+			err = writeZeroes(ctx, f, start, stop)
+		}
+		if err != nil {
+			return err
+		}
+		off = stop
+	}
+	return nil
+}
+
+func writeZeroes(ctx context.Context, f *os.File, off, end int64) error {
+	var zeroes [64 << 10]byte
+	for off < end {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := f.WriteAt(zeroes[:min(int64(len(zeroes)), end-off)], off)
+		if err != nil {
+			return err
+		}
+		off += int64(n)
+	}
+	return nil
+}
+
 // finish makes f durable and closes it, or removes it if there is an error.
 func finish(f *os.File, err error) error {
 	if err == nil {

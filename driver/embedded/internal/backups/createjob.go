@@ -53,7 +53,9 @@ func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
 			if err != nil {
 				return 0, nil, err
 			}
-			return bs.core.Bytes(b.Size), func(tx *meta.Tx) error { return publish(tx, j, a, at, result) }, nil
+			return bs.core.Bytes(b.Size), func(tx *meta.Tx) error {
+				return errors.Join(publish(tx, j, a, at, result), bs.removeUpload(tx, j.BackupID))
+			}, nil
 		},
 		Fail: func(tx *meta.Tx, reason string) error {
 			return bs.failBackup(tx, j, a, reason, unprepared)
@@ -106,25 +108,43 @@ func (bs *Backups) writeBackup(ctx context.Context, s *core.Store, b *meta.Backu
 		}
 		parent, parentID = &chunked.Location{Container: bs.container(s, p), Prefix: p.ServiceMetadata}, dataID(p)
 	}
+	source, err := bs.openSource(ctx, b)
+	if err != nil {
+		return chunked.Result{}, err
+	}
+	defer func() { _ = source.file.Close() }()
+	return chunked.Write(ctx, s.Store, source.file, bs.core.Bytes(b.Size), chunked.Spec{
+		Location: at, BackupID: b.ID, VolumeID: b.VolumeID, Name: b.Name, Description: b.Description,
+		CreatedAt: b.CreatedAt, ParentID: parentID, Parent: parent, VolumeMeta: source.volumeMeta, Changed: source.changed,
+		Compression: bs.format.Compression, ChunkSize: bs.format.ChunkSize, BlockSize: bs.format.BlockSize,
+		SpillDir: bs.core.Files.Dir,
+	})
+}
+
+// source is what a backup is made of.
+type source struct {
+	file       *os.File
+	volumeMeta *string
+	changed    [][2]int64 // as in [chunked.Spec]
+}
+
+func (bs *Backups) openSource(ctx context.Context, b *meta.Backup) (s source, err error) {
+	u, err := bs.core.DB.Upload(ctx, b.ID)
+	if err != nil {
+		return s, err
+	}
+	if u != nil {
+		return bs.openUpload(ctx, b, u)
+	}
+	if s.volumeMeta, err = bs.volumeMeta(ctx, b.VolumeID); err != nil {
+		return s, err
+	}
 	path := bs.core.Files.Volume(b.VolumeID)
 	if b.SnapshotID != "" {
 		path = bs.core.Files.Snapshot(b.SnapshotID)
 	}
-	source, err := openData(path, os.O_RDONLY)
-	if err != nil {
-		return chunked.Result{}, err
-	}
-	defer func() { _ = source.Close() }()
-	volumeMeta, err := bs.volumeMeta(ctx, b.VolumeID)
-	if err != nil {
-		return chunked.Result{}, err
-	}
-	return chunked.Write(ctx, s.Store, source, bs.core.Bytes(b.Size), chunked.Spec{
-		Location: at, BackupID: b.ID, VolumeID: b.VolumeID, Name: b.Name, Description: b.Description,
-		CreatedAt: b.CreatedAt, ParentID: parentID, Parent: parent, VolumeMeta: volumeMeta,
-		Compression: bs.format.Compression, ChunkSize: bs.format.ChunkSize, BlockSize: bs.format.BlockSize,
-		SpillDir: bs.core.Files.Dir,
-	})
+	s.file, err = openData(path, os.O_RDONLY)
+	return s, err
 }
 
 // openData opens the file of a volume or snapshot.

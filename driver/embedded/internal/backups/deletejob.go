@@ -2,6 +2,7 @@ package backups
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"cindergate/driver"
@@ -29,7 +30,9 @@ func (bs *Backups) deleteTask(j *meta.Job, _ struct{}) jobs.Task {
 			if err := bs.deleteData(chunk.WithPatience(ctx, quickPatience), b); err != nil {
 				return 0, nil, err
 			}
-			return bs.core.Bytes(b.Size), func(tx *meta.Tx) error { return softDeleteBackup(tx, j.BackupID) }, nil
+			return bs.core.Bytes(b.Size), func(tx *meta.Tx) error {
+				return errors.Join(bs.removeUpload(tx, j.BackupID), softDeleteBackup(tx, j.BackupID))
+			}, nil
 		},
 		Fail: func(tx *meta.Tx, reason string) error {
 			b, err := tx.Backup(j.BackupID)

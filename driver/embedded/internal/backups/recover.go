@@ -23,6 +23,12 @@ func (bs *Backups) Recover(tx *meta.Tx) error {
 		}
 		switch b.Status {
 		case driver.BackupCreating:
+			if u, err := tx.Upload(b.ID); err != nil || u != nil && !u.Committed {
+				if err != nil {
+					return err
+				}
+				continue // its client may go on
+			}
 			b.Status, b.FailReason = driver.BackupError, "incomplete backup reset on manager restart"
 		case driver.BackupRestoring:
 			b.Status = driver.BackupAvailable

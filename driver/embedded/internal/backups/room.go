@@ -3,6 +3,8 @@
 package backups
 
 import (
+	"time"
+
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/driver/embedded/internal/jobs"
 	"cindergate/driver/embedded/internal/volumes"
@@ -16,6 +18,7 @@ type Backups struct {
 	volumes *volumes.Volumes
 	format  Format
 	scrubs  ScrubSchedule
+	uploads uploads
 }
 
 // Format says how to write new objects.
@@ -25,9 +28,10 @@ type Format struct {
 	BlockSize   int64 // bytes per digest of a full backup; 0: package chunked chooses it
 }
 
-// New returns a Backups and registers its kinds of jobs.
-func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes, f Format, scrubs ScrubSchedule) *Backups {
-	bs := &Backups{core: c, jobs: r, volumes: vs, format: f, scrubs: scrubs}
+// New returns a Backups and registers its kinds of jobs. An upload to which nothing is sent
+// for uploadExpiry ends.
+func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes, f Format, scrubs ScrubSchedule, uploadExpiry time.Duration) *Backups {
+	bs := &Backups{core: c, jobs: r, volumes: vs, format: f, scrubs: scrubs, uploads: uploads{expiry: uploadExpiry}}
 	bs.register()
 	return bs
 }

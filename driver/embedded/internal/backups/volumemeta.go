@@ -21,6 +21,11 @@ func (bs *Backups) volumeMeta(ctx context.Context, volumeID string) (*string, er
 	if v == nil {
 		return nil, nil
 	}
+	return describeVolume(v)
+}
+
+// describeVolume returns the volume_meta of a volume.
+func describeVolume(v *meta.Volume) (*string, error) {
 	all := map[string]any{"version": 2, "volume-base-metadata": baseMetadata(v)}
 	if len(v.Metadata) > 0 {
 		all["volume-metadata"] = v.Metadata

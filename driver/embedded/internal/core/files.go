@@ -35,6 +35,14 @@ const (
 // Volume returns the path of a volume's file.
 func (f Files) Volume(id string) string { return filepath.Join(f.Dir, VolumeFile(id)) }
 
+// Upload returns the path of the file of an upload, by the id of its backup.
+func (f Files) Upload(backupID string) string {
+	return filepath.Join(f.Dir, VolumesDir, UploadPrefix+backupID)
+}
+
+// UploadPrefix begins the names of the files of uploads, which lie beside the volumes.
+const UploadPrefix = "upload-"
+
 // Snapshot returns the path of a snapshot's file.
 func (f Files) Snapshot(id string) string { return filepath.Join(f.Dir, SnapshotFile(id)) }
 

@@ -1,0 +1,183 @@
+package backups
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
+	"cindergate/internal/sparse"
+)
+
+// CommitUpload implements [driver.ContentWriter].
+func (bs *Backups) CommitUpload(ctx context.Context, who driver.Caller, backupID string, received int64) error {
+	var b *meta.Backup
+	look := func(tx *meta.Tx) (u *meta.Upload, err error) {
+		if b, u, err = ownUpload(tx, who, backupID); err != nil {
+			return nil, err
+		}
+		switch {
+		case b.Status != driver.BackupError && (b.Status != driver.BackupCreating || u.Committed):
+			return nil, driver.InvalidBackup("The upload of backup %s cannot be committed: the backup's status is %s.", b.ID, b.Status)
+		case received != u.Received:
+			return nil, driver.Errorf(driver.InvalidInput, "Invalid input received: received is %d, but the gateway has received %d bytes.", received, u.Received)
+		}
+		return u, nil
+	}
+	if err := bs.core.Read(ctx, func(tx *meta.Tx) error { _, err := look(tx); return err }); err != nil {
+		return err
+	}
+	whole := [2]int64{0, bs.core.Bytes(b.Size)}
+	if !bs.uploads.writing.begin(b.ID, whole) {
+		return driver.Errorf(driver.Conflict, "A part of the content of backup %s is on its way.", b.ID)
+	}
+	defer bs.uploads.writing.end(b.ID, whole)
+	return bs.core.Write(ctx, func(tx *meta.Tx) error {
+		u, err := look(tx)
+		if err != nil {
+			return err
+		}
+		if err := core.BackupServiceUp(tx); err != nil {
+			return err
+		}
+		u.Committed, u.ExpiresAt = true, tx.Now.Add(bs.uploads.expiry)
+		b.Status, b.FailReason = driver.BackupCreating, ""
+		if err := tx.PutUpload(u); err != nil {
+			return err
+		}
+		if err := tx.TouchBackup(b); err != nil {
+			return err
+		}
+		j, err := bs.jobs.New(who, backupJob, b.ID, backupArguments{})
+		if err != nil {
+			return err
+		}
+		j.BackupID = b.ID
+		return bs.jobs.Enqueue(tx, j)
+	})
+}
+
+// openUpload opens the file of a committed upload. Whatever it holds outside of the received
+// ranges, an interrupted request has left there: it becomes a hole.
+func (bs *Backups) openUpload(ctx context.Context, b *meta.Backup, u *meta.Upload) (source, error) {
+	s := source{volumeMeta: u.VolumeMeta, changed: [][2]int64{}}
+	f, err := openData(bs.core.Files.Upload(b.ID), os.O_RDWR)
+	if err != nil {
+		return s, err
+	}
+	s.file = f
+	if err := bs.emptyRest(ctx, b, &s); err != nil {
+		_ = f.Close()
+		return s, err
+	}
+	if b.ParentID == "" {
+		s.changed = nil
+	}
+	return s, nil
+}
+
+func (bs *Backups) emptyRest(ctx context.Context, b *meta.Backup, s *source) error {
+	at, size := int64(0), bs.core.Bytes(b.Size)
+	rest := func(to int64) error {
+		if err := sparse.Zero(ctx, s.file, at, to-at); err != nil {
+			return core.Because(err, "The file of the upload could not be written.")
+		}
+		return nil
+	}
+	for r, err := range bs.received(ctx, b.ID, 0) {
+		if err != nil {
+			return err
+		}
+		if err := rest(r[0]); err != nil {
+			return err
+		}
+		s.changed, at = append(s.changed, r), r[1]
+	}
+	return rest(size)
+}
+
+// AbortUpload implements [driver.ContentWriter].
+func (bs *Backups) AbortUpload(ctx context.Context, who driver.Caller, backupID string) error {
+	return bs.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
+		b, u, err := ownUpload(tx, who, backupID)
+		if err != nil {
+			return err
+		}
+		if b.Status != driver.BackupError && (b.Status != driver.BackupCreating || u.Committed) {
+			return driver.InvalidBackup("The upload of backup %s has been committed, and the backup's status is %s. Delete the backup.", b.ID, b.Status)
+		}
+		if b.Status == driver.BackupError {
+			return bs.startDelete(tx, who, b) // a job may have left objects
+		}
+		return bs.endUpload(tx, b.ID)
+	})
+}
+
+// endUpload deletes an upload that has written nothing to the store, and its backup.
+func (bs *Backups) endUpload(tx *meta.Tx, id string) error {
+	if err := bs.removeUpload(tx, id); err != nil {
+		return err
+	}
+	return softDeleteBackup(tx, id)
+}
+
+// removeUpload deletes the rows of a backup's upload, if it has one, and then the file.
+func (bs *Backups) removeUpload(tx *meta.Tx, id string) error {
+	u, err := tx.Upload(id)
+	if err != nil || u == nil {
+		return err
+	}
+	tx.AfterCommit(func() { bs.core.RemoveFile(bs.core.Files.Upload(id)) })
+	return tx.RemoveUpload(id)
+}
+
+// ExpireUploads ends uploads to which nothing has been sent for long, until ctx ends.
+func (bs *Backups) ExpireUploads(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := bs.EndOldUploads(ctx); err != nil && ctx.Err() == nil {
+			bs.core.Log.Error("expire uploads", zap.Error(err))
+		}
+		bs.core.Wait(ctx, min(bs.uploads.expiry, time.Minute))
+	}
+}
+
+// EndOldUploads ends the uploads that have expired.
+func (bs *Backups) EndOldUploads(ctx context.Context) error {
+	return bs.core.WriteFreeing(ctx, bs.expireUploads)
+}
+
+func (bs *Backups) expireUploads(tx *meta.Tx) error {
+	expired, err := tx.ExpiredUploads()
+	if err != nil {
+		return err
+	}
+	for _, u := range expired {
+		b, err := tx.Backup(u.BackupID)
+		if err != nil {
+			return err
+		}
+		if b == nil || b.Status == driver.BackupCreating && u.Committed {
+			continue // its job ends it; a file without a backup is kept
+		}
+		if b.Status == driver.BackupCreating {
+			b.Status = driver.BackupError
+			b.FailReason = fmt.Sprintf("The upload was not finished: nothing was sent for %s.", bs.uploads.expiry)
+			if err := tx.TouchBackup(b); err != nil {
+				return err
+			}
+			who := driver.Caller{ProjectID: b.ProjectID, UserID: b.UserID}
+			if err := bs.core.AddMessage(tx, who, core.ActionBackup, core.DetailBackup, core.BackupResource, b.ID, b.FailReason); err != nil {
+				return err
+			}
+		}
+		if err := bs.removeUpload(tx, b.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
