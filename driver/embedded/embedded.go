@@ -82,7 +82,7 @@ type Options struct {
 	ScrubSample float64
 	// UploadExpiry is how long an upload is kept after something was sent; 0: a day.
 	UploadExpiry time.Duration
-	Observer    Observer // may be nil
+	Observer     Observer // may be nil
 
 	unit     int64 // of volume sizes, in bytes; 0: a GiB. Tests set less to be fast.
 	rehearse bool  // see [meta.Options]; tests set it

@@ -51,6 +51,9 @@ func Open(ctx context.Context, store chunk.Store, size int64, chain []Level) (*C
 // Size returns the length of the content in bytes.
 func (c *Content) Size() int64 { return c.plan.size }
 
+// BlockSize returns the length of the blocks that have digests, in bytes.
+func (c *Content) BlockSize() int64 { return c.plan.blockSize }
+
 // Tag returns a digest of the content: of its length, its block size and the digests of all
 // blocks. Equal content in blocks of another size has another tag.
 func (c *Content) Tag() [sha256.Size]byte { return c.tag }

@@ -104,7 +104,7 @@ func (p *plan) loadLevel(ctx context.Context, store chunk.Store, level Level) (m
 	if err := level.check(); err != nil {
 		return metadata{}, err
 	}
-	m, err := loadMetadata(ctx, store, level.Location, p.size, p.blocks())
+	m, err := loadMetadata(ctx, store, level.Location, p.size, p.blockSize)
 	if err != nil {
 		return metadata{}, err
 	}

@@ -102,9 +102,9 @@ func (bs *Backups) checkPiece(b *meta.Backup, u *meta.Upload, p *driver.Piece) e
 		return driver.InvalidBackup("The upload of backup %s has ended: the backup's status is %s.", b.ID, b.Status)
 	case p.From < 0 || p.From >= p.To || p.To > size:
 		return driver.Errorf(driver.InvalidInput, "Invalid input received: Content-Range must be a range of bytes within the %d of the backup.", size)
-	case p.From%u.Granularity != 0 || p.To%u.Granularity != 0 && p.To != size:
+	case p.From%granularity != 0 || p.To%granularity != 0 && p.To != size:
 		return driver.Errorf(driver.InvalidInput, "Invalid input received: Content-Range must begin and end at multiples of the granularity, %d bytes, or end at byte %d.",
-			u.Granularity, size-1)
+			granularity, size-1)
 	case p.Body != nil && p.To-p.From > maxPiece:
 		return driver.Errorf(driver.InvalidInput, "Invalid input received: Content-Range has more than %d bytes.", maxPiece)
 	case u.Ranges >= maxRanges:
@@ -204,4 +204,3 @@ func (bs *Backups) empty(id string, p *driver.Piece) {
 		bs.core.Log.Warn("what a failed piece of an upload has written stays until the commit", zap.String("backup_id", id), zap.Error(err))
 	}
 }
-
