@@ -99,7 +99,7 @@ func makePlan(ctx context.Context, r moveRequest) (*movePlan, error) {
 	return p, p.write(ctx, to, *job)
 }
 
-// read chooses the path of the source. Without one, the job is nil.
+// read chooses the path of the source. The job is nil if the volume could not be described.
 func (p *movePlan) read(ctx context.Context, c *tenant.Cloud) (*move.Job, error) {
 	var refused []string
 	for _, path := range sourcePaths {
@@ -119,12 +119,12 @@ func (p *movePlan) read(ctx context.Context, c *tenant.Cloud) (*move.Job, error)
 			return nil, err
 		}
 		p.Read = &as
+		if p.Volume, err = s.Describe(ctx); err != nil {
+			return nil, err
+		}
 		if len(as.Problems) > 0 {
 			refused = append(refused, as.Problems...)
 			continue
-		}
-		if p.Volume, err = s.Describe(ctx); err != nil {
-			return nil, err
 		}
 		if p.Points, err = s.Chain(ctx); err != nil && !errors.Is(err, move.ErrNone) {
 			p.Problems = append(p.Problems, err.Error())
@@ -140,8 +140,9 @@ func (p *movePlan) read(ctx context.Context, c *tenant.Cloud) (*move.Job, error)
 	p.Problems = append(p.Problems, refused...)
 	if p.Read == nil {
 		p.Problems = append(p.Problems, fmt.Sprintf("there is no path %q to read", p.Request.ReadPath))
+		return nil, nil
 	}
-	return nil, nil
+	return &move.Job{Volume: p.Volume}, nil // the problems of the target are told as well
 }
 
 func (p *movePlan) write(ctx context.Context, c *tenant.Cloud, job move.Job) error {

@@ -50,8 +50,8 @@ type shownMove struct {
 	err      string
 	last     moveLine
 	shown    time.Time // of the last line of JSON
-	began    time.Time // of the round
-	round    int
+	began    time.Time // of the copying in the round
+	total    int64
 }
 
 func newMoveProgress(out io.Writer) *moveProgress {
@@ -134,11 +134,11 @@ func (p *moveProgress) draw(final bool) {
 func (s *shownMove) line() moveLine {
 	now := time.Now()
 	g := s.move.Progress()
-	if g.Round != s.round {
-		s.round, s.began = g.Round, now
+	if g.Total != s.total || g.Done == 0 {
+		s.total, s.began = g.Total, now
 	}
 	l := moveLine{Time: now.UTC(), Move: s.id, Name: s.name, Phase: g.Phase, Round: g.Round, Status: g.Status, Done: g.Done, Total: g.Total, Moved: g.Moved, Error: s.err}
-	if took := now.Sub(s.began).Seconds(); took > 0 {
+	if took := now.Sub(s.began).Seconds(); took > 0 && g.Status == "" && g.Done < g.Total {
 		l.Rate = float64(g.Done) / took
 	}
 	if l.Rate > 0 && g.Total > g.Done {
