@@ -79,7 +79,7 @@ var ErrFinished = errors.New("the move has ended")
 func (m *Move) Run(ctx context.Context) error {
 	switch m.Phase {
 	case Done:
-		return nil
+		return m.removeFiles() // a crash may have come in between
 	case Aborting, Aborted:
 		return fmt.Errorf("move %s is %s: %w", m.ID, m.Phase, ErrFinished)
 	}
@@ -308,8 +308,7 @@ func (m *Move) prepare(ctx context.Context) (Shape, error) {
 
 // endRound notes that a round is committed, and whether another one follows.
 func (m *Move) endRound(id string, changed int64, verified []string) error {
-	old := m.Compare
-	last := m.Last
+	old, blocks, last := m.Compare, m.NewBlocks, m.Last
 	// A round that moved little ends the rounds, if that was asked for. Its point is the
 	// last one.
 	if o := m.Options; m.Job.Chain == nil && o.Rounds == 0 && o.CutoverAt.IsZero() && o.Threshold > 0 && changed < o.Threshold {
@@ -322,9 +321,9 @@ func (m *Move) endRound(id string, changed int64, verified []string) error {
 			j.Verified = append(j.Verified, fmt.Sprintf("point %d: %s", j.Round, text))
 		}
 		log.Ended, log.Changed, log.Result = time.Now().UTC(), changed, id
-		j.Compare, j.Blocks, j.NewBlocks = 0, 0, 0
-		if m.NewBlocks > 0 {
-			j.Compare, j.Blocks = j.Round, m.NewBlocks
+		j.Compare, j.Blocks, j.NewBlocks = 0, blocks, 0
+		if blocks > 0 {
+			j.Compare = j.Round
 		}
 		if last {
 			j.Phase = Verifying
@@ -370,7 +369,7 @@ func (m *Move) Abort(ctx context.Context) error {
 	case Done:
 		return fmt.Errorf("move %s is done: %w", m.ID, ErrFinished)
 	case Aborted:
-		return nil
+		return m.removeFiles()
 	}
 	if err := m.step("aborting", func(j *Journal) { j.Phase = Aborting }); err != nil {
 		return err
