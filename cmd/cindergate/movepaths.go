@@ -10,6 +10,7 @@ import (
 	"cindergate/internal/move"
 	"cindergate/internal/move/carrier"
 	tenant "cindergate/internal/move/cloud"
+	"cindergate/internal/move/content"
 )
 
 // moveRequest is what a move needs to make its paths again. It is in the journal, without any
@@ -43,11 +44,17 @@ type (
 // The paths, the best first.
 var (
 	sourcePaths = []sourcePath{
+		{content.Path, func(r moveRequest, c *tenant.Cloud, env *move.Env) (move.Source, error) {
+			return content.NewSource(c, env, r.Volume, r.Backup)
+		}},
 		{carrier.Path, func(r moveRequest, c *tenant.Cloud, env *move.Env) (move.Source, error) {
 			return carrier.NewSource(c, env, r.Volume, r.Backup)
 		}},
 	}
 	targetPaths = []targetPath{
+		{content.Path, func(r moveRequest, c *tenant.Cloud, env *move.Env) (move.Target, error) {
+			return content.NewTarget(c, env, content.Options{Place: tenant.Place{Type: r.Type, Zone: r.Zone}, ReadBack: r.ReadBack, KeepVolume: r.KeepVolume})
+		}},
 		{carrier.Path, func(r moveRequest, c *tenant.Cloud, env *move.Env) (move.Target, error) {
 			return carrier.NewTarget(c, env, carrier.Options{Type: r.Type, Zone: r.Zone, ReadBack: r.ReadBack, KeepVolume: r.KeepVolume})
 		}},
@@ -99,9 +106,28 @@ func makePlan(ctx context.Context, r moveRequest) (*movePlan, error) {
 	return p, p.write(ctx, to, *job)
 }
 
+// refusals are the problems of the paths that do not work. Those of paths for other kinds of
+// clouds count only if there is no other.
+type refusals struct{ here, elsewhere []string }
+
+func (r *refusals) add(as *move.Assessment) {
+	if as.Elsewhere {
+		r.elsewhere = append(r.elsewhere, as.Problems...)
+	} else {
+		r.here = append(r.here, as.Problems...)
+	}
+}
+
+func (r *refusals) problems() []string {
+	if len(r.here) > 0 {
+		return r.here
+	}
+	return r.elsewhere
+}
+
 // read chooses the path of the source. The job is nil if the volume could not be described.
 func (p *movePlan) read(ctx context.Context, c *tenant.Cloud) (*move.Job, error) {
-	var refused []string
+	var refused refusals
 	for _, path := range sourcePaths {
 		if p.Request.ReadPath != "" && p.Request.ReadPath != path.name {
 			continue
@@ -123,7 +149,7 @@ func (p *movePlan) read(ctx context.Context, c *tenant.Cloud) (*move.Job, error)
 			return nil, err
 		}
 		if len(as.Problems) > 0 {
-			refused = append(refused, as.Problems...)
+			refused.add(&as)
 			continue
 		}
 		if p.Points, err = s.Chain(ctx); err != nil && !errors.Is(err, move.ErrNone) {
@@ -137,7 +163,7 @@ func (p *movePlan) read(ctx context.Context, c *tenant.Cloud) (*move.Job, error)
 		}
 		return job, nil
 	}
-	p.Problems = append(p.Problems, refused...)
+	p.Problems = append(p.Problems, refused.problems()...)
 	if p.Read == nil {
 		p.Problems = append(p.Problems, fmt.Sprintf("there is no path %q to read", p.Request.ReadPath))
 		return nil, nil
@@ -146,7 +172,7 @@ func (p *movePlan) read(ctx context.Context, c *tenant.Cloud) (*move.Job, error)
 }
 
 func (p *movePlan) write(ctx context.Context, c *tenant.Cloud, job move.Job) error {
-	var refused []string
+	var refused refusals
 	for _, path := range targetPaths {
 		if p.Request.WritePath != "" && p.Request.WritePath != path.name {
 			continue
@@ -164,9 +190,9 @@ func (p *movePlan) write(ctx context.Context, c *tenant.Cloud, job move.Job) err
 			p.Request.WritePath = path.name
 			return nil
 		}
-		refused = append(refused, as.Problems...)
+		refused.add(&as)
 	}
-	p.Problems = append(p.Problems, refused...)
+	p.Problems = append(p.Problems, refused.problems()...)
 	if p.Write == nil {
 		p.Problems = append(p.Problems, fmt.Sprintf("there is no path %q to write", p.Request.WritePath))
 	}

@@ -262,8 +262,8 @@ func TestUploadConcurrent(t *testing.T) {
 	}()
 	_, err := writer.Write(make([]byte, piece/2)) // it has begun
 	check(t, err)
-	refused(t, r.put(b.ID, piece/2, noise(1, piece)), driver.Conflict, "Another request is sending a part of the bytes 524288 to 1572863.")
-	refused(t, r.CommitUpload(t.Context(), alpha, b.ID, 0), driver.Conflict, "A part of the content of backup "+b.ID+" is on its way.")
+	refused(t, r.put(b.ID, piece/2, noise(1, piece)), driver.Unavailable, "Another request is sending a part of the bytes 524288 to 1572863.")
+	refused(t, r.CommitUpload(t.Context(), alpha, b.ID, 0), driver.Unavailable, "A part of the content of backup "+b.ID+" is on its way.")
 	check(t, r.put(b.ID, piece, noise(1, piece)))
 	_, err = writer.Write(make([]byte, piece/2))
 	check(t, errors.Join(err, writer.Close()))

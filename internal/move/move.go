@@ -57,6 +57,8 @@ type Assessment struct {
 	Path     string   `json:"path"`     // "carrier", "glance" …
 	Why      string   `json:"why"`      // one sentence: why this path works here
 	Problems []string `json:"problems"` // sentences; any of them makes the move impossible
+	// Elsewhere says that the path is not for this cloud, whatever the problems are.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 	Unproven []string `json:"unproven"` // what shows only after the first bytes, and when
 	Costs    []string `json:"costs"`    // time, space and quota that it takes besides the bytes
 	Limits   []string `json:"limits"`

@@ -15,7 +15,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/backups"
@@ -141,52 +140,5 @@ func (a account) probe(ctx context.Context, as *move.Assessment) error {
 		return nil
 	}
 	as.Why = fmt.Sprintf("the objects of backup %s lie in the Swift account of project %s in cloud %s", newest.ID, a.Project, a.Name)
-	return nil
-}
-
-// fixed tells of a login that ends with its token.
-func (a account) fixed(as *move.Assessment) {
-	if a.Fixed {
-		as.Limits = append(as.Limits, fmt.Sprintf("cloud %s: the login is a bare token, which cannot be renewed: the move ends when it expires, and can be resumed with a new one", a.Name))
-	}
-}
-
-// quotas checks that something fits.
-func (a account) quotas(ctx context.Context, as *move.Assessment, needs map[string]int64) error {
-	have, err := a.Quotas(ctx)
-	if err != nil {
-		return err
-	}
-	for _, name := range []string{"volumes", "gigabytes", "backups", "backup_gigabytes"} {
-		q, ok := have[name]
-		if q.Needs = needs[name]; !ok || q.Needs == 0 {
-			continue
-		}
-		as.Quotas = append(as.Quotas, q)
-		if q.Limit >= 0 && q.Used+q.Needs > q.Limit {
-			as.Problems = append(as.Problems, fmt.Sprintf("the quota %s of project %s in cloud %s is too small: %d of %d are used, and %d more are needed", name, a.Project, a.Name, q.Used, q.Limit, q.Needs))
-		}
-	}
-	return nil
-}
-
-// deleteNamed deletes the backups whose names begin with a prefix, the highest number first, so
-// that none has another one that depends on it.
-func (a account) deleteNamed(ctx context.Context, prefix string) error {
-	all, err := a.Backups(ctx, "", "")
-	if err != nil {
-		return err
-	}
-	all = slices.DeleteFunc(all, func(b backups.Backup) bool { return !strings.HasPrefix(b.Name, prefix) })
-	number := func(b backups.Backup) int {
-		n, _ := strconv.Atoi(b.Name[strings.LastIndexByte(b.Name, '-')+1:])
-		return n
-	}
-	slices.SortFunc(all, func(x, y backups.Backup) int { return number(y) - number(x) })
-	for _, b := range all {
-		if err := a.DeleteBackups(ctx, b.ID); err != nil {
-			return err
-		}
-	}
 	return nil
 }

@@ -41,14 +41,13 @@ type Target struct {
 var _ move.Target = (*Target)(nil)
 
 type targetState struct {
-	Volume   named    `json:"volume"`
-	Type     string   `json:"type"`
-	Zone     string   `json:"zone"`
-	Lost     []string `json:"lost"`
-	Carriers []named  `json:"carriers"`
-	Restored int      `json:"restored"` // the last round that is in the volume
-	Piece    int64    `json:"piece"`
-	Job      move.Job `json:"job"`
+	Volume   cloud.Named   `json:"volume"`
+	Place    cloud.Place   `json:"place"`
+	Lost     []string      `json:"lost"`
+	Carriers []cloud.Named `json:"carriers"`
+	Restored int           `json:"restored"` // the last round that is in the volume
+	Piece    int64         `json:"piece"`
+	Job      move.Job      `json:"job"`
 }
 
 // NewTarget returns a target. env may be nil for an assessment.
@@ -74,8 +73,8 @@ func (t *Target) Assess(ctx context.Context, j move.Job) (move.Assessment, error
 	if err := t.probe(ctx, &as); err != nil {
 		return as, err
 	}
-	t.fixed(&as)
-	_, _, lost, problems, err := t.place(ctx, j.Volume)
+	t.AssessLogin(&as)
+	_, lost, problems, err := t.Choose(ctx, cloud.Place{Type: t.o.Type, Zone: t.o.Zone}, j.Volume)
 	if err != nil {
 		return as, err
 	}
@@ -98,35 +97,7 @@ func (t *Target) Assess(ctx context.Context, j move.Job) (move.Assessment, error
 			as.Lost = append(as.Lost, fmt.Sprintf("the metadata of the backups: cloud %s has none (it takes microversion 3.43)", t.Name))
 		}
 	}
-	return as, t.quotas(ctx, &as, map[string]int64{"volumes": 1, "gigabytes": gib, "backups": more, "backup_gigabytes": more * gib})
-}
-
-// place chooses the type and the zone of the volume.
-func (t *Target) place(ctx context.Context, v move.Volume) (kind, zone string, lost, problems []string, err error) {
-	types, err := t.Types(ctx)
-	if err != nil {
-		return "", "", nil, nil, err
-	}
-	zones, err := t.Zones(ctx)
-	if err != nil {
-		return "", "", nil, nil, err
-	}
-	choose := func(what, asked, own string, have []string) string {
-		switch {
-		case asked != "" && !slices.Contains(have, asked):
-			problems = append(problems, fmt.Sprintf("cloud %s has no %s %q; it has %s", t.Name, what, asked, strings.Join(have, ", ")))
-		case asked != "":
-			return asked
-		case own != "" && !slices.Contains(have, own):
-			lost = append(lost, fmt.Sprintf("%s %q: cloud %s has none of that name, so its default is used", what, own, t.Name))
-		default:
-			return own
-		}
-		return ""
-	}
-	kind = choose("volume type", t.o.Type, v.Type, types)
-	zone = choose("availability zone", t.o.Zone, v.AvailabilityZone, zones)
-	return kind, zone, lost, problems, nil
+	return as, t.AssessQuotas(ctx, &as, map[string]int64{"volumes": 1, "gigabytes": gib, "backups": more, "backup_gigabytes": more * gib})
 }
 
 // Prepare implements [move.Target].
@@ -135,16 +106,16 @@ func (t *Target) Prepare(ctx context.Context, j move.Job) (move.Shape, error) {
 		return t.shape, nil
 	}
 	if t.state.Volume.Name == "" {
-		kind, zone, lost, problems, err := t.place(ctx, j.Volume)
+		place, lost, problems, err := t.Choose(ctx, cloud.Place{Type: t.o.Type, Zone: t.o.Zone}, j.Volume)
 		if err != nil {
 			return move.Shape{}, err
 		}
 		if len(problems) > 0 {
 			return move.Shape{}, fmt.Errorf("%s", strings.Join(problems, "; "))
 		}
-		t.state = targetState{Volume: named{Name: t.env.Name("target-volume")}, Type: kind, Zone: zone, Lost: lost, Job: j}
+		t.state = targetState{Volume: cloud.Named{Name: t.env.Name("target-volume")}, Place: place, Lost: lost, Job: j}
 		for i := range max(len(j.Chain), 1) {
-			t.state.Carriers = append(t.state.Carriers, named{Name: t.env.Name(fmt.Sprintf("target-carrier-%d", i+1))})
+			t.state.Carriers = append(t.state.Carriers, cloud.Named{Name: t.env.Name(fmt.Sprintf("target-carrier-%d", i+1))})
 		}
 		if err := t.env.Save(t.state); err != nil {
 			return move.Shape{}, err
@@ -181,7 +152,7 @@ func (t *Target) makeCarriers(ctx context.Context) error {
 		return nil
 	}
 	t.env.Status(fmt.Sprintf("cloud %s makes a blank volume", t.Name))
-	v, err := t.EnsureVolume(ctx, cloud.NewVolume{Name: t.state.Volume.Name, Size: t.job.Volume.Size, Type: t.state.Type, Zone: t.state.Zone})
+	v, err := t.EnsureVolume(ctx, cloud.NewVolume{Name: t.state.Volume.Name, Size: t.job.Volume.Size, Type: t.state.Place.Type, Zone: t.state.Place.Zone})
 	if err != nil {
 		return err
 	}
@@ -417,7 +388,7 @@ func (t *Target) ReadBack(ctx context.Context, round int) (move.Content, error) 
 	}
 	if len(have) == 0 {
 		// An earlier one is not needed any more.
-		if err := t.deleteNamed(ctx, t.env.Name("target-readback-")); err != nil {
+		if err := t.DeleteNamed(ctx, t.env.Name("target-readback-")); err != nil {
 			return nil, err
 		}
 		if len(t.job.Chain) > 0 {
@@ -440,12 +411,12 @@ func (t *Target) ReadBack(ctx context.Context, round int) (move.Content, error) 
 func (t *Target) Finish(ctx context.Context) (lost []string, err error) {
 	t.env.Status("cleaning up")
 	lost = append(lost, t.state.Lost...)
-	if err := t.deleteNamed(ctx, t.env.Name("target-readback-")); err != nil {
+	if err := t.DeleteNamed(ctx, t.env.Name("target-readback-")); err != nil {
 		return nil, err
 	}
 	v := t.job.Volume
 	if len(t.job.Chain) == 0 {
-		if err := t.deleteNamed(ctx, t.env.Name("target-")); err != nil {
+		if err := t.DeleteNamed(ctx, t.env.Name("target-")); err != nil {
 			return nil, err
 		}
 		more, err := t.Dress(ctx, t.state.Volume.ID, v)
@@ -480,7 +451,7 @@ func (t *Target) Finish(ctx context.Context) (lost []string, err error) {
 
 // Abort implements [move.Target].
 func (t *Target) Abort(ctx context.Context) error {
-	if err := t.deleteNamed(ctx, t.env.Name("target-readback-")); err != nil {
+	if err := t.DeleteNamed(ctx, t.env.Name("target-readback-")); err != nil {
 		return err
 	}
 	for _, c := range slices.Backward(t.state.Carriers) { // they may have other names already
@@ -490,7 +461,7 @@ func (t *Target) Abort(ctx context.Context) error {
 			}
 		}
 	}
-	if err := t.deleteNamed(ctx, t.env.Name("target-")); err != nil {
+	if err := t.DeleteNamed(ctx, t.env.Name("target-")); err != nil {
 		return err
 	}
 	if t.state.Volume.ID != "" {

@@ -35,7 +35,7 @@ func (bs *Backups) CommitUpload(ctx context.Context, who driver.Caller, backupID
 	}
 	whole := [2]int64{0, bs.core.Bytes(b.Size)}
 	if !bs.uploads.writing.begin(b.ID, whole) {
-		return driver.Errorf(driver.Conflict, "A part of the content of backup %s is on its way.", b.ID)
+		return busy("A part of the content of backup %s is on its way.", b.ID)
 	}
 	defer bs.uploads.writing.end(b.ID, whole)
 	return bs.core.Write(ctx, func(tx *meta.Tx) error {

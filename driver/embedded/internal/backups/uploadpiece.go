@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -65,7 +67,7 @@ func (bs *Backups) PutContent(ctx context.Context, who driver.Caller, backupID s
 	}
 	whole := [2]int64{p.From, p.To}
 	if !bs.uploads.writing.begin(b.ID, whole) {
-		return driver.Errorf(driver.Conflict, "Another request is sending a part of the bytes %d to %d.", p.From, p.To-1)
+		return busy("Another request is sending a part of the bytes %d to %d.", p.From, p.To-1)
 	}
 	defer bs.uploads.writing.end(b.ID, whole)
 	// What is there may have arrived meanwhile. It is never overwritten.
@@ -90,6 +92,11 @@ func (bs *Backups) PutContent(ctx context.Context, who driver.Caller, backupID s
 		u.ExpiresAt = tx.Now.Add(bs.uploads.expiry)
 		return errors.Join(tx.PutUploadRange(&meta.UploadRange{UploadID: b.ID, From: p.From, To: p.To, SHA256: sum}), tx.PutUpload(u))
 	})
+}
+
+// busy returns the error while a request that has not ended stands in the way.
+func busy(format string, args ...any) error {
+	return &driver.Error{Kind: driver.Unavailable, Message: fmt.Sprintf(format, args...), RetryAfter: time.Second}
 }
 
 // checkPiece checks that an upload takes a piece.
