@@ -348,6 +348,15 @@ func (c *Cloud) Dress(ctx context.Context, id string, v move.Volume) (lost []str
 	return lost, nil
 }
 
+// renamed are the options of an update of a backup. gophercloud's own lack the object
+// "backup" around them, which Cinder requires.
+type renamed struct{ backups.UpdateOpts }
+
+func (r renamed) ToBackupUpdateMap() (map[string]any, error) {
+	inner, err := r.UpdateOpts.ToBackupUpdateMap()
+	return map[string]any{"backup": inner}, err
+}
+
 // DressBackup gives a backup its name, description and metadata.
 func (c *Cloud) DressBackup(ctx context.Context, id, name, description string, metadata map[string]string) (lost []string, err error) {
 	o := backups.UpdateOpts{Name: &name, Description: &description}
@@ -356,7 +365,7 @@ func (c *Cloud) DressBackup(ctx context.Context, id, name, description string, m
 	} else if len(metadata) > 0 {
 		lost = append(lost, fmt.Sprintf("metadata of backup %s: cloud %s has none (it takes microversion 3.43)", name, c.Name))
 	}
-	return lost, explain(backups.Update(ctx, c.volume, id, o).Err)
+	return lost, explain(backups.Update(ctx, c.volume, id, renamed{o}).Err)
 }
 
 // Types returns the names of the volume types that the project may use.
