@@ -44,7 +44,6 @@ type targetState struct {
 	Volume   named    `json:"volume"`
 	Type     string   `json:"type"`
 	Zone     string   `json:"zone"`
-	Lost     []string `json:"lost"`
 	Carriers []named  `json:"carriers"`
 	Restored int      `json:"restored"` // the last round that is in the volume
 	Piece    int64    `json:"piece"`
@@ -135,14 +134,14 @@ func (t *Target) Prepare(ctx context.Context, j move.Job) (move.Shape, error) {
 		return t.shape, nil
 	}
 	if t.state.Volume.Name == "" {
-		kind, zone, lost, problems, err := t.place(ctx, j.Volume)
+		kind, zone, _, problems, err := t.place(ctx, j.Volume)
 		if err != nil {
 			return move.Shape{}, err
 		}
 		if len(problems) > 0 {
 			return move.Shape{}, fmt.Errorf("%s", strings.Join(problems, "; "))
 		}
-		t.state = targetState{Volume: named{Name: t.env.Name("target-volume")}, Type: kind, Zone: zone, Lost: lost, Job: j}
+		t.state = targetState{Volume: named{Name: t.env.Name("target-volume")}, Type: kind, Zone: zone, Job: j}
 		for i := range max(len(j.Chain), 1) {
 			t.state.Carriers = append(t.state.Carriers, named{Name: t.env.Name(fmt.Sprintf("target-carrier-%d", i+1))})
 		}
@@ -439,7 +438,6 @@ func (t *Target) ReadBack(ctx context.Context, round int) (move.Content, error) 
 // Finish implements [move.Target].
 func (t *Target) Finish(ctx context.Context) (lost []string, err error) {
 	t.env.Status("cleaning up")
-	lost = append(lost, t.state.Lost...)
 	if err := t.deleteNamed(ctx, t.env.Name("target-readback-")); err != nil {
 		return nil, err
 	}

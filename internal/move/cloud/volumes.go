@@ -176,6 +176,9 @@ func (c *Cloud) EnsureBackup(ctx context.Context, n NewBackup) (*backups.Backup,
 	if len(found) > 0 {
 		id = found[0].ID
 	} else {
+		if err := c.fresh(ctx); err != nil {
+			return nil, err
+		}
 		b, err := backups.Create(ctx, c.volume, backups.CreateOpts{VolumeID: n.VolumeID, Name: n.Name, Description: n.Description,
 			Incremental: n.Incremental, Force: n.Force}).Extract()
 		if err != nil {
@@ -209,6 +212,9 @@ func (c *Cloud) Restore(ctx context.Context, backup, volume string) error {
 	if _, err := c.WaitVolume(ctx, volume); err != nil {
 		return err
 	}
+	if err := c.fresh(ctx); err != nil {
+		return err
+	}
 	if _, err := backups.RestoreFromBackup(ctx, c.volume, backup, backups.RestoreOpts{VolumeID: volume}).Extract(); err != nil {
 		return explain(err)
 	}
@@ -220,6 +226,18 @@ func (c *Cloud) Restore(ctx context.Context, backup, volume string) error {
 		err = fmt.Errorf("the restore of backup %s in cloud %s failed: %s", backup, c.Name, b.FailReason)
 	}
 	return err
+}
+
+// fresh renews the token, if it can be: cinder-backup works with the token of the request that
+// asked for a backup or a restore, and fails when that one expires.
+func (c *Cloud) fresh(ctx context.Context) error {
+	if c.Fixed {
+		return nil
+	}
+	if err := c.provider.Reauthenticate(ctx, c.provider.Token()); err != nil {
+		return fmt.Errorf("cloud %s: the token could not be renewed: %w", c.Name, explain(err))
+	}
+	return nil
 }
 
 // longest bounds each wait for a resource.
