@@ -59,8 +59,8 @@ func (m *Move) step(name string, how func(j *Journal)) error {
 	if err := m.change(how); err != nil {
 		return err
 	}
-	m.phase.Store(&m.Journal.Phase)
-	m.round.Store(int64(m.Journal.Round))
+	m.phase.Store(&m.Phase)
+	m.round.Store(int64(m.Round))
 	return m.passed(name)
 }
 
@@ -91,7 +91,7 @@ func (m *Move) Run(ctx context.Context) error {
 	if err != nil {
 		text = err.Error()
 	}
-	if m.Journal.Error != text {
+	if m.Error != text {
 		err = errors.Join(err, m.change(func(j *Journal) { j.Error = text }))
 	}
 	return err

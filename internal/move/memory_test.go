@@ -146,7 +146,6 @@ type memTarget struct {
 	*memCloud
 	env     *move.Env
 	ordered bool
-	job     move.Job
 	state   memState
 	fail    error // of the next Write
 	writes  int

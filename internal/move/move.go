@@ -58,12 +58,12 @@ type Assessment struct {
 	Why      string   `json:"why"`      // one sentence: why this path works here
 	Problems []string `json:"problems"` // sentences; any of them makes the move impossible
 	// Elsewhere says that the path is not for this cloud, whatever the problems are.
-	Elsewhere bool `json:"elsewhere,omitempty"`
-	Unproven []string `json:"unproven"` // what shows only after the first bytes, and when
-	Costs    []string `json:"costs"`    // time, space and quota that it takes besides the bytes
-	Limits   []string `json:"limits"`
-	Lost     []string `json:"lost"` // what the target cannot keep
-	Quotas   []Quota  `json:"quotas"`
+	Elsewhere bool     `json:"elsewhere,omitempty"`
+	Unproven  []string `json:"unproven"` // what shows only after the first bytes, and when
+	Costs     []string `json:"costs"`    // time, space and quota that it takes besides the bytes
+	Limits    []string `json:"limits"`
+	Lost      []string `json:"lost"` // what the target cannot keep
+	Quotas    []Quota  `json:"quotas"`
 }
 
 // Quota is how much of a quota is left. A problem of the assessment says what is too small.

@@ -100,8 +100,9 @@ func (s *Source) Describe(ctx context.Context) (move.Volume, error) {
 		Metadata map[string]string `json:"volume-metadata"`
 		Image    map[string]string `json:"volume-glance-metadata"`
 	}
-	if json.Unmarshal([]byte(*summary.VolumeMeta), &meta) != nil {
-		return v, nil // another service's; nothing of it is needed
+	if err := json.Unmarshal([]byte(*summary.VolumeMeta), &meta); err != nil {
+		// Whether the volume was encrypted is not known.
+		return v, fmt.Errorf("the volume_meta of backup %s: %w", b.ID, err)
 	}
 	if meta.Base.Key != nil && *meta.Base.Key != "" {
 		v.Encrypted = true

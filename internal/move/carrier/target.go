@@ -43,7 +43,6 @@ var _ move.Target = (*Target)(nil)
 type targetState struct {
 	Volume   cloud.Named   `json:"volume"`
 	Place    cloud.Place   `json:"place"`
-	Lost     []string      `json:"lost"`
 	Carriers []cloud.Named `json:"carriers"`
 	Restored int           `json:"restored"` // the last round that is in the volume
 	Piece    int64         `json:"piece"`
@@ -106,14 +105,14 @@ func (t *Target) Prepare(ctx context.Context, j move.Job) (move.Shape, error) {
 		return t.shape, nil
 	}
 	if t.state.Volume.Name == "" {
-		place, lost, problems, err := t.Choose(ctx, cloud.Place{Type: t.o.Type, Zone: t.o.Zone}, j.Volume)
+		place, _, problems, err := t.Choose(ctx, cloud.Place{Type: t.o.Type, Zone: t.o.Zone}, j.Volume)
 		if err != nil {
 			return move.Shape{}, err
 		}
 		if len(problems) > 0 {
 			return move.Shape{}, fmt.Errorf("%s", strings.Join(problems, "; "))
 		}
-		t.state = targetState{Volume: cloud.Named{Name: t.env.Name("target-volume")}, Place: place, Lost: lost, Job: j}
+		t.state = targetState{Volume: cloud.Named{Name: t.env.Name("target-volume")}, Place: place, Job: j}
 		for i := range max(len(j.Chain), 1) {
 			t.state.Carriers = append(t.state.Carriers, cloud.Named{Name: t.env.Name(fmt.Sprintf("target-carrier-%d", i+1))})
 		}
@@ -410,7 +409,7 @@ func (t *Target) ReadBack(ctx context.Context, round int) (move.Content, error) 
 // Finish implements [move.Target].
 func (t *Target) Finish(ctx context.Context) (lost []string, err error) {
 	t.env.Status("cleaning up")
-	lost = append(lost, t.state.Lost...)
+
 	if err := t.DeleteNamed(ctx, t.env.Name("target-readback-")); err != nil {
 		return nil, err
 	}

@@ -76,14 +76,37 @@ func (c *Cloud) login(ctx context.Context) error {
 	if c.volume, err = openstack.NewBlockStorageV3(c.provider, c.endpoint); err != nil {
 		return err
 	}
-	if versions, err := utils.GetSupportedMicroversions(ctx, c.volume); err == nil {
-		const wanted = 60 // volumes with all that a move shows; backups' metadata came with 3.43
-		if versions.MaxMajor == 3 && versions.MaxMinor > 0 {
-			c.volume.Microversion = fmt.Sprintf("3.%d", min(versions.MaxMinor, wanted))
-			c.Metadata = versions.MaxMinor >= 43
+	c.microversion(ctx)
+	return nil
+}
+
+// microversion chooses the newest one that both sides know. gophercloud asks at the endpoint
+// of the project, where Cinder describes no version. Without an answer, none is asked for:
+// that is 3.0.
+func (c *Cloud) microversion(ctx context.Context) {
+	base, err := utils.BaseVersionedEndpoint(c.volume.Endpoint)
+	if err != nil {
+		return
+	}
+	var answer struct {
+		Versions []struct {
+			ID      string `json:"id"`
+			Version string `json:"version"`
+		} `json:"versions"`
+	}
+	resp, err := c.volume.Get(ctx, strings.TrimSuffix(base, "/")+"/", &answer, &gophercloud.RequestOpts{OkCodes: []int{http.StatusOK, http.StatusMultipleChoices}})
+	if err != nil {
+		return
+	}
+	_ = resp.Body.Close() // it has been read
+	const wanted = 60     // volumes with all that a move shows; backups have metadata since 3.43
+	for _, v := range answer.Versions {
+		var minor int
+		if _, err := fmt.Sscanf(v.Version, "3.%d", &minor); err == nil && strings.HasPrefix(v.ID, "v3") && minor > 0 {
+			c.volume.Microversion = fmt.Sprintf("3.%d", min(minor, wanted))
+			c.Metadata = minor >= 43
 		}
 	}
-	return nil
 }
 
 // identify reads project and roles from the token's own description.

@@ -176,6 +176,9 @@ func (c *Cloud) EnsureBackup(ctx context.Context, n NewBackup) (*backups.Backup,
 	if len(found) > 0 {
 		id = found[0].ID
 	} else {
+		if err := c.fresh(ctx); err != nil {
+			return nil, err
+		}
 		b, err := backups.Create(ctx, c.volume, backups.CreateOpts{VolumeID: n.VolumeID, Name: n.Name, Description: n.Description,
 			Incremental: n.Incremental, Force: n.Force}).Extract()
 		if err != nil {
@@ -209,6 +212,9 @@ func (c *Cloud) Restore(ctx context.Context, backup, volume string) error {
 	if _, err := c.WaitVolume(ctx, volume); err != nil {
 		return err
 	}
+	if err := c.fresh(ctx); err != nil {
+		return err
+	}
 	if _, err := backups.RestoreFromBackup(ctx, c.volume, backup, backups.RestoreOpts{VolumeID: volume}).Extract(); err != nil {
 		return explain(err)
 	}
@@ -220,6 +226,18 @@ func (c *Cloud) Restore(ctx context.Context, backup, volume string) error {
 		err = fmt.Errorf("the restore of backup %s in cloud %s failed: %s", backup, c.Name, b.FailReason)
 	}
 	return err
+}
+
+// fresh renews the token, if it can be: cinder-backup works with the token of the request that
+// asked for a backup or a restore, and fails when that one expires.
+func (c *Cloud) fresh(ctx context.Context) error {
+	if c.Fixed {
+		return nil
+	}
+	if err := c.provider.Reauthenticate(ctx, c.provider.Token()); err != nil {
+		return fmt.Errorf("cloud %s: the token could not be renewed: %w", c.Name, explain(err))
+	}
+	return nil
 }
 
 // longest bounds each wait for a resource.
@@ -348,6 +366,15 @@ func (c *Cloud) Dress(ctx context.Context, id string, v move.Volume) (lost []str
 	return lost, nil
 }
 
+// renamed are the options of an update of a backup. gophercloud's own lack the object
+// "backup" around them, which Cinder requires.
+type renamed struct{ backups.UpdateOpts }
+
+func (r renamed) ToBackupUpdateMap() (map[string]any, error) {
+	inner, err := r.UpdateOpts.ToBackupUpdateMap()
+	return map[string]any{"backup": inner}, err
+}
+
 // DressBackup gives a backup its name, description and metadata.
 func (c *Cloud) DressBackup(ctx context.Context, id, name, description string, metadata map[string]string) (lost []string, err error) {
 	o := backups.UpdateOpts{Name: &name, Description: &description}
@@ -356,7 +383,7 @@ func (c *Cloud) DressBackup(ctx context.Context, id, name, description string, m
 	} else if len(metadata) > 0 {
 		lost = append(lost, fmt.Sprintf("metadata of backup %s: cloud %s has none (it takes microversion 3.43)", name, c.Name))
 	}
-	return lost, explain(backups.Update(ctx, c.volume, id, o).Err)
+	return lost, explain(backups.Update(ctx, c.volume, id, renamed{o}).Err)
 }
 
 // Types returns the names of the volume types that the project may use.

@@ -35,7 +35,6 @@ type targetState struct {
 	Job      move.Job      `json:"job"`
 	Volume   cloud.Named   `json:"volume"`
 	Place    cloud.Place   `json:"place"`
-	Lost     []string      `json:"lost"`
 	Backups  []cloud.Named `json:"backups"`  // of the rounds
 	Restored int           `json:"restored"` // the last round that is in the volume
 }
@@ -92,14 +91,14 @@ func (t *Target) Prepare(ctx context.Context, j move.Job) (move.Shape, error) {
 	if t.state.Job.Volume.Size > 0 {
 		return shape, nil
 	}
-	place, lost, problems, err := t.Choose(ctx, t.o.Place, j.Volume)
+	place, _, problems, err := t.Choose(ctx, t.o.Place, j.Volume)
 	if err != nil {
 		return shape, err
 	}
 	if len(problems) > 0 {
 		return shape, fmt.Errorf("%s", strings.Join(problems, "; "))
 	}
-	t.state = targetState{Job: j, Place: place, Lost: lost, Volume: cloud.Named{Name: t.env.Name("target-volume")}}
+	t.state = targetState{Job: j, Place: place, Volume: cloud.Named{Name: t.env.Name("target-volume")}}
 	return shape, t.env.Save(t.state)
 }
 
@@ -233,7 +232,7 @@ func (t *Target) ReadBack(ctx context.Context, round int) (move.Content, error) 
 // Finish implements [move.Target].
 func (t *Target) Finish(ctx context.Context) ([]string, error) {
 	t.env.Status("cleaning up")
-	lost := t.state.Lost
+	var lost []string
 	if err := t.DeleteNamed(ctx, t.env.Name("target-readback-")); err != nil {
 		return nil, err
 	}
