@@ -42,7 +42,7 @@ type Cloud struct {
 	volume    *gophercloud.ServiceClient
 	transport *transport
 
-	// Poll is how often a resource is looked at while it changes; 0: 1 s.
+	// Poll is the longest pause between two looks at a resource that changes; 0: 1 s.
 	Poll time.Duration
 }
 

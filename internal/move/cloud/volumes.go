@@ -240,15 +240,18 @@ func (c *Cloud) fresh(ctx context.Context) error {
 	return nil
 }
 
+// firstPoll is the pause after the first look. What is small is soon ready.
+const firstPoll = 50 * time.Millisecond
+
 // longest bounds each wait for a resource.
 const longest = 7 * 24 * time.Hour
 
 func (c *Cloud) wait(ctx context.Context, ready func() (bool, error)) error {
-	poll := c.Poll
-	if poll <= 0 {
-		poll = time.Second
+	most := c.Poll
+	if most <= 0 {
+		most = time.Second
 	}
-	for began := time.Now(); ; {
+	for began, poll := time.Now(), min(firstPoll, most); ; poll = min(2*poll, most) {
 		ok, err := ready()
 		if ok || err != nil {
 			return err
