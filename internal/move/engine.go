@@ -174,7 +174,8 @@ func (m *Move) copyRound(ctx context.Context) error {
 	if err := r.run(ctx); err != nil {
 		return err
 	}
-	id, err := m.To.Commit(ctx, Round{Number: m.Round, Last: m.Last, Point: *m.Point, Pieces: t.all, Digests: t.stream})
+	last := m.Last || m.small(r.changed.Load())
+	id, err := m.To.Commit(ctx, Round{Number: m.Round, Last: last, Point: *m.Point, Pieces: t.all, Digests: t.stream})
 	if err != nil {
 		return err
 	}
@@ -188,7 +189,7 @@ func (m *Move) copyRound(ctx context.Context) error {
 			return fmt.Errorf("point %d of the chain: %w", m.Round, err)
 		}
 	}
-	return m.endRound(id, r.changed.Load(), said)
+	return m.endRound(id, r.changed.Load(), last, said)
 }
 
 // beginRound freezes the point of the round, unless that has been done.
@@ -306,14 +307,15 @@ func (m *Move) prepare(ctx context.Context) (Shape, error) {
 	return shape, m.step("prepared", func(j *Journal) { j.Shape = &shape })
 }
 
+// small reports whether a round that moved so little ends the rounds, if that was asked for.
+func (m *Move) small(changed int64) bool {
+	o := m.Options
+	return m.Job.Chain == nil && o.Rounds == 0 && o.CutoverAt.IsZero() && o.Threshold > 0 && changed < o.Threshold
+}
+
 // endRound notes that a round is committed, and whether another one follows.
-func (m *Move) endRound(id string, changed int64, verified []string) error {
-	old, blocks, last := m.Compare, m.NewBlocks, m.Last
-	// A round that moved little ends the rounds, if that was asked for. Its point is the
-	// last one.
-	if o := m.Options; m.Job.Chain == nil && o.Rounds == 0 && o.CutoverAt.IsZero() && o.Threshold > 0 && changed < o.Threshold {
-		last = true
-	}
+func (m *Move) endRound(id string, changed int64, last bool, verified []string) error {
+	old, blocks := m.Compare, m.NewBlocks
 	err := m.step("round-end", func(j *Journal) {
 		j.Committed = j.Round
 		log := &j.Rounds[len(j.Rounds)-1]

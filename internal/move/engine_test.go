@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,7 +64,15 @@ func (r *rig) with(do func(m *move.Move) error) error {
 		r.t.Fatal(err)
 	}
 	defer s.Close()
-	m := &move.Move{Store: s, Step: r.step, Poll: time.Millisecond}
+	m := &move.Move{Store: s, Poll: time.Millisecond}
+	if r.step != nil { // workers call it at the same time
+		var mu sync.Mutex
+		m.Step = func(name string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			return r.step(name)
+		}
+	}
 	r.source = &memSource{memCloud: r.cloud, env: s.SourceEnv(m.Status), digests: r.digests, chain: r.chain, v: r.volume, changes: r.changes}
 	r.target = &memTarget{memCloud: r.cloud, env: s.TargetEnv(m.Status), ordered: r.ordered}
 	if err := r.target.env.Load(&r.target.state); err != nil {

@@ -197,8 +197,8 @@ type Taken struct {
 
 // Round is a round whose pieces have all been written.
 type Round struct {
-	Number int // from 1; in a chain, the point's place
-	Last   bool
+	Number int  // from 1; in a chain, the point's place
+	Last   bool // no other round follows: only now a volume must have the bytes
 	Point  Point
 	// Pieces yields all pieces of the volume in order. Those of a later round of a chain
 	// whose Round is Number are the ones that changed.
@@ -220,8 +220,9 @@ type Target interface {
 	// same piece, unless the shape is ordered. The receipt, of at most [MaxReceipt] bytes, comes
 	// back in Commit; what Write returned last counts.
 	Write(ctx context.Context, p Piece) (receipt []byte, err error)
-	// Commit makes the pieces of a round the state of the volume, or the next point of the
-	// chain, and returns the id of the volume or backup. It may be called again.
+	// Commit makes the pieces of a round the state of the volume, at the last round at the
+	// latest, or the next point of the chain. It returns the id of the volume or backup. It may
+	// be called again.
 	Commit(ctx context.Context, r Round) (id string, err error)
 	// ReadBack opens the state that was committed last (or point round of a chain) by another
 	// way than it was written. It may make resources to do so. Without such a way it returns

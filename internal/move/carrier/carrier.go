@@ -116,9 +116,13 @@ func (c *content) Close() error { return c.f.Close() }
 
 // probe finds out whether the newest backup of the project has its objects in the account.
 func (a account) probe(ctx context.Context, as *move.Assessment) error {
-	if _, err := a.Account(ctx); err != nil {
+	have, err := a.Account(ctx)
+	if err != nil {
 		as.Problems = append(as.Problems, err.Error())
 		return nil
+	}
+	if have.QuotaBytes >= 0 {
+		as.Limits = append(as.Limits, fmt.Sprintf("the Swift account of project %s in cloud %s has %d of %d bytes left, and the compressed data must fit", a.Project, a.Name, max(have.QuotaBytes-have.BytesUsed, 0), have.QuotaBytes))
 	}
 	if err := a.MayBackUp(ctx); err != nil {
 		as.Problems = append(as.Problems, err.Error())
@@ -130,7 +134,7 @@ func (a account) probe(ctx context.Context, as *move.Assessment) error {
 	}
 	all = slices.DeleteFunc(all, func(b backups.Backup) bool { return b.Status != "available" || b.ObjectCount == 0 })
 	if len(all) == 0 {
-		as.Unproven = append(as.Unproven, fmt.Sprintf("whether cinder-backup of cloud %s writes to the Swift account of project %s shows with the first backup: until then nothing else is made, and if it does not, the move ends and removes it", a.Name, a.Project))
+		as.Unproven = append(as.Unproven, fmt.Sprintf("whether cinder-backup of cloud %s writes to the Swift account of project %s shows with the first backup: nothing else is made before, and if it does not, the move ends there and an abort removes it", a.Name, a.Project))
 		as.Why = fmt.Sprintf("cloud %s has a Swift account for project %s, which cinder-backup uses by default", a.Name, a.Project)
 		return nil
 	}

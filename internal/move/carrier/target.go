@@ -21,9 +21,6 @@ type Options struct {
 	Type, Zone string // asked for by the user; "": the source's where the target has it
 	ReadBack   bool   // the move is verified by reading back
 	KeepVolume bool   // a chain also leaves a volume, with its last point
-	// Whole restores everything in each round. It is for services that refuse a full backup
-	// whose objects do not cover the volume, which a real Cinder accepts.
-	Whole bool
 }
 
 // Target brings bytes in through carriers: backups of a blank volume whose objects are
@@ -250,14 +247,14 @@ const holeSize = 50 << 20
 // Commit implements [move.Target].
 func (t *Target) Commit(ctx context.Context, r move.Round) (string, error) {
 	chain := len(t.job.Chain) > 0
-	if !chain && t.state.Restored >= r.Number {
+	// A volume is restored once, as a whole. A restore of only what changed, on top of an
+	// earlier one, would lose the rest where a volume is a file: cinder-backup opens it with the
+	// mode wb (cinder/backup/manager.py), which truncates files.
+	if !chain && (!r.Last || t.state.Restored >= r.Number) {
 		return t.state.Volume.ID, nil
 	}
 	c := t.at(r.Number)
-	// A later round of a volume restores only what changed, on top of what is there: Cinder
-	// writes what the objects hold (chunkeddriver.py _restore_v1).
-	only := r.Number > 1 && (chain || !t.o.Whole && t.state.Restored == r.Number-1)
-	entries, err := t.entries(ctx, c, r, only)
+	entries, err := t.entries(ctx, c, r, chain && r.Number > 1)
 	if err != nil {
 		return "", err
 	}
@@ -274,11 +271,9 @@ func (t *Target) Commit(ctx context.Context, r move.Round) (string, error) {
 	if chain {
 		return c.BackupID, nil
 	}
-	if len(entries) > 0 {
-		t.env.Status(fmt.Sprintf("cinder-backup of cloud %s restores what was copied", t.Name))
-		if err := t.Restore(ctx, c.BackupID, t.state.Volume.ID); err != nil {
-			return "", err
-		}
+	t.env.Status(fmt.Sprintf("cinder-backup of cloud %s restores what was copied", t.Name))
+	if err := t.Restore(ctx, c.BackupID, t.state.Volume.ID); err != nil {
+		return "", err
 	}
 	t.state.Restored = r.Number
 	return t.state.Volume.ID, t.env.Save(t.state)
