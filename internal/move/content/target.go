@@ -19,7 +19,7 @@ type Options struct {
 }
 
 // Target makes a backup of each round, incremental on that of the round before. A volume is
-// restored from it.
+// restored from the last one.
 type Target struct {
 	*cloud.Cloud
 	env *move.Env
@@ -182,7 +182,10 @@ func (t *Target) Commit(ctx context.Context, r move.Round) (string, error) {
 	if t.chain() {
 		return id, nil
 	}
-	return t.state.Volume.ID, t.restore(ctx, r.Number)
+	if r.Last {
+		err = t.restore(ctx, r.Number)
+	}
+	return t.state.Volume.ID, err
 }
 
 // restore brings a round into the volume. When it returns nil, state has the volume's id.
