@@ -3,6 +3,7 @@ package backups
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
@@ -21,7 +22,7 @@ func (bs *Backups) OpenContent(ctx context.Context, who driver.Caller, backupID 
 	if b.Status != driver.BackupAvailable && b.Status != driver.BackupRestoring {
 		return nil, driver.Errorf(driver.InvalidState, "Invalid backup: Backup status must be available, but current status is %s.", b.Status)
 	}
-	s, err := bs.storeOf(ctx, b)
+	s, err := bs.storeFor(ctx, who, b)
 	if err != nil {
 		return nil, unreadable(err)
 	}
@@ -38,6 +39,9 @@ func (bs *Backups) OpenContent(ctx context.Context, who driver.Caller, backupID 
 
 // unreadable returns the error for a backup whose data cannot be read now, or ever.
 func unreadable(err error) error {
+	if errors.As(err, new(*driver.Error)) {
+		return err // of the request, not of the store
+	}
 	if chunked.IsDamage(err) {
 		return driver.Wrap(driver.InvalidState, err, "Invalid backup: %s", core.ReasonOf(err))
 	}

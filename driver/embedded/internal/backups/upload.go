@@ -45,7 +45,7 @@ func (bs *Backups) StartUpload(ctx context.Context, who driver.Caller, spec driv
 		u.Granularity = n
 	}
 	var b *meta.Backup
-	err := bs.core.Write(ctx, func(tx *meta.Tx) (err error) {
+	err := bs.request(ctx, who, func(tx *meta.Tx) (err error) {
 		if b, err = bs.newUpload(tx, who, u.BackupID, named, container, &spec); err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (bs *Backups) newUpload(tx *meta.Tx, who driver.Caller, id string, named *c
 		return nil, err
 	}
 	b.Container, b.Service, b.Store = container, store.Layout().Service(), store.Row()
-	return b, core.BackupServiceUp(tx)
+	return b, errors.Join(core.BackupServiceUp(tx), bs.core.Use(b.Store, b.ProjectID))
 }
 
 // uploadParent returns the parent of a new incremental upload.
@@ -136,7 +136,7 @@ func (bs *Backups) blockSizeOf(ctx context.Context, who driver.Caller, id string
 	if b.Status != driver.BackupAvailable || b.ServiceMetadata == "" {
 		return 0, driver.BackupHasNoParent.Errorf("The parent backup must be available for incremental backup.")
 	}
-	s, err := bs.storeOf(ctx, b)
+	s, err := bs.storeFor(ctx, who, b)
 	if err != nil {
 		return 0, unreadable(err)
 	}
@@ -226,4 +226,6 @@ func (bs *Backups) received(ctx context.Context, id string, offset int64) iter.S
 }
 
 // diskFailure returns the error for a client when a file cannot be written.
-func diskFailure(err error) error { return driver.Wrap(driver.Unavailable, err, "%s", core.ReasonOf(err)) }
+func diskFailure(err error) error {
+	return driver.Wrap(driver.Unavailable, err, "%s", core.ReasonOf(err))
+}
