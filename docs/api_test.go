@@ -68,7 +68,8 @@ Cinder gives out no bytes and takes none. These operations do, for members, on b
 
 **Read.** ` + "`GET /backups/{id}/data`" + ` is what a restore would write. ` + "`Range`" + ` asks for a part; the ` + "`ETag`" + ` is a digest of the
 whole content. With the query ` + "`map`" + ` the answer lists the ranges ` + "`[from, to)`" + ` in bytes that are not known to be zeroes, at most 10,000, and
-` + "`next`" + `, the ` + "`offset`" + ` to ask for the rest with.
+` + "`next`" + `, the ` + "`offset`" + ` to ask for the rest with; and ` + "`parent_id` and `block_size`" + `. With the query ` + "`digests`" + ` it is the SHA-256 of each
+block of that size, 32 bytes each: what differs between two backups shows without reading them.
 
 **Write.** A client makes a backup in pieces:
 

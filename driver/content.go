@@ -24,4 +24,14 @@ type Content interface {
 	Data() iter.Seq2[int64, int64]
 	// Copy writes the bytes [from, to) to w, in order, as far as they are intact.
 	Copy(ctx context.Context, w io.Writer, from, to int64) error
+
+	// ParentID is the backup that this one is incremental on; "" for a full one.
+	ParentID() string
+	// BlockSize returns the length of the blocks that have digests, in bytes. Only the last
+	// one may be short.
+	BlockSize() int64
+	// DigestsSize is the length of the SHA-256 digests of all blocks, 32 bytes each.
+	DigestsSize() int64
+	// CopyDigests writes the bytes [from, to) of the digests to w.
+	CopyDigests(ctx context.Context, w io.Writer, from, to int64) error
 }

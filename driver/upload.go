@@ -18,11 +18,12 @@ type ContentWriter interface {
 	ShowUpload(ctx context.Context, caller Caller, backupID string) (Upload, error)
 	// PutContent stores a range. It is durable when PutContent returns nil. To repeat it
 	// changes nothing. Errors: NotFound; InvalidInput if the range or the digest does not
-	// suit; Conflict if a part of the range is here already.
+	// suit; Conflict if a part of the range is here already; Unavailable while another request
+	// sends a part of it.
 	PutContent(ctx context.Context, caller Caller, backupID string, piece Piece) error
 	// CommitUpload accepts the content. received is the sum of the bytes of all ranges. What
 	// has not been sent is as in the parent, or zeroes. It may be repeated if the backup
-	// ended in error. Errors: NotFound; InvalidInput if received is another number; Conflict
+	// ended in error. Errors: NotFound; InvalidInput if received is another number; Unavailable
 	// while a range is on its way; InvalidState.
 	CommitUpload(ctx context.Context, caller Caller, backupID string, received int64) error
 	// AbortUpload deletes the upload and its backup. Errors: NotFound; InvalidState after a

@@ -42,7 +42,7 @@ func TestUpload(t *testing.T) {
 	}
 	must(t, json.Unmarshal([]byte(text), &made))
 	id := made.Backup.ID
-	if code != http.StatusAccepted || made.Backup.Name != "sent" || made.Upload.Size != 1<<30 || made.Upload.Granularity != 32768 || made.Upload.MaxPiece != 256<<20 {
+	if code != http.StatusAccepted || made.Backup.Name != "sent" || made.Upload.Size != 1<<30 || made.Upload.Granularity != 4096 || made.Upload.MaxPiece != 256<<20 {
 		t.Fatalf("%d %s", code, text)
 	}
 
@@ -90,6 +90,10 @@ func TestUpload(t *testing.T) {
 	g.settle()
 	want(http.StatusNotFound, "has no upload", http.MethodGet, id+"/upload", "")
 	want(http.StatusOK, `"status":"available"`, http.MethodGet, id, "")
+	want(http.StatusOK, `"parent_id":null,"block_size":32768`, http.MethodGet, id+"/data?map", "")
+	block := sha256.Sum256([]byte(piece[:32768]))
+	want(http.StatusPartialContent, string(block[5:])+string(block[:7]), http.MethodGet, id+"/data?digests", "", "Range", "bytes=1029-1062") // blocks 32 and 33
+	want(http.StatusBadRequest, "exclude each other", http.MethodGet, id+"/data?digests&map", "")
 	want(http.StatusPartialContent, piece, http.MethodGet, id+"/data", "", "Range", "bytes=1048576-1114111")
 
 	for body, part := range map[string]string{

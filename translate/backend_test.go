@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -64,6 +65,15 @@ func (b *backend) ImportRecord(ctx, caller, driver.BackupRecord) (driver.Backup,
 func (b *backend) OpenContent(ctx, caller, string) (driver.Content, error) {
 	return noContent{}, b.done()
 }
+func (b *backend) StartUpload(ctx, caller, driver.UploadSpec) (driver.Backup, driver.Upload, error) {
+	return driver.Backup{}, driver.Upload{}, b.done()
+}
+func (b *backend) ShowUpload(ctx, caller, string) (driver.Upload, error) {
+	return driver.Upload{Ranges: func(ctx, int64) iter.Seq2[[2]int64, error] { return func(func([2]int64, error) bool) {} }}, b.done()
+}
+func (b *backend) PutContent(ctx, caller, string, driver.Piece) error               { return b.done() }
+func (b *backend) CommitUpload(ctx, caller, string, int64) error                    { return b.done() }
+func (b *backend) AbortUpload(ctx, caller, string) error                            { return b.done() }
 func (b *backend) ResetBackupStatus(ctx, caller, string, driver.BackupStatus) error { return b.done() }
 func (b *backend) ForceDeleteBackup(ctx, caller, string) error                      { return b.done() }
 
@@ -163,6 +173,8 @@ func operations(t *Translator) map[string]Operation {
 // bodies are valid requests by operation.
 var bodies = map[string]string{
 	"CreateBackup":            `{"backup": {"volume_id": "` + someID + `"}}`,
+	"StartUpload":             `{"upload": {"size": 1}}`,
+	"CommitUpload":            `{"commit": {"received": 0}}`,
 	"UpdateBackup":            `{"backup": {"name": "n"}}`,
 	"RestoreBackup":           `{"restore": {}}`,
 	"ActOnBackup":             `{"os-reset_status": {"status": "error"}}`,
@@ -219,6 +231,8 @@ func request(operation string, caller driver.Caller, v Version) Request {
 	switch operation {
 	case "UpdateService":
 		r.ID = "enable"
+	case "PutBackupData":
+		r.Content = Content{Body: strings.NewReader("x"), Range: "bytes 0-0/*"}
 	case "ShowExtension":
 		r.ID = "backups"
 	case "ShowQuotas", "DefaultQuotas":
@@ -246,3 +260,8 @@ func (noContent) Size() int64                             { return 0 }
 func (noContent) Tag() string                             { return "0" }
 func (noContent) Data() iter.Seq2[int64, int64]           { return func(func(int64, int64) bool) {} }
 func (noContent) Copy(ctx, io.Writer, int64, int64) error { return nil }
+func (noContent) ParentID() string                        { return "" }
+func (noContent) BlockSize() int64                        { return 1 }
+func (noContent) DigestsSize() int64                      { return 0 }
+
+func (noContent) CopyDigests(ctx, io.Writer, int64, int64) error { return nil }

@@ -27,13 +27,17 @@ type mapView struct {
 	ETag   string     `json:"etag"`   // of the content, without quotes
 	Ranges [][2]int64 `json:"ranges"` // bytes [from, to), in order
 	Next   *int64     `json:"next"`   // offset to ask for the rest; null: this was the rest
+
+	ParentID  *string `json:"parent_id"`  // null: a full backup
+	BlockSize int64   `json:"block_size"` // bytes per digest
 }
 
 // maxRanges is the number of ranges in one answer.
 const maxRanges = 10000
 
 // ShowBackupData serves GET /backups/{id}/data: the bytes that a restore would write. With
-// the query "map" it serves the ranges that hold data, from the query "offset" on.
+// the query "map" it serves the ranges that hold data, from the query "offset" on. With the
+// query "digests" it serves the SHA-256 of each block, 32 bytes each.
 func (t *Translator) ShowBackupData(ctx context.Context, r Request) (Response, error) {
 	reader, err := Capability[driver.ContentReader](t.driver, "the content of backups")
 	if err != nil {
@@ -50,10 +54,20 @@ func (t *Translator) ShowBackupData(ctx context.Context, r Request) (Response, e
 	if err != nil {
 		return Response{}, err
 	}
-	if _, asked := r.Query.Get("map"); !asked {
+	_, asked := r.Query.Get("map")
+	_, digests := r.Query.Get("digests")
+	switch {
+	case asked && digests:
+		return Response{}, driver.Errorf(driver.InvalidInput, "Invalid input received: map and digests exclude each other.")
+	case digests:
+		return ok(Stream{Tag: c.Tag() + "-digests", Size: c.DigestsSize(), Copy: c.CopyDigests})
+	case !asked:
 		return ok(Stream{Tag: c.Tag(), Size: c.Size(), Copy: c.Copy})
 	}
-	v := mapView{Size: c.Size(), ETag: c.Tag(), Ranges: [][2]int64{}}
+	v := mapView{Size: c.Size(), ETag: c.Tag(), Ranges: [][2]int64{}, BlockSize: c.BlockSize()}
+	if id := c.ParentID(); id != "" {
+		v.ParentID = &id
+	}
 	for from, to := range c.Data() {
 		if to <= offset {
 			continue

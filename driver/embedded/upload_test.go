@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -62,14 +63,21 @@ func (r *rig) uploads() []string {
 // A chain that a client sends is one of ordinary backups: it is restored, continued, and
 // leaves nothing behind.
 func TestUploadChain(t *testing.T) {
-	r := newRig(t)
+	for _, block := range []int64{32 << 10, 512 << 10, 8 << 20} {
+		t.Run(fmt.Sprint(block>>10), func(t *testing.T) {
+			uploadChain(t, newRig(t, func(o *Options) { o.BlockSize = block }))
+		})
+	}
+}
+
+func uploadChain(t *testing.T, r *rig) {
 	ctx := t.Context()
 	name, volume := "moved", "db"
 	want := make([]byte, small)
 	b, u := r.startUpload(driver.UploadSpec{Size: 1, Name: &name, Metadata: map[string]string{"k": "v"},
 		DataTimestamp: r.clock.Now().Add(-time.Hour),
 		Volume:        &driver.UploadVolume{Name: &volume, Bootable: true, Metadata: map[string]string{"a": "b"}, ImageMetadata: map[string]string{"os": "linux"}}})
-	if b.Status != driver.BackupCreating || u.Size != small || u.Granularity != 32<<10 || u.Committed {
+	if b.Status != driver.BackupCreating || u.Size != small || u.Granularity != 4<<10 || u.Committed {
 		t.Fatalf("%+v %+v", b, u)
 	}
 	for i, off := range []int64{5 * piece, 0, small - piece} {
@@ -108,13 +116,14 @@ func TestUploadChain(t *testing.T) {
 	if next.Size != 1 || next.VolumeID != full.VolumeID {
 		t.Fatalf("%+v", next)
 	}
-	p := noise(9, 2*int(u.Granularity))
-	at := 5*piece + u.Granularity
-	copy(want[at:], p)
-	check(t, r.put(next.ID, at, p))
-	clear(want[:piece/2])
-	check(t, r.PutContent(ctx, alpha, next.ID, driver.Piece{From: 0, To: piece / 2}))
-	check(t, r.CommitUpload(ctx, alpha, next.ID, piece/2+2*u.Granularity))
+	p := noise(9, 2*int(u.Granularity)) // parts of blocks: the rest of them is as it was
+	for _, at := range []int64{u.Granularity, 5*piece + u.Granularity, 5*piece + 4*u.Granularity, 5*piece + 15*u.Granularity, small - 2*u.Granularity} {
+		copy(want[at:], p)
+		check(t, r.put(next.ID, at, p))
+	}
+	clear(want[8*piece-4096 : 9*piece+4096])
+	check(t, r.PutContent(ctx, alpha, next.ID, driver.Piece{From: 8*piece - 4096, To: 9*piece + 4096}))
+	check(t, r.CommitUpload(ctx, alpha, next.ID, piece+8192+10*u.Granularity))
 	r.settle()
 	if !bytes.Equal(r.content(next.ID), want) {
 		t.Error("the incremental backup is not its parent with the changes")
@@ -169,18 +178,18 @@ func TestUploadTexts(t *testing.T) {
 		text  string
 	}{
 		{driver.Piece{From: 0, To: small + 1}, driver.InvalidInput, bad + "Content-Range must be a range of bytes within the 33554432 of the backup."},
-		{driver.Piece{From: -32768, To: 0}, driver.InvalidInput, bad + "Content-Range must be a range of bytes within the 33554432 of the backup."},
+		{driver.Piece{From: -4096, To: 0}, driver.InvalidInput, bad + "Content-Range must be a range of bytes within the 33554432 of the backup."},
 		{driver.Piece{From: 1, To: 32768}, driver.InvalidInput,
-			bad + "Content-Range must begin and end at multiples of the granularity, 32768 bytes, or end at byte 33554431."},
+			bad + "Content-Range must begin and end at multiples of the granularity, 4096 bytes, or end at byte 33554431."},
 		{driver.Piece{From: 0, To: 100}, driver.InvalidInput,
-			bad + "Content-Range must begin and end at multiples of the granularity, 32768 bytes, or end at byte 33554431."},
+			bad + "Content-Range must begin and end at multiples of the granularity, 4096 bytes, or end at byte 33554431."},
 		{driver.Piece{From: 0, To: 32768, Body: strings.NewReader("short")}, driver.InvalidInput, bad + "the body does not have the 32768 bytes of Content-Range."},
 		{driver.Piece{From: 0, To: 32768, Body: bytes.NewReader(p)}, driver.InvalidInput, bad + "the body does not have the 32768 bytes of Content-Range."},
 		{driver.Piece{From: 0, To: 32768, Body: bytes.NewReader(p[:32768]), SHA256: "00"}, driver.InvalidInput,
 			bad + "Content-Digest is not the digest of the body. Its SHA-256 is " + hexSum(p[:32768]) + "."},
 		{driver.Piece{From: piece, To: 2 * piece, Body: bytes.NewReader(noise(2, piece))}, driver.Conflict,
 			"The bytes 1048576 to 2097151 were sent before, and are not these."},
-		{driver.Piece{From: 2*piece - 32768, To: 2*piece + 32768}, driver.Conflict, "The bytes 1048576 to 2097151 were sent before, and are not these."},
+		{driver.Piece{From: 2*piece - 4096, To: 2*piece + 4096}, driver.Conflict, "The bytes 1048576 to 2097151 were sent before, and are not these."},
 	} {
 		fails(r.PutContent(ctx, alpha, b.ID, c.piece), c.kind, c.text)
 	}
@@ -253,8 +262,8 @@ func TestUploadConcurrent(t *testing.T) {
 	}()
 	_, err := writer.Write(make([]byte, piece/2)) // it has begun
 	check(t, err)
-	refused(t, r.put(b.ID, piece/2, noise(1, piece)), driver.Conflict, "Another request is sending a part of the bytes 524288 to 1572863.")
-	refused(t, r.CommitUpload(t.Context(), alpha, b.ID, 0), driver.Conflict, "A part of the content of backup "+b.ID+" is on its way.")
+	refused(t, r.put(b.ID, piece/2, noise(1, piece)), driver.Unavailable, "Another request is sending a part of the bytes 524288 to 1572863.")
+	refused(t, r.CommitUpload(t.Context(), alpha, b.ID, 0), driver.Unavailable, "A part of the content of backup "+b.ID+" is on its way.")
 	check(t, r.put(b.ID, piece, noise(1, piece)))
 	_, err = writer.Write(make([]byte, piece/2))
 	check(t, errors.Join(err, writer.Close()))

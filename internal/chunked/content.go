@@ -1,27 +1,50 @@
 package chunked
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"io"
 	"iter"
+	"os"
 
 	"cindergate/internal/chunk"
 )
 
 // Content is what a restore of a backup would write, for readers that want it piece by
-// piece. Each byte that it gives out has been verified like those of [Restore]. It is not
-// safe for concurrent use.
+// piece. Each byte that it gives out has been verified like those of [Restore].
 type Content struct {
 	store chunk.Store
 	plan  *plan // its digests are closed
 	tag   digest
 	data  blockSet
+	kept  io.ReaderAt // the digests of all blocks; nil: they are read from the store
 }
 
 // Open checks the last backup of chain, of size bytes, as far as possible without its data.
 func Open(ctx context.Context, store chunk.Store, size int64, chain []Level) (*Content, error) {
+	return open(ctx, store, size, chain, nil)
+}
+
+// OpenKept is [Open] for a content that is read in many pieces: it keeps the digests of all
+// blocks in f, 32 bytes each from its beginning, so that no piece reads them from the store
+// again. f must stay as it is while the content is used.
+func OpenKept(ctx context.Context, store chunk.Store, size int64, chain []Level, f *os.File) (*Content, error) {
+	w := bufio.NewWriterSize(f, 1<<20)
+	c, err := open(ctx, store, size, chain, w)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Flush(); err != nil {
+		return nil, wrap(err, "No room for temporary data.")
+	}
+	c.kept = f
+	c.plan.window = c.plan.seekable()
+	return c, nil
+}
+
+func open(ctx context.Context, store chunk.Store, size int64, chain []Level, keep io.Writer) (*Content, error) {
 	p, err := loadPlan(ctx, store, size, chain)
 	if err != nil {
 		return nil, err
@@ -41,6 +64,12 @@ func Open(ctx context.Context, store chunk.Store, size int64, chain []Level) (*C
 		}
 		for i := range part {
 			sum.Write(part[i][:])
+			if keep == nil {
+				continue
+			}
+			if _, err := keep.Write(part[i][:]); err != nil {
+				return nil, wrap(err, "No room for temporary data.")
+			}
 		}
 		c.data.add(part, at, hasher)
 	}
@@ -50,6 +79,13 @@ func Open(ctx context.Context, store chunk.Store, size int64, chain []Level) (*C
 
 // Size returns the length of the content in bytes.
 func (c *Content) Size() int64 { return c.plan.size }
+
+// BlockSize returns the length of the blocks that have digests, in bytes.
+func (c *Content) BlockSize() int64 { return c.plan.blockSize }
+
+// Grid returns the length of the first object of the full backup, and so of most objects: a
+// read that begins at a multiple of it reads no object in vain.
+func (c *Content) Grid() int64 { return c.plan.first }
 
 // Tag returns a digest of the content: of its length, its block size and the digests of all
 // blocks. Equal content in blocks of another size has another tag.
@@ -77,20 +113,65 @@ func (c *Content) Data() iter.Seq2[int64, int64] {
 }
 
 // Copy writes the bytes [from, to) to w, in order. After an error, some of them may have been
-// written.
+// written. It may be called concurrently.
 func (c *Content) Copy(ctx context.Context, w io.Writer, from, to int64) error {
 	if from >= to {
 		return nil
 	}
 	p := *c.plan
-	var err error
-	if p.digests, err = openList(ctx, c.store, p.levels[len(p.levels)-1].Location); err != nil {
-		return err
+	if c.kept != nil {
+		p.digests = &keptDigests{r: c.kept}
+	} else {
+		d, err := openList(ctx, c.store, p.levels[len(p.levels)-1].Location)
+		if err != nil {
+			return err
+		}
+		p.digests = d
 	}
 	defer p.digests.close()
 	r := newReader(c.store, &p, 1, &pipe{w: w, span: span{from, to}})
 	defer r.close()
 	return r.run(ctx, 1, p.windows(span{from, to}))
+}
+
+// keptDigests reads digests from a file.
+type keptDigests struct {
+	r   io.ReaderAt
+	off int64
+}
+
+func (k *keptDigests) fill(to []digest) error {
+	raw := make([]byte, len(to)*sha256.Size)
+	if _, err := k.r.ReadAt(raw, k.off); err != nil {
+		return wrap(err, "Temporary data could not be read.")
+	}
+	for i := range to {
+		copy(to[i][:], raw[i*sha256.Size:])
+	}
+	k.off += int64(len(raw))
+	return nil
+}
+
+func (k *keptDigests) skip(n int64) error {
+	k.off += n * sha256.Size
+	return nil
+}
+
+func (k *keptDigests) close() {}
+
+// seekable returns a window that divides the first object, so that a read which begins with
+// an object does not begin in the middle of the one before.
+func (p *plan) seekable() int64 {
+	blocks := p.first / p.blockSize
+	if p.first%p.blockSize != 0 || blocks == 0 {
+		return p.window
+	}
+	for n := min(windowSize/p.blockSize, blocks); n > 0; n-- {
+		if blocks%n == 0 && n*p.blockSize >= windowSize/8 {
+			return n * p.blockSize
+		}
+	}
+	return p.window
 }
 
 // windows returns the range of whole windows that covers a range and cuts no object at its

@@ -113,12 +113,18 @@ func (w *writer) holes(hole, blocks span, yield func(job) bool) bool {
 	return true
 }
 
+// leastHole returns how long a hole must be, in bytes, to have an object of its own. In a
+// volume of more than a TiB it is longer, so that there are not too many objects.
+func leastHole(chunk, size int64) int64 {
+	return max(min(minHole, chunk/8), size/(maxObjects/4))
+}
+
 // chunks yields the data of each chunk that has any.
 func (w *writer) chunks() iter.Seq[[]span] {
 	chunk := w.spec.ChunkSize
 	return func(yield func([]span) bool) {
 		var data []span
-		for s := range w.source.spans(min(minHole, chunk/8)) {
+		for s := range w.source.spans(leastHole(chunk, w.size)) {
 			for s.from < s.to {
 				if len(data) > 0 && data[0].from/chunk != s.from/chunk {
 					if !yield(data) {

@@ -21,7 +21,6 @@ type Summary struct {
 	VolumeMeta *string
 	Objects    int   // data objects
 	Bytes      int64 // of the volume, rounded up to a whole block
-	BlockSize  int64 // bytes per digest
 
 	Description *string
 }
@@ -39,12 +38,11 @@ func Describe(ctx context.Context, store chunk.Store, at Location) (Summary, err
 		return Summary{}, err
 	}
 	bytes := info.count * info.blockSize
-	m, err := loadMetadata(ctx, store, at, bytes, info.count)
+	m, err := loadMetadata(ctx, store, at, bytes, info.blockSize)
 	if err != nil {
 		return Summary{}, err
 	}
-	s := Summary{BackupID: m.backupID, ParentID: m.parentID, VolumeMeta: m.volumeMeta, Objects: len(m.objects), Bytes: bytes,
-		BlockSize: info.blockSize}
+	s := Summary{BackupID: m.backupID, ParentID: m.parentID, VolumeMeta: m.volumeMeta, Objects: len(m.objects), Bytes: bytes}
 	// The id is only displayed, so a value of another type counts as missing.
 	_ = json.Unmarshal(m.volumeID, &s.VolumeID)
 	_ = json.Unmarshal(m.name, &s.Name)

@@ -93,16 +93,21 @@ func metadataText(spec Spec, objects []object) io.Reader {
 	}}
 }
 
-// loadMetadata reads and checks the _metadata object of a backup of size bytes. blocks is
-// the number of its blocks, and so the maximum number of its objects.
-func loadMetadata(ctx context.Context, store chunk.Store, at Location, size, blocks int64) (metadata, error) {
+// mostObjects returns how many objects a backup of size bytes may have. An object has whole
+// blocks or whole grains, unless it is the last one.
+func mostObjects(size, blockSize int64) int64 {
+	return min((size-1)/min(blockSize, grain)+1, maxObjects)
+}
+
+// loadMetadata reads and checks the _metadata object of a backup of size bytes.
+func loadMetadata(ctx context.Context, store chunk.Store, at Location, size, blockSize int64) (metadata, error) {
 	name := at.name(metadataSuffix)
 	r, err := store.Get(ctx, at.key(metadataSuffix))
 	if err != nil {
 		return metadata{}, getError(err, name)
 	}
 	defer r.Close()
-	m, err := decodeMetadata(tell{r}, at.Prefix, size, min(blocks, maxObjects))
+	m, err := decodeMetadata(tell{r}, at.Prefix, size, mostObjects(size, blockSize))
 	if err != nil {
 		return metadata{}, damaged(err, name)
 	}

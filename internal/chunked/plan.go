@@ -23,8 +23,18 @@ type plan struct {
 	size      int64
 	blockSize int64
 	window    int64 // a multiple of blockSize
+	first     int64 // length of the full backup's first object
 	levels    []planLevel
-	digests   *digestReader // of the last level
+	digests   digestList // of the last level
+}
+
+// digestList is digests in order.
+type digestList interface {
+	// fill reads exactly len(to) digests.
+	fill(to []digest) error
+	// skip forgets the next n.
+	skip(n int64) error
+	close()
 }
 
 type planLevel struct {
@@ -79,9 +89,9 @@ func (p *plan) load(ctx context.Context, store chunk.Store, chain []Level, info 
 		}
 		p.levels = append(p.levels, planLevel{level.Location, m})
 	}
-	first := p.levels[0].objects[0].length
+	p.first = p.levels[0].objects[0].length
 	p.prune(info.data)
-	p.window = p.chooseWindow(first)
+	p.window = p.chooseWindow(p.first)
 	return nil
 }
 
@@ -104,7 +114,7 @@ func (p *plan) loadLevel(ctx context.Context, store chunk.Store, level Level) (m
 	if err := level.check(); err != nil {
 		return metadata{}, err
 	}
-	m, err := loadMetadata(ctx, store, level.Location, p.size, p.blocks())
+	m, err := loadMetadata(ctx, store, level.Location, p.size, p.blockSize)
 	if err != nil {
 		return metadata{}, err
 	}

@@ -244,3 +244,19 @@ func TestBlockSet(t *testing.T) {
 		}
 	}
 }
+
+// However long a volume is, holes between its data do not lead to more objects than a
+// restore takes.
+func TestLeastHole(t *testing.T) {
+	const chunk, tib = DefaultChunkSize, 1 << 40
+	for size := int64(1 << 30); size <= 16*tib; size *= 2 {
+		least := leastHole(chunk, size)
+		if size <= tib && least != minHole {
+			t.Errorf("%d GiB: holes of %d bytes", size>>30, least)
+		}
+		// Holes and data take turns, and data is also cut at chunks.
+		if most := 2*(size/(least+grain)) + size/chunk; most > maxObjects {
+			t.Errorf("%d GiB: up to %d objects", size>>30, most)
+		}
+	}
+}

@@ -186,6 +186,9 @@ func (w *writer) collect(ctx context.Context, ordered <-chan (<-chan result)) er
 			return ctx.Err()
 		case r := <-done:
 			w.objects = append(w.objects, r.objects...)
+			if len(w.objects) > maxObjects {
+				return errorf("The backup has more than %d objects, and could not be restored. Do a full backup.", maxObjects)
+			}
 			if err := w.keep(r); err != nil {
 				return err
 			}

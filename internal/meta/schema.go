@@ -238,7 +238,6 @@ var migrations = []string{
 	);`,
 	`CREATE TABLE uploads (
 		id TEXT PRIMARY KEY,
-		granularity BIGINT NOT NULL,
 		volume_meta TEXT,
 		committed BOOLEAN NOT NULL,
 		ranges INTEGER NOT NULL,

@@ -9,13 +9,12 @@ import (
 
 // Upload is a row of uploads: a backup whose content a client sends.
 type Upload struct {
-	BackupID    string // the key
-	Granularity int64  // bytes; ranges begin and end at its multiples
-	VolumeMeta  *string
-	Committed   bool  // the content is complete, nothing more may be sent
-	Ranges      int   // number of rows of upload_ranges
-	Received    int64 // bytes in them
-	ExpiresAt   time.Time
+	BackupID   string // the key
+	VolumeMeta *string
+	Committed  bool  // the content is complete, nothing more may be sent
+	Ranges     int   // number of rows of upload_ranges
+	Received   int64 // bytes in them
+	ExpiresAt  time.Time
 }
 
 // UploadRange is a row of upload_ranges: bytes [From, To) that are in the upload's file.
@@ -28,7 +27,6 @@ type UploadRange struct {
 
 var uploads = table[Upload]{name: "uploads", key: func(u *Upload) string { return u.BackupID }, columns: []column[Upload]{
 	{"id", func(u *Upload) any { return &u.BackupID }},
-	{"granularity", func(u *Upload) any { return &u.Granularity }},
 	{"volume_meta", func(u *Upload) any { return &u.VolumeMeta }},
 	{"committed", func(u *Upload) any { return &u.Committed }},
 	{"ranges", func(u *Upload) any { return &u.Ranges }},

@@ -14,8 +14,9 @@ import (
 
 // Connection is how a service is reached.
 type Connection struct {
-	CAFile         string // PEM certificates to trust besides the system's
-	Insecure       bool   // trust any certificate
+	CAFile         string      // PEM certificates to trust besides the system's
+	Insecure       bool        // trust any certificate
+	TLS            *tls.Config // replaces both; nil: they are used
 	ConnectTimeout time.Duration
 	AnswerTimeout  time.Duration // from the last byte of a request to the first of its answer
 	Connections    int           // idle connections to keep
@@ -36,6 +37,9 @@ func NewTransport(c Connection, pauser *Pauser) (http.RoundTripper, error) {
 		if !t.RootCAs.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("%s: %w", c.CAFile, errors.New("it has no PEM certificate"))
 		}
+	}
+	if c.TLS != nil {
+		t = c.TLS
 	}
 	return &transport{pauser: pauser, next: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,

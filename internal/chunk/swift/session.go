@@ -31,6 +31,9 @@ type Login struct {
 	Interface string
 	// StorageURL replaces the URL of the account that the login returns.
 	StorageURL string
+	// By logs in, with that HTTP client, where the fields above do not suffice. It is called
+	// again when the token has expired.
+	By func(ctx context.Context, c http.Client) (*gophercloud.ServiceClient, error)
 }
 
 // session is a login that is made when it is first needed.
@@ -95,6 +98,9 @@ func (l Login) options(scope *gophercloud.AuthScope) gophercloud.AuthOptions {
 }
 
 func (s *session) authenticate(ctx context.Context) (*gophercloud.ServiceClient, error) {
+	if s.login.By != nil {
+		return s.login.By(ctx, s.http)
+	}
 	provider, err := openstack.NewClient(s.login.AuthURL)
 	if err != nil {
 		return nil, err

@@ -3,11 +3,11 @@ package backups
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunked"
+	"cindergate/internal/meta"
 )
 
 // OpenContent implements [driver.ContentReader].
@@ -22,33 +22,43 @@ func (bs *Backups) OpenContent(ctx context.Context, who driver.Caller, backupID 
 	if b.Status != driver.BackupAvailable && b.Status != driver.BackupRestoring {
 		return nil, driver.Errorf(driver.InvalidState, "Invalid backup: Backup status must be available, but current status is %s.", b.Status)
 	}
-	s, err := bs.storeFor(ctx, who, b)
+	if err := bs.entrust(ctx, who, b); err != nil {
+		return nil, err
+	}
+	c, err := bs.openContent(ctx, b)
 	if err != nil {
 		return nil, unreadable(err)
+	}
+	return content{c, b.ParentID}, nil
+}
+
+// openContent opens the content of a backup that has data.
+func (bs *Backups) openContent(ctx context.Context, b *meta.Backup) (*chunked.Content, error) {
+	s, err := bs.storeOf(ctx, b)
+	if err != nil {
+		return nil, err
 	}
 	chain, err := bs.chain(ctx, s, b)
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, err
 	}
-	c, err := chunked.Open(ctx, s.Store, bs.core.Bytes(b.Size), chain)
-	if err != nil {
-		return nil, unreadable(err)
-	}
-	return content{c}, nil
+	return chunked.Open(ctx, s.Store, bs.core.Bytes(b.Size), chain)
 }
 
 // unreadable returns the error for a backup whose data cannot be read now, or ever.
 func unreadable(err error) error {
-	if errors.As(err, new(*driver.Error)) {
-		return err // of the request, not of the store
-	}
 	if chunked.IsDamage(err) {
 		return driver.Wrap(driver.InvalidState, err, "Invalid backup: %s", core.ReasonOf(err))
 	}
 	return driver.Wrap(driver.Unavailable, err, "%s", core.ReasonOf(err))
 }
 
-type content struct{ *chunked.Content }
+type content struct {
+	*chunked.Content
+	parent string
+}
+
+func (c content) ParentID() string { return c.parent }
 
 func (c content) Tag() string {
 	tag := c.Content.Tag()

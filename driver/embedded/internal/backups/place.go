@@ -70,13 +70,9 @@ func (bs *Backups) storeOf(ctx context.Context, b *meta.Backup) (*core.Store, er
 	return s, bs.core.Ready(ctx, s)
 }
 
-// storeFor returns the store of a backup once it is ready, for a request.
-func (bs *Backups) storeFor(ctx context.Context, who driver.Caller, b *meta.Backup) (*core.Store, error) {
-	err := bs.core.Entrusting(ctx, who, func() error { return bs.core.Use(b.Store, b.ProjectID) })
-	if err != nil {
-		return nil, err
-	}
-	return bs.storeOf(ctx, b)
+// entrust makes sure that a request can read the store of a backup.
+func (bs *Backups) entrust(ctx context.Context, who driver.Caller, b *meta.Backup) error {
+	return bs.core.Entrusting(ctx, who, func() error { return bs.core.Use(b.Store, b.ProjectID) })
 }
 
 // request runs the transaction of a request that queues a job. If the job needs a trust, it

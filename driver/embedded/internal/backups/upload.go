@@ -9,7 +9,6 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
-	"cindergate/internal/chunked"
 	"cindergate/internal/meta"
 )
 
@@ -23,8 +22,9 @@ const (
 	maxPiece = 256 << 20
 	// maxRanges bounds the rows of one upload: 32 TiB in pieces of the largest size.
 	maxRanges = 128 << 10
-	// granularity is that of full backups, in bytes: the smallest block of the format.
-	granularity = 32 << 10
+	// granularity is what ranges begin and end at multiples of, in bytes: the smallest hole
+	// of most file systems.
+	granularity = 4 << 10
 )
 
 // uploads are the uploads to which this process writes, and what they have in common.
@@ -36,14 +36,7 @@ type uploads struct {
 // StartUpload implements [driver.ContentWriter].
 func (bs *Backups) StartUpload(ctx context.Context, who driver.Caller, spec driver.UploadSpec) (driver.Backup, driver.Upload, error) {
 	named, container := bs.core.Stores.Choose(spec.Container)
-	u := &meta.Upload{BackupID: bs.core.NewID(), Granularity: granularity}
-	if spec.ParentID != "" {
-		n, err := bs.blockSizeOf(ctx, who, spec.ParentID)
-		if err != nil {
-			return driver.Backup{}, driver.Upload{}, err
-		}
-		u.Granularity = n
-	}
+	u := &meta.Upload{BackupID: bs.core.NewID()}
 	var b *meta.Backup
 	err := bs.request(ctx, who, func(tx *meta.Tx) (err error) {
 		if b, err = bs.newUpload(tx, who, u.BackupID, named, container, &spec); err != nil {
@@ -124,29 +117,6 @@ func (bs *Backups) uploadParent(tx *meta.Tx, who driver.Caller, spec *driver.Upl
 	return parent, nil
 }
 
-// blockSizeOf returns the block size of a backup that may become a parent, in bytes.
-func (bs *Backups) blockSizeOf(ctx context.Context, who driver.Caller, id string) (int64, error) {
-	b, err := bs.core.DB.Backup(ctx, id)
-	if err != nil {
-		return 0, core.Classify(err)
-	}
-	if b == nil || !who.Owns(b.ProjectID) {
-		return 0, driver.BackupNotFound(id)
-	}
-	if b.Status != driver.BackupAvailable || b.ServiceMetadata == "" {
-		return 0, driver.BackupHasNoParent.Errorf("The parent backup must be available for incremental backup.")
-	}
-	s, err := bs.storeFor(ctx, who, b)
-	if err != nil {
-		return 0, unreadable(err)
-	}
-	d, err := chunked.Describe(ctx, s.Store, chunked.Location{Container: bs.container(s, b), Prefix: b.ServiceMetadata})
-	if err != nil {
-		return 0, unreadable(err)
-	}
-	return d.BlockSize, nil
-}
-
 // uploadedVolume returns the volume_meta of a backup whose volume is elsewhere.
 func uploadedVolume(b *meta.Backup, v *driver.UploadVolume) (*string, error) {
 	if v == nil {
@@ -174,7 +144,7 @@ func (bs *Backups) ShowUpload(ctx context.Context, who driver.Caller, backupID s
 }
 
 func (bs *Backups) uploadState(b *meta.Backup, u *meta.Upload) driver.Upload {
-	return driver.Upload{Size: bs.core.Bytes(b.Size), Granularity: u.Granularity, MaxPiece: maxPiece, Received: u.Received, Committed: u.Committed,
+	return driver.Upload{Size: bs.core.Bytes(b.Size), Granularity: granularity, MaxPiece: maxPiece, Received: u.Received, Committed: u.Committed,
 		ExpiresAt: u.ExpiresAt, Ranges: func(ctx context.Context, offset int64) iter.Seq2[[2]int64, error] {
 			return bs.received(ctx, b.ID, offset)
 		}}

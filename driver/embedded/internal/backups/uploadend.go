@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -35,7 +36,7 @@ func (bs *Backups) CommitUpload(ctx context.Context, who driver.Caller, backupID
 	}
 	whole := [2]int64{0, bs.core.Bytes(b.Size)}
 	if !bs.uploads.writing.begin(b.ID, whole) {
-		return driver.Errorf(driver.Conflict, "A part of the content of backup %s is on its way.", b.ID)
+		return busy("A part of the content of backup %s is on its way.", b.ID)
 	}
 	defer bs.uploads.writing.end(b.ID, whole)
 	return bs.request(ctx, who, func(tx *meta.Tx) error {
@@ -78,8 +79,63 @@ func (bs *Backups) openUpload(ctx context.Context, b *meta.Backup, u *meta.Uploa
 	}
 	if b.ParentID == "" {
 		s.changed = nil
+		return s, nil
+	}
+	if err := bs.completeBlocks(ctx, b, &s); err != nil {
+		_ = f.Close()
+		return s, err
 	}
 	return s, nil
+}
+
+// completeBlocks widens what has changed to whole blocks of the parent. The rest of a block
+// that was sent in part is as in the parent.
+func (bs *Backups) completeBlocks(ctx context.Context, b *meta.Backup, s *source) error {
+	parent, err := bs.core.DB.Backup(ctx, b.ParentID)
+	if err != nil {
+		return err
+	}
+	if parent == nil {
+		return core.Reasonf("The parent backup %s is gone.", b.ParentID)
+	}
+	c, err := bs.openContent(ctx, parent)
+	if err != nil {
+		return err
+	}
+	fill := func(from, to int64) error { return c.Copy(ctx, io.NewOffsetWriter(s.file, from), from, to) }
+	var whole [][2]int64
+	block, end := c.BlockSize(), int64(0) // end of what the file has
+	for _, r := range s.changed {
+		from, to := r[0]/block*block, min((r[1]+block-1)/block*block, c.Size())
+		if last := len(whole) - 1; last >= 0 && from < whole[last][1] { // in the block of the one before
+			if err := fill(end, r[0]); err != nil {
+				return err
+			}
+			whole[last][1] = to
+		} else {
+			if last >= 0 {
+				if err := fill(end, whole[last][1]); err != nil {
+					return err
+				}
+			}
+			if err := fill(from, r[0]); err != nil {
+				return err
+			}
+			if last >= 0 && from == whole[last][1] {
+				whole[last][1] = to
+			} else {
+				whole = append(whole, [2]int64{from, to})
+			}
+		}
+		end = r[1]
+	}
+	if last := len(whole) - 1; last >= 0 {
+		if err := fill(end, whole[last][1]); err != nil {
+			return err
+		}
+		s.changed = whole
+	}
+	return nil
 }
 
 func (bs *Backups) emptyRest(ctx context.Context, b *meta.Backup, s *source) error {

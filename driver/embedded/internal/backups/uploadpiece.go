@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -65,7 +67,7 @@ func (bs *Backups) PutContent(ctx context.Context, who driver.Caller, backupID s
 	}
 	whole := [2]int64{p.From, p.To}
 	if !bs.uploads.writing.begin(b.ID, whole) {
-		return driver.Errorf(driver.Conflict, "Another request is sending a part of the bytes %d to %d.", p.From, p.To-1)
+		return busy("Another request is sending a part of the bytes %d to %d.", p.From, p.To-1)
 	}
 	defer bs.uploads.writing.end(b.ID, whole)
 	// What is there may have arrived meanwhile. It is never overwritten.
@@ -92,6 +94,11 @@ func (bs *Backups) PutContent(ctx context.Context, who driver.Caller, backupID s
 	})
 }
 
+// busy returns the error while a request that has not ended stands in the way.
+func busy(format string, args ...any) error {
+	return &driver.Error{Kind: driver.Unavailable, Message: fmt.Sprintf(format, args...), RetryAfter: time.Second}
+}
+
 // checkPiece checks that an upload takes a piece.
 func (bs *Backups) checkPiece(b *meta.Backup, u *meta.Upload, p *driver.Piece) error {
 	size := bs.core.Bytes(b.Size)
@@ -102,9 +109,9 @@ func (bs *Backups) checkPiece(b *meta.Backup, u *meta.Upload, p *driver.Piece) e
 		return driver.InvalidBackup("The upload of backup %s has ended: the backup's status is %s.", b.ID, b.Status)
 	case p.From < 0 || p.From >= p.To || p.To > size:
 		return driver.Errorf(driver.InvalidInput, "Invalid input received: Content-Range must be a range of bytes within the %d of the backup.", size)
-	case p.From%u.Granularity != 0 || p.To%u.Granularity != 0 && p.To != size:
+	case p.From%granularity != 0 || p.To%granularity != 0 && p.To != size:
 		return driver.Errorf(driver.InvalidInput, "Invalid input received: Content-Range must begin and end at multiples of the granularity, %d bytes, or end at byte %d.",
-			u.Granularity, size-1)
+			granularity, size-1)
 	case p.Body != nil && p.To-p.From > maxPiece:
 		return driver.Errorf(driver.InvalidInput, "Invalid input received: Content-Range has more than %d bytes.", maxPiece)
 	case u.Ranges >= maxRanges:
@@ -204,4 +211,3 @@ func (bs *Backups) empty(id string, p *driver.Piece) {
 		bs.core.Log.Warn("what a failed piece of an upload has written stays until the commit", zap.String("backup_id", id), zap.Error(err))
 	}
 }
-

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/config/clouds"
+
+	"cindergate/internal/chunk/chunktest"
+	"cindergate/internal/move"
+	tenant "cindergate/internal/move/cloud"
+)
+
+// moveClouds starts a gateway whose backups are in a fake of Swift, and a Keystone in front of
+// it whose catalogue also has that Swift as the projects' own account. It sets
+// OS_CLIENT_CONFIG_FILE to a file with the clouds demo and alt.
+func moveClouds(t *testing.T) (*server, *chunktest.Swift) {
+	t.Helper()
+	swift := chunktest.NewSwift(t)
+	swift.Set("volumebackups", "", nil)
+	dir := t.TempDir()
+	key, config := filepath.Join(dir, "key"), filepath.Join(dir, "cindergate.yaml")
+	must(t, os.WriteFile(key, []byte(chunktest.SwiftKey), 0o600))
+	must(t, os.WriteFile(config, []byte("stores:\n  swift: {driver: swift, swift: {auth_url: \""+swift.URL+"\", auth_version: 1, user: \""+chunktest.SwiftUser+
+		"\", key_file: \""+key+"\"}}\ndefault_store: swift\n"), 0o600))
+	s := newServer(t, "CONFIG="+config)
+	s.start()
+
+	// Swift with Keystone's tokens: any token will do.
+	to, err := url.Parse(swift.URL)
+	must(t, err)
+	object := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		r.Out.Header.Set("X-Auth-Token", "AUTH_tk0")
+	}})
+	t.Cleanup(object.Close)
+	// The token's catalogue gets the object-store.
+	gate, err := url.Parse(s.url)
+	must(t, err)
+	keystone := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(gate); r.Out.Host = gate.Host },
+		ModifyResponse: func(r *http.Response) error {
+			if r.Request.Method != http.MethodPost || r.StatusCode != http.StatusCreated {
+				return nil
+			}
+			var body map[string]map[string]any
+			if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+				return err
+			}
+			catalog, _ := body["token"]["catalog"].([]any)
+			body["token"]["catalog"] = append(catalog, map[string]any{"type": "object-store", "name": "swift", "id": "o", "endpoints": []any{
+				map[string]any{"interface": "public", "region": "RegionOne", "region_id": "RegionOne", "id": "e", "url": object.URL + "/v1/AUTH_test"}}})
+			raw, err := json.Marshal(body)
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
+			r.Header.Del("Content-Length")
+			return err
+		},
+	})
+	t.Cleanup(keystone.Close)
+	var text []byte
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) { // the server writes it last
+		if text, err = os.ReadFile(filepath.Join(s.data, cloudsFile)); err == nil || time.Now().After(end) {
+			break
+		}
+	}
+	must(t, err)
+	file := filepath.Join(dir, "clouds.yaml")
+	must(t, os.WriteFile(file, []byte(strings.ReplaceAll(string(text), s.url, keystone.URL)), 0o600))
+	t.Setenv("OS_CLIENT_CONFIG_FILE", file)
+	return s, swift
+}
+
+// moveRun runs a command of cindergate move in this process.
+func moveRun(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd := root()
+	cmd.SetArgs(append([]string{"move"}, args...))
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	err := cmd.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+// A volume and a chain of backups move through the objects of a service with Cinder's layout:
+// equal bytes, names and metadata, and nothing left.
+func TestMoveByCarrier(t *testing.T) {
+	s, swift := moveClouds(t)
+	login := func(name string) *tenant.Cloud {
+		c, err := tenant.Login(t.Context(), name, clouds.WithCloudName(name))
+		must(t, err)
+		return c
+	}
+	demo, alt := login("demo"), login("alt")
+	v, err := demo.EnsureVolume(t.Context(), tenant.NewVolume{Name: "source", Size: tenant.GiB})
+	must(t, err)
+	if _, err := demo.Dress(t.Context(), v.ID, move.Volume{Name: "source", Description: "of demo", Metadata: map[string]string{"k": "v"}}); err != nil {
+		t.Fatal(err)
+	}
+	disk := func(id string) string { return filepath.Join(s.data, "volumes", "volume-"+id) }
+	write := func(off int64, n int) {
+		f, err := os.OpenFile(disk(v.ID), os.O_RDWR, 0)
+		must(t, err)
+		p := make([]byte, n)
+		_, _ = rand.Read(p) // it never fails
+		_, err = f.WriteAt(p, off)
+		must(t, err)
+		must(t, f.Close())
+	}
+	write(100<<20, 20<<20)
+	state := t.TempDir()
+
+	if out, err := moveRun(t, "plan", "--from", "demo", "--to", "alt", "source"); err != nil || !strings.Contains(out, "read by carrier") {
+		t.Fatal(out, err)
+	}
+	if out, err := moveRun(t, "volume", "--from", "demo", "--to", "alt", "--state", state, "source"); err != nil {
+		t.Fatal(out, err)
+	}
+	found, err := alt.Volumes(t.Context(), "source")
+	must(t, err)
+	if len(found) != 1 || found[0].Description != "of demo" || found[0].Metadata["k"] != "v" {
+		t.Fatalf("the target has %+v", found)
+	}
+	sameFiles(t, disk(v.ID), disk(found[0].ID))
+	nothingLeft(t, demo, alt)
+
+	// A chain of two.
+	full, err := demo.EnsureBackup(t.Context(), tenant.NewBackup{Name: "full", Description: "the first", VolumeID: v.ID})
+	must(t, err)
+	first := filepath.Join(t.TempDir(), "first")
+	copyFile(t, disk(v.ID), first)
+	write(500<<20, 1<<20)
+	inc, err := demo.EnsureBackup(t.Context(), tenant.NewBackup{Name: "inc", VolumeID: v.ID, Incremental: true})
+	must(t, err)
+	if out, err := moveRun(t, "backup", "--from", "demo", "--to", "alt", "--state", state, inc.ID); err != nil {
+		t.Fatal(out, err)
+	}
+	for name, want := range map[string]string{"full": first, "inc": disk(v.ID)} {
+		list, err := alt.Backups(t.Context(), name, "")
+		must(t, err)
+		if len(list) != 1 || list[0].IsIncremental != (name == "inc") || list[0].Metadata == nil || (*list[0].Metadata)["cindergate:data_timestamp"] == "" {
+			t.Fatalf("the target has %+v", list)
+		}
+		must(t, alt.Restore(t.Context(), list[0].ID, found[0].ID))
+		sameFiles(t, want, disk(found[0].ID))
+	}
+	nothingLeft(t, demo, alt)
+
+	// An object that is lost is found, and an abort removes what was made.
+	for _, name := range swift.Names("volumebackups") {
+		if strings.Contains(name, full.ID) && strings.HasSuffix(name, "-00001") {
+			swift.Set("volumebackups", name, nil)
+		}
+	}
+	out, err := moveRun(t, "backup", "--from", "demo", "--to", "alt", "--state", state, full.ID)
+	if err == nil || !strings.Contains(err.Error(), "is missing") {
+		t.Fatal(out, err)
+	}
+	ids, err := move.List(state)
+	must(t, err)
+	if out, err := moveRun(t, "abort", "--state", state, ids[len(ids)-1]); err != nil || !strings.Contains(out, "aborted") {
+		t.Fatal(out, err)
+	}
+	nothingLeft(t, demo, alt)
+	if out, err := moveRun(t, "status", "--state", state); err != nil || strings.Count(out, ": done") != 2 || !strings.Contains(out, ": aborted") {
+		t.Fatal(out, err)
+	}
+}
+
+func sameFiles(t *testing.T, a, b string) {
+	t.Helper()
+	x, err := os.Open(a)
+	must(t, err)
+	defer x.Close()
+	y, err := os.Open(b)
+	must(t, err)
+	defer y.Close()
+	p, q := make([]byte, 1<<20), make([]byte, 1<<20)
+	for {
+		n, err := io.ReadFull(x, p)
+		m, _ := io.ReadFull(y, q)
+		if n != m || !bytes.Equal(p[:n], q[:m]) {
+			t.Fatal("the files differ")
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// copyFile copies what a volume holds; the rest of the copy is a hole.
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	x, err := os.Open(from)
+	must(t, err)
+	defer x.Close()
+	y, err := os.Create(to)
+	must(t, err)
+	must(t, y.Truncate(tenant.GiB))
+	_, err = x.Seek(100<<20, io.SeekStart)
+	must(t, err)
+	_, err = io.CopyN(io.NewOffsetWriter(y, 100<<20), x, 20<<20)
+	must(t, err)
+	must(t, y.Close())
+}
+
+func nothingLeft(t *testing.T, all ...*tenant.Cloud) {
+	t.Helper()
+	for _, c := range all {
+		left, err := c.Left(t.Context(), move.Prefix)
+		must(t, err)
+		if len(left) > 0 {
+			t.Fatalf("cloud %s has %q", c.Name, left)
+		}
+	}
+}
+
+// A command line that makes no sense is refused before any cloud is asked.
+func TestMoveUsage(t *testing.T) {
+	for _, args := range [][]string{
+		{"volume", "--from", "a", "x"},
+		{"volume", "--from", "a", "--to", "b"},
+		{"volume", "--from", "a", "--to", "b", "--rounds", "0", "x"},
+		{"volume", "--from", "a", "--to", "b", "--rounds", "2x", "x"},
+		{"volume", "--from", "a", "--to", "b", "--threshold", "-1", "x"},
+		{"volume", "--from", "a", "--to", "b", "--cutover-at", "now", "x"},
+		{"volume", "--from", "a", "--to", "b", "--verify", "maybe", "x"},
+		{"volume", "--from", "a", "--to", "b", "--match", "x*", "x"},
+		{"volume", "--from", "a", "--to", "b", "--project", "--match", "[", "--state", t.TempDir()},
+		{"cutover"},
+	} {
+		if out, err := moveRun(t, args...); exitCode(err) != exitUsage {
+			t.Errorf("%q: %v %s", args, err, out)
+		}
+	}
+	for _, id := range []string{"x", "../../etc", "0123456789"} {
+		if _, err := moveRun(t, "cutover", "--state", t.TempDir(), id); err == nil {
+			t.Errorf("cutover of %q", id)
+		}
+	}
+	for text, want := range map[string]int64{"0": 0, "64MiB": 64 << 20, "1G": 1 << 30, "5KB": 5 << 10, "7": 7} {
+		if n, err := parseBytes(text); err != nil || n != want {
+			t.Errorf("%s: %d, %v", text, n, err)
+		}
+	}
+}
