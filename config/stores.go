@@ -3,6 +3,7 @@ package config
 import (
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/spf13/viper"
@@ -13,6 +14,12 @@ const (
 	StoreDir   = "dir"
 	StoreS3    = "s3"
 	StoreSwift = "swift"
+)
+
+// Values of SwiftStore.Auth.
+const (
+	SwiftSingleUser = "single_user"
+	SwiftPerUser    = "per_user"
 )
 
 // LocalStore is the name of the backup store in the data directory, which is always there.
@@ -79,7 +86,12 @@ type SwiftStore struct {
 	// AuthURL is Keystone's endpoint with /v3, or with AuthVersion 1 that of Swift's tempauth.
 	AuthURL     string `mapstructure:"auth_url"`
 	AuthVersion int    `mapstructure:"auth_version"`
-	User        string `mapstructure:"user"`
+	// Auth says whose account holds the backups, as Cinder's backup_swift_auth: single_user
+	// for that of User, per_user for that of the backup's project.
+	Auth string `mapstructure:"auth"`
+	// TrustRoles are the roles that a user of a project passes on to User with per_user.
+	TrustRoles []string `mapstructure:"trust_roles"`
+	User       string   `mapstructure:"user"`
 	// Key or the file KeyFile has the user's password.
 	Key           Secret `mapstructure:"key"`
 	KeyFile       string `mapstructure:"key_file"`
@@ -106,7 +118,7 @@ var networkDefaults = map[string]any{
 // storeDefaults are the defaults of what only one driver has.
 var storeDefaults = map[string]map[string]any{
 	StoreS3:    {"region": "us-east-1", "bucket": "volumebackups", "profile": "default"},
-	StoreSwift: {"auth_version": 3, "user_domain": "default", "project_domain": "default", "interface": "public", "container": "volumebackups"},
+	StoreSwift: {"auth_version": 3, "auth": SwiftSingleUser, "user_domain": "default", "project_domain": "default", "interface": "public", "container": "volumebackups"},
 }
 
 // fillStores adds the defaults of what stores leave out.
@@ -152,6 +164,9 @@ func (c *Config) validateStores(bad problem) {
 			s.S3.validate(key+".s3", bad)
 		case StoreSwift:
 			s.Swift.validate(key+".swift", bad)
+			if s.Swift.Auth == SwiftPerUser && c.Auth != "keystone" {
+				bad(key+".swift.auth", "per_user needs auth: keystone, not %q: a trust for the account is made with the caller's token", c.Auth)
+			}
 		default:
 			checkOneOf(key+".driver", s.Driver, bad, StoreDir, StoreS3, StoreSwift)
 		}
@@ -205,6 +220,12 @@ func (s *SwiftStore) validate(key string, bad problem) {
 	if s.Key != "" && s.KeyFile != "" {
 		bad(key, "key and key_file exclude each other")
 	}
+	checkOneOf(key+".auth", s.Auth, bad, SwiftSingleUser, SwiftPerUser)
+	if s.Auth == SwiftPerUser {
+		s.validatePerUser(key, bad)
+	} else if len(s.TrustRoles) > 0 {
+		bad(key+".trust_roles", "it is only used with auth: per_user")
+	}
 	switch user := s.User != "" && (s.Key != "" || s.KeyFile != ""); {
 	case s.ApplicationCredentialID != "":
 		if s.ApplicationCredentialSecret == "" || s.User != "" {
@@ -212,7 +233,7 @@ func (s *SwiftStore) validate(key string, bad problem) {
 		}
 	case !user:
 		bad(key, "user with key or key_file, or an application credential, is required")
-	case s.AuthVersion == 3 && s.Project == "":
+	case s.AuthVersion == 3 && s.Project == "" && s.Auth != SwiftPerUser:
 		bad(key+".project", "must not be empty: it is the account that the backups are in")
 	}
 	checkOneOf(key+".interface", s.Interface, bad, "public", "internal", "admin")
@@ -220,4 +241,20 @@ func (s *SwiftStore) validate(key string, bad problem) {
 		checkURL(key+".storage_url", s.StorageURL, bad)
 	}
 	s.Network.validate(key, bad)
+}
+
+// validatePerUser checks what only matters with per_user.
+func (s *SwiftStore) validatePerUser(key string, bad problem) {
+	if s.AuthVersion != 3 {
+		bad(key+".auth", "per_user needs auth_version 3, not %d: only Keystone knows trusts", s.AuthVersion)
+	}
+	if s.ApplicationCredentialID != "" {
+		bad(key+".application_credential_id", "per_user needs user with key or key_file: Keystone gives an application credential no token for a trust")
+	}
+	if s.StorageURL != "" {
+		bad(key+".storage_url", "it is the URL of one account, and per_user uses those of all projects")
+	}
+	if slices.Contains(s.TrustRoles, "") {
+		bad(key+".trust_roles", "the name of a role must not be empty")
+	}
 }

@@ -27,6 +27,19 @@ stores:
 	}
 }
 
+// perUser returns a swift store with these settings and a login without a project.
+func perUser(settings string) string {
+	return "stores: {a: {driver: swift, swift: {auth_url: 'https://x', user: u, key: k, " + settings + "}}}\n"
+}
+
+func TestPerUserStore(t *testing.T) {
+	c, err := Load(file(t, "data: /d\nauth: keystone\nkeystone: {url: 'https://x', username: u, password: p}\n"+perUser("auth: per_user, trust_roles: [operator]")), nil)
+	must(t, err)
+	if s := c.Stores["a"].Swift; s.Auth != SwiftPerUser || len(s.TrustRoles) != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestStoreMistakes(t *testing.T) {
 	for settings, want := range map[string]string{
 		"stores: {a: {driver: gcs}}":                                                                                 "stores.a.driver: \"gcs\" is none of dir, s3, swift",
@@ -42,7 +55,14 @@ func TestStoreMistakes(t *testing.T) {
 		"stores: {a: {driver: swift, swift: {auth_url: 'https://x'}}}":                                               "stores.a.swift: user with key or key_file, or an application credential, is required",
 		"stores: {a: {driver: swift, swift: {auth_url: 'https://x', user: u, key: k}}}":                              "stores.a.swift.project: must not be empty",
 		"stores: {a: {driver: swift, swift: {auth_url: 'https://x', user: u, key: k, project: p, auth_version: 2}}}": "stores.a.swift.auth_version: 2 is neither 3 (Keystone) nor 1 (tempauth)",
-		"default_store: a": "default_store: \"a\" is neither local nor one of the stores",
+		perUser("auth: per-user"):                                                                                    "stores.a.swift.auth: \"per-user\" is none of single_user, per_user",
+		perUser("auth: per_user, auth_version: 1") + "auth: keystone":                                                "stores.a.swift.auth: per_user needs auth_version 3, not 1",
+		perUser("auth: per_user"):                                                                                    "stores.a.swift.auth: per_user needs auth: keystone, not",
+		perUser("auth: per_user, storage_url: 'https://x'"):                                                          "stores.a.swift.storage_url: it is the URL of one account",
+		perUser("auth: per_user, application_credential_id: i"):                                                      "stores.a.swift.application_credential_id: per_user needs user",
+		perUser("auth: per_user, trust_roles: [member, '']"):                                                         "stores.a.swift.trust_roles: the name of a role must not be empty",
+		perUser("trust_roles: [member]"):                                                                             "stores.a.swift.trust_roles: it is only used with auth: per_user",
+		"default_store: a":                                                                                           "default_store: \"a\" is neither local nor one of the stores",
 		"stores: {a: {driver: dir, dir: {path: /x}}}\nbackends: {far: {driver: cinder, cinder: {url: 'https://x'}}}": "stores: no backend has the driver embedded",
 	} {
 		_, err := Load(file(t, "data: /d\n"+settings), nil)

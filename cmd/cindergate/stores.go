@@ -30,21 +30,30 @@ func openStores(c *config.Config, log *zap.Logger) (map[string]embedded.BackupSt
 			stores[name] = embedded.BackupStore{Dir: o.Dir.Path}
 			continue
 		}
-		remote, err := openRemote(name, &o, log)
+		store, err := openRemote(name, &o, log)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("stores.%s: %w", name, err))
 			continue
 		}
-		stores[name] = embedded.BackupStore{Remote: remote}
+		stores[name] = store
 	}
 	return stores, errors.Join(problems...)
 }
 
-func openRemote(name string, o *config.Store, log *zap.Logger) (chunk.Remote, error) {
+func openRemote(name string, o *config.Store, log *zap.Logger) (s embedded.BackupStore, err error) {
 	if o.Driver == config.StoreS3 {
-		return openS3(name, &o.S3, log)
+		s.Remote, err = openS3(name, &o.S3, log)
+		return s, err
 	}
-	return openSwift(name, &o.Swift, log)
+	options, err := swiftOptions(name, &o.Swift, log)
+	switch {
+	case err != nil:
+	case o.Swift.Auth == config.SwiftPerUser:
+		s.Accounts, err = swift.NewAccounts(options, o.Swift.TrustRoles)
+	default:
+		s.Remote, err = swift.New(options)
+	}
+	return s, err
 }
 
 func openS3(name string, o *config.S3Store, log *zap.Logger) (chunk.Remote, error) {
@@ -64,20 +73,20 @@ func openS3(name string, o *config.S3Store, log *zap.Logger) (chunk.Remote, erro
 		Connection: networkOf(&o.Network), Options: objectOptions(name, &o.Network, log)})
 }
 
-func openSwift(name string, o *config.SwiftStore, log *zap.Logger) (chunk.Remote, error) {
+func swiftOptions(name string, o *config.SwiftStore, log *zap.Logger) (swift.Options, error) {
 	key := o.Key.Reveal()
 	if o.KeyFile != "" {
 		var err error
 		if key, err = readSecret(o.KeyFile); err != nil {
-			return nil, fmt.Errorf("key_file: %w", err)
+			return swift.Options{}, fmt.Errorf("key_file: %w", err)
 		}
 	}
-	return swift.New(swift.Options{
+	return swift.Options{
 		Login: swift.Login{AuthURL: o.AuthURL, Version: o.AuthVersion, User: o.User, Key: key, UserDomain: o.UserDomain, Project: o.Project,
 			ProjectDomain: o.ProjectDomain, ApplicationCredentialID: o.ApplicationCredentialID,
 			ApplicationCredentialSecret: o.ApplicationCredentialSecret.Reveal(), Region: o.Region, Interface: o.Interface, StorageURL: o.StorageURL},
 		Container: o.Container, StoragePolicy: o.StoragePolicy,
-		Connection: networkOf(&o.Network), Options: objectOptions(name, &o.Network, log)})
+		Connection: networkOf(&o.Network), Options: objectOptions(name, &o.Network, log)}, nil
 }
 
 func networkOf(n *config.Network) object.Connection {
@@ -128,10 +137,16 @@ func probeStores(ctx context.Context, c *config.Config, out io.Writer) error {
 }
 
 func probeStore(ctx context.Context, s embedded.BackupStore) ([]string, error) {
+	var prober interface {
+		Probe(ctx context.Context) (findings []string, err error)
+	} = s.Accounts
 	if s.Remote != nil {
+		prober = s.Remote
+	}
+	if s.Dir == "" {
 		ctx, cancel := context.WithTimeout(ctx, probeTime)
 		defer cancel()
-		return s.Remote.Probe(ctx)
+		return prober.Probe(ctx)
 	}
 	f, err := os.CreateTemp(s.Dir, ".put-probe-")
 	if err != nil {

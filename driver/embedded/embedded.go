@@ -91,10 +91,12 @@ type Options struct {
 // LocalStore is the name of the backup store in the data directory.
 const LocalStore = core.LocalStore
 
-// BackupStore is a place for backups: a directory, or a store on the network.
+// BackupStore is a place for backups: a directory, a store on the network, or one with an
+// account for each project.
 type BackupStore struct {
-	Dir    string // that exists; "": Remote
-	Remote chunk.Remote
+	Dir      string // that exists; "": Remote or Accounts
+	Remote   chunk.Remote
+	Accounts chunk.Accounts
 }
 
 // Observer receives events that operators count.
@@ -299,7 +301,7 @@ func (d *Driver) Check(ctx context.Context) error {
 		return driver.Wrap(driver.Unavailable, err, "The data directory is not there.")
 	}
 	for _, s := range d.core.Stores.All() {
-		if _, remote := s.Store.(chunk.Remote); remote {
+		if s.Remote() {
 			continue // jobs wait for it; the gateway itself is well
 		}
 		if err := s.Check(ctx); err != nil {

@@ -12,7 +12,8 @@ type Rescue struct {
 	// Store is the name of a configured store, or "STORE:CONTAINER".
 	Store string
 	// ProjectID is the owner of all; "": the project that owned the volume of each, which
-	// its objects say.
+	// its objects say. A store that has an account for each project needs it: it says whose
+	// account to look in.
 	ProjectID string
 	// Report, if set, is called for each backup that had no row.
 	Report func(Adopted)
@@ -25,6 +26,10 @@ func (d *Driver) Rescue(ctx context.Context, r Rescue) error {
 	store, container := d.core.Stores.Choose(r.Store)
 	if store == nil {
 		return core.Reasonf("The backup store %s is not configured.", r.Store)
+	}
+	store, err := store.In(r.ProjectID)
+	if err != nil {
+		return err
 	}
 	report := r.Report
 	if report == nil {

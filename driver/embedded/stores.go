@@ -23,7 +23,11 @@ func (d *Driver) openStores(ctx context.Context) error {
 		if name == core.LocalStore {
 			return fmt.Errorf("the name of the backup store %s is reserved for the one in the data directory", name)
 		}
-		if o.Dir == "" {
+		switch {
+		case o.Accounts != nil:
+			d.core.Stores.AddAccounts(name, o.Accounts, d.core.Trust)
+			continue
+		case o.Remote != nil:
 			d.core.Stores.Add(name, o.Remote)
 			continue
 		}
@@ -76,7 +80,7 @@ func (d *Driver) warnOfLostStores(ctx context.Context) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(used)) {
-		if _, err := d.core.Stores.Of(name); err != nil {
+		if !d.core.Stores.Configured(name) {
 			d.core.Log.Error("backups are in a backup store that is not configured", zap.String("store", name), zap.Int("backups", used[name]))
 		}
 	}

@@ -251,4 +251,9 @@ var migrations = []string{
 		sha256 TEXT NOT NULL,
 		PRIMARY KEY (upload_id, from_byte)
 	);`,
+	`CREATE TABLE trusts (
+		id TEXT PRIMARY KEY,
+		trust TEXT NOT NULL,
+		created_at BIGINT NOT NULL
+	);`,
 }

@@ -21,11 +21,14 @@ type Swift struct {
 	*Server
 	token  int
 	NoBulk bool // the proxy has no bulk middleware
+
+	path      string                 // of the account
+	authorize func(token string) int // the status that refuses a token, or 0; nil: tempauth
 }
 
 // NewSwift starts a fake of Swift. It logs in at URL/auth/v1.0.
 func NewSwift(t *testing.T) *Swift {
-	s := &Swift{}
+	s := &Swift{path: "/v1/AUTH_test"}
 	s.Server = newServer(t, func(_ *Server, w http.ResponseWriter, r *http.Request) { s.serve(w, r) })
 	return s
 }
@@ -53,10 +56,16 @@ func (s *Swift) serve(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Storage-Url", s.URL+"/v1/AUTH_test")
 		return
 	}
-	path, ok := strings.CutPrefix(r.URL.Path, "/v1/AUTH_test")
-	if !ok || r.Header.Get("X-Auth-Token") != s.validToken() {
+	path, ok := strings.CutPrefix(r.URL.Path, s.path)
+	if !ok || s.authorize == nil && r.Header.Get("X-Auth-Token") != s.validToken() {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
+	}
+	if s.authorize != nil {
+		if code := s.authorize(r.Header.Get("X-Auth-Token")); code != 0 {
+			w.WriteHeader(code)
+			return
+		}
 	}
 	container, name, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch {

@@ -55,6 +55,7 @@ const (
 	NoContainer             // the container does not exist
 	Full                    // no space or quota left
 	Skewed                  // the clocks differ too much
+	NoTrust                 // no trust lets the store use the account of the project; Text says why and what to do
 	Changed                 // the object was replaced while it was read
 	Refused                 // any other answer that stays the same when repeated
 )

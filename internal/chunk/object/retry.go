@@ -45,7 +45,7 @@ func (s *Store) try(ctx context.Context, op, container string, send func(context
 			renewed = true
 			if renewal := s.client.Renew(ctx); renewal == nil {
 				continue
-			} else if KindOf(renewal) == Transient {
+			} else if kind := KindOf(renewal); kind == Transient || kind == NoTrust {
 				renewed, err = false, renewal
 			}
 		}

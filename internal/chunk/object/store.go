@@ -76,6 +76,12 @@ func New(client Client, pauser *Pauser, o Options) *Store {
 		budget: rate.NewLimiter(rate.Limit(o.Budget), max(1, int(o.Budget)))}
 }
 
+// With returns a store of another client, such as one for another account. It has the same
+// bounds and the same retry budget, and both wait if the service asks to slow down.
+func (s *Store) With(client Client) *Store {
+	return &Store{o: s.o, client: client, uploads: s.uploads, budget: s.budget, pauser: s.pauser}
+}
+
 func orDefault[T int | float64 | time.Duration](value, other T) T {
 	if value <= 0 {
 		return other
@@ -262,6 +268,24 @@ type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
+// Explain returns the error for users of a request that is about no container, such as a
+// login. verb says what the store was asked for. The error is a [chunk.Failure], unless ctx
+// has ended.
+func (s *Store) Explain(verb string, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{Kind: Transient, Text: reasonOf(err), Err: err}
+	}
+	text := fmt.Sprintf("Backup store %s could not %s: %s.", s.o.Name, verb, e.Text)
+	if e.Kind == NoTrust {
+		text = fmt.Sprintf("Backup store %s: %s.", s.o.Name, e.Text)
+	}
+	return &chunk.Failure{Text: text, Err: err}
+}
+
 // explain turns an error into one for users that names the store and the permission.
 func (s *Store) explain(op, container string, err error) error {
 	var own permanent
@@ -279,6 +303,8 @@ func (s *Store) explain(op, container string, err error) error {
 	switch e.Kind {
 	case NoObject:
 		return fmt.Errorf("object: %w: %w", fs.ErrNotExist, err)
+	case NoTrust:
+		text = fmt.Sprintf("%s: %s.", place, e.Text)
 	case NoContainer:
 		text = fmt.Sprintf("%s has no container %s: it was deleted, or another store is configured.", place, container)
 	case Denied, Expired:

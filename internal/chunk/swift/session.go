@@ -39,6 +39,7 @@ type Login struct {
 // session is a login that is made when it is first needed.
 type session struct {
 	login      Login
+	account    *trusted // of a project; nil: that of the login
 	http       http.Client
 	renewAfter time.Duration
 
@@ -78,6 +79,24 @@ func (s *session) renew(ctx context.Context) error {
 	return err
 }
 
+// forget makes the next request log in again.
+func (s *session) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current = nil
+}
+
+// options are the login at Keystone, with a scope.
+func (l Login) options(scope *gophercloud.AuthScope) gophercloud.AuthOptions {
+	o := gophercloud.AuthOptions{IdentityEndpoint: l.AuthURL}
+	if l.ApplicationCredentialID != "" {
+		o.ApplicationCredentialID, o.ApplicationCredentialSecret = l.ApplicationCredentialID, l.ApplicationCredentialSecret
+		return o
+	}
+	o.Username, o.Password, o.DomainID, o.Scope = l.User, l.Key, l.UserDomain, scope
+	return o
+}
+
 func (s *session) authenticate(ctx context.Context) (*gophercloud.ServiceClient, error) {
 	if s.login.By != nil {
 		return s.login.By(ctx, s.http)
@@ -91,15 +110,15 @@ func (s *session) authenticate(ctx context.Context) (*gophercloud.ServiceClient,
 		provider.IdentityBase = gophercloud.NormalizeURL(strings.TrimSuffix(strings.TrimSuffix(s.login.AuthURL, "/"), "/auth/v1.0"))
 		return swauth.NewObjectStorageV1(ctx, provider, swauth.AuthOpts{User: s.login.User, Key: s.login.Key})
 	}
-	o := gophercloud.AuthOptions{IdentityEndpoint: s.login.AuthURL}
-	if s.login.ApplicationCredentialID != "" {
-		o.ApplicationCredentialID, o.ApplicationCredentialSecret = s.login.ApplicationCredentialID, s.login.ApplicationCredentialSecret
+	if s.account != nil {
+		if err := s.account.authenticate(ctx, provider, s.login); err != nil {
+			return nil, err
+		}
 	} else {
-		o.Username, o.Password, o.DomainID = s.login.User, s.login.Key, s.login.UserDomain
-		o.Scope = &gophercloud.AuthScope{ProjectName: s.login.Project, DomainID: s.login.ProjectDomain}
-	}
-	if err := openstack.AuthenticateV3(ctx, provider, &o, gophercloud.EndpointOpts{}); err != nil {
-		return nil, err
+		o := s.login.options(&gophercloud.AuthScope{ProjectName: s.login.Project, DomainID: s.login.ProjectDomain})
+		if err := openstack.AuthenticateV3(ctx, provider, &o, gophercloud.EndpointOpts{}); err != nil {
+			return nil, err
+		}
 	}
 	availability := gophercloud.Availability(s.login.Interface)
 	if availability == "" {
@@ -110,7 +129,13 @@ func (s *session) authenticate(ctx context.Context) (*gophercloud.ServiceClient,
 
 // refusedLogin says that it was the login that failed. Wrong credentials are not repeated.
 func refusedLogin(err error) error {
-	switch code := status(err); {
+	code := status(err)
+	var known *object.Error
+	switch {
+	case errors.As(err, &known):
+		if known.Kind == object.Expired {
+			return &object.Error{Kind: object.Denied, Text: "the login was refused", Err: err}
+		}
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
 		return &object.Error{Kind: object.Denied, Text: "the login was refused", Err: err}
 	case code != 0:

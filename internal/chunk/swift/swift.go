@@ -47,17 +47,24 @@ var permissions = map[string]string{"put": "to write (X-Container-Write)", "get"
 
 // New returns a store. It sends no request.
 func New(o Options) (*object.Store, error) {
-	pauser := &object.Pauser{}
-	transport, err := object.NewTransport(o.Connection, pauser)
+	transport, pauser, err := o.prepare()
 	if err != nil {
 		return nil, err
 	}
-	o.Layout, o.Permissions = layout.Swift{Default: o.Container}, permissions
+	o.Permissions = permissions
+	c := &client{session: session{login: o.Login, http: http.Client{Transport: transport}, renewAfter: o.RenewAfter}, policy: o.StoragePolicy}
+	return object.New(c, pauser, o.Options), nil
+}
+
+// prepare sets the defaults, and makes the transport.
+func (o *Options) prepare() (http.RoundTripper, *object.Pauser, error) {
+	pauser := &object.Pauser{}
+	transport, err := object.NewTransport(o.Connection, pauser)
+	o.Layout = layout.Swift{Default: o.Container}
 	if o.RenewAfter <= 0 {
 		o.RenewAfter = 5 * time.Second
 	}
-	c := &client{session: session{login: o.Login, http: http.Client{Transport: transport}, renewAfter: o.RenewAfter}, policy: o.StoragePolicy}
-	return object.New(c, pauser, o.Options), nil
+	return transport, pauser, err
 }
 
 // client sends requests with gophercloud.
@@ -251,22 +258,25 @@ func classify(err error) error {
 // answered returns the error for a status of Swift (Object Storage API v1; 498 is that of
 // its ratelimit middleware, and 413 is also that of its quotas).
 func answered(code int, err error) error {
-	kind := object.Refused
+	return &object.Error{Kind: answeredKind(code), Text: fmt.Sprintf("it answered %d", code), Err: err}
+}
+
+func answeredKind(code int) object.Kind {
 	switch {
 	case code == http.StatusUnauthorized:
-		kind = object.Expired
+		return object.Expired
 	case code == http.StatusForbidden:
-		kind = object.Denied
+		return object.Denied
 	case code == http.StatusNotFound:
-		kind = object.NoObject
+		return object.NoObject
 	case code == http.StatusPreconditionFailed:
-		kind = object.Changed
+		return object.Changed
 	case code == http.StatusRequestEntityTooLarge, code == http.StatusInsufficientStorage:
-		kind = object.Full
+		return object.Full
 	case code == http.StatusTooManyRequests, code == 498:
-		kind = object.Throttled
+		return object.Throttled
 	case code == http.StatusUnprocessableEntity, code == http.StatusRequestTimeout, code == 499, code >= 500 && code != http.StatusNotImplemented:
-		kind = object.Transient
+		return object.Transient
 	}
-	return &object.Error{Kind: kind, Text: fmt.Sprintf("it answered %d", code), Err: err}
+	return object.Refused
 }

@@ -29,6 +29,9 @@ func (bs *Backups) chain(ctx context.Context, s *core.Store, b *meta.Backup) ([]
 		if b.Store != s.Row() {
 			return nil, broken("Backup %s is in another backup store than the backup that depends on it.", b.ID)
 		}
+		if s.ProjectID != "" && b.ProjectID != s.ProjectID {
+			return nil, broken("Backup %s is in the account of another project than the backup that depends on it.", b.ID)
+		}
 		seen[b.ID] = true
 		level := chunked.Level{Location: chunked.Location{Container: bs.container(s, b), Prefix: b.ServiceMetadata}, BackupID: dataID(b)}
 		if b.ParentID == "" {

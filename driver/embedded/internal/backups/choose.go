@@ -35,12 +35,12 @@ func (bs *Backups) chooseStore(tx *meta.Tx, named *core.Store, v *meta.Volume) (
 // besideParent returns the store of a new incremental backup: that of its parent, for a
 // restore reads a whole chain from one store.
 func (bs *Backups) besideParent(named *core.Store, parent *meta.Backup) (*core.Store, error) {
-	s, err := bs.core.Stores.Of(parent.Store)
+	s, err := bs.core.Stores.Of(parent.Store, parent.ProjectID)
 	switch {
 	case err != nil:
 		return nil, driver.Wrap(driver.InvalidState, err, "Invalid backup: the parent backup %s is in the backup store %s, which is not configured.",
 			parent.ID, parent.Store)
-	case named != nil && named != s:
+	case named != nil && named.Name != s.Name:
 		return nil, driver.Errorf(driver.InvalidInput, "Invalid container: the parent backup %s is in the backup store %s, and an incremental backup "+
 			"is stored beside its parent. Do a full backup.", parent.ID, s.Name)
 	}

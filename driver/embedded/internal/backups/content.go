@@ -22,6 +22,9 @@ func (bs *Backups) OpenContent(ctx context.Context, who driver.Caller, backupID 
 	if b.Status != driver.BackupAvailable && b.Status != driver.BackupRestoring {
 		return nil, driver.Errorf(driver.InvalidState, "Invalid backup: Backup status must be available, but current status is %s.", b.Status)
 	}
+	if err := bs.entrust(ctx, who, b); err != nil {
+		return nil, err
+	}
 	c, err := bs.openContent(ctx, b)
 	if err != nil {
 		return nil, unreadable(err)

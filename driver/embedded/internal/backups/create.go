@@ -40,7 +40,7 @@ func (bs *Backups) CreateBackup(ctx context.Context, who driver.Caller, spec dri
 		}
 	}
 	var b *meta.Backup
-	err := bs.core.Write(ctx, func(tx *meta.Tx) error {
+	err := bs.request(ctx, who, func(tx *meta.Tx) error {
 		v, err := core.OwnVolume(tx, who, spec.VolumeID)
 		if err != nil {
 			return err
@@ -77,6 +77,9 @@ func (bs *Backups) CreateBackup(ctx context.Context, who driver.Caller, spec dri
 			}
 		}
 		if err := checkContainer(store, container); err != nil {
+			return err
+		}
+		if err := bs.core.Use(store.Row(), who.ProjectID); err != nil {
 			return err
 		}
 		b = &meta.Backup{Backup: driver.Backup{

@@ -69,7 +69,7 @@ func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
 			if b == nil {
 				return nil
 			}
-			s, err := bs.core.Stores.Of(b.Store)
+			s, err := bs.core.Stores.Of(b.Store, b.ProjectID)
 			if err != nil {
 				return err
 			}
@@ -83,7 +83,7 @@ func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
 			if b == nil {
 				return nil
 			}
-			s, err := bs.core.Stores.Of(b.Store)
+			s, err := bs.core.Stores.Of(b.Store, b.ProjectID)
 			if err != nil {
 				return err
 			}
@@ -187,7 +187,7 @@ func (bs *Backups) failBackup(tx *meta.Tx, j *meta.Job, a backupArguments, reaso
 		if unprepared {
 			b.Container = ""
 		}
-		if s, err := bs.core.Stores.Of(b.Store); err == nil {
+		if s, err := bs.core.Stores.Of(b.Store, b.ProjectID); err == nil {
 			b.Container = bs.container(s, b)
 		}
 		if err := tx.TouchBackup(b); err != nil {

@@ -11,7 +11,7 @@ import (
 // DeleteBackup accepts a delete and queues its job (cinder/backup/api.py delete). It
 // refuses a backup that has dependents.
 func (bs *Backups) DeleteBackup(ctx context.Context, who driver.Caller, backupID string) error {
-	return bs.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
+	return bs.requestFreeing(ctx, who, func(tx *meta.Tx) error {
 		b, err := core.OwnBackup(tx, who, backupID)
 		if err != nil {
 			return err
@@ -26,14 +26,14 @@ func (bs *Backups) DeleteBackup(ctx context.Context, who driver.Caller, backupID
 			}
 			return driver.NotDeletable()
 		}
-		return bs.startDelete(tx, who, b)
+		return bs.acceptDelete(tx, who, b)
 	})
 }
 
 // ForceDeleteBackup deletes a backup in any status. It cancels the jobs that use the
 // backup.
 func (bs *Backups) ForceDeleteBackup(ctx context.Context, who driver.Caller, backupID string) error {
-	return bs.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
+	return bs.requestFreeing(ctx, who, func(tx *meta.Tx) error {
 		b, err := core.OwnBackup(tx, who, backupID)
 		if err != nil {
 			return err
@@ -44,8 +44,16 @@ func (bs *Backups) ForceDeleteBackup(ctx context.Context, who driver.Caller, bac
 		if err := bs.cancelJobs(tx, b); err != nil {
 			return err
 		}
-		return bs.startDelete(tx, who, b)
+		return bs.acceptDelete(tx, who, b)
 	})
+}
+
+// acceptDelete is startDelete for a request.
+func (bs *Backups) acceptDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
+	if err := bs.startDelete(tx, who, b); err != nil || ownsNothing(b) {
+		return err
+	}
+	return bs.core.Use(b.Store, b.ProjectID)
 }
 
 func (bs *Backups) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {

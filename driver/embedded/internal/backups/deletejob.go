@@ -51,8 +51,8 @@ func (bs *Backups) deleteTask(j *meta.Job, _ struct{}) jobs.Task {
 // deleteData deletes the objects of a backup, unless another backup shares them. That
 // happens if the record was imported under another id.
 func (bs *Backups) deleteData(ctx context.Context, b *meta.Backup) error {
-	if b.Imported && b.ServiceMetadata == "" {
-		return nil // a failed import owns no objects
+	if ownsNothing(b) {
+		return nil
 	}
 	s, err := bs.storeOf(ctx, b)
 	if err != nil {
@@ -82,6 +82,10 @@ func (bs *Backups) deleteData(ctx context.Context, b *meta.Backup) error {
 	return nil
 }
 
+// ownsNothing reports whether a backup has no objects that a delete has to look for: it is a
+// failed import.
+func ownsNothing(b *meta.Backup) bool { return b.Imported && b.ServiceMetadata == "" }
+
 // shared reports whether another backup has the same objects.
 func (bs *Backups) shared(ctx context.Context, s *core.Store, b *meta.Backup, prefix string) (bool, error) {
 	var sharers []*meta.Backup
@@ -89,7 +93,9 @@ func (bs *Backups) shared(ctx context.Context, s *core.Store, b *meta.Backup, pr
 		sharers, err = tx.Sharers(b.Store, bs.container(s, b), prefix)
 		return err
 	})
-	return slices.ContainsFunc(sharers, func(other *meta.Backup) bool { return other.ID != b.ID }), err
+	return slices.ContainsFunc(sharers, func(other *meta.Backup) bool {
+		return other.ID != b.ID && (s.ProjectID == "" || other.ProjectID == s.ProjectID)
+	}), err
 }
 
 // softDeleteBackup marks the row as deleted. An import of the record revives it.

@@ -21,7 +21,7 @@ func (bs *Backups) ImportRecord(ctx context.Context, who driver.Caller, r driver
 		return driver.Backup{}, err
 	}
 	var b *meta.Backup
-	err = bs.core.Write(ctx, func(tx *meta.Tx) error {
+	err = bs.request(ctx, who, func(tx *meta.Tx) error {
 		if b, err = tx.AnyBackup(id); err != nil {
 			return err
 		}
@@ -49,6 +49,11 @@ func (bs *Backups) ImportRecord(ctx context.Context, who driver.Caller, r driver
 		// data.
 		b.ParentID, b.Container, b.ServiceMetadata, b.DataBackupID, b.Store, b.ObjectCount = "", "", "", "", "", 0
 		b.Imported, b.Pending = true, &meta.PendingImport{Service: r.Service, Record: raw}
+		for _, s := range bs.candidates(b.Pending) {
+			if err := bs.core.Use(s.Row(), who.ProjectID); err != nil {
+				return err
+			}
+		}
 		return bs.startImport(tx, who, b)
 	})
 	if err != nil {

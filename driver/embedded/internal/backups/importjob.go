@@ -77,6 +77,10 @@ func (bs *Backups) locate(ctx context.Context, b *meta.Backup) (*meta.Backup, er
 	var likely *meta.Backup
 	var why error
 	for _, s := range bs.candidates(b.Pending) {
+		s, err := s.In(b.ProjectID)
+		if err != nil {
+			return nil, err
+		}
 		rec, err := parseRecord(b.Pending.Record, s.Layout())
 		if err != nil {
 			if why == nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/layout"
 	"cindergate/internal/chunked"
@@ -62,11 +63,27 @@ func (bs *Backups) attempts(ctx context.Context, s *core.Store, b *meta.Backup) 
 
 // storeOf returns the store of a backup once it is ready.
 func (bs *Backups) storeOf(ctx context.Context, b *meta.Backup) (*core.Store, error) {
-	s, err := bs.core.Stores.Of(b.Store)
+	s, err := bs.core.Stores.Of(b.Store, b.ProjectID)
 	if err != nil {
 		return nil, err
 	}
 	return s, bs.core.Ready(ctx, s)
+}
+
+// entrust makes sure that a request can read the store of a backup.
+func (bs *Backups) entrust(ctx context.Context, who driver.Caller, b *meta.Backup) error {
+	return bs.core.Entrusting(ctx, who, func() error { return bs.core.Use(b.Store, b.ProjectID) })
+}
+
+// request runs the transaction of a request that queues a job. If the job needs a trust, it
+// is made between two runs of the transaction.
+func (bs *Backups) request(ctx context.Context, who driver.Caller, change func(*meta.Tx) error) error {
+	return bs.core.Entrusting(ctx, who, func() error { return bs.core.Write(ctx, change) })
+}
+
+// requestFreeing is [Backups.request] for changes that free disk space.
+func (bs *Backups) requestFreeing(ctx context.Context, who driver.Caller, change func(*meta.Tx) error) error {
+	return bs.core.Entrusting(ctx, who, func() error { return bs.core.WriteFreeing(ctx, change) })
 }
 
 // Bounds of how long a request to a store on the network is repeated.

@@ -32,7 +32,7 @@ func (bs *Backups) ResetBackupStatus(ctx context.Context, who driver.Caller, bac
 func (bs *Backups) resetToAvailable(ctx context.Context, who driver.Caller, backupID string) error {
 	var b *meta.Backup
 	checked := false // true if the status already says that the data is complete
-	err := bs.core.Write(ctx, func(tx *meta.Tx) (err error) {
+	err := bs.request(ctx, who, func(tx *meta.Tx) (err error) {
 		if b, err = core.OwnBackup(tx, who, backupID); err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func (bs *Backups) resetToAvailable(ctx context.Context, who driver.Caller, back
 		}
 		checked = b.Status == driver.BackupAvailable || b.Status == driver.BackupRestoring
 		if !checked {
-			return nil
+			return bs.core.Use(b.Store, b.ProjectID)
 		}
 		if err := bs.cancelJobs(tx, b); err != nil {
 			return err

@@ -2,6 +2,7 @@ package backups
 
 import (
 	"context"
+	"errors"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
@@ -16,7 +17,7 @@ func (bs *Backups) RestoreBackup(ctx context.Context, who driver.Caller, backupI
 	if !existing {
 		id = bs.core.NewID()
 	}
-	err := bs.core.Write(ctx, func(tx *meta.Tx) error {
+	err := bs.request(ctx, who, func(tx *meta.Tx) error {
 		b, err := core.OwnBackup(tx, who, backupID)
 		if err != nil {
 			return err
@@ -39,7 +40,7 @@ func (bs *Backups) RestoreBackup(ctx context.Context, who driver.Caller, backupI
 		if err != nil {
 			return err
 		}
-		if err := core.BackupServiceUp(tx); err != nil {
+		if err := errors.Join(core.BackupServiceUp(tx), bs.core.Use(b.Store, b.ProjectID)); err != nil {
 			return err
 		}
 		restore = driver.Restore{BackupID: b.ID, VolumeID: v.ID}

@@ -193,7 +193,7 @@ type damages map[string][]chunked.Damage
 // scrubChain reads the backups of a chain, parents first, and records the results. If their
 // store does not answer, the error is errAway.
 func (bs *Backups) scrubChain(ctx context.Context, chain []*meta.Backup, sample func() bool, report func(Scrubbed)) error {
-	store, err := bs.core.Stores.Of(chain[0].Store)
+	store, err := bs.core.Stores.Of(chain[0].Store, chain[0].ProjectID)
 	if err == nil {
 		err = bs.core.Ready(ctx, store)
 	}

@@ -38,7 +38,7 @@ func (bs *Backups) StartUpload(ctx context.Context, who driver.Caller, spec driv
 	named, container := bs.core.Stores.Choose(spec.Container)
 	u := &meta.Upload{BackupID: bs.core.NewID()}
 	var b *meta.Backup
-	err := bs.core.Write(ctx, func(tx *meta.Tx) (err error) {
+	err := bs.request(ctx, who, func(tx *meta.Tx) (err error) {
 		if b, err = bs.newUpload(tx, who, u.BackupID, named, container, &spec); err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func (bs *Backups) newUpload(tx *meta.Tx, who driver.Caller, id string, named *c
 		return nil, err
 	}
 	b.Container, b.Service, b.Store = container, store.Layout().Service(), store.Row()
-	return b, core.BackupServiceUp(tx)
+	return b, errors.Join(core.BackupServiceUp(tx), bs.core.Use(b.Store, b.ProjectID))
 }
 
 // uploadParent returns the parent of a new incremental upload.

@@ -2,6 +2,7 @@ package backups
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -38,12 +39,12 @@ func (bs *Backups) CommitUpload(ctx context.Context, who driver.Caller, backupID
 		return busy("A part of the content of backup %s is on its way.", b.ID)
 	}
 	defer bs.uploads.writing.end(b.ID, whole)
-	return bs.core.Write(ctx, func(tx *meta.Tx) error {
+	return bs.request(ctx, who, func(tx *meta.Tx) error {
 		u, err := look(tx)
 		if err != nil {
 			return err
 		}
-		if err := core.BackupServiceUp(tx); err != nil {
+		if err := errors.Join(core.BackupServiceUp(tx), bs.core.Use(b.Store, b.ProjectID)); err != nil {
 			return err
 		}
 		u.Committed, u.ExpiresAt = true, tx.Now.Add(bs.uploads.expiry)
@@ -159,7 +160,7 @@ func (bs *Backups) emptyRest(ctx context.Context, b *meta.Backup, s *source) err
 
 // AbortUpload implements [driver.ContentWriter].
 func (bs *Backups) AbortUpload(ctx context.Context, who driver.Caller, backupID string) error {
-	return bs.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
+	return bs.requestFreeing(ctx, who, func(tx *meta.Tx) error {
 		b, u, err := ownUpload(tx, who, backupID)
 		if err != nil {
 			return err
@@ -168,7 +169,7 @@ func (bs *Backups) AbortUpload(ctx context.Context, who driver.Caller, backupID 
 			return driver.InvalidBackup("The upload of backup %s has been committed, and the backup's status is %s. Delete the backup.", b.ID, b.Status)
 		}
 		if b.Status == driver.BackupError {
-			return bs.startDelete(tx, who, b) // a job may have left objects
+			return bs.acceptDelete(tx, who, b) // a job may have left objects
 		}
 		return bs.endUpload(tx, b.ID)
 	})

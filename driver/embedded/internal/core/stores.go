@@ -14,13 +14,32 @@ import (
 // LocalStore is the name of the store in the data directory. Rows have "" in its place.
 const LocalStore = "local"
 
-// Store is a backup store with its name.
+// Store is a backup store with its name, or the part of one that is in the account of a
+// project.
 type Store struct {
 	chunk.Store
 	Name string
+	// ProjectID is the project whose account it is; "": it has the backups of all projects.
+	ProjectID string
 
-	mu      sync.Mutex
-	claimed bool // the marker is known
+	accounts *accounts // of a store that has one for each project; nil: it has none
+	mu       sync.Mutex
+	claimed  bool // the marker is known
+	access   access
+}
+
+// key is the store's key in the tables stores and trusts.
+func (s *Store) key() string {
+	if s.ProjectID == "" {
+		return s.Name
+	}
+	return s.Name + "/" + s.ProjectID
+}
+
+// Remote reports whether the store is on the network.
+func (s *Store) Remote() bool {
+	_, remote := s.Store.(chunk.Remote)
+	return remote || s.accounts != nil
 }
 
 // Row returns the store's name as rows of backups have it.
@@ -48,21 +67,32 @@ func (s *Stores) Add(name string, store chunk.Store) {
 	s.order = append(s.order, name)
 }
 
+// AddAccounts adds a store that has an account for each project. trust returns the id of the
+// trust of an account, and searches for one if none is known.
+func (s *Stores) AddAccounts(name string, a chunk.Accounts, trust func(ctx context.Context, account *Store) (string, error)) {
+	s.Add(name, nameless{layout: a.Layout(), name: name})
+	s.byName[name].accounts = &accounts{Accounts: a, trust: trust}
+}
+
 // Named returns a store by the name that its configuration gives it; nil if there is none.
+// A store that has an account for each project can only be used through [Stores.Of].
 func (s *Stores) Named(name string) *Store { return s.byName[name] }
 
-// Of returns the store of a row of backups. A store that is no longer configured is an
-// error: its backups are kept, but cannot be read, continued or deleted.
-func (s *Stores) Of(row string) (*Store, error) {
+// Of returns the store of a row of backups of a project. A store that is no longer
+// configured is an error: its backups are kept, but cannot be read, continued or deleted.
+func (s *Stores) Of(row, projectID string) (*Store, error) {
 	name := row
 	if name == "" {
 		name = LocalStore
 	}
 	if store := s.byName[name]; store != nil {
-		return store, nil
+		return store.In(projectID)
 	}
 	return nil, Reasonf("The backup is in the backup store %s, which is not configured.", name)
 }
+
+// Configured reports whether the store of a row of backups is configured.
+func (s *Stores) Configured(row string) bool { return row == "" || s.byName[row] != nil }
 
 // Local returns the store in the data directory.
 func (s *Stores) Local() *Store { return s.byName[LocalStore] }
@@ -116,7 +146,7 @@ func (c *Core) claim(ctx context.Context, s *Store) error {
 	if s.claimed {
 		return nil
 	}
-	row, err := c.DB.Store(ctx, s.Name)
+	row, err := c.DB.Store(ctx, s.key())
 	if err != nil {
 		return err
 	}
@@ -128,7 +158,7 @@ func (c *Core) claim(ctx context.Context, s *Store) error {
 		if id == "" {
 			return Reasonf("The marker of the backup store %s could not be read back.", s.Name)
 		}
-		row = &meta.Store{Name: s.Name, Marker: id}
+		row = &meta.Store{Name: s.key(), Marker: id}
 		if err := c.DB.Write(ctx, func(tx *meta.Tx) error { return tx.PutStore(row) }); err != nil {
 			return err
 		}

@@ -46,7 +46,7 @@ func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec dri
 		}
 	}
 	var v *meta.Volume
-	err = vs.core.Write(ctx, func(tx *meta.Tx) error {
+	store := func(tx *meta.Tx) error {
 		plan, err := vs.planVolume(tx, who, spec)
 		if err != nil {
 			return err
@@ -64,7 +64,8 @@ func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec dri
 			return vs.putBlank(tx, who, v, refused)
 		}
 		return vs.startVolume(tx, who, v, plan.from)
-	})
+	}
+	err = vs.core.Entrusting(ctx, who, func() error { return vs.core.Write(ctx, store) })
 	if err != nil {
 		if blank {
 			vs.dropFile(ctx, id)
@@ -116,6 +117,9 @@ func (vs *Volumes) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, f
 	var err error
 	switch {
 	case from.backup != nil:
+		if err = vs.core.Use(from.backup.Store, from.backup.ProjectID); err != nil {
+			return err
+		}
 		if j, err = vs.jobs.New(who, RestoreJob, v.ID, RestoreArguments{Previous: core.Creating, New: true}); err != nil {
 			return err
 		}
