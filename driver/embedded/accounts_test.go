@@ -73,7 +73,7 @@ func (p *perUser) in(project string) []string {
 func TestBackupsInTheAccountOfTheProject(t *testing.T) {
 	p := newPerUser(t)
 	ctx := t.Context()
-	alice, bob, root := p.as("alice", "alpha"), p.as("bob", betaProject), p.as("root", "admin")
+	alice, root := p.as("alice", "alpha"), p.as("root", "admin")
 	v := p.volume(alice, 1)
 	p.fill(v.ID, 1)
 	first := p.digest(v.ID)
@@ -83,7 +83,8 @@ func TestBackupsInTheAccountOfTheProject(t *testing.T) {
 	p.settle()
 	p.wantBackup(full.ID, driver.BackupAvailable)
 	p.fill(v.ID, 2)
-	alice, bob, root = p.as("alice", "alpha"), p.as("bob", betaProject), p.as("root", "admin")
+	alice, root = p.as("alice", "alpha"), p.as("root", "admin")
+	bob := p.as("bob", betaProject)
 	more := p.backup(alice, driver.BackupSpec{VolumeID: v.ID, Incremental: true})
 	p.settle()
 	p.wantBackup(more.ID, driver.BackupAvailable)

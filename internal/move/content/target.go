@@ -52,9 +52,6 @@ func NewTarget(c *cloud.Cloud, env *move.Env, o Options) (*Target, error) {
 // chain reports whether backups are moved, and not a volume.
 func (t *Target) chain() bool { return len(t.state.Job.Chain) > 0 }
 
-// needsVolume reports whether a volume is made.
-func (t *Target) needsVolume() bool { return !t.chain() || t.o.KeepVolume || t.o.ReadBack }
-
 // Assess implements [move.Target].
 func (t *Target) Assess(ctx context.Context, j move.Job) (move.Assessment, error) {
 	as, err := probe(ctx, t.Cloud)
