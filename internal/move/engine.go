@@ -59,7 +59,8 @@ func (m *Move) step(name string, how func(j *Journal)) error {
 	if err := m.change(how); err != nil {
 		return err
 	}
-	m.phase.Store(&m.Phase)
+	phase := m.Phase // not the field: Progress reads it at any time
+	m.phase.Store(&phase)
 	m.round.Store(int64(m.Round))
 	return m.passed(name)
 }
