@@ -29,6 +29,15 @@ type moveRequest struct {
 	WritePath  string `json:"write_path,omitempty"`
 }
 
+// login logs in on both sides.
+func (r *moveRequest) login(ctx context.Context) (from, to *tenant.Cloud, err error) {
+	if from, err = tenant.Login(ctx, r.From); err != nil {
+		return nil, nil, err
+	}
+	to, err = tenant.Login(ctx, r.To)
+	return from, to, err
+}
+
 // sourcePath and targetPath are ways to read and to write. Adding one is a line below.
 type (
 	sourcePath struct {
@@ -90,11 +99,7 @@ func (p *movePlan) possible() bool { return len(p.Problems) == 0 }
 // is in the plan; an error is something that could not be found out.
 func makePlan(ctx context.Context, r moveRequest) (*movePlan, error) {
 	p := &movePlan{Request: r}
-	from, err := tenant.Login(ctx, r.From)
-	if err != nil {
-		return nil, err
-	}
-	to, err := tenant.Login(ctx, r.To)
+	from, to, err := r.login(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -205,11 +210,7 @@ func openMove(ctx context.Context, s *move.Store) (*move.Move, error) {
 	if err := json.Unmarshal(s.Request, &r); err != nil {
 		return nil, fmt.Errorf("move %s: request: %w", s.ID, err)
 	}
-	from, err := tenant.Login(ctx, r.From)
-	if err != nil {
-		return nil, err
-	}
-	to, err := tenant.Login(ctx, r.To)
+	from, to, err := r.login(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package carrier
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 
@@ -74,14 +73,10 @@ func (s *Source) Describe(ctx context.Context) (move.Volume, error) {
 	if err != nil {
 		return move.Volume{}, err
 	}
-	v, err := s.Volume(ctx, b.VolumeID)
-	switch {
-	case errors.Is(err, cloud.ErrGone):
-		v = move.Volume{ID: b.VolumeID}
-	case err != nil:
+	v, err := s.VolumeOf(ctx, b)
+	if err != nil {
 		return v, err
 	}
-	v.Size = int64(b.Size) * cloud.GiB
 	at, err := s.locate(ctx, b)
 	if err != nil {
 		return v, err

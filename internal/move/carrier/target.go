@@ -458,21 +458,7 @@ func (t *Target) Abort(ctx context.Context) error {
 	if err := t.DeleteNamed(ctx, t.env.Name("target-")); err != nil {
 		return err
 	}
-	if t.state.Volume.ID != "" {
-		if err := t.DeleteVolume(ctx, t.state.Volume.ID); err != nil {
-			return err
-		}
-	}
-	if t.state.Volume.Name == "" {
-		return nil
-	}
-	found, err := t.Volumes(ctx, t.state.Volume.Name)
-	for _, v := range found {
-		if err := t.DeleteVolume(ctx, v.ID); err != nil {
-			return err
-		}
-	}
-	return err
+	return t.DeleteMade(ctx, t.state.Volume)
 }
 
 // Leftovers implements [move.Target].

@@ -85,6 +85,17 @@ func PointOf(b *backups.Backup) move.Point {
 	return p
 }
 
+// VolumeOf describes the volume of a backup, with the backup's size. Of a volume that is gone
+// only the id is known: its status is "".
+func (c *Cloud) VolumeOf(ctx context.Context, b *backups.Backup) (move.Volume, error) {
+	v, err := c.Volume(ctx, b.VolumeID)
+	if errors.Is(err, ErrGone) {
+		v, err = move.Volume{ID: b.VolumeID}, nil
+	}
+	v.Size = int64(b.Size) * GiB
+	return v, err
+}
+
 // ChainOf describes the backups of a chain, the full one first.
 func (c *Cloud) ChainOf(ctx context.Context, ids []string) ([]move.Point, error) {
 	var points []move.Point

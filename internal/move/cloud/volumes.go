@@ -329,6 +329,25 @@ func (c *Cloud) DeleteVolume(ctx context.Context, id string) error {
 	})
 }
 
+// DeleteMade deletes a volume that a move made, whether or not its id is known.
+func (c *Cloud) DeleteMade(ctx context.Context, n Named) error {
+	if n.ID != "" { // it may have another name already
+		if err := c.DeleteVolume(ctx, n.ID); err != nil {
+			return err
+		}
+	}
+	if n.Name == "" {
+		return nil
+	}
+	found, err := c.Volumes(ctx, n.Name)
+	for _, v := range found {
+		if err := c.DeleteVolume(ctx, v.ID); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
 // Dress gives a volume its name, description, metadata, bootable flag and image metadata. It
 // returns what the cloud refused.
 func (c *Cloud) Dress(ctx context.Context, id string, v move.Volume) (lost []string, err error) {

@@ -5,7 +5,6 @@ package content
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -61,12 +60,18 @@ func NewSource(c *cloud.Cloud, env *move.Env, volume, backup string) (*Source, e
 // Assess implements [move.Source].
 func (s *Source) Assess(ctx context.Context) (move.Assessment, error) {
 	as, err := probe(ctx, s.Cloud)
-	if err != nil || len(as.Problems) > 0 || s.backup != "" {
+	if err != nil || len(as.Problems) > 0 {
 		return as, err
 	}
 	v, err := s.Describe(ctx)
 	if err != nil {
 		return as, err
+	}
+	if s.backup != "" {
+		if v.Status == "" {
+			as.Lost = append(as.Lost, fmt.Sprintf("the name, metadata, bootable flag and image metadata of volume %s, which is gone", v.ID))
+		}
+		return as, nil
 	}
 	cloud.AssessVolume(&as, v)
 	gib := v.Size / cloud.GiB
@@ -83,15 +88,11 @@ func (s *Source) Describe(ctx context.Context) (move.Volume, error) {
 	if err != nil {
 		return move.Volume{}, err
 	}
-	v, err := s.Volume(ctx, b.VolumeID)
-	switch {
-	case errors.Is(err, cloud.ErrGone):
-		v = move.Volume{ID: b.VolumeID, Name: b.Name, Description: b.Description}
-	case err != nil:
-		return v, err
+	v, err := s.VolumeOf(ctx, b)
+	if err == nil && v.Status == "" {
+		v.Name, v.Description = b.Name, b.Description
 	}
-	v.Size = int64(b.Size) * cloud.GiB
-	return v, nil
+	return v, err
 }
 
 // maxChain bounds the number of backups of a chain.

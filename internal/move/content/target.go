@@ -263,26 +263,7 @@ func (t *Target) Finish(ctx context.Context) ([]string, error) {
 		more, err := t.Dress(ctx, t.state.Volume.ID, t.state.Job.Volume)
 		return append(lost, more...), err
 	}
-	return lost, t.deleteVolume(ctx)
-}
-
-// deleteVolume deletes the volume, whether or not its id is known.
-func (t *Target) deleteVolume(ctx context.Context) error {
-	if t.state.Volume.ID != "" { // it may have another name already
-		if err := t.DeleteVolume(ctx, t.state.Volume.ID); err != nil {
-			return err
-		}
-	}
-	if t.state.Volume.Name == "" {
-		return nil
-	}
-	found, err := t.Volumes(ctx, t.state.Volume.Name)
-	for _, v := range found {
-		if err := t.DeleteVolume(ctx, v.ID); err != nil {
-			return err
-		}
-	}
-	return err
+	return lost, t.DeleteMade(ctx, t.state.Volume)
 }
 
 // Abort implements [move.Target].
@@ -301,7 +282,7 @@ func (t *Target) Abort(ctx context.Context) error {
 	if err := t.DeleteNamed(ctx, prefix); err != nil {
 		return err
 	}
-	return t.deleteVolume(ctx)
+	return t.DeleteMade(ctx, t.state.Volume)
 }
 
 // Leftovers implements [move.Target].
