@@ -70,12 +70,10 @@ func moveClouds(t *testing.T) (*server, *chunktest.Swift) {
 	})
 	t.Cleanup(keystone.Close)
 	var text []byte
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) { // the server writes it last
-		if text, err = os.ReadFile(filepath.Join(s.data, cloudsFile)); err == nil || time.Now().After(end) {
-			break
-		}
-	}
-	must(t, err)
+	poll(t, cloudsFile, func() bool { // the server writes it last
+		text, err = os.ReadFile(filepath.Join(s.data, cloudsFile))
+		return err == nil
+	})
 	file := filepath.Join(dir, "clouds.yaml")
 	must(t, os.WriteFile(file, []byte(strings.ReplaceAll(string(text), s.url, keystone.URL)), 0o600))
 	t.Setenv("OS_CLIENT_CONFIG_FILE", file)
