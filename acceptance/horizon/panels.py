@@ -4,7 +4,6 @@ import os
 import time
 
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -12,6 +11,16 @@ from checks import check, done, run
 
 BASE = os.environ['DASHBOARD']
 WAIT = 60  # seconds
+
+# Horizon replaces the rows of resources that change, at any moment. So one script reads a page
+# at once: an element that Selenium holds may be gone before it is read.
+LOADED = "return document.readyState === 'complete'"
+TEXT = "return document.body ? document.body.innerText : ''"
+TROUBLE = """return [...document.querySelectorAll('.alert-danger, .alert-warning, .messages .alert')]
+    .filter(e => e.checkVisibility()).map(e => e.innerText).filter(t => t.trim() && !t.includes('Success') && !t.includes('Info'))"""
+ROW = """const row = [...document.querySelectorAll('tr[data-object-id]')]
+    .find(r => arguments[0].every(w => r.innerText.includes(w)));
+    return row ? row.dataset.objectId : ''"""
 
 
 def chromium():
@@ -30,25 +39,28 @@ class Dashboard:
         self.driver, self.user = chromium(), user
 
     def until(self, condition):
-        return WebDriverWait(self.driver, WAIT, ignored_exceptions=[StaleElementReferenceException]).until(condition)
+        return WebDriverWait(self.driver, WAIT).until(condition)
 
     def find(self, selector):
         return self.until(lambda d: d.find_element(By.CSS_SELECTOR, selector))
 
+    def left(self, path):
+        """Waits for the page that follows the one of that path."""
+        self.until(lambda d: path not in d.current_url and d.execute_script(LOADED))
+
     def text(self):
-        return self.find('body').text
+        return self.driver.execute_script(TEXT)
 
     def login(self):
         self.driver.get(BASE + '/auth/login/')
         self.find('#id_username').send_keys(self.user)
         self.find('#id_password').send_keys(os.environ['OS_PASSWORD'])
         self.find('#loginBtn').click()
-        self.until(lambda d: '/auth/login' not in d.current_url)
+        self.left('/auth/login')
 
     def trouble(self):
         """Returns the error messages of the page."""
-        return [e.text for e in self.driver.find_elements(By.CSS_SELECTOR, '.alert-danger, .alert-warning, .messages .alert') if e.text.strip()
-                and 'Success' not in e.text and 'Info' not in e.text]
+        return self.driver.execute_script(TROUBLE)
 
     def page(self, what, path, *words):
         """Opens a panel. It must show the words and no error."""
@@ -74,7 +86,7 @@ class Dashboard:
             field.clear()
             field.send_keys(value)
         self.find('form .btn-primary[type=submit], form input[type=submit]').click()
-        self.until(lambda d: BASE + path not in d.current_url)
+        self.left(BASE + path)
         check('%s as %s' % (what, self.user), not self.trouble())
 
     def row(self, path, name, status):
@@ -82,9 +94,9 @@ class Dashboard:
         end = time.monotonic() + WAIT
         while time.monotonic() < end:
             self.driver.get(BASE + path)
-            for row in self.driver.find_elements(By.CSS_SELECTOR, 'tr[data-object-id]'):
-                if name in row.text and status in row.text:
-                    return row.get_attribute('data-object-id')
+            found = self.driver.execute_script(ROW, [name, status])
+            if found:
+                return found
         check('%s %s' % (name, status), False)
         return ''
 
