@@ -29,7 +29,7 @@ func moveCommand() *cobra.Command {
 
 The clouds are entries of clouds.yaml. No admin, no helper instance and no image is
 needed where cinder-backup keeps its objects in the project's own Swift account, which is
-its default; the plan says whether that is so. A volume may be in use: rounds copy what
+its default, or in an S3 service that you have keys for; the plan says whether that is so. A volume may be in use: rounds copy what
 changed, and the last one, after a cutover, is short.
 
 The state of each move is in a directory of its own below --state. After any end of the
@@ -71,6 +71,8 @@ func (f *moveFlags) clouds(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.request.Zone, "availability-zone", "", "availability `zone` at the target; the source's if it is not given and exists there")
 	cmd.Flags().StringVar(&f.request.ReadPath, "read-path", "", "`path` to read by: "+strings.Join(read, ", ")+" (default the first one that works)")
 	cmd.Flags().StringVar(&f.request.WritePath, "write-path", "", "`path` to write by: "+strings.Join(write, ", ")+" (default the first one that works)")
+	cmd.Flags().StringVar(&f.request.FromS3, "from-s3", "", "`URL` of the S3 service of the source's cinder-backup, such as https://s3.example.org?region=eu-1; its keys are those of the profile with the cloud's name in ~/.aws/credentials")
+	cmd.Flags().StringVar(&f.request.ToS3, "to-s3", "", "`URL` of the S3 service of the target's cinder-backup, likewise")
 	cmd.Flags().BoolVar(&f.project, "project", false, "all volumes of the project")
 	cmd.Flags().StringVar(&f.match, "match", "", "with --project: only volumes whose name matches the shell `pattern`")
 	cmd.Flags().StringVar(&f.mapFile, "map", "", "YAML `file` with the name, type and availability_zone of single volumes, by their id or name")
@@ -116,6 +118,14 @@ func (f *moveFlags) check() error {
 			return usage(fmt.Errorf("--threshold: %w", err))
 		}
 		f.options.Threshold = n
+	}
+	for flag, address := range map[string]string{"--from-s3": f.request.FromS3, "--to-s3": f.request.ToS3} {
+		if address == "" {
+			continue
+		}
+		if _, err := tenant.ParseS3(address); err != nil {
+			return usage(fmt.Errorf("%s: %w", flag, err))
+		}
 	}
 	if f.options.Pause < 0 {
 		return usage(errors.New("--pause: it must not be negative"))

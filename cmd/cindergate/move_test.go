@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,23 +24,46 @@ import (
 	"cindergate/internal/sparse"
 )
 
-// moveClouds starts a gateway whose backups are in a fake of Swift, and a Keystone in front of
-// it whose catalogue also has that Swift as the projects' own account. It sets
-// OS_CLIENT_CONFIG_FILE to a file with the clouds demo and alt.
-func moveClouds(t *testing.T) (*server, *chunktest.Swift) {
+// moveStore is a fake of an object store, and what the gateway's config says of it.
+type moveStore struct {
+	*chunktest.Server
+	driver string
+	config string
+}
+
+func swiftStore(t *testing.T) moveStore {
 	t.Helper()
-	swift := chunktest.NewSwift(t)
-	swift.Set("volumebackups", "", nil)
-	dir := t.TempDir()
-	key, config := filepath.Join(dir, "key"), filepath.Join(dir, "cindergate.yaml")
+	key := filepath.Join(t.TempDir(), "key")
 	must(t, os.WriteFile(key, []byte(chunktest.SwiftKey), 0o600))
-	must(t, os.WriteFile(config, []byte("stores:\n  swift: {driver: swift, swift: {auth_url: \""+swift.URL+"\", auth_version: 1, user: \""+chunktest.SwiftUser+
-		"\", key_file: \""+key+"\"}}\ndefault_store: swift\n"), 0o600))
+	swift := chunktest.NewSwift(t)
+	return moveStore{swift.Server, "swift", "auth_url: \"" + swift.URL + "\", auth_version: 1, user: \"" + chunktest.SwiftUser + "\", key_file: \"" + key + "\""}
+}
+
+// s3Store sets AWS_SHARED_CREDENTIALS_FILE to a file with the keys of the clouds demo and alt.
+func s3Store(t *testing.T) moveStore {
+	t.Helper()
+	s3 := chunktest.NewS3(t)
+	file := filepath.Join(t.TempDir(), "credentials")
+	keys := "\naws_access_key_id = " + chunktest.S3Key + "\naws_secret_access_key = " + chunktest.S3Secret + "\n"
+	must(t, os.WriteFile(file, []byte("[demo]"+keys+"[alt]"+keys), 0o600))
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", file)
+	return moveStore{s3, "s3", "endpoint: \"" + s3.URL + "\", access_key: " + chunktest.S3Key + ", secret_key: " + chunktest.S3Secret}
+}
+
+// moveClouds starts a gateway whose backups are in a store, and a Keystone in front of it whose
+// catalogue also has that store as the projects' own Swift account. It sets
+// OS_CLIENT_CONFIG_FILE to a file with the clouds demo and alt.
+func moveClouds(t *testing.T, store moveStore) *server {
+	t.Helper()
+	store.Set("volumebackups", "", nil)
+	dir := t.TempDir()
+	config := filepath.Join(dir, "cindergate.yaml")
+	must(t, os.WriteFile(config, []byte("stores:\n  objects: {driver: "+store.driver+", "+store.driver+": {"+store.config+"}}\ndefault_store: objects\n"), 0o600))
 	s := newServer(t, "CONFIG="+config)
 	s.start()
 
 	// Swift with Keystone's tokens: any token will do.
-	to, err := url.Parse(swift.URL)
+	to, err := url.Parse(store.URL)
 	must(t, err)
 	object := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(to)
@@ -77,7 +101,7 @@ func moveClouds(t *testing.T) (*server, *chunktest.Swift) {
 	file := filepath.Join(dir, "clouds.yaml")
 	must(t, os.WriteFile(file, []byte(strings.ReplaceAll(string(text), s.url, keystone.URL)), 0o600))
 	t.Setenv("OS_CLIENT_CONFIG_FILE", file)
-	return s, swift
+	return s
 }
 
 // moveRun runs a command of cindergate move in this process.
@@ -98,14 +122,18 @@ func TestMove(t *testing.T) {
 	read, write := pathNames()
 	for i, from := range read {
 		to := write[(i+1)%len(write)]
-		t.Run(from+" to "+to, func(t *testing.T) { testMove(t, from, to) })
+		t.Run(from+" to "+to, func(t *testing.T) { testMove(t, swiftStore(t), from, to) })
 	}
+	t.Run("carrier in S3", func(t *testing.T) {
+		s3 := s3Store(t)
+		testMove(t, s3, "carrier", "carrier", "--from-s3", s3.URL, "--to-s3", s3.URL+"?region=us-east-1")
+	})
 }
 
-func testMove(t *testing.T, from, to string) {
-	s, swift := moveClouds(t)
+func testMove(t *testing.T, store moveStore, from, to string, options ...string) {
+	s := moveClouds(t, store)
 	run := func(command string, args ...string) (string, error) {
-		return moveRun(t, append([]string{command, "--from", "demo", "--to", "alt", "--read-path", from, "--write-path", to}, args...)...)
+		return moveRun(t, slices.Concat([]string{command, "--from", "demo", "--to", "alt", "--read-path", from, "--write-path", to}, options, args)...)
 	}
 	login := func(name string) *tenant.Cloud {
 		c, err := tenant.Login(t.Context(), name, clouds.WithCloudName(name))
@@ -177,9 +205,9 @@ func testMove(t *testing.T, from, to string) {
 	nothingLeft(t, demo, alt)
 
 	// An object that is lost is found, and an abort removes what was made.
-	for _, name := range swift.Names("volumebackups") {
+	for _, name := range store.Names("volumebackups") {
 		if strings.Contains(name, full.ID) && strings.HasSuffix(name, "-00001") {
-			swift.Set("volumebackups", name, nil)
+			store.Set("volumebackups", name, nil)
 		}
 	}
 	out, err := run("backup", "--state", state, full.ID)
@@ -264,6 +292,9 @@ func TestMoveUsage(t *testing.T) {
 		{"volume", "--from", "a", "--to", "b", "--match", "x*", "x"},
 		{"volume", "--from", "a", "--to", "b", "--project", "--match", "[", "--state", t.TempDir()},
 		{"cutover"},
+		{"volume", "--from", "a", "--to", "b", "--from-s3", "ftp://s3", "x"},
+		{"volume", "--from", "a", "--to", "b", "--to-s3", "https://s3/bucket", "x"},
+		{"volume", "--from", "a", "--to", "b", "--to-s3", "https://s3?profile=x", "x"},
 	} {
 		if out, err := moveRun(t, args...); exitCode(err) != exitUsage {
 			t.Errorf("%q: %v %s", args, err, out)

@@ -25,17 +25,30 @@ type moveRequest struct {
 	Zone       string `json:"availability_zone,omitempty"`
 	KeepVolume bool   `json:"keep_volume,omitempty"`
 	ReadBack   bool   `json:"read_back,omitempty"`
+	FromS3     string `json:"from_s3,omitempty"` // the services with the objects of cinder-backup
+	ToS3       string `json:"to_s3,omitempty"`
 	ReadPath   string `json:"read_path,omitempty"` // "": the first one that works
 	WritePath  string `json:"write_path,omitempty"`
 }
 
 // login logs in on both sides.
 func (r *moveRequest) login(ctx context.Context) (from, to *tenant.Cloud, err error) {
-	if from, err = tenant.Login(ctx, r.From); err != nil {
+	if from, err = loginAt(ctx, r.From, "--from-s3", r.FromS3); err != nil {
 		return nil, nil, err
 	}
-	to, err = tenant.Login(ctx, r.To)
+	to, err = loginAt(ctx, r.To, "--to-s3", r.ToS3)
 	return from, to, err
+}
+
+// loginAt logs in as an entry of clouds.yaml. s3 is the value of the flag; "": none.
+func loginAt(ctx context.Context, name, flag, s3 string) (*tenant.Cloud, error) {
+	c, err := tenant.Login(ctx, name)
+	if err == nil && s3 != "" {
+		if err := c.UseS3(s3); err != nil {
+			return nil, fmt.Errorf("%s: %w", flag, err)
+		}
+	}
+	return c, err
 }
 
 // sourcePath and targetPath are ways to read and to write. Adding one is a line below.

@@ -91,6 +91,15 @@ func (o *Options) credentials() *credentials.Credentials {
 	return credentials.NewIAM("")
 }
 
+// HasKeys returns an error unless there are credentials. Those of a file are read.
+func (o *Options) HasKeys() error {
+	keys, err := o.credentials().GetWithContext(nil)
+	if err == nil && (keys.AccessKeyID == "" || keys.SecretAccessKey == "") {
+		err = errors.New("an access key or its secret is missing")
+	}
+	return err
+}
+
 // client sends requests with minio-go.
 type client struct {
 	core   *minio.Core

@@ -1,8 +1,8 @@
-// Package carrier moves through the objects of cinder-backup in the tenant's own Swift
-// account: a source reads the chunks of backups there, and a target replaces those of a blank
+// Package carrier moves through the objects of cinder-backup, in the tenant's own Swift
+// account or in an S3 service that the tenant has keys for: a source reads the chunks of backups there, and a target replaces those of a blank
 // backup (the carrier), which an ordinary restore then brings into a volume.
 //
-// It works where cinder-backup runs the swift driver with its default, backup_swift_auth =
+// In Swift, it works where cinder-backup runs the driver's default, backup_swift_auth =
 // per_user: it then writes with the caller's token to the caller's account
 // (cinder/backup/drivers/swift.py). That is found out, never assumed.
 package carrier
@@ -28,22 +28,20 @@ import (
 // Path is the name of the path.
 const Path = "carrier"
 
-// account is the tenant's Swift account with the objects of backups.
+// account is where the objects of backups are.
 type account struct {
 	*cloud.Cloud
 	store chunk.Store
 }
 
 func newAccount(c *cloud.Cloud) (account, error) {
-	s, err := c.Swift("")
+	s, err := c.Objects()
 	return account{c, s}, err
 }
 
-// notHere explains why a backup's objects are not in the account.
+// notHere explains why a backup's objects are not there.
 func (a account) notHere(b *backups.Backup) error {
-	return fmt.Errorf("the objects of backup %s are not in container %q of the Swift account of project %s in cloud %s: "+
-		"cinder-backup there does not write with the caller's token (backup_swift_auth is not per_user, or the backup driver is another one), so its bytes cannot be reached",
-		b.ID, b.Container, a.Project, a.Name)
+	return fmt.Errorf("the objects of backup %s are not in container %q of %s: %s, so its bytes cannot be reached", b.ID, b.Container, a.Home(), a.Reason())
 }
 
 // locate finds the objects of a backup.
@@ -114,15 +112,10 @@ func (c *content) Digests(_ context.Context, w io.Writer) (int64, error) {
 
 func (c *content) Close() error { return c.f.Close() }
 
-// probe finds out whether the newest backup of the project has its objects in the account.
+// probe finds out whether the newest backup of the project has its objects there.
 func (a account) probe(ctx context.Context, as *move.Assessment) error {
-	have, err := a.Account(ctx)
-	if err != nil {
-		as.Problems = append(as.Problems, err.Error())
+	if !a.AssessObjects(ctx, as) {
 		return nil
-	}
-	if have.QuotaBytes >= 0 {
-		as.Limits = append(as.Limits, fmt.Sprintf("the Swift account of project %s in cloud %s has %d of %d bytes left, and the compressed data must fit", a.Project, a.Name, max(have.QuotaBytes-have.BytesUsed, 0), have.QuotaBytes))
 	}
 	if err := a.MayBackUp(ctx); err != nil {
 		as.Problems = append(as.Problems, err.Error())
@@ -134,8 +127,8 @@ func (a account) probe(ctx context.Context, as *move.Assessment) error {
 	}
 	all = slices.DeleteFunc(all, func(b backups.Backup) bool { return b.Status != "available" || b.ObjectCount == 0 })
 	if len(all) == 0 {
-		as.Unproven = append(as.Unproven, fmt.Sprintf("whether cinder-backup of cloud %s writes to the Swift account of project %s shows with the first backup: nothing else is made before, and if it does not, the move ends there and an abort removes it", a.Name, a.Project))
-		as.Why = fmt.Sprintf("cloud %s has a Swift account for project %s, which cinder-backup uses by default", a.Name, a.Project)
+		as.Unproven = append(as.Unproven, fmt.Sprintf("whether cinder-backup writes to %s shows with the first backup: nothing else is made before, and if it does not, the move ends there and an abort removes it", a.Home()))
+		as.Why = a.Home() + " can be reached, and may be where cinder-backup writes"
 		return nil
 	}
 	newest := slices.MaxFunc(all, func(x, y backups.Backup) int { return x.CreatedAt.Compare(y.CreatedAt) })
@@ -143,6 +136,6 @@ func (a account) probe(ctx context.Context, as *move.Assessment) error {
 		as.Problems = append(as.Problems, err.Error())
 		return nil
 	}
-	as.Why = fmt.Sprintf("the objects of backup %s lie in the Swift account of project %s in cloud %s", newest.ID, a.Project, a.Name)
+	as.Why = fmt.Sprintf("the objects of backup %s lie in %s", newest.ID, a.Home())
 	return nil
 }

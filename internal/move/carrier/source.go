@@ -60,7 +60,7 @@ func (s *Source) Assess(ctx context.Context) (move.Assessment, error) {
 	cloud.AssessVolume(&as, v)
 	gib := v.Size / cloud.GiB
 	as.Costs = append(as.Costs, fmt.Sprintf("cinder-backup of cloud %s reads all %d GiB for each round", s.Name, gib),
-		"the Swift account holds a full backup, and an incremental one for each further round, until the move ends")
+		s.Home()+" holds a full backup, and an incremental one for each further round, until the move ends")
 	return as, s.AssessQuotas(ctx, &as, map[string]int64{"backups": 2, "backup_gigabytes": 2 * gib})
 }
 

@@ -83,9 +83,9 @@ func (t *Target) Assess(ctx context.Context, j move.Job) (move.Assessment, error
 		as.Costs = append(as.Costs, fmt.Sprintf("to verify, cinder-backup of cloud %s reads the volume once more", t.Name))
 	}
 	as.Costs = append(as.Costs, fmt.Sprintf("cinder-backup of cloud %s reads a blank volume of %d GiB %d times before the first byte is copied, and restores what was copied", t.Name, gib, carriers))
-	as.Limits = append(as.Limits, "the way in is undocumented: the objects of a backup of the tenant's own are replaced, which every cinder-backup with the swift driver restores")
+	as.Limits = append(as.Limits, "the way in is undocumented: the objects of a backup of the tenant's own are replaced, which every cinder-backup with that driver restores")
 	if gib > 2000 {
-		as.Problems = append(as.Problems, "the digests of a volume of more than 2000 GiB do not fit in one object of Swift")
+		as.Problems = append(as.Problems, "the digests of a volume of more than 2000 GiB do not fit in one object")
 	}
 	if len(j.Chain) > 0 {
 		as.Lost = append(as.Lost, "the time of each backup: the target sets its own, and the metadata cindergate:data_timestamp has the original one")

@@ -1,5 +1,6 @@
 // Package cloud is a tenant's login at one OpenStack cloud, as an entry of clouds.yaml names
-// it, and what a move asks of that cloud: volumes, backups, limits, and the Swift account.
+// it, and what a move asks of that cloud: volumes, backups, limits, and where the objects of its
+// cinder-backup are.
 package cloud
 
 import (
@@ -21,6 +22,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/utils"
 
 	"cindergate/internal/chunk/object"
+	"cindergate/internal/chunk/s3"
 	"cindergate/internal/chunk/swift"
 )
 
@@ -41,6 +43,7 @@ type Cloud struct {
 	provider  *gophercloud.ProviderClient
 	volume    *gophercloud.ServiceClient
 	transport *transport
+	s3        *s3.Options // nil: the objects of cinder-backup are in Swift
 
 	// Poll is the longest pause between two looks at a resource that changes; 0: 1 s.
 	Poll time.Duration
@@ -169,11 +172,10 @@ func (c *Cloud) Account(ctx context.Context) (Account, error) {
 	return a, nil
 }
 
-// Swift returns a store of the tenant's Swift account. It sends no request.
-func (c *Cloud) Swift(container string) (*object.Store, error) {
+// swift returns a store of the tenant's Swift account. It sends no request.
+func (c *Cloud) swift() (*object.Store, error) {
 	return swift.New(swift.Options{
-		Container: container,
-		Options:   object.Options{Name: c.Name},
+		Options: object.Options{Name: c.Name},
 		Login: swift.Login{By: func(ctx context.Context, client http.Client) (*gophercloud.ServiceClient, error) {
 			// A provider of its own: its transport waits as the store wants, and its token
 			// expires by itself.
