@@ -29,6 +29,10 @@ type Request struct {
 	ReadBack   bool   `json:"read_back,omitempty"`
 	ReadPath   string `json:"read_path,omitempty"` // "": the first one that works
 	WritePath  string `json:"write_path,omitempty"`
+	// Base is the backup at the target that has the state of the job's base, and Block the size
+	// of the blocks of the source's digests. Both are for copies of single backups.
+	Base  string `json:"base,omitempty"`
+	Block int64  `json:"block,omitempty"`
 }
 
 // login logs in on both sides.
@@ -64,7 +68,7 @@ var (
 	}
 	targetPaths = []targetPath{
 		{content.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Target, error) {
-			return content.NewTarget(c, env, content.Options{Place: tenant.Place{Type: r.Type, Zone: r.Zone}, ReadBack: r.ReadBack, KeepVolume: r.KeepVolume})
+			return content.NewTarget(c, env, content.Options{Place: tenant.Place{Type: r.Type, Zone: r.Zone}, ReadBack: r.ReadBack, KeepVolume: r.KeepVolume, Base: r.Base, Block: r.Block})
 		}},
 		{carrier.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Target, error) {
 			return carrier.NewTarget(c, env, carrier.Options{Type: r.Type, Zone: r.Zone, ReadBack: r.ReadBack, KeepVolume: r.KeepVolume})
