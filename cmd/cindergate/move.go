@@ -20,6 +20,7 @@ import (
 
 	"cindergate/internal/move"
 	tenant "cindergate/internal/move/cloud"
+	"cindergate/internal/move/paths"
 )
 
 func moveCommand() *cobra.Command {
@@ -44,7 +45,7 @@ process, resume goes on; abort removes what was made on both sides.`,
 
 // moveFlags are the flags of the commands that begin a move.
 type moveFlags struct {
-	request  moveRequest
+	request  paths.Request
 	backup   bool // the arguments are backups
 	project  bool
 	match    string
@@ -64,7 +65,7 @@ func stateFlag(cmd *cobra.Command, to *string) {
 }
 
 func (f *moveFlags) clouds(cmd *cobra.Command) {
-	read, write := pathNames()
+	read, write := paths.Names()
 	cmd.Flags().StringVar(&f.request.From, "from", "", "`cloud` to move from, an entry of clouds.yaml")
 	cmd.Flags().StringVar(&f.request.To, "to", "", "`cloud` to move to, an entry of clouds.yaml")
 	cmd.Flags().StringVar(&f.request.Type, "type", "", "volume `type` at the target; the source's if it is not given and exists there")
@@ -177,7 +178,7 @@ func (f *moveFlags) readMap() (map[string]mapped, error) {
 }
 
 // requests are the moves that are asked for.
-func (f *moveFlags) requests(ctx context.Context, args []string) ([]moveRequest, error) {
+func (f *moveFlags) requests(ctx context.Context, args []string) ([]paths.Request, error) {
 	if f.project == (len(args) > 0) {
 		return nil, usage(errors.New("name either volumes or backups, or --project"))
 	}
@@ -192,7 +193,7 @@ func (f *moveFlags) requests(ctx context.Context, args []string) ([]moveRequest,
 		return nil, err
 	}
 	if f.backup {
-		var all []moveRequest
+		var all []paths.Request
 		for _, id := range args {
 			r := f.request
 			r.Backup = id
@@ -230,7 +231,7 @@ func (f *moveFlags) requests(ctx context.Context, args []string) ([]moveRequest,
 	if len(chosen) == 0 {
 		return nil, fmt.Errorf("cloud %s has no such volume in this project", f.request.From)
 	}
-	var all []moveRequest
+	var all []paths.Request
 	for _, v := range chosen {
 		r := f.request
 		r.Volume = v.ID
@@ -277,11 +278,11 @@ impossible.`,
 		}
 		impossible := 0
 		for _, r := range requests {
-			p, err := makePlan(cmd.Context(), r)
+			p, err := paths.Make(cmd.Context(), r)
 			if err != nil {
 				return err
 			}
-			if !p.possible() {
+			if !p.Possible() {
 				impossible++
 			}
 			if err := showPlan(cmd.OutOrStdout(), p, f.json); err != nil {
@@ -296,12 +297,12 @@ impossible.`,
 	return cmd
 }
 
-func showPlan(w io.Writer, p *movePlan, asJSON bool) error {
+func showPlan(w io.Writer, p *paths.Plan, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(w).Encode(p)
 	}
 	var b strings.Builder
-	p.text(&b)
+	p.Text(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -364,17 +365,17 @@ func (f *moveFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	var plans []*movePlan
+	var plans []*paths.Plan
 	impossible := 0
 	for _, r := range requests {
-		p, err := makePlan(ctx, r)
+		p, err := paths.Make(ctx, r)
 		if err != nil {
 			return err
 		}
 		if err := showPlan(cmd.ErrOrStderr(), p, false); err != nil {
 			return err
 		}
-		if !p.possible() {
+		if !p.Possible() {
 			impossible++
 		}
 		plans = append(plans, p)
@@ -395,7 +396,7 @@ func (f *moveFlags) run(cmd *cobra.Command, args []string) error {
 }
 
 // createMove makes the state directory of a planned move.
-func createMove(dir string, p *movePlan, o move.Options) (string, error) {
+func createMove(dir string, p *paths.Plan, o move.Options) (string, error) {
 	request, err := json.Marshal(p.Request)
 	if err != nil {
 		return "", err
@@ -446,7 +447,7 @@ func runMove(ctx context.Context, progress *moveProgress, dir, id string) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	m, err := openMove(ctx, s)
+	m, err := paths.Open(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -588,7 +589,7 @@ func abortMove(ctx context.Context, dir, id string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	m, err := openMove(ctx, s)
+	m, err := paths.Open(ctx, s)
 	if err != nil {
 		return err
 	}

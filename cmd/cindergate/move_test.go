@@ -21,6 +21,7 @@ import (
 	"cindergate/internal/chunk/chunktest"
 	"cindergate/internal/move"
 	tenant "cindergate/internal/move/cloud"
+	"cindergate/internal/move/paths"
 	"cindergate/internal/sparse"
 )
 
@@ -119,7 +120,7 @@ func moveRun(t *testing.T, args ...string) (string, error) {
 // A volume and a chain of backups move by each path, through a service that has Cinder's layout
 // and gives out bytes: equal bytes, names and metadata, and nothing left.
 func TestMove(t *testing.T) {
-	read, write := pathNames()
+	read, write := paths.Names()
 	for i, from := range read {
 		to := write[(i+1)%len(write)]
 		t.Run(from+" to "+to, func(t *testing.T) { testMove(t, swiftStore(t), from, to) })

@@ -171,6 +171,9 @@ func (m *Move) copyRound(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = t.close() }()
+	if err := m.adoptBase(ctx, t); err != nil {
+		return err
+	}
 	r := &roundCopy{Move: m, table: t, content: content}
 	if err := r.run(ctx); err != nil {
 		return err

@@ -32,14 +32,17 @@ type rig struct {
 
 const size = 20*piece + block + 100 // the last piece and the last block are short
 
-func newRig(t *testing.T, o move.Options) *rig {
+func newRig(t *testing.T, o move.Options, job ...*move.Job) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: t.TempDir(), id: move.NewID(), digests: true, cloud: &memCloud{volume: make([]byte, size), frozen: map[string][]byte{},
 		made: map[string]bool{}, objects: map[string][]byte{}, content: map[int][]byte{}}}
 	fill(r.cloud.volume[3*piece:9*piece], 1)
 	fill(r.cloud.volume[size-300:], 2)
 	r.volume = move.Volume{ID: "v", Name: "name", Size: size, InUse: true}
-	s, err := move.Create(r.dir, move.Journal{ID: r.id, Options: o})
+	j := move.Journal{ID: r.id, Options: o}
+	for _, j.Job = range job { // at most one
+	}
+	s, err := move.Create(r.dir, j)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +127,7 @@ func TestKilledAtEachStep(t *testing.T) {
 		"without hashes": func(t *testing.T) (*rig, int, func() []byte) { return changing(t, three, false, false) },
 		"ordered":        func(t *testing.T) (*rig, int, func() []byte) { return changing(t, three, true, true) },
 		"chain":          chainRig,
+		"base":           baseRig,
 	} {
 		t.Run(name, func(t *testing.T) {
 			steps := 0
@@ -133,7 +137,7 @@ func TestKilledAtEachStep(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.wantDone(last, want())
-			if steps < 30 {
+			if steps < 15 {
 				t.Fatalf("only %d steps", steps)
 			}
 			for kill := 1; kill <= steps; kill++ {
@@ -191,6 +195,70 @@ func chainRig(t *testing.T) (*rig, int, func() []byte) {
 		r.chain = append(r.chain, move.Point{ID: id, Size: size})
 	}
 	return r, 3, func() []byte { return content }
+}
+
+// baseRig is a copy of one point to a target that has the point before it.
+func baseRig(t *testing.T) (*rig, int, func() []byte) {
+	r := newRig(t, move.Options{Verify: move.VerifyReadBack}, &move.Job{Base: &move.Point{ID: "base", Size: size}, Volume: move.Volume{Name: "name", Size: size}})
+	r.cloud.frozen["base"], r.cloud.base = bytes.Clone(r.cloud.volume), bytes.Clone(r.cloud.volume)
+	content := bytes.Clone(r.cloud.volume)
+	fill(content[5*piece+3:5*piece+4], 3)
+	clear(content[7*piece : 8*piece])
+	fill(content[12*piece:14*piece], 4)
+	r.cloud.frozen["point"] = bytes.Clone(content)
+	r.chain = []move.Point{{ID: "point", Size: size}}
+	return r, 1, func() []byte { return content }
+}
+
+// A copy on top of a base reads and writes only what differs from it, and one whose base has
+// other digests or another size fails before it writes.
+func TestBase(t *testing.T) {
+	r, _, want := baseRig(t)
+	if err := r.run(); err != nil {
+		t.Fatal(err)
+	}
+	if r.target.writes != 4 || r.source.reads != 3*piece {
+		t.Errorf("%d pieces were written and %d bytes read for 4 pieces that differ, one of them of zeroes", r.target.writes, r.source.reads)
+	}
+	r.wantDone(1, want())
+	for name, spoil := range map[string]func(r *rig){
+		"without digests": func(r *rig) { r.digests = false },
+		"another size":    func(r *rig) { r.cloud.frozen["base"] = make([]byte, size-block) },
+	} {
+		r, _, _ := baseRig(t)
+		spoil(r)
+		if err := r.run(); !errors.Is(err, move.ErrNoBase) || r.target.writes > 0 {
+			t.Errorf("%s: %v after %d writes", name, err, r.target.writes)
+		}
+	}
+}
+
+// What a crash leaves of a move whose journal was never written is no obstacle, and a move that
+// has not ended keeps its state.
+func TestEnsure(t *testing.T) {
+	dir, j := t.TempDir(), move.Journal{ID: move.NewID(), Request: []byte(`"first"`)}
+	if err := os.MkdirAll(dir+"/"+j.ID+"/source", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir+"/"+j.ID+"/lock", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		s, err := move.Ensure(dir, j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(s.Request) != `"first"` {
+			t.Errorf("the request is %s", s.Request)
+		}
+		if err := move.Remove(s); err == nil {
+			t.Error("the state of a move that has not ended was removed")
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		j.Request = []byte(`"second"`)
+	}
 }
 
 func TestEachPointOfAChain(t *testing.T) {

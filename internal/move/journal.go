@@ -150,6 +150,39 @@ func Create(dir string, j Journal) (*Store, error) {
 	return s, nil
 }
 
+// Ensure opens a move, and begins it as j says if its journal was never written. A directory
+// without a journal is what a crash leaves behind.
+func Ensure(dir string, j Journal) (*Store, error) {
+	if err := CheckID(j.ID); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, j.ID)
+	_, err := os.Lstat(filepath.Join(path, journalName))
+	if !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
+			return nil, err
+		}
+		return Open(dir, j.ID)
+	}
+	if err := os.Remove(filepath.Join(path, lockName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, name := range []string{"source", "target", journalName + ".new", ""} {
+		if err := os.Remove(filepath.Join(path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return Create(dir, j)
+}
+
+// Remove deletes the state directory of a move that has ended.
+func Remove(s *Store) error {
+	if s.Phase != Done && s.Phase != Aborted {
+		return fmt.Errorf("move %s is %s: its state is still needed", s.ID, s.Phase)
+	}
+	return errors.Join(os.RemoveAll(s.dir), s.Close())
+}
+
 // Open locks the state directory of a move.
 func Open(dir, id string) (*Store, error) {
 	if err := CheckID(id); err != nil {

@@ -23,6 +23,7 @@ type memCloud struct {
 	objects map[string][]byte // pieces that were written
 	content map[int][]byte    // what was committed, by round
 	final   string            // the name after Finish
+	base    []byte            // what the target had before the move
 
 	flipBlock bool // what is read back has one wrong bit
 }
@@ -205,6 +206,10 @@ func (t *memTarget) Commit(_ context.Context, r move.Round) (string, error) {
 			return "", err
 		}
 		if p.Round == 0 {
+			continue
+		}
+		if p.Round == move.BaseRound {
+			copy(b[p.Index*piece:], t.base[p.Index*piece:min((p.Index+1)*piece, int64(len(t.base)))])
 			continue
 		}
 		data, ok := t.objects[string(p.Receipt)]

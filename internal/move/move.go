@@ -20,6 +20,9 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"math"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -89,6 +92,24 @@ type Env struct {
 	Status func(text string)
 }
 
+// CopyPrefix begins the metadata by which a Cindergate copies backups (docs/copies.md). It names
+// backends of that Cindergate, so it does not travel.
+const CopyPrefix = "cindergate:copy-"
+
+// Travels returns the metadata that a resource keeps in another cloud, and the keys of the rest.
+func Travels(metadata map[string]string) (kept map[string]string, stays []string) {
+	kept = make(map[string]string, len(metadata))
+	for key, value := range metadata {
+		if strings.HasPrefix(key, CopyPrefix) {
+			stays = append(stays, key)
+		} else {
+			kept[key] = value
+		}
+	}
+	slices.Sort(stays)
+	return kept, stays
+}
+
 // Prefix begins the name of each resource that any move makes.
 const Prefix = "cindergate-move-"
 
@@ -155,7 +176,10 @@ type Job struct {
 	// Chain are the points of a chain, the full backup first. nil: a volume, of which each
 	// round replaces what the round before brought.
 	Chain []Point `json:"chain,omitempty"`
-	Grid  int64   `json:"grid"` // of the source's first content
+	// Base is a point of the source whose state the target already has, as a backup that the
+	// first point of the chain can be incremental on. Only what differs is copied. nil: none.
+	Base *Point `json:"base,omitempty"`
+	Grid int64  `json:"grid"` // of the source's first content
 }
 
 // Shape is how a target wants the bytes.
@@ -179,6 +203,9 @@ const (
 	MaxReceipt   = 80 // bytes
 )
 
+// BaseRound is the round of a piece that has not changed since [Job.Base].
+const BaseRound = math.MaxInt32
+
 // Piece is a part of a round.
 type Piece struct {
 	Round  int
@@ -191,7 +218,7 @@ type Piece struct {
 // Taken is a piece as the engine's journal knows it.
 type Taken struct {
 	Index   int64
-	Round   int    // that wrote it last; 0: never, for it is zeroes since the first round
+	Round   int    // that wrote it last; 0: never, for it is zeroes since the first round; or [BaseRound]
 	Receipt []byte // what [Target.Write] returned; valid during the iteration only
 }
 

@@ -214,7 +214,7 @@ func (r *roundCopy) choose(ctx context.Context) error {
 			r.need[i] = true
 		}
 		return nil
-	case blocks > 0 && (r.Committed == 0 || r.Compare == r.Committed && r.Blocks == blocks):
+	case blocks > 0 && r.Compare == r.Committed && (r.Blocks == blocks || r.Committed == 0 && r.Job.Base == nil):
 		if err := r.diff(blocks); err != nil {
 			return err
 		}
@@ -268,7 +268,7 @@ func (r *roundCopy) fetchDigests(ctx context.Context) (int64, error) {
 }
 
 // diff marks the pieces in which a digest differs from that of the round before. Before the
-// first round, everything is zeroes.
+// first round is the base. Without one, everything is zeroes.
 func (r *roundCopy) diff(blocks int64) error {
 	now, err := os.Open(r.digestsOf(r.Round))
 	if err != nil {
@@ -276,7 +276,7 @@ func (r *roundCopy) diff(blocks int64) error {
 	}
 	defer now.Close()
 	var before io.Reader = &zeroDigests{size: r.table.size, block: blocks}
-	if r.Committed > 0 {
+	if r.Committed > 0 || r.Job.Base != nil {
 		f, err := os.Open(r.digestsOf(r.Compare))
 		if err != nil {
 			return err

@@ -22,9 +22,11 @@ type Connection struct {
 	Connections    int           // idle connections to keep
 }
 
-// NewTransport returns a transport for the client of one store. It tells pauser when the
-// service asks to slow down.
-func NewTransport(c Connection, pauser *Pauser) (http.RoundTripper, error) {
+// Trust returns the certificates that c trusts.
+func (c Connection) Trust() (*tls.Config, error) {
+	if c.TLS != nil {
+		return c.TLS, nil
+	}
 	t := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: c.Insecure} // #nosec G402 -- if asked for
 	if c.CAFile != "" {
 		pem, err := os.ReadFile(c.CAFile)
@@ -38,8 +40,15 @@ func NewTransport(c Connection, pauser *Pauser) (http.RoundTripper, error) {
 			return nil, fmt.Errorf("%s: %w", c.CAFile, errors.New("it has no PEM certificate"))
 		}
 	}
-	if c.TLS != nil {
-		t = c.TLS
+	return t, nil
+}
+
+// NewTransport returns a transport for the client of one store. It tells pauser when the
+// service asks to slow down.
+func NewTransport(c Connection, pauser *Pauser) (http.RoundTripper, error) {
+	t, err := c.Trust()
+	if err != nil {
+		return nil, err
 	}
 	return &transport{pauser: pauser, next: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,

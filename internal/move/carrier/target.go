@@ -358,8 +358,8 @@ func (t *Target) volumeMeta(own *string) (*string, error) {
 	set(meta, "volume-base-metadata", base)
 	delete(meta, "volume-metadata")
 	delete(meta, "volume-glance-metadata")
-	if len(v.Metadata) > 0 {
-		set(meta, "volume-metadata", v.Metadata)
+	if kept, _ := move.Travels(v.Metadata); len(kept) > 0 { // Finish tells what does not
+		set(meta, "volume-metadata", kept)
 	}
 	if len(v.ImageMetadata) > 0 {
 		set(meta, "volume-glance-metadata", v.ImageMetadata)

@@ -4,6 +4,7 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -37,6 +38,7 @@ type Cloud struct {
 	// Metadata says that backups can have metadata (microversion 3.43).
 	Metadata bool
 
+	url       string // of Block Storage, without version and project; "": that of the catalogue
 	auth      gophercloud.AuthOptions
 	endpoint  gophercloud.EndpointOpts
 	tls       *tls.Config
@@ -47,6 +49,34 @@ type Cloud struct {
 
 	// Poll is the longest pause between two looks at a resource that changes; 0: 1 s.
 	Poll time.Duration
+}
+
+// Access is a login with an application credential, which has no entry in clouds.yaml.
+type Access struct {
+	Name    string // of the cloud, in messages
+	AuthURL string // of Keystone, with /v3
+	// ID and Secret are those of the application credential.
+	ID, Secret string
+	// URL is the Block Storage endpoint without version and project; "": that of the catalogue.
+	URL        string
+	Region     string // of the catalogue; "": any
+	Interface  string // public, internal or admin; "": public
+	Connection object.Connection
+}
+
+// Connect logs in by an application credential.
+func Connect(ctx context.Context, a Access) (*Cloud, error) {
+	c := &Cloud{Name: a.Name, url: a.URL,
+		auth:     gophercloud.AuthOptions{IdentityEndpoint: a.AuthURL, ApplicationCredentialID: a.ID, ApplicationCredentialSecret: a.Secret},
+		endpoint: gophercloud.EndpointOpts{Region: a.Region, Availability: gophercloud.Availability(cmp.Or(a.Interface, string(gophercloud.AvailabilityPublic)))}}
+	var err error
+	if c.tls, err = a.Connection.Trust(); err != nil {
+		return nil, fmt.Errorf("cloud %s: %w", a.Name, err)
+	}
+	if err := c.login(ctx); err != nil {
+		return nil, fmt.Errorf("cloud %s: %w", a.Name, explain(err))
+	}
+	return c, nil
 }
 
 // Login logs in as an entry of clouds.yaml. options change what gophercloud reads there.
@@ -76,11 +106,21 @@ func (c *Cloud) login(ctx context.Context) error {
 	}
 	c.provider.UserAgent.Prepend("cindergate-move")
 	c.identify()
-	if c.volume, err = openstack.NewBlockStorageV3(c.provider, c.endpoint); err != nil {
+	if c.volume, err = c.blockStorage(); err != nil {
 		return err
 	}
 	c.microversion(ctx)
 	return nil
+}
+
+func (c *Cloud) blockStorage() (*gophercloud.ServiceClient, error) {
+	if c.url == "" {
+		return openstack.NewBlockStorageV3(c.provider, c.endpoint)
+	}
+	if c.ProjectID == "" {
+		return nil, errors.New("the token is for no project")
+	}
+	return &gophercloud.ServiceClient{ProviderClient: c.provider, Type: "block-storage", Endpoint: strings.TrimRight(c.url, "/") + "/v3/" + c.ProjectID + "/"}, nil
 }
 
 // microversion chooses the newest one that both sides know. gophercloud asks at the endpoint
@@ -200,6 +240,17 @@ func explain(err error) error {
 		text = text[:500]
 	}
 	return &Refusal{Status: e.Actual, Text: fmt.Sprintf("%s %s was answered with %d: %s", e.Method, e.URL, e.Actual, text), Err: err}
+}
+
+// Passing reports whether the request that failed may succeed later, without anything being
+// changed here: the cloud could not be reached, or asked to come back.
+func Passing(err error) bool {
+	var r *Refusal
+	if !errors.As(err, &r) {
+		return true
+	}
+	return r.Status >= 500 || r.Status == http.StatusTooManyRequests || r.Status == http.StatusRequestEntityTooLarge || r.Status == http.StatusRequestTimeout ||
+		r.Status == http.StatusConflict
 }
 
 // Refusal is an answer that is an error.

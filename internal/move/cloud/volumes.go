@@ -348,6 +348,15 @@ func (c *Cloud) DeleteMade(ctx context.Context, n Named) error {
 	return err
 }
 
+// travels returns the metadata that can be kept, and says what cannot.
+func (c *Cloud) travels(metadata map[string]string) (kept map[string]string, lost []string) {
+	kept, stays := move.Travels(metadata)
+	for _, key := range stays {
+		lost = append(lost, fmt.Sprintf("metadata %s: it is about the source's own gateway, not about cloud %s", key, c.Name))
+	}
+	return kept, lost
+}
+
 // Dress gives a volume its name, description, metadata, bootable flag and image metadata. It
 // returns what the cloud refused.
 func (c *Cloud) Dress(ctx context.Context, id string, v move.Volume) (lost []string, err error) {
@@ -362,9 +371,7 @@ func (c *Cloud) Dress(ctx context.Context, id string, v move.Volume) (lost []str
 		}
 		return explain(err)
 	}
-	if v.Metadata == nil {
-		v.Metadata = map[string]string{}
-	}
+	v.Metadata, lost = c.travels(v.Metadata)
 	_, err = volumes.Update(ctx, c.volume, id, volumes.UpdateOpts{Name: &v.Name, Description: &v.Description, Metadata: v.Metadata}).Extract()
 	if status(err) == http.StatusBadRequest || status(err) == http.StatusForbidden {
 		err = keep("metadata", err)
@@ -400,6 +407,7 @@ func (r renamed) ToBackupUpdateMap() (map[string]any, error) {
 // DressBackup gives a backup its name, description and metadata.
 func (c *Cloud) DressBackup(ctx context.Context, id, name, description string, metadata map[string]string) (lost []string, err error) {
 	o := backups.UpdateOpts{Name: &name, Description: &description}
+	metadata, lost = c.travels(metadata)
 	if c.Metadata {
 		o.Metadata = metadata
 	} else if len(metadata) > 0 {

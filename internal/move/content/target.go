@@ -16,6 +16,8 @@ type Options struct {
 	Place      cloud.Place // asked for by the user
 	ReadBack   bool        // the move is verified by reading back
 	KeepVolume bool        // a chain also leaves a volume, with its last point
+	Base       string      // the backup that has the state of the job's base; "": none
+	Block      int64       // bytes of a block with a digest; 0, or no divisor of a piece: the engine's default
 }
 
 // Target makes a backup of each round, incremental on that of the round before. A volume is
@@ -47,6 +49,14 @@ func NewTarget(c *cloud.Cloud, env *move.Env, o Options) (*Target, error) {
 	}
 	c.Tell(env.Status)
 	return t, env.Load(&t.state)
+}
+
+// base is the backup that the first one is incremental on; "": none.
+func (t *Target) base() string {
+	if t.state.Job.Base == nil {
+		return ""
+	}
+	return t.o.Base
 }
 
 // chain reports whether backups are moved, and not a volume.
@@ -85,6 +95,9 @@ const pieceSize = 8 << 20
 // Prepare implements [move.Target].
 func (t *Target) Prepare(ctx context.Context, j move.Job) (move.Shape, error) {
 	shape := move.Shape{Piece: pieceSize, Parallel: 4}
+	if t.o.Block > 0 && pieceSize%t.o.Block == 0 {
+		shape.Block = t.o.Block
+	}
 	if t.state.Job.Volume.Size > 0 {
 		return shape, nil
 	}
@@ -114,10 +127,13 @@ func (t *Target) backup(ctx context.Context, round int) (string, error) {
 		return b.ID, nil
 	}
 	v := t.state.Job.Volume
+	v.Metadata, _ = move.Travels(v.Metadata) // Finish tells what does not
 	n := cloud.NewUpload{Name: b.Name, Description: "made by cindergate move " + t.env.ID, Size: v.Size / cloud.GiB,
 		Volume: &cloud.UploadedState{Name: v.Name, Description: v.Description, Bootable: v.Bootable, Metadata: v.Metadata, ImageMetadata: v.ImageMetadata}}
 	if round > 1 {
 		n.ParentID = t.state.Backups[round-2].ID
+	} else {
+		n.ParentID = t.base()
 	}
 	if t.chain() {
 		if taken := t.state.Job.Chain[round-1].Taken; !taken.IsZero() {
@@ -146,7 +162,7 @@ func (t *Target) Write(ctx context.Context, p move.Piece) ([]byte, error) {
 	}
 	data := p.Data
 	if p.Zero {
-		if p.Round == 1 {
+		if p.Round == 1 && t.base() == "" {
 			return skipped, nil
 		}
 		data = nil

@@ -1,4 +1,6 @@
-package main
+// Package paths has all the ways to read from a cloud and to write to one, chooses those that
+// work for a move, and makes them again when a move goes on.
+package paths
 
 import (
 	"context"
@@ -13,9 +15,9 @@ import (
 	"cindergate/internal/move/content"
 )
 
-// moveRequest is what a move needs to make its paths again. It is in the journal, without any
+// Request is what a move needs to make its paths again. It is in the journal, without any
 // secret: clouds.yaml has those.
-type moveRequest struct {
+type Request struct {
 	From       string `json:"from"` // entries of clouds.yaml
 	To         string `json:"to"`
 	Volume     string `json:"volume,omitempty"`
@@ -29,23 +31,27 @@ type moveRequest struct {
 	ToS3       string `json:"to_s3,omitempty"`
 	ReadPath   string `json:"read_path,omitempty"` // "": the first one that works
 	WritePath  string `json:"write_path,omitempty"`
+	// Base is the backup at the target that has the state of the job's base, and Block the size
+	// of the blocks of the source's digests. Both are for copies of single backups.
+	Base  string `json:"base,omitempty"`
+	Block int64  `json:"block,omitempty"`
 }
 
 // login logs in on both sides.
-func (r *moveRequest) login(ctx context.Context) (from, to *tenant.Cloud, err error) {
-	if from, err = loginAt(ctx, r.From, "--from-s3", r.FromS3); err != nil {
+func (r *Request) login(ctx context.Context) (from, to *tenant.Cloud, err error) {
+	if from, err = loginAt(ctx, r.From, r.FromS3); err != nil {
 		return nil, nil, err
 	}
-	to, err = loginAt(ctx, r.To, "--to-s3", r.ToS3)
+	to, err = loginAt(ctx, r.To, r.ToS3)
 	return from, to, err
 }
 
-// loginAt logs in as an entry of clouds.yaml. s3 is the value of the flag; "": none.
-func loginAt(ctx context.Context, name, flag, s3 string) (*tenant.Cloud, error) {
+// loginAt logs in as an entry of clouds.yaml. s3 is the address of its S3 service; "": none.
+func loginAt(ctx context.Context, name, s3 string) (*tenant.Cloud, error) {
 	c, err := tenant.Login(ctx, name)
 	if err == nil && s3 != "" {
 		if err := c.UseS3(s3); err != nil {
-			return nil, fmt.Errorf("%s: %w", flag, err)
+			return nil, fmt.Errorf("cloud %s: %w", name, err)
 		}
 	}
 	return c, err
@@ -55,35 +61,36 @@ func loginAt(ctx context.Context, name, flag, s3 string) (*tenant.Cloud, error) 
 type (
 	sourcePath struct {
 		name string
-		open func(r moveRequest, c *tenant.Cloud, env *move.Env) (move.Source, error)
+		open func(r Request, c *tenant.Cloud, env *move.Env) (move.Source, error)
 	}
 	targetPath struct {
 		name string
-		open func(r moveRequest, c *tenant.Cloud, env *move.Env) (move.Target, error)
+		open func(r Request, c *tenant.Cloud, env *move.Env) (move.Target, error)
 	}
 )
 
 // The paths, the best first.
 var (
 	sourcePaths = []sourcePath{
-		{content.Path, func(r moveRequest, c *tenant.Cloud, env *move.Env) (move.Source, error) {
+		{content.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Source, error) {
 			return content.NewSource(c, env, r.Volume, r.Backup)
 		}},
-		{carrier.Path, func(r moveRequest, c *tenant.Cloud, env *move.Env) (move.Source, error) {
+		{carrier.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Source, error) {
 			return carrier.NewSource(c, env, r.Volume, r.Backup)
 		}},
 	}
 	targetPaths = []targetPath{
-		{content.Path, func(r moveRequest, c *tenant.Cloud, env *move.Env) (move.Target, error) {
-			return content.NewTarget(c, env, content.Options{Place: tenant.Place{Type: r.Type, Zone: r.Zone}, ReadBack: r.ReadBack, KeepVolume: r.KeepVolume})
+		{content.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Target, error) {
+			return content.NewTarget(c, env, content.Options{Place: tenant.Place{Type: r.Type, Zone: r.Zone}, ReadBack: r.ReadBack, KeepVolume: r.KeepVolume, Base: r.Base, Block: r.Block})
 		}},
-		{carrier.Path, func(r moveRequest, c *tenant.Cloud, env *move.Env) (move.Target, error) {
+		{carrier.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Target, error) {
 			return carrier.NewTarget(c, env, carrier.Options{Type: r.Type, Zone: r.Zone, ReadBack: r.ReadBack, KeepVolume: r.KeepVolume})
 		}},
 	}
 )
 
-func pathNames() (read, write []string) {
+// Names returns the names of the paths, the best first.
+func Names() (read, write []string) {
 	for _, p := range sourcePaths {
 		read = append(read, p.name)
 	}
@@ -93,9 +100,9 @@ func pathNames() (read, write []string) {
 	return read, write
 }
 
-// movePlan is what would be done.
-type movePlan struct {
-	Request  moveRequest      `json:"request"`
+// Plan is what would be done.
+type Plan struct {
+	Request  Request          `json:"request"`
 	Volume   move.Volume      `json:"volume"`
 	Points   []move.Point     `json:"points,omitempty"`
 	From     string           `json:"from"` // who is logged in
@@ -105,13 +112,13 @@ type movePlan struct {
 	Problems []string         `json:"problems"`
 }
 
-// possible reports whether nothing stands against the move.
-func (p *movePlan) possible() bool { return len(p.Problems) == 0 }
+// Possible reports whether nothing stands against the move.
+func (p *Plan) Possible() bool { return len(p.Problems) == 0 }
 
-// makePlan chooses the paths and assesses them. Nothing is made. What stands against a move
+// Make chooses the paths and assesses them. Nothing is made. What stands against a move
 // is in the plan; an error is something that could not be found out.
-func makePlan(ctx context.Context, r moveRequest) (*movePlan, error) {
-	p := &movePlan{Request: r}
+func Make(ctx context.Context, r Request) (*Plan, error) {
+	p := &Plan{Request: r}
 	from, to, err := r.login(ctx)
 	if err != nil {
 		return nil, err
@@ -144,7 +151,7 @@ func (r *refusals) problems() []string {
 }
 
 // read chooses the path of the source. The job is nil if the volume could not be described.
-func (p *movePlan) read(ctx context.Context, c *tenant.Cloud) (*move.Job, error) {
+func (p *Plan) read(ctx context.Context, c *tenant.Cloud) (*move.Job, error) {
 	var refused refusals
 	for _, path := range sourcePaths {
 		if p.Request.ReadPath != "" && p.Request.ReadPath != path.name {
@@ -189,37 +196,58 @@ func (p *movePlan) read(ctx context.Context, c *tenant.Cloud) (*move.Job, error)
 	return &move.Job{Volume: p.Volume}, nil // the problems of the target are told as well
 }
 
-func (p *movePlan) write(ctx context.Context, c *tenant.Cloud, job move.Job) error {
-	var refused refusals
-	for _, path := range targetPaths {
-		if p.Request.WritePath != "" && p.Request.WritePath != path.name {
-			continue
-		}
-		t, err := path.open(p.Request, c, nil)
-		if err != nil {
-			return err
-		}
-		as, err := t.Assess(ctx, job)
-		if err != nil {
-			return err
-		}
-		p.Write = &as
-		if len(as.Problems) == 0 {
-			p.Request.WritePath = path.name
-			return nil
-		}
-		refused.add(&as)
+func (p *Plan) write(ctx context.Context, c *tenant.Cloud, job move.Job) error {
+	name, as, problems, err := ChooseTarget(ctx, p.Request, c, job)
+	if err != nil {
+		return err
 	}
-	p.Problems = append(p.Problems, refused.problems()...)
-	if p.Write == nil {
-		p.Problems = append(p.Problems, fmt.Sprintf("there is no path %q to write", p.Request.WritePath))
+	if p.Write, p.Problems = as, append(p.Problems, problems...); len(problems) == 0 {
+		p.Request.WritePath = name
 	}
 	return nil
 }
 
-// openMove makes the paths of a move whose state directory is open.
-func openMove(ctx context.Context, s *move.Store) (*move.Move, error) {
-	var r moveRequest
+// ChooseTarget chooses the path to write by, and assesses it. Nothing is made. Without problems
+// the path works.
+func ChooseTarget(ctx context.Context, r Request, c *tenant.Cloud, job move.Job) (name string, chosen *move.Assessment, problems []string, err error) {
+	var refused refusals
+	for _, path := range targetPaths {
+		if r.WritePath != "" && r.WritePath != path.name {
+			continue
+		}
+		t, err := path.open(r, c, nil)
+		if err != nil {
+			return "", nil, nil, err
+		}
+		as, err := t.Assess(ctx, job)
+		if err != nil {
+			return "", nil, nil, err
+		}
+		chosen = &as
+		if len(as.Problems) == 0 {
+			return path.name, chosen, nil, nil
+		}
+		refused.add(&as)
+	}
+	if chosen == nil {
+		return "", nil, []string{fmt.Sprintf("there is no path %q to write", r.WritePath)}, nil
+	}
+	return "", chosen, refused.problems(), nil
+}
+
+// OpenTarget makes the path that r.WritePath names.
+func OpenTarget(r Request, c *tenant.Cloud, env *move.Env) (move.Target, error) {
+	for _, path := range targetPaths {
+		if path.name == r.WritePath {
+			return path.open(r, c, env)
+		}
+	}
+	return nil, fmt.Errorf("this version cannot write by path %q", r.WritePath)
+}
+
+// Open makes the paths of a move whose state directory is open.
+func Open(ctx context.Context, s *move.Store) (*move.Move, error) {
+	var r Request
 	if err := json.Unmarshal(s.Request, &r); err != nil {
 		return nil, fmt.Errorf("move %s: request: %w", s.ID, err)
 	}
@@ -235,21 +263,17 @@ func openMove(ctx context.Context, s *move.Store) (*move.Move, error) {
 			}
 		}
 	}
-	for _, path := range targetPaths {
-		if path.name == r.WritePath {
-			if m.To, err = path.open(r, to, s.TargetEnv(m.Status)); err != nil {
-				return nil, err
-			}
-		}
+	if m.From == nil {
+		return nil, fmt.Errorf("move %s reads by path %q, which this version does not have", s.ID, r.ReadPath)
 	}
-	if m.From == nil || m.To == nil {
-		return nil, fmt.Errorf("move %s reads by path %q and writes by path %q, which this version does not have", s.ID, r.ReadPath, r.WritePath)
+	if m.To, err = OpenTarget(r, to, s.TargetEnv(m.Status)); err != nil {
+		return nil, fmt.Errorf("move %s: %w", s.ID, err)
 	}
 	return m, nil
 }
 
-// text writes the plan for people.
-func (p *movePlan) text(w *strings.Builder) {
+// Text writes the plan for people.
+func (p *Plan) Text(w *strings.Builder) {
 	what := fmt.Sprintf("volume %s %q", p.Volume.ID, p.Volume.Name)
 	if p.Volume.ID == "" {
 		what = "volume " + p.Request.Volume
@@ -288,7 +312,7 @@ func (p *movePlan) text(w *strings.Builder) {
 	}
 	side("read", p.Read)
 	side("write", p.Write)
-	if p.possible() {
+	if p.Possible() {
 		fmt.Fprintf(w, "  possible: at most %d bytes are copied; ranges of zeroes are not\n", p.Volume.Size*max(int64(len(p.Points)), 1))
 	}
 	for _, problem := range p.Problems {
