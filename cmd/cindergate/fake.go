@@ -7,12 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"cindergate/internal/otcfake"
+	"cindergate/internal/sparse"
 )
 
 func fakeCommand() *cobra.Command {
@@ -21,9 +23,9 @@ func fakeCommand() *cobra.Command {
 		Example: "  cindergate fake otc >cindergate.yaml",
 	}
 	otc := &cobra.Command{
-		Use: "otc", Short: "Serve a stand-in for Open Telekom Cloud or Huawei Cloud: IAM, VBS, CBR and EVS", Args: cobra.NoArgs,
-		Long: "Serve a stand-in for Open Telekom Cloud or Huawei Cloud: IAM, VBS, CBR and EVS in memory,\n" +
-			"with a project that has a volume in a vault. Every read moves everything one step on.\n" +
+		Use: "otc", Short: "Serve a stand-in for Open Telekom Cloud or Huawei Cloud: IAM, VBS, CBR, EVS, IMS and OBS", Args: cobra.NoArgs,
+		Long: "Serve a stand-in for Open Telekom Cloud or Huawei Cloud: IAM, VBS, CBR, EVS, IMS and OBS in\n" +
+			"memory, with a project that has a volume in a vault. Every read moves everything one step on.\n" +
 			"It prints a configuration for a gateway in front of it, and in comments a clouds.yaml\n" +
 			"with which openstack logs in at the stand-in and speaks to the gateway.",
 		Example: "  cindergate fake otc >cindergate.yaml\n  cindergate fake otc --dialect huawei --listen 127.0.0.1:8791",
@@ -31,16 +33,27 @@ func fakeCommand() *cobra.Command {
 	address := otc.Flags().String("listen", "127.0.0.1:8790", "`address` to serve on")
 	gateway := otc.Flags().String("gateway", "http://127.0.0.1:8776", "`URL` of the gateway, for the clouds.yaml that is printed")
 	dialect := otc.Flags().String("dialect", otcfake.OTC, "`cloud` to stand in for: otc or huawei")
+	disk := otc.Flags().String("disk", "", "`file` with the bytes of the volume; its size is that of the file, in whole GiB")
 	_ = otc.RegisterFlagCompletionFunc("dialect", cobra.FixedCompletions([]string{otcfake.OTC, otcfake.Huawei}, cobra.ShellCompDirectiveNoFileComp))
 	otc.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *dialect != otcfake.OTC && *dialect != otcfake.Huawei {
 			return usage(fmt.Errorf("--dialect: %q is none of %s, %s", *dialect, otcfake.OTC, otcfake.Huawei))
 		}
+		cloud := otcfake.New(otcfake.Options{Dialect: *dialect, Auto: true})
+		project := cloud.AddProject("demo")
+		volume, err := addDisk(cloud, project.ID, *disk)
+		if err != nil {
+			return fmt.Errorf("--disk: %w", err)
+		}
 		listener, err := (&net.ListenConfig{}).Listen(cmd.Context(), "tcp", *address)
 		if err != nil {
 			return err
 		}
-		return serveFake(cmd.Context(), listener, *dialect, strings.TrimRight(*gateway, "/"), cmd.OutOrStdout())
+		vault := cloud.AddVault(project.ID, otcfake.Vault{Name: "demo", VolumeIDs: []string{volume}})
+		if err := explainFake(cmd.OutOrStdout(), *dialect, "http://"+listener.Addr().String(), strings.TrimRight(*gateway, "/"), project, volume, vault); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		return serveFake(cmd.Context(), listener, cloud)
 	}
 	cmd.AddCommand(otc)
 	return cmd
@@ -49,15 +62,41 @@ func fakeCommand() *cobra.Command {
 // fakeGrace limits how long open requests may take at shutdown.
 const fakeGrace = 5 * time.Second
 
-// serveFake serves until ctx ends, and prints how to use the stand-in.
-func serveFake(ctx context.Context, listener net.Listener, dialect, gateway string, out io.Writer) error {
-	cloud := otcfake.New(otcfake.Options{Dialect: dialect, Auto: true})
-	project := cloud.AddProject("demo")
-	volume := cloud.AddVolume(project.ID, otcfake.Volume{Name: "data", SizeGiB: 10})
-	vault := cloud.AddVault(project.ID, otcfake.Vault{Name: "demo", VolumeIDs: []string{volume}})
-	if err := explainFake(out, dialect, "http://"+listener.Addr().String(), gateway, project, volume, vault); err != nil {
-		return errors.Join(err, listener.Close())
+// addDisk adds the volume data, with the bytes of a file; "": an empty one of 10 GiB.
+func addDisk(cloud *otcfake.Cloud, project, file string) (id string, err error) {
+	if file == "" {
+		return cloud.AddVolume(project, otcfake.Volume{Name: "data", SizeGiB: 10}), nil
 	}
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	const gib = 1 << 30
+	size := st.Size()
+	id = cloud.AddVolume(project, otcfake.Volume{Name: "data", SizeGiB: int((size + gib - 1) / gib)})
+	p := make([]byte, 1<<20)
+	for off := int64(0); off < size; {
+		from, _ := sparse.NextData(f, off, size)
+		if from >= size {
+			break
+		}
+		n, err := f.ReadAt(p[:min(int64(len(p)), size-from)], from)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		cloud.WriteVolume(id, p[:n], from)
+		off = from + int64(n)
+	}
+	return id, nil
+}
+
+// serveFake serves until ctx ends.
+func serveFake(ctx context.Context, listener net.Listener, cloud *otcfake.Cloud) error {
 	server := &http.Server{Handler: cloud, ReadHeaderTimeout: time.Minute}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
@@ -83,7 +122,7 @@ func explainFake(out io.Writer, dialect, url, gateway string, p otcfake.Project,
 const fakeUsage = `# A stand-in for a cloud of dialect %[1]s serves %[2]s
 #
 #   %[2]s/iam/v3   user %[3]s, password %[4]s, project %[5]s, domain default
-#   %[2]s/vbs, %[2]s/cbr, %[2]s/evs
+#   %[2]s/vbs, %[2]s/cbr, %[2]s/evs, %[2]s/ims, and OBS at %[2]s
 #   project %[6]s, a token of it %[7]s
 #   volume %[8]s (data), in vault %[9]s (demo)
 #

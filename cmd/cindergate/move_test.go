@@ -120,11 +120,19 @@ func moveRun(t *testing.T, args ...string) (string, error) {
 // A volume and a chain of backups move by each path, through a service that has Cinder's layout
 // and gives out bytes: equal bytes, names and metadata, and nothing left.
 func TestMove(t *testing.T) {
-	read, write := paths.Names()
-	for i, from := range read {
-		to := write[(i+1)%len(write)]
+	here := []string{"cindergate", "carrier"}
+	for i, from := range here {
+		to := here[1-i]
 		t.Run(from+" to "+to, func(t *testing.T) { testMove(t, swiftStore(t), from, to) })
 	}
+	t.Run("all paths", func(t *testing.T) {
+		read, write := paths.Names()
+		for _, names := range [][]string{read, write} {
+			if !slices.Equal(names, []string{"cindergate", "carrier", "ims"}) {
+				t.Errorf("%q: the new path needs a test", names)
+			}
+		}
+	})
 	t.Run("carrier in S3", func(t *testing.T) {
 		s3 := s3Store(t)
 		testMove(t, s3, "carrier", "carrier", "--from-s3", s3.URL, "--to-s3", s3.URL+"?region=us-east-1")

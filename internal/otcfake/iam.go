@@ -91,6 +91,7 @@ func (c *Cloud) routeIAM() {
 	}
 	c.open("POST /iam/v3/auth/tokens", c.login)
 	c.withToken("GET /iam/v3/auth/tokens", c.showToken)
+	c.withToken("POST /iam/v3.0/OS-CREDENTIAL/securitytokens", c.giveKey)
 	c.withToken("GET /iam/v3/auth/catalog", func(k *call) answer { return ok(object{"catalog": c.catalog(k, k.token.project)}) })
 }
 
@@ -226,6 +227,7 @@ func (c *Cloud) catalog(k *call, p *Project) []object {
 	add("evs", "volumev2", "evsv2", "/evs/v2/%p")
 	add("evs", "volumev3", "evsv3", "/evs/v3/%p")
 	add("ims", "image", "glance", "/ims")
+	add("obs", "object", "obs", "")
 	if c.o.Dialect == OTC {
 		add("vbs", c.o.VBSType, "vbsv2", "/vbs/v2/%p")
 		add("cbr", "cbr", "cbr", "/cbr/v3/%p")

@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Cloud is a fake of the clouds' five services, and an http.Handler for all of them. It is
+// Cloud is a fake of the clouds' six services, and an http.Handler for all of them. It is
 // safe for concurrent use.
 type Cloud struct {
 	o   Options
@@ -32,6 +32,10 @@ type Cloud struct {
 	checkpoints []*checkpoint
 	operations  []*operation
 	jobs        []*job
+	images      []*image
+	disks       map[string]disk // by Content
+	keys        map[string]*accessKey
+	buckets     map[string]*bucket
 
 	tasks    []*task
 	traps    Traps
@@ -42,7 +46,8 @@ type Cloud struct {
 
 // New makes a Cloud with one user, ServiceUser. AddProject adds others.
 func New(o Options) *Cloud {
-	c := &Cloud{o: o.withDefaults(), tokens: map[string]*token{}, window: map[string]*window{}}
+	c := &Cloud{o: o.withDefaults(), tokens: map[string]*token{}, window: map[string]*window{},
+		disks: map[string]disk{}, keys: map[string]*accessKey{}, buckets: map[string]*bucket{}}
 	service := c.newProject(ServiceProject)
 	c.users = append(c.users, &user{id: newID(), name: ServiceUser, password: ServicePassword, project: service, admin: true})
 	c.mux = http.NewServeMux()
@@ -85,6 +90,10 @@ const maxBody = 12 << 20
 
 // ServeHTTP implements http.Handler.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if isOBS(r) {
+		c.serveOBS(w, r)
+		return
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		answer{status: tooMuch, body: gatewayBody(Code{Code: "APIGW.0201", Text: "The body is too large."})}.write(w)

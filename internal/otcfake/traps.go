@@ -38,6 +38,8 @@ type Traps struct {
 	// ErrorVolume makes that volume's job fail with a volume in error, whose id the job
 	// names.
 	ErrorVolume bool
+	// FailImage makes the next export or import of an image fail. Its job shows it.
+	FailImage *Failure
 
 	// DescriptionJSON shows VBS descriptions as {"DESC": …, "INC": …} in a string.
 	DescriptionJSON bool

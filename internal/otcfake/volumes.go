@@ -63,6 +63,16 @@ func (c *Cloud) createVolume(k *call) answer {
 		}
 		size, content = source.SizeGiB, source.Content
 	}
+	if given.ImageRef != "" {
+		i := own(c.images, k.project, given.ImageRef)
+		if i == nil || i.status != "active" {
+			return native(badRequest, "Invalid image identifier or unable to access requested image.")
+		}
+		if given.Size == nil || *given.Size < i.minDisk {
+			return native(badRequest, fmt.Sprintf("Volume size must be at least %dGB, the image's min_disk.", i.minDisk))
+		}
+		content = i.content
+	}
 	if given.Size != nil {
 		size = max(size, *given.Size)
 	}
@@ -221,13 +231,18 @@ func (c *Cloud) deleteVolume(k *call, v *Volume) answer {
 	return accepted(nil)
 }
 
-// actOnVolume extends a volume, or sets its bootable flag.
+// actOnVolume extends a volume, makes an image of it, or sets its bootable flag.
 func (c *Cloud) actOnVolume(k *call, v *Volume) answer {
 	var body struct {
 		Extend *struct {
 			NewSize int `json:"new_size"`
 		} `json:"os-extend"`
 		Bootable *struct{ Bootable bool } `json:"os-set_bootable"`
+		Image    *struct {
+			Name   string `json:"image_name"`
+			Format string `json:"disk_format"`
+			Force  bool
+		} `json:"os-volume_upload_image"`
 	}
 	if !k.readSome(&body) {
 		return native(badRequest, "The request body is not valid.")
@@ -245,6 +260,8 @@ func (c *Cloud) actOnVolume(k *call, v *Volume) answer {
 		v.Status = "extending"
 		c.later(func() { v.Status, v.SizeGiB = found, body.Extend.NewSize })
 		return accepted(nil)
+	case body.Image != nil:
+		return c.uploadImage(k, v, body.Image.Name, body.Image.Format, body.Image.Force)
 	case body.Bootable != nil:
 		v.Bootable = body.Bootable.Bootable
 		return answer{status: http.StatusOK}

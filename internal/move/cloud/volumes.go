@@ -123,7 +123,8 @@ func (c *Cloud) Left(ctx context.Context, prefix string) (left []string, err err
 // NewVolume is a volume that is made.
 type NewVolume struct {
 	Name, Type, Zone string
-	Size             int64 // bytes
+	Size             int64  // bytes
+	Snapshot, Image  string // ids of what it is made from; "": blank
 }
 
 // EnsureVolume makes a volume, unless there is one of that name, and waits for it.
@@ -136,7 +137,8 @@ func (c *Cloud) EnsureVolume(ctx context.Context, n NewVolume) (move.Volume, err
 	if len(found) > 0 {
 		id = found[0].ID
 	} else {
-		v, err := volumes.Create(ctx, c.volume, volumes.CreateOpts{Name: n.Name, Size: int(n.Size / GiB), VolumeType: n.Type, AvailabilityZone: n.Zone}, nil).Extract()
+		v, err := volumes.Create(ctx, c.volume, volumes.CreateOpts{Name: n.Name, Size: int(n.Size / GiB), VolumeType: n.Type, AvailabilityZone: n.Zone,
+			SnapshotID: n.Snapshot, ImageID: n.Image}, nil).Extract()
 		if err != nil {
 			return move.Volume{}, explain(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"cindergate/internal/move/carrier"
 	tenant "cindergate/internal/move/cloud"
 	"cindergate/internal/move/content"
+	"cindergate/internal/move/ims"
 )
 
 // Request is what a move needs to make its paths again. It is in the journal, without any
@@ -78,6 +79,9 @@ var (
 		{carrier.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Source, error) {
 			return carrier.NewSource(c, env, r.Volume, r.Backup)
 		}},
+		{ims.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Source, error) {
+			return ims.NewSource(c, env, r.Volume, r.Backup)
+		}},
 	}
 	targetPaths = []targetPath{
 		{content.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Target, error) {
@@ -85,6 +89,9 @@ var (
 		}},
 		{carrier.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Target, error) {
 			return carrier.NewTarget(c, env, carrier.Options{Type: r.Type, Zone: r.Zone, ReadBack: r.ReadBack, KeepVolume: r.KeepVolume})
+		}},
+		{ims.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Target, error) {
+			return ims.NewTarget(c, env, tenant.Place{Type: r.Type, Zone: r.Zone}, r.ReadBack)
 		}},
 	}
 )
