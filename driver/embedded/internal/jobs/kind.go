@@ -14,6 +14,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
@@ -26,6 +27,7 @@ const (
 	DataQueue  = "data"  // copies of data
 	QuickQueue = "quick" // deletes and imports
 	IdleQueue  = "idle"  // work that nobody waits for
+	CopyQueue  = "copy"  // copies to other backends
 )
 
 // Kind is one kind of job. Its arguments have type A and are stored as JSON.
@@ -57,6 +59,17 @@ type Task struct {
 	// job.
 	Cancel func(tx *meta.Tx) error
 }
+
+// Again is an error of [Task.Run] that has the job run again after a pause. It is no failure:
+// neither Fail nor Undo is called, and the attempt does not count.
+type Again struct {
+	After  time.Duration
+	Change func(*meta.Tx) error // made in the transaction that requeues the job
+	Err    error                // why, for the log
+}
+
+func (a *Again) Error() string { return a.Err.Error() }
+func (a *Again) Unwrap() error { return a.Err }
 
 // Done is a settle function that changes nothing.
 func Done(*meta.Tx) error { return nil }
