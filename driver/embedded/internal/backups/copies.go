@@ -276,7 +276,7 @@ func (bs *Backups) updateCopy(tx *meta.Tx, id, reason string, change func(c *met
 	return tx.PutBackup(b)
 }
 
-// showProgress shows how far a copy is.
+// showProgress shows how far a copy is. The deaths of the process before it do not count any more.
 func showProgress(tx *meta.Tx, id string, p driver.CopyingProgress) error {
 	c, err := tx.Copy(id)
 	if err != nil || c == nil || c.State != meta.CopyCopying {
@@ -285,6 +285,16 @@ func showProgress(tx *meta.Tx, id string, p driver.CopyingProgress) error {
 	b, err := tx.Backup(c.BackupID)
 	if err != nil || b == nil || b.Metadata[driver.CopyTo] != c.Backend {
 		return err
+	}
+	j, err := tx.Job(copyJobID(copyJob, id))
+	if err != nil {
+		return err
+	}
+	if j != nil && j.State == meta.Running && j.Tries() > 1 && p.Percent > 0 {
+		j.Released = j.Attempts - 1
+		if err := tx.PutJob(j); err != nil {
+			return err
+		}
 	}
 	text := strconv.Itoa(p.Percent) + "%"
 	if p.Waits != "" {

@@ -27,6 +27,10 @@ type copyArguments struct {
 // copyJobID is the id of the job of a kind about a copy: there is at most one.
 func copyJobID(kind, copyID string) string { return kind + "-" + copyID }
 
+// copyDeaths is how often the process may die in a row while it copies a backup, without any
+// progress that was stored. A copy goes on where it was, so it outlives more deaths than other jobs.
+const copyDeaths = 30
+
 // Pauses before a copy that failed is tried again: the first one, doubled each time up to the
 // longest one.
 const (

@@ -52,7 +52,7 @@ func (bs *Backups) register() {
 	jobs.Register(bs.jobs, volumes.RestoreJob, jobs.Kind[volumes.RestoreArguments]{Queue: jobs.DataQueue, Task: bs.restoreTask})
 	jobs.Register(bs.jobs, deleteJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, AfterBackup: true, Task: bs.deleteTask})
 	jobs.Register(bs.jobs, importJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, Task: bs.importTask})
-	jobs.Register(bs.jobs, copyJob, jobs.Kind[copyArguments]{Queue: jobs.CopyQueue, Task: bs.copyTask})
-	jobs.Register(bs.jobs, copyRemovalJob, jobs.Kind[copyArguments]{Queue: jobs.CopyQueue, Task: bs.copyRemovalTask})
+	jobs.Register(bs.jobs, copyJob, jobs.Kind[copyArguments]{Queue: jobs.CopyQueue, MaxAttempts: copyDeaths, Task: bs.copyTask})
+	jobs.Register(bs.jobs, copyRemovalJob, jobs.Kind[copyArguments]{Queue: jobs.CopyQueue, MaxAttempts: copyDeaths, Task: bs.copyRemovalTask})
 	jobs.Register(bs.jobs, scrubJob, jobs.Kind[scrubArguments]{Queue: jobs.IdleQueue, Task: bs.scrubTask})
 }

@@ -11,6 +11,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -36,6 +37,9 @@ type Kind[A any] struct {
 	// AfterBackup makes a job wait, in this process, until other jobs on its backup have
 	// stopped. A cancelled job may still be writing.
 	AfterBackup bool
+	// MaxAttempts is how often a job of this kind runs if the process dies each time, for kinds
+	// that go on where they were; 0: [Options.MaxAttempts].
+	MaxAttempts int
 	// Task returns the work of one attempt at a job.
 	Task func(j *meta.Job, a A) Task
 }
@@ -78,6 +82,7 @@ func Done(*meta.Tx) error { return nil }
 type kind struct {
 	queue       string
 	afterBackup bool
+	maxAttempts int
 	task        func(j *meta.Job) Task
 }
 
@@ -87,7 +92,7 @@ func Register[A any](r *Runner, name string, k Kind[A]) {
 	if _, twice := r.kinds[name]; twice {
 		panic("jobs: the kind " + name + " is registered twice")
 	}
-	r.kinds[name] = kind{k.Queue, k.AfterBackup, func(j *meta.Job) Task {
+	r.kinds[name] = kind{k.Queue, k.AfterBackup, cmp.Or(k.MaxAttempts, r.o.MaxAttempts), func(j *meta.Job) Task {
 		a, err := Arguments[A](j)
 		t := k.Task(j, a)
 		if err != nil {

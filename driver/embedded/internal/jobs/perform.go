@@ -71,7 +71,7 @@ func (r *Runner) try(ctx context.Context, j *meta.Job, t Task) (bytes int64, set
 			err = p
 		}
 	}()
-	if j.Tries() <= r.o.MaxAttempts {
+	if k, known := r.kinds[j.Kind]; !known || j.Tries() <= k.maxAttempts {
 		return t.Run(ctx)
 	}
 	err = core.Reasonf("The service died %d times while it worked on this.", j.Tries()-1)
