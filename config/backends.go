@@ -9,6 +9,12 @@ func (c *Config) validateBackends(bad problem) {
 	embedded := 0
 	for name, b := range c.Backends {
 		key := "backends." + name
+		if b.Copies != nil {
+			b.Copies.validate(name, b.Driver, bad)
+			if !c.Embeds() {
+				bad(key+".copies", "no backend has the driver %s: nothing would be copied", DriverEmbedded)
+			}
+		}
 		switch b.Driver {
 		case DriverEmbedded:
 			embedded++

@@ -51,6 +51,8 @@ type Backend struct {
 	Cinder Cinder `mapstructure:"cinder"`
 	VBS    VBS    `mapstructure:"vbs"`
 	CBR    CBR    `mapstructure:"cbr"`
+	// Copies lets the backend take copies of backups; nil: it takes none.
+	Copies *CopyTarget `mapstructure:"copies"`
 }
 
 // Keystone is the identity service that validates tokens.
@@ -217,6 +219,8 @@ type Embedded struct {
 	// UploadExpiry is how long an unfinished upload of a backup's content is kept after
 	// something was sent.
 	UploadExpiry time.Duration `mapstructure:"upload_expiry"`
+	// Copies are those of backups at other backends.
+	Copies Copies `mapstructure:"copies"`
 	// Quotas are the limits of a project that has none of its own; -1 is no limit.
 	Quotas Quotas `mapstructure:"quotas"`
 }
@@ -306,6 +310,8 @@ var defaults = map[string]any{
 	"embedded.scrub.interval":              "0s",
 	"embedded.scrub.sample":                "100%",
 	"embedded.upload_expiry":               "24h",
+	"embedded.copies.workers":              2,
+	"embedded.copies.attempts":             10,
 	"embedded.quotas.volumes":              10,
 	"embedded.quotas.snapshots":            10,
 	"embedded.quotas.gigabytes":            1000,

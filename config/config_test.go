@@ -146,6 +146,8 @@ func TestEveryMistakeIsReported(t *testing.T) {
 		"embedded.workers: 0":                      "embedded.workers: 0 is not between 1 and 64",
 		"embedded.scrub.interval: 59s":             "embedded.scrub.interval: 59s is neither 0",
 		"embedded.upload_expiry: 59s":              "embedded.upload_expiry: 59s is less than 1m",
+		"embedded.copies.workers: 65":              "embedded.copies.workers: 65 is not between 1 and 64",
+		"embedded.copies.attempts: 0":              "embedded.copies.attempts: 0 is not between 1 and 1000",
 		"embedded.scrub.sample: 0%":                `embedded.scrub.sample: "0%" is not a share`,
 		"embedded.host: ''":                        "embedded.host: must not be empty",
 		"embedded.availability_zone: ''":           "embedded.availability_zone: must not be empty",

@@ -186,6 +186,7 @@ func (c *Config) Validate() error {
 	if c.Embedded.UploadExpiry < time.Minute {
 		bad("embedded.upload_expiry", "%s is less than 1m", c.Embedded.UploadExpiry)
 	}
+	c.Embedded.Copies.validate("embedded.copies", bad)
 	if _, err := ParseShare(c.Embedded.Scrub.Sample); err != nil {
 		bad("embedded.scrub.sample", "%v", err)
 	}

@@ -47,6 +47,7 @@ func fillBackends(v *viper.Viper) {
 	backends := v.GetStringMap("backends")
 	for _, b := range backends {
 		backend, _ := b.(map[string]any)
+		fillCopies(v, backend)
 		for _, name := range []string{DriverCinder, DriverVBS, DriverCBR} {
 			settings, ok := backend[name].(map[string]any)
 			if !ok {

@@ -60,6 +60,8 @@ type Copy struct {
 	// Parent is the backup that the copied one is incremental on, if that has been copied to
 	// the same backend; nil: none. The copy is then incremental as well if it can be.
 	Parent *CopiedParent
+	// Begin is called before anything is made at the backend. If it fails, nothing is.
+	Begin func(ctx context.Context) error
 	// Progress is called from time to time. It may be slow.
 	Progress func(CopyingProgress)
 }

@@ -79,6 +79,9 @@ func (t *Translator) CreateBackup(ctx context.Context, r Request) (Response, err
 	if err := r.allowOn(BackupCreate, func() error { return t.volumeExists(ctx, r, volumeID) }); err != nil {
 		return Response{}, err
 	}
+	if err := t.checkCopyTo(body.StringMap("metadata")); err != nil {
+		return Response{}, err
+	}
 	b, err := t.driver.CreateBackup(ctx, r.Caller, driver.BackupSpec{
 		VolumeID:         volumeID,
 		SnapshotID:       body.Text("snapshot_id"),
@@ -94,6 +97,15 @@ func (t *Translator) CreateBackup(ctx context.Context, r Request) (Response, err
 		return Response{}, err
 	}
 	return accepted(envelope("backup", r.backupSummary(&b)))
+}
+
+// checkCopyTo refuses metadata that asks for a copy at another backend if the driver makes none.
+// A driver that does checks it itself, for it knows what has changed.
+func (t *Translator) checkCopyTo(metadata map[string]string) error {
+	if _, copies := t.driver.(driver.BackupCopier); copies || metadata[driver.CopyTo] == "" {
+		return nil
+	}
+	return driver.Errorf(driver.InvalidInput, "Invalid input received: metadata %s: only backups of a backend with the driver embedded are copied to other backends.", driver.CopyTo)
 }
 
 // ListBackups serves GET /backups.
@@ -163,6 +175,9 @@ func (t *Translator) UpdateBackup(ctx context.Context, r Request) (Response, err
 	patch := driver.BackupPatch{Name: optionalText(body, "name"), Description: optionalText(body, "description")}
 	if _, given := body.Get("metadata"); given {
 		patch.Metadata = driver.Some(body.StringMap("metadata"))
+		if err := t.checkCopyTo(patch.Metadata.Value); err != nil {
+			return Response{}, err
+		}
 	}
 	b, err := updater.UpdateBackup(ctx, r.Caller, r.ID, patch)
 	if err != nil {

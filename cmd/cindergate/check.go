@@ -75,6 +75,9 @@ func checkFiles(ctx context.Context, c *config.Config) error {
 	if _, err := openStores(c, zap.NewNop()); err != nil {
 		problems = append(problems, err)
 	}
+	if _, err := openCopier(c, zap.NewNop()); err != nil {
+		problems = append(problems, err)
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Backends)) {
 		open, known := drivers[c.Backends[name].Driver]
 		if !known || c.Backends[name].Driver == config.DriverEmbedded {
@@ -113,7 +116,7 @@ func checkOnline(ctx context.Context, c *config.Config, out io.Writer) error {
 			problems = append(problems, fmt.Errorf("%s: %w", name, err))
 		}
 	}
-	return errors.Join(append(problems, probeStores(ctx, c, out))...)
+	return errors.Join(append(problems, probeCopies(ctx, c, out), probeStores(ctx, c, out))...)
 }
 
 func probeKeystone(ctx context.Context, c *config.Keystone) (driver.Caller, error) {

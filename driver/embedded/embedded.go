@@ -70,6 +70,14 @@ type Options struct {
 	Workers int
 	// Lease is how long a worker holds a job without a heartbeat; 0: 30 s.
 	Lease time.Duration
+	// Copier copies backups to other backends; nil: none takes copies. CopyWorkers is the number
+	// of copies that run at once; 0: 2. CopyAttempts is how often a copy is tried while its
+	// backend cannot be reached, and CopyPause the pause before the second attempt, doubled
+	// before each further one; 0: 10 and 30 s.
+	Copier       driver.Copier
+	CopyWorkers  int
+	CopyAttempts int
+	CopyPause    time.Duration
 	// MaxAttempts is how often a job runs if its worker dies each time; 0: 3.
 	MaxAttempts int
 
@@ -101,8 +109,8 @@ type BackupStore struct {
 
 // Observer receives events that operators count.
 type Observer interface {
-	// JobDone is called for each job that ended. outcome is ok, error, cancelled or
-	// released (requeued at shutdown). bytes is the number of the volume's bytes.
+	// JobDone is called for each attempt at a job that ended. outcome is ok, error, cancelled,
+	// released (requeued at shutdown) or repeated (requeued for later). bytes is the number of the volume's bytes.
 	JobDone(kind, outcome string, bytes int64, took time.Duration)
 	// Scrubbed is called for each backup that a scrub has read. result is one of
 	// [ScrubResults]. bytes is the number of the volume's bytes that were read.
@@ -139,6 +147,7 @@ type backupRoom interface {
 	driver.Driver
 	driver.BackupUpdater
 	driver.BackupAdmin
+	driver.BackupCopier
 	driver.RecordPorter
 	driver.ContentReader
 	driver.ContentWriter
@@ -179,13 +188,13 @@ var (
 func Open(ctx context.Context, o Options) (*Driver, error) {
 	o = o.withDefaults()
 	c := &core.Core{Stores: core.Stores{Default: o.DefaultStore}, Files: core.NewFiles(o.DataDir), Spare: core.NewReserve(o.DataDir), Log: o.Log, Clock: o.Clock, NewID: o.NewID,
-		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit}
+		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit, Copier: o.Copier}
 	r := jobs.NewRunner(c, o.jobs())
 	vs := volumes.New(c, r, o.Quotas)
 	bs := backups.New(c, r, vs, backups.Format{
 		Compression: chunked.Compression(o.Compression), ChunkSize: o.ChunkSize, BlockSize: o.BlockSize},
 		backups.ScrubSchedule{Interval: o.ScrubInterval, Sample: o.ScrubSample, Observe: o.Observer.Scrubbed},
-		o.UploadExpiry)
+		o.UploadExpiry, backups.Copying{Attempts: o.CopyAttempts, Pause: o.CopyPause})
 	cl := cloud.New(c, r, vs)
 	d := &Driver{backupRoom: bs, volumeRoom: vs, cloudRoom: cl, o: o, core: c, jobs: r, backups: bs, volumes: vs, cloud: cl}
 	if err := d.open(ctx); err != nil {
@@ -231,6 +240,15 @@ func (o Options) withDefaults() Options {
 	if o.UploadExpiry <= 0 {
 		o.UploadExpiry = 24 * time.Hour
 	}
+	if o.Copier == nil {
+		o.Copier = core.NoCopies{}
+	}
+	if o.CopyWorkers <= 0 {
+		o.CopyWorkers = 2
+	}
+	if o.CopyAttempts <= 0 {
+		o.CopyAttempts = 10
+	}
 	if o.MaxAttempts <= 0 {
 		o.MaxAttempts = 3
 	}
@@ -238,7 +256,7 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) jobs() jobs.Options {
-	return jobs.Options{Workers: o.Workers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone}
+	return jobs.Options{Workers: o.Workers, CopyWorkers: o.CopyWorkers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone}
 }
 
 // Run runs jobs, schedules scrubs, and ends old uploads and messages until ctx ends. Then it requeues the running jobs;

@@ -37,14 +37,14 @@ func (tx *Tx) JobsOfSnapshot(id string) ([]*Job, error) {
 	return jobs.find(tx.ctx, tx.q, "WHERE snapshot_id = $1 ORDER BY created_at, id", id)
 }
 
-// claim takes the oldest job of a queue ("": any) that is queued or whose lease has
+// claim takes the oldest job of a queue ("": any) that is queued and due, or whose lease has
 // expired, unless an older job of its resource is unfinished. A job that deletes a volume
 // or snapshot also waits for every older job on it, whatever that job's resource is,
 // because an accepted copy must not lose its source. %s is the clause of [dialect] that
 // keeps two transactions from claiming the same row.
 const claim = `UPDATE jobs SET state = 'running', lease_until = $2, attempts = attempts + 1
  WHERE id = (SELECT j.id FROM jobs j
-   WHERE (j.state = 'queued' OR (j.state = 'running' AND j.lease_until < $1))
+   WHERE ((j.state = 'queued' AND j.not_before <= $1) OR (j.state = 'running' AND j.lease_until < $1))
      AND ($3 = '' OR j.lane = $3)
      AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.resource = j.resource AND o.id <> j.id
        AND (o.created_at < j.created_at OR (o.created_at = j.created_at AND o.id < j.id)))

@@ -74,6 +74,7 @@ type Job struct {
 	Attempts                       int
 	Released                       int // attempts that were requeued without harm
 	LeaseUntil                     time.Time
+	NotBefore                      time.Time // zero: it may run at once
 	CreatedAt                      time.Time
 	ProjectID, UserID, RequestID   string
 	Arguments                      json.RawMessage
@@ -204,6 +205,7 @@ var jobs = table[Job]{name: "jobs", key: func(j *Job) string { return j.ID }, co
 	{"attempts", func(j *Job) any { return &j.Attempts }},
 	{"released", func(j *Job) any { return &j.Released }},
 	{"lease_until", func(j *Job) any { return lease{&j.LeaseUntil} }},
+	{"not_before", func(j *Job) any { return lease{&j.NotBefore} }},
 	{"created_at", func(j *Job) any { return micros{&j.CreatedAt} }},
 	{"project_id", func(j *Job) any { return text{&j.ProjectID} }},
 	{"user_id", func(j *Job) any { return text{&j.UserID} }},

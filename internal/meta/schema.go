@@ -256,4 +256,18 @@ var migrations = []string{
 		trust TEXT NOT NULL,
 		created_at BIGINT NOT NULL
 	);`,
+	`ALTER TABLE jobs ADD COLUMN not_before BIGINT NOT NULL DEFAULT 0;
+	CREATE TABLE copies (
+		id TEXT PRIMARY KEY,
+		backup_id TEXT NOT NULL,
+		backend TEXT NOT NULL,
+		state TEXT NOT NULL,
+		copy_id TEXT,
+		started BOOLEAN NOT NULL,
+		failures INTEGER NOT NULL,
+		misconfigured BOOLEAN NOT NULL,
+		created_at BIGINT NOT NULL
+	);
+	CREATE INDEX copies_by_backup ON copies (backup_id);
+	CREATE INDEX copies_by_state ON copies (state);`,
 }

@@ -208,7 +208,7 @@ func Read(dir, id string) (Journal, error) {
 	}
 	f, err := os.Open(filepath.Join(dir, id, journalName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return j, fmt.Errorf("there is no move %s in %s", id, dir)
+		return j, fmt.Errorf("there is no move %s in %s: %w", id, dir, fs.ErrNotExist)
 	}
 	if err != nil {
 		return j, err
@@ -278,7 +278,7 @@ func AskCutover(dir, id string) error {
 func (s *Store) acquire() error {
 	f, err := os.OpenFile(s.path(lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no move in %s", s.dir)
+		return fmt.Errorf("there is no move in %s: %w", s.dir, fs.ErrNotExist)
 	}
 	if err != nil {
 		return err

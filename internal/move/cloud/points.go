@@ -117,6 +117,25 @@ func (c *Cloud) ChainOf(ctx context.Context, ids []string) ([]move.Point, error)
 	return points, nil
 }
 
+// RemoveNamed deletes the backups and the volumes whose names begin with a prefix.
+func (c *Cloud) RemoveNamed(ctx context.Context, prefix string) error {
+	if err := c.DeleteNamed(ctx, prefix); err != nil {
+		return err
+	}
+	all, err := c.Volumes(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, v := range all {
+		if strings.HasPrefix(v.Name, prefix) {
+			if err := c.DeleteVolume(ctx, v.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // DeleteNamed deletes the backups whose names begin with a prefix, the highest number first,
 // so that none has another one that depends on it.
 func (c *Cloud) DeleteNamed(ctx context.Context, prefix string) error {

@@ -54,6 +54,10 @@ func (bs *Backups) CreateBackup(ctx context.Context, who driver.Caller, spec dri
 		if err := checkBackupSource(v, s, spec.Force); err != nil {
 			return err
 		}
+		metadata, err := bs.copyTarget(spec.Metadata, v)
+		if err != nil {
+			return err
+		}
 		size := v.Size
 		if s != nil {
 			size = s.Size // the volume may have grown since the snapshot
@@ -85,7 +89,7 @@ func (bs *Backups) CreateBackup(ctx context.Context, who driver.Caller, spec dri
 		b = &meta.Backup{Backup: driver.Backup{
 			ID: bs.core.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, VolumeID: v.ID, ParentID: parentID,
 			Name: spec.Name, Description: spec.Description, Status: driver.BackupCreating, Size: size,
-			Container: container, Metadata: spec.Metadata, CreatedAt: tx.Now, DataTimestamp: tx.Now,
+			Container: container, Metadata: metadata, CreatedAt: tx.Now, DataTimestamp: tx.Now,
 		}, Service: store.Layout().Service(), Store: store.Row(), Host: bs.core.Host}
 		if s != nil {
 			b.SnapshotID, b.DataTimestamp = s.ID, s.CreatedAt
@@ -109,6 +113,9 @@ func (bs *Backups) CreateBackup(ctx context.Context, who driver.Caller, spec dri
 			err = tx.TouchSnapshot(s)
 		}
 		if err != nil {
+			return err
+		}
+		if err := bs.startCopy(tx, b); err != nil {
 			return err
 		}
 		if err := tx.PutBackup(b); err != nil {
@@ -159,7 +166,9 @@ func (bs *Backups) UpdateBackup(ctx context.Context, who driver.Caller, backupID
 			b.Description = patch.Description.Value
 		}
 		if patch.Metadata.Set {
-			b.Metadata = patch.Metadata.Value
+			if err := bs.setMetadata(tx, b, patch.Metadata.Value); err != nil {
+				return err
+			}
 		}
 		return tx.TouchBackup(b)
 	})

@@ -54,7 +54,7 @@ func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
 				return 0, nil, err
 			}
 			return bs.core.Bytes(b.Size), func(tx *meta.Tx) error {
-				return errors.Join(publish(tx, j, a, at, result), bs.removeUpload(tx, j.BackupID))
+				return errors.Join(bs.publish(tx, j, a, at, result), bs.removeUpload(tx, j.BackupID))
 			}, nil
 		},
 		Fail: func(tx *meta.Tx, reason string) error {
@@ -160,7 +160,7 @@ func openData(path string, flag int) (*os.File, error) {
 }
 
 // publish makes a written backup available.
-func publish(tx *meta.Tx, j *meta.Job, a backupArguments, at chunked.Location, result chunked.Result) error {
+func (bs *Backups) publish(tx *meta.Tx, j *meta.Job, a backupArguments, at chunked.Location, result chunked.Result) error {
 	b, err := tx.Backup(j.BackupID)
 	if err != nil {
 		return err
@@ -168,6 +168,9 @@ func publish(tx *meta.Tx, j *meta.Job, a backupArguments, at chunked.Location, r
 	if b != nil && b.Status == driver.BackupCreating {
 		b.Status, b.FailReason, b.ObjectCount = driver.BackupAvailable, "", result.Objects
 		b.Container, b.ServiceMetadata = at.Container, at.Prefix
+		if err := bs.startCopy(tx, b); err != nil {
+			return err
+		}
 		if err := tx.TouchBackup(b); err != nil {
 			return err
 		}
@@ -189,6 +192,9 @@ func (bs *Backups) failBackup(tx *meta.Tx, j *meta.Job, a backupArguments, reaso
 		}
 		if s, err := bs.core.Stores.Of(b.Store, b.ProjectID); err == nil {
 			b.Container = bs.container(s, b)
+		}
+		if err := bs.failCopy(tx, b); err != nil {
+			return err
 		}
 		if err := tx.TouchBackup(b); err != nil {
 			return err

@@ -60,6 +60,9 @@ func (bs *Backups) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) e
 	if err := checkNoChildren(tx, b); err != nil {
 		return err
 	}
+	if err := bs.forgetCopies(tx, b.ID); err != nil {
+		return err
+	}
 	b.Status = driver.BackupDeleting
 	if err := tx.TouchBackup(b); err != nil {
 		return err

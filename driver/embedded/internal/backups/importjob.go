@@ -138,7 +138,7 @@ func (bs *Backups) imported(s *core.Store, b *meta.Backup, rec *record) *meta.Ba
 	row.Name, row.Description, row.ObjectCount = rec.DisplayName, rec.DisplayDescription, int(rec.ObjectCount)
 	row.Container, row.ServiceMetadata = deref(rec.Container), deref(rec.ServiceMetadata)
 	row.ParentID, row.SnapshotID, row.RestoreVolumeID = deref(rec.ParentID), deref(rec.SnapshotID), deref(rec.RestoreVolumeID)
-	row.Metadata = rec.Metadata
+	row.Metadata = withoutCopies(rec.Metadata) // the backends are those of another gateway
 	if rec.VolumeID != "" {
 		row.VolumeID = rec.VolumeID
 	}

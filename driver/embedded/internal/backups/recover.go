@@ -30,6 +30,9 @@ func (bs *Backups) Recover(tx *meta.Tx) error {
 				continue // its client may go on
 			}
 			b.Status, b.FailReason = driver.BackupError, "incomplete backup reset on manager restart"
+			if err := bs.failCopy(tx, b); err != nil {
+				return err
+			}
 		case driver.BackupRestoring:
 			b.Status = driver.BackupAvailable
 		case driver.BackupDeleting:
@@ -42,5 +45,5 @@ func (bs *Backups) Recover(tx *meta.Tx) error {
 			return err
 		}
 	}
-	return nil
+	return bs.recoverCopies(tx)
 }

@@ -51,7 +51,7 @@ func (bs *Backups) resetToAvailable(ctx context.Context, who driver.Caller, back
 			return err
 		}
 		b.Status = driver.BackupAvailable
-		return tx.TouchBackup(b)
+		return errors.Join(bs.startCopy(tx, b), tx.TouchBackup(b))
 	})
 	if err != nil || checked {
 		return err
@@ -71,7 +71,7 @@ func (bs *Backups) resetToAvailable(ctx context.Context, who driver.Caller, back
 			return driver.InvalidBackup("Backup %s was changed meanwhile, its status is %s.", b.ID, now.Status)
 		}
 		now.Status, now.FailReason = driver.BackupAvailable, ""
-		return tx.TouchBackup(now)
+		return errors.Join(bs.startCopy(tx, now), tx.TouchBackup(now))
 	})
 }
 

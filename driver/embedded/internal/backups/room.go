@@ -19,6 +19,13 @@ type Backups struct {
 	format  Format
 	scrubs  ScrubSchedule
 	uploads uploads
+	copying Copying
+}
+
+// Copying says how copies to other backends are tried.
+type Copying struct {
+	Attempts int           // how often a copy is tried in a row
+	Pause    time.Duration // before the second attempt, doubled before each further one; 0: 30 s
 }
 
 // Format says how to write new objects.
@@ -30,8 +37,11 @@ type Format struct {
 
 // New returns a Backups and registers its kinds of jobs. An upload to which nothing is sent
 // for uploadExpiry ends.
-func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes, f Format, scrubs ScrubSchedule, uploadExpiry time.Duration) *Backups {
-	bs := &Backups{core: c, jobs: r, volumes: vs, format: f, scrubs: scrubs, uploads: uploads{expiry: uploadExpiry}}
+func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes, f Format, scrubs ScrubSchedule, uploadExpiry time.Duration, copying Copying) *Backups {
+	if copying.Pause <= 0 {
+		copying.Pause = firstCopyPause
+	}
+	bs := &Backups{core: c, jobs: r, volumes: vs, format: f, scrubs: scrubs, uploads: uploads{expiry: uploadExpiry}, copying: copying}
 	bs.register()
 	return bs
 }
@@ -42,5 +52,7 @@ func (bs *Backups) register() {
 	jobs.Register(bs.jobs, volumes.RestoreJob, jobs.Kind[volumes.RestoreArguments]{Queue: jobs.DataQueue, Task: bs.restoreTask})
 	jobs.Register(bs.jobs, deleteJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, AfterBackup: true, Task: bs.deleteTask})
 	jobs.Register(bs.jobs, importJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, Task: bs.importTask})
+	jobs.Register(bs.jobs, copyJob, jobs.Kind[copyArguments]{Queue: jobs.CopyQueue, MaxAttempts: copyDeaths, Task: bs.copyTask})
+	jobs.Register(bs.jobs, copyRemovalJob, jobs.Kind[copyArguments]{Queue: jobs.CopyQueue, MaxAttempts: copyDeaths, Task: bs.copyRemovalTask})
 	jobs.Register(bs.jobs, scrubJob, jobs.Kind[scrubArguments]{Queue: jobs.IdleQueue, Task: bs.scrubTask})
 }

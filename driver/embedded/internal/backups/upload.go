@@ -46,6 +46,9 @@ func (bs *Backups) StartUpload(ctx context.Context, who driver.Caller, spec driv
 			return err
 		}
 		u.ExpiresAt = tx.Now.Add(bs.uploads.expiry)
+		if err := bs.startCopy(tx, b); err != nil {
+			return err
+		}
 		return errors.Join(tx.PutBackup(b), tx.PutUpload(u))
 	})
 	if err != nil {
@@ -61,9 +64,13 @@ func (bs *Backups) StartUpload(ctx context.Context, who driver.Caller, spec driv
 
 // newUpload makes the row of the backup, with the checks of a new backup.
 func (bs *Backups) newUpload(tx *meta.Tx, who driver.Caller, id string, named *core.Store, container string, spec *driver.UploadSpec) (*meta.Backup, error) {
+	metadata, err := bs.copyTarget(spec.Metadata, &meta.Volume{})
+	if err != nil {
+		return nil, err
+	}
 	b := &meta.Backup{Backup: driver.Backup{
 		ID: id, ProjectID: who.ProjectID, UserID: who.UserID, Name: spec.Name, Description: spec.Description,
-		Status: driver.BackupCreating, Size: spec.Size, Metadata: spec.Metadata, CreatedAt: tx.Now,
+		Status: driver.BackupCreating, Size: spec.Size, Metadata: metadata, CreatedAt: tx.Now,
 		VolumeID: cmp.Or(spec.VolumeID, bs.core.NewID()), DataTimestamp: spec.DataTimestamp,
 	}, Host: bs.core.Host}
 	if b.DataTimestamp.IsZero() {

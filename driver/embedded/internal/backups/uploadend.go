@@ -177,6 +177,9 @@ func (bs *Backups) AbortUpload(ctx context.Context, who driver.Caller, backupID 
 
 // endUpload deletes an upload that has written nothing to the store, and its backup.
 func (bs *Backups) endUpload(tx *meta.Tx, id string) error {
+	if err := bs.forgetCopies(tx, id); err != nil {
+		return err
+	}
 	if err := bs.removeUpload(tx, id); err != nil {
 		return err
 	}
@@ -224,6 +227,9 @@ func (bs *Backups) expireUploads(tx *meta.Tx) error {
 		if b.Status == driver.BackupCreating {
 			b.Status = driver.BackupError
 			b.FailReason = fmt.Sprintf("The upload was not finished: nothing was sent for %s.", bs.uploads.expiry)
+			if err := bs.failCopy(tx, b); err != nil {
+				return err
+			}
 			if err := tx.TouchBackup(b); err != nil {
 				return err
 			}

@@ -22,6 +22,7 @@ type Core struct {
 	Stores Stores
 	Files  Files
 	Spare  *Reserve
+	Copier driver.Copier
 	Log    *zap.Logger
 	Clock  clockwork.Clock
 	NewID  func() string

@@ -11,9 +11,11 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
@@ -26,6 +28,7 @@ const (
 	DataQueue  = "data"  // copies of data
 	QuickQueue = "quick" // deletes and imports
 	IdleQueue  = "idle"  // work that nobody waits for
+	CopyQueue  = "copy"  // copies to other backends
 )
 
 // Kind is one kind of job. Its arguments have type A and are stored as JSON.
@@ -34,6 +37,9 @@ type Kind[A any] struct {
 	// AfterBackup makes a job wait, in this process, until other jobs on its backup have
 	// stopped. A cancelled job may still be writing.
 	AfterBackup bool
+	// MaxAttempts is how often a job of this kind runs if the process dies each time, for kinds
+	// that go on where they were; 0: [Options.MaxAttempts].
+	MaxAttempts int
 	// Task returns the work of one attempt at a job.
 	Task func(j *meta.Job, a A) Task
 }
@@ -58,6 +64,17 @@ type Task struct {
 	Cancel func(tx *meta.Tx) error
 }
 
+// Again is an error of [Task.Run] that has the job run again after a pause. It is no failure:
+// neither Fail nor Undo is called, and the attempt does not count.
+type Again struct {
+	After  time.Duration
+	Change func(*meta.Tx) error // made in the transaction that requeues the job
+	Err    error                // why, for the log
+}
+
+func (a *Again) Error() string { return a.Err.Error() }
+func (a *Again) Unwrap() error { return a.Err }
+
 // Done is a settle function that changes nothing.
 func Done(*meta.Tx) error { return nil }
 
@@ -65,6 +82,7 @@ func Done(*meta.Tx) error { return nil }
 type kind struct {
 	queue       string
 	afterBackup bool
+	maxAttempts int
 	task        func(j *meta.Job) Task
 }
 
@@ -74,7 +92,7 @@ func Register[A any](r *Runner, name string, k Kind[A]) {
 	if _, twice := r.kinds[name]; twice {
 		panic("jobs: the kind " + name + " is registered twice")
 	}
-	r.kinds[name] = kind{k.Queue, k.AfterBackup, func(j *meta.Job) Task {
+	r.kinds[name] = kind{k.Queue, k.AfterBackup, cmp.Or(k.MaxAttempts, r.o.MaxAttempts), func(j *meta.Job) Task {
 		a, err := Arguments[A](j)
 		t := k.Task(j, a)
 		if err != nil {

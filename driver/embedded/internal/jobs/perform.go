@@ -12,7 +12,7 @@ import (
 	"cindergate/internal/panics"
 )
 
-// perform runs the task and stores its end: done, failed, requeued or lost. outcome is one
+// perform runs the task and stores its end: done, failed, requeued, repeated or lost. outcome is one
 // of those of embedded.Observer.
 func (r *Runner) perform(ctx context.Context, j *meta.Job) (outcome string, bytes int64, err error) {
 	t := r.task(j)
@@ -24,7 +24,10 @@ func (r *Runner) perform(ctx context.Context, j *meta.Job) (outcome string, byte
 		return "cancelled", bytes, errors.Join(cause, t.undo(after))
 	}
 	if err != nil && ctx.Err() != nil {
-		return "released", bytes, r.requeue(after, j)
+		return "released", bytes, r.requeue(after, j, 0, Done)
+	}
+	if again := (*Again)(nil); errors.As(err, &again) {
+		return "repeated", 0, errors.Join(err, r.requeue(after, j, again.After, again.Change))
 	}
 	outcome = "ok"
 	if err != nil {
@@ -68,7 +71,7 @@ func (r *Runner) try(ctx context.Context, j *meta.Job, t Task) (bytes int64, set
 			err = p
 		}
 	}()
-	if j.Tries() <= r.o.MaxAttempts {
+	if k, known := r.kinds[j.Kind]; !known || j.Tries() <= k.maxAttempts {
 		return t.Run(ctx)
 	}
 	err = core.Reasonf("The service died %d times while it worked on this.", j.Tries()-1)
@@ -103,8 +106,9 @@ func (r *Runner) settle(ctx context.Context, j *meta.Job, change func(*meta.Tx) 
 	return held, err
 }
 
-// requeue returns a job to the queue, for the next Run. The attempt does not count.
-func (r *Runner) requeue(ctx context.Context, j *meta.Job) error {
+// requeue returns a job to the queue, to run after a pause at the earliest. The attempt does not
+// count.
+func (r *Runner) requeue(ctx context.Context, j *meta.Job, pause time.Duration, change func(*meta.Tx) error) error {
 	return r.core.WriteFreeing(ctx, func(tx *meta.Tx) error {
 		own, err := tx.Held(j.ID, j.Attempts)
 		if err != nil || own == nil {
@@ -112,6 +116,10 @@ func (r *Runner) requeue(ctx context.Context, j *meta.Job) error {
 		}
 		own.State, own.LeaseUntil = meta.Queued, time.Time{}
 		own.Released++
-		return tx.PutJob(own)
+		if pause > 0 {
+			own.NotBefore = tx.Now.Add(pause)
+			tx.AfterCommit(func() { r.core.Clock.AfterFunc(pause, r.signal) })
+		}
+		return errors.Join(change(tx), tx.PutJob(own))
 	})
 }

@@ -15,7 +15,8 @@ import (
 
 // Options configure a Runner. All are required except JobDone.
 type Options struct {
-	Workers     int           // concurrent jobs of the data queue; the other queues have one worker each
+	Workers     int           // concurrent jobs of the data queue
+	CopyWorkers int           // concurrent jobs of the copy queue; the other queues have one worker each
 	Lease       time.Duration // how long a worker holds a job without a heartbeat
 	MaxAttempts int           // how often a job runs if the process dies each time
 	// JobDone is called for each job that ended; see embedded.Observer.
@@ -37,7 +38,7 @@ type Runner struct {
 // NewRunner returns a Runner without kinds.
 func NewRunner(c *core.Core, o Options) *Runner {
 	return &Runner{o: o, core: c, kinds: map[string]kind{}, running: map[string]*run{},
-		wake: map[string]chan struct{}{DataQueue: make(chan struct{}, o.Workers), QuickQueue: make(chan struct{}, 1), IdleQueue: make(chan struct{}, 1)}}
+		wake: map[string]chan struct{}{DataQueue: make(chan struct{}, o.Workers), QuickQueue: make(chan struct{}, 1), IdleQueue: make(chan struct{}, 1), CopyQueue: make(chan struct{}, o.CopyWorkers)}}
 }
 
 // Up reports whether [Runner.Run] is running.
@@ -46,6 +47,16 @@ func (r *Runner) Up() bool { return r.up.Load() }
 // Enqueue inserts the job and wakes a worker once it is committed.
 func (r *Runner) Enqueue(tx *meta.Tx, j *meta.Job) error {
 	j.CreatedAt = tx.Now
+	tx.AfterCommit(r.signal)
+	return tx.PutJob(j)
+}
+
+// Hasten ends the pause of a job that is to run again.
+func (r *Runner) Hasten(tx *meta.Tx, j *meta.Job) error {
+	if j.State != meta.Queued || j.NotBefore.IsZero() {
+		return nil
+	}
+	j.NotBefore = time.Time{}
 	tx.AfterCommit(r.signal)
 	return tx.PutJob(j)
 }
@@ -81,6 +92,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	var workers errgroup.Group
 	for range r.o.Workers {
 		workers.Go(func() error { r.work(ctx, DataQueue); return nil })
+	}
+	for range r.o.CopyWorkers {
+		workers.Go(func() error { r.work(ctx, CopyQueue); return nil })
 	}
 	for _, queue := range []string{QuickQueue, IdleQueue} {
 		workers.Go(func() error { r.work(ctx, queue); return nil })

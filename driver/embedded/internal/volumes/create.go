@@ -29,6 +29,11 @@ func (vs *Volumes) NewVolume(tx *meta.Tx, who driver.Caller, id string, t *meta.
 // request, so that no file is created for a refused request. The second one checks again
 // and stores the row.
 func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec driver.VolumeSpec) (driver.Volume, error) {
+	if to := spec.Metadata[driver.CopyTo]; to != "" {
+		if err := vs.core.Copier.Check(to); err != nil {
+			return driver.Volume{}, err
+		}
+	}
 	var checked *volumePlan
 	err := vs.core.Read(ctx, func(tx *meta.Tx) (err error) {
 		checked, err = vs.planVolume(tx, who, spec)

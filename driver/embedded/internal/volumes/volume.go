@@ -72,11 +72,17 @@ func (vs *Volumes) UpdateVolume(ctx context.Context, who driver.Caller, volumeID
 		if patch.Description.Set {
 			v.Description = patch.Description.Value
 		}
+		old := v.Metadata[driver.CopyTo]
 		if patch.Metadata.Set {
 			v.Metadata, err = core.Changed(v.Metadata, patch.Metadata.Value, func(key string) error {
 				return driver.Errorf(driver.NotFound, "Volume %s has no metadata with key %s.", v.ID, key)
 			})
 			if err != nil {
+				return err
+			}
+		}
+		if to := v.Metadata[driver.CopyTo]; to != "" && to != old {
+			if err := vs.core.Copier.Check(to); err != nil {
 				return err
 			}
 		}
