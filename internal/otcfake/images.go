@@ -55,8 +55,8 @@ func imsVersion(k *call) object {
 }
 
 // imsFault is an error of IMS's own API.
-func imsFault(status int, number, text string) answer {
-	return answer{status: status, body: object{"error": object{"code": "IMG." + number, "message": text}}}
+func imsFault(number, text string) answer {
+	return answer{status: badRequest, body: object{"error": object{"code": "IMG." + number, "message": text}}}
 }
 
 func (c *Cloud) onImage(h func(*call, *image) answer) handler {
@@ -131,20 +131,20 @@ func (c *Cloud) exportImage(k *call, i *image) answer {
 		Quick  bool   `json:"is_quick_export"`
 	}
 	if !k.read(&body) {
-		return imsFault(badRequest, "0029", "The request body is not valid.")
+		return imsFault("0029", "The request body is not valid.")
 	}
 	b, file := c.bucketFile(i.projectID, body.URL)
 	switch {
 	case body.Quick:
-		return imsFault(badRequest, "0029", "This stand-in has no fast export.")
+		return imsFault("0029", "This stand-in has no fast export.")
 	case !slices.Contains([]string{"qcow2", "vhd", "zvhd", "vmdk"}, body.Format):
-		return imsFault(badRequest, "0029", "file_format is not valid.")
+		return imsFault("0029", "file_format is not valid.")
 	case i.minDisk > largestExport:
-		return imsFault(badRequest, "0029", "The image is larger than 128 GB: it can only be exported fast.")
+		return imsFault("0029", "The image is larger than 128 GB: it can only be exported fast.")
 	case i.status != "active":
-		return imsFault(badRequest, "0029", "The image is not active.")
+		return imsFault("0029", "The image is not active.")
 	case b == nil:
-		return imsFault(badRequest, "0064", "The bucket does not exist, or cannot be accessed.")
+		return imsFault("0064", "The bucket does not exist, or cannot be accessed.")
 	}
 	j := c.newJob(i.projectID, "ims", "imsNativeExportImageJob", "image_id", map[string]any{"image_id": i.id})
 	failure := spend(&c.traps.FailImage)
@@ -177,19 +177,19 @@ func (c *Cloud) importImage(k *call) answer {
 		MinDisk     int    `json:"min_disk"`
 	}
 	if !k.read(&body) || k.token.project == nil {
-		return imsFault(badRequest, "0029", "The request body is not valid.")
+		return imsFault("0029", "The request body is not valid.")
 	}
 	project := k.token.project.ID
 	b, file := c.bucketFile(project, body.URL)
 	switch {
 	case body.Name == "" || len(body.Name) > 128:
-		return imsFault(badRequest, "0027", "name is not valid.")
+		return imsFault("0027", "name is not valid.")
 	case body.OS != "Linux" && body.OS != "Windows":
-		return imsFault(badRequest, "0029", "os_type is not valid.")
+		return imsFault("0029", "os_type is not valid.")
 	case body.MinDisk < leastDataDisk || body.MinDisk > mostDataDisk:
-		return imsFault(badRequest, "0029", "min_disk must be 40 to 2048.")
+		return imsFault("0029", "min_disk must be 40 to 2048.")
 	case b == nil || b.objects[file] == nil:
-		return imsFault(badRequest, "0064", "The image file does not exist, or cannot be accessed.")
+		return imsFault("0064", "The image file does not exist, or cannot be accessed.")
 	}
 	j := c.newJob(project, "ims", "imsImportDataImageJob", "image_id", map[string]any{})
 	failure := spend(&c.traps.FailImage)

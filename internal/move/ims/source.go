@@ -51,7 +51,7 @@ func (s *Source) Assess(ctx context.Context) (as move.Assessment, err error) {
 	if gib > mostExported {
 		as.Problems = append(as.Problems, fmt.Sprintf("volume %s has %d GiB, and IMS exports images of more than %d GiB only in a format that is not documented (zvhd2)", v.ID, gib, mostExported))
 	}
-	as.Costs = append(as.Costs, fmt.Sprintf("cloud %s makes an image of %d GiB and exports it to a bucket, for each round", s.Cloud.Name, gib))
+	as.Costs = append(as.Costs, fmt.Sprintf("cloud %s makes an image of %d GiB and exports it to a bucket, for each round", s.Name, gib))
 	as.Limits = append(as.Limits, "every round copies all data of the volume: images do not say what changed",
 		"IMS refuses to export the disk of a server that was made from some public images (Windows, SUSE, Red Hat, Ubuntu, Oracle Linux)")
 	needs := map[string]int64{}
@@ -67,7 +67,7 @@ func (s *Source) Describe(ctx context.Context) (move.Volume, error) {
 	if s.chain {
 		return move.Volume{}, nil
 	}
-	return s.Cloud.Volume(ctx, s.volume)
+	return s.Volume(ctx, s.volume)
 }
 
 // Chain implements [move.Source].
@@ -98,7 +98,7 @@ func (s *Source) Freeze(ctx context.Context, round int) (move.Point, error) {
 	taken := time.Now().UTC()
 	from := v.ID
 	if v.InUse {
-		s.env.Status(fmt.Sprintf("cloud %s makes a snapshot of the volume", s.Cloud.Name))
+		s.env.Status(fmt.Sprintf("cloud %s makes a snapshot of the volume", s.Name))
 		snapshot, err := s.EnsureSnapshot(ctx, s.name("snapshot", round), v.ID)
 		if err != nil {
 			return move.Point{}, err

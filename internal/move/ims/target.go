@@ -82,9 +82,9 @@ func (t *Target) Assess(ctx context.Context, j move.Job) (as move.Assessment, er
 	if j.Volume.Size > (mostParts-1)*pieceSize || size > mostImported {
 		as.Problems = append(as.Problems, fmt.Sprintf("volume %s has %d GiB: this path sends at most %d GiB", j.Volume.ID, size, int64(mostParts-1)*pieceSize/cloud.GiB))
 	}
-	as.Costs = append(as.Costs, fmt.Sprintf("a bucket of cloud %s holds the data, and IMS an image, until the move ends", t.Cloud.Name))
+	as.Costs = append(as.Costs, fmt.Sprintf("a bucket of cloud %s holds the data, and IMS an image, until the move ends", t.Name))
 	if t.readBack {
-		as.Costs = append(as.Costs, fmt.Sprintf("to verify, cloud %s makes an image of the new volume and exports it", t.Cloud.Name))
+		as.Costs = append(as.Costs, fmt.Sprintf("to verify, cloud %s makes an image of the new volume and exports it", t.Name))
 	}
 	return as, t.AssessQuotas(ctx, &as, map[string]int64{"volumes": 1, "gigabytes": size})
 }
@@ -137,12 +137,12 @@ func (t *Target) Commit(ctx context.Context, r move.Round) (string, error) {
 		}
 	}
 	size := gib(t.state.Job.Volume.Size)
-	t.env.Status(fmt.Sprintf("IMS of cloud %s makes an image of the file", t.Cloud.Name))
+	t.env.Status(fmt.Sprintf("IMS of cloud %s makes an image of the file", t.Name))
 	image, err := t.Import(ctx, t.env.Name("target-image"), t.bucket.Name(), imageFile, size)
 	if err != nil {
 		return "", err
 	}
-	t.env.Status(fmt.Sprintf("cloud %s makes a volume of the image", t.Cloud.Name))
+	t.env.Status(fmt.Sprintf("cloud %s makes a volume of the image", t.Name))
 	v, err := t.EnsureVolume(ctx, cloud.NewVolume{Name: t.state.Volume.Name, Size: size * cloud.GiB, Type: t.state.Place.Type, Zone: t.state.Place.Zone, Image: image})
 	if err != nil {
 		return "", err
