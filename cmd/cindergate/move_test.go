@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"cindergate/internal/chunk/chunktest"
 	"cindergate/internal/move"
 	tenant "cindergate/internal/move/cloud"
+	"cindergate/internal/move/image"
 	"cindergate/internal/sparse"
 )
 
@@ -95,7 +97,9 @@ func moveRun(t *testing.T, args ...string) (string, error) {
 // A volume and a chain of backups move by each path, through a service that has Cinder's layout
 // and gives out bytes: equal bytes, names and metadata, and nothing left.
 func TestMove(t *testing.T) {
+	noImages := func(path string) bool { return path == image.Path } // TestMoveByImages
 	read, write := pathNames()
+	read, write = slices.DeleteFunc(read, noImages), slices.DeleteFunc(write, noImages)
 	for i, from := range read {
 		to := write[(i+1)%len(write)]
 		t.Run(from+" to "+to, func(t *testing.T) { testMove(t, from, to) })
@@ -248,6 +252,24 @@ func nothingLeft(t *testing.T, all ...*tenant.Cloud) {
 		if len(left) > 0 {
 			t.Fatalf("cloud %s has %q", c.Name, left)
 		}
+	}
+}
+
+// A cloud without a Glance is told so, if images are asked for, and any other path is preferred.
+func TestMoveByImages(t *testing.T) {
+	moveClouds(t)
+	demo, err := tenant.Login(t.Context(), "demo")
+	must(t, err)
+	_, err = demo.EnsureVolume(t.Context(), tenant.NewVolume{Name: "source", Size: tenant.GiB})
+	must(t, err)
+	for _, side := range []string{"--read-path", "--write-path"} {
+		out, err := moveRun(t, "plan", "--from", "demo", "--to", "alt", side, image.Path, "source")
+		if exitCode(err) != 1 || !strings.Contains(out, "impossible: the image service of cloud ") || !strings.Contains(out, " has no API of version 2") {
+			t.Errorf("%s: %v\n%s", side, err, out)
+		}
+	}
+	if out, err := moveRun(t, "plan", "--from", "demo", "--to", "alt", "source"); err != nil || strings.Contains(out, image.Path) {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

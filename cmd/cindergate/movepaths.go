@@ -11,6 +11,7 @@ import (
 	"cindergate/internal/move/carrier"
 	tenant "cindergate/internal/move/cloud"
 	"cindergate/internal/move/content"
+	"cindergate/internal/move/image"
 )
 
 // moveRequest is what a move needs to make its paths again. It is in the journal, without any
@@ -59,6 +60,9 @@ var (
 		{carrier.Path, func(r moveRequest, c *tenant.Cloud, env *move.Env) (move.Source, error) {
 			return carrier.NewSource(c, env, r.Volume, r.Backup)
 		}},
+		{image.Path, func(r moveRequest, c *tenant.Cloud, env *move.Env) (move.Source, error) {
+			return image.NewSource(c, env, r.Volume, r.Backup)
+		}},
 	}
 	targetPaths = []targetPath{
 		{content.Path, func(r moveRequest, c *tenant.Cloud, env *move.Env) (move.Target, error) {
@@ -66,6 +70,9 @@ var (
 		}},
 		{carrier.Path, func(r moveRequest, c *tenant.Cloud, env *move.Env) (move.Target, error) {
 			return carrier.NewTarget(c, env, carrier.Options{Type: r.Type, Zone: r.Zone, ReadBack: r.ReadBack, KeepVolume: r.KeepVolume})
+		}},
+		{image.Path, func(r moveRequest, c *tenant.Cloud, env *move.Env) (move.Target, error) {
+			return image.NewTarget(c, env, image.Options{Place: tenant.Place{Type: r.Type, Zone: r.Zone}, ReadBack: r.ReadBack})
 		}},
 	}
 )
@@ -276,7 +283,11 @@ func (p *movePlan) text(w *strings.Builder) {
 	side("read", p.Read)
 	side("write", p.Write)
 	if p.possible() {
-		fmt.Fprintf(w, "  possible: at most %d bytes are copied; ranges of zeroes are not\n", p.Volume.Size*max(int64(len(p.Points)), 1))
+		zeroes := "; ranges of zeroes are not"
+		if p.Read.Path == image.Path || p.Write.Path == image.Path { // images have no holes
+			zeroes = ""
+		}
+		fmt.Fprintf(w, "  possible: at most %d bytes are copied%s\n", p.Volume.Size*max(int64(len(p.Points)), 1), zeroes)
 	}
 	for _, problem := range p.Problems {
 		fmt.Fprintf(w, "  impossible: %s\n", problem)
