@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
@@ -41,6 +42,9 @@ type Cloud struct {
 	provider  *gophercloud.ProviderClient
 	volume    *gophercloud.ServiceClient
 	transport *transport
+
+	imageMu sync.Mutex
+	image   *gophercloud.ServiceClient // nil: not asked for yet
 
 	// Poll is the longest pause between two looks at a resource that changes; 0: 1 s.
 	Poll time.Duration

@@ -34,33 +34,53 @@ func imageOf(i *images.Image) Image {
 	return Image{ID: i.ID, Name: i.Name, Status: i.Status, Size: i.SizeBytes, MD5: i.Checksum, HashAlgo: algo, Hash: value}
 }
 
-// images returns the client of the image service.
+// errNoImages says that the catalogue has no image service.
+var errNoImages = errors.New("the catalogue has no image service with an API of version 2")
+
+// images returns the client of the image service. gophercloud asks the service for its versions,
+// once.
 func (c *Cloud) images() (*gophercloud.ServiceClient, error) {
-	s, err := openstack.NewImageV2(c.provider, c.endpoint)
-	if err != nil {
-		return nil, fmt.Errorf("the catalogue of cloud %s has no image service", c.Name)
+	c.imageMu.Lock()
+	defer c.imageMu.Unlock()
+	if c.image != nil {
+		return c.image, nil
 	}
+	s, err := openstack.NewImageV2(c.provider, c.endpoint)
+	var none *gophercloud.ErrEndpointNotFound
+	if errors.As(err, &none) {
+		return nil, fmt.Errorf("cloud %s: %w", c.Name, errNoImages)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the image service of cloud %s: %w", c.Name, explain(err))
+	}
+	if strings.HasSuffix(s.Endpoint, "/v2/") { // gophercloud adds the version to any endpoint
+		s.ResourceBase = s.Endpoint
+	}
+	c.image = s
 	return s, nil
 }
 
-// HasImages finds out whether the cloud has a Glance with the API version 2: it describes the
-// fields of an image. The error says what is missing.
-func (c *Cloud) HasImages(ctx context.Context) error {
+// MissingImages finds out whether the cloud has a Glance with the API version 2, which describes
+// the fields of an image. It returns what is missing; "": nothing.
+func (c *Cloud) MissingImages(ctx context.Context) (missing string, err error) {
 	s, err := c.images()
+	if errors.Is(err, errNoImages) {
+		return err.Error(), nil
+	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	var schema struct {
 		Name string `json:"name"`
 	}
 	_, err = s.Get(ctx, s.ServiceURL("schemas", "image"), &schema, nil)
-	switch {
-	case err == nil && schema.Name == "image":
-		return nil
-	case err == nil, status(err) == http.StatusNotFound, status(err) == http.StatusMultipleChoices:
-		return fmt.Errorf("the image service of cloud %s at %s has no API of version 2", c.Name, s.Endpoint)
+	if err == nil && schema.Name == "image" {
+		return "", nil
 	}
-	return explain(err)
+	if err == nil || status(err) == http.StatusNotFound {
+		return fmt.Sprintf("the image service of cloud %s at %s has no API of version 2", c.Name, s.Endpoint), nil
+	}
+	return "", explain(err)
 }
 
 // ImageQuotas returns the project's limits of images and what is used of them: image_size_total

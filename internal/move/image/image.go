@@ -20,9 +20,13 @@ const sizeCap = 1 << 40
 // probe finds out whether the cloud has a Glance, and whether the login may make volumes.
 func probe(ctx context.Context, c *cloud.Cloud) (as move.Assessment, err error) {
 	as = move.Assessment{Path: Path}
-	if err := c.HasImages(ctx); err != nil {
+	missing, err := c.MissingImages(ctx)
+	if err != nil {
+		return as, err
+	}
+	if missing != "" {
 		as.Elsewhere = true
-		as.Problems = append(as.Problems, err.Error())
+		as.Problems = append(as.Problems, missing)
 		return as, nil
 	}
 	as.Why = fmt.Sprintf("cloud %s has a Glance, and Cinder makes images of volumes and volumes of images", c.Name)
