@@ -28,10 +28,11 @@ func moveCommand() *cobra.Command {
 		Use: "move", Short: "Move volumes and backups between clouds, as a plain member of both",
 		Long: `Move volumes and backups between clouds, as a plain member of both.
 
-The clouds are entries of clouds.yaml. No admin, no helper instance and no image is
-needed where cinder-backup keeps its objects in the project's own Swift account, which is
-its default, or in an S3 service that you have keys for; the plan says whether that is so. A volume may be in use: rounds copy what
-changed, and the last one, after a cutover, is short.
+The clouds are entries of clouds.yaml. No admin and no helper instance is needed. Where
+cinder-backup keeps its objects in the project's own Swift account, which is its default, or
+in an S3 service that you have keys for, a volume may be in use: rounds copy what changed,
+and the last one, after a cutover, is short. Elsewhere volumes move as images. The plan says
+which of the two it is.
 
 The state of each move is in a directory of its own below --state. After any end of the
 process, resume goes on; abort removes what was made on both sides.`,

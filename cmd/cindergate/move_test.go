@@ -21,6 +21,7 @@ import (
 	"cindergate/internal/chunk/chunktest"
 	"cindergate/internal/move"
 	tenant "cindergate/internal/move/cloud"
+	"cindergate/internal/move/image"
 	"cindergate/internal/move/paths"
 	"cindergate/internal/sparse"
 )
@@ -128,7 +129,7 @@ func TestMove(t *testing.T) {
 	t.Run("all paths", func(t *testing.T) {
 		read, write := paths.Names()
 		for _, names := range [][]string{read, write} {
-			if !slices.Equal(names, []string{"cindergate", "carrier", "ims"}) {
+			if !slices.Equal(names, []string{"cindergate", "carrier", "ims", image.Path}) {
 				t.Errorf("%q: the new path needs a test", names)
 			}
 		}
@@ -285,6 +286,24 @@ func nothingLeft(t *testing.T, all ...*tenant.Cloud) {
 		if len(left) > 0 {
 			t.Fatalf("cloud %s has %q", c.Name, left)
 		}
+	}
+}
+
+// A cloud without a Glance is told so, if images are asked for, and any other path is preferred.
+func TestMoveByImages(t *testing.T) {
+	moveClouds(t, swiftStore(t))
+	demo, err := tenant.Login(t.Context(), "demo")
+	must(t, err)
+	_, err = demo.EnsureVolume(t.Context(), tenant.NewVolume{Name: "source", Size: tenant.GiB})
+	must(t, err)
+	for _, side := range []string{"--read-path", "--write-path"} {
+		out, err := moveRun(t, "plan", "--from", "demo", "--to", "alt", side, image.Path, "source")
+		if exitCode(err) != 1 || !strings.Contains(out, "impossible: the image service of cloud ") || !strings.Contains(out, " has no API of version 2") {
+			t.Errorf("%s: %v\n%s", side, err, out)
+		}
+	}
+	if out, err := moveRun(t, "plan", "--from", "demo", "--to", "alt", "source"); err != nil || strings.Contains(out, image.Path) {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -178,6 +178,14 @@ func (m *Move) copyRound(ctx context.Context) error {
 	if err := r.run(ctx); err != nil {
 		return err
 	}
+	var said []string
+	if s, ok := content.(Streamed); ok {
+		text, err := s.Verify(ctx)
+		if err != nil {
+			return err
+		}
+		said = append(said, text)
+	}
 	last := m.Last || m.small(r.changed.Load())
 	id, err := m.To.Commit(ctx, Round{Number: m.Round, Last: last, Point: *m.Point, Pieces: t.all, Digests: t.stream})
 	if err != nil {
@@ -187,11 +195,12 @@ func (m *Move) copyRound(ctx context.Context) error {
 		return err
 	}
 	m.Status("")
-	var said []string
 	if m.Job.Chain != nil { // later, only the last point could be compared
-		if said, err = m.check(ctx, t, m.Round, m.NewBlocks); err != nil {
+		more, err := m.check(ctx, t, m.Round, m.NewBlocks)
+		if err != nil {
 			return fmt.Errorf("point %d of the chain: %w", m.Round, err)
 		}
+		said = append(said, more...)
 	}
 	return m.endRound(id, r.changed.Load(), last, said)
 }
@@ -311,20 +320,25 @@ func (m *Move) prepare(ctx context.Context) (Shape, error) {
 	return shape, m.step("prepared", func(j *Journal) { j.Shape = &shape })
 }
 
-// small reports whether a round that moved so little ends the rounds, if that was asked for.
+// small reports whether a round that moved so little ends the rounds, if that was asked for. A
+// round of an ordered target always writes all, so a second one would be as long as the first.
 func (m *Move) small(changed int64) bool {
 	o := m.Options
-	return m.Job.Chain == nil && o.Rounds == 0 && o.CutoverAt.IsZero() && o.Threshold > 0 && changed < o.Threshold
+	return m.Job.Chain == nil && o.Rounds == 0 && o.CutoverAt.IsZero() && o.Threshold > 0 && (changed < o.Threshold || m.Shape.Ordered)
 }
 
 // endRound notes that a round is committed, and whether another one follows.
 func (m *Move) endRound(id string, changed int64, last bool, verified []string) error {
 	old, blocks := m.Compare, m.NewBlocks
+	what := "point"
+	if m.Job.Chain == nil {
+		what = "round"
+	}
 	err := m.step("round-end", func(j *Journal) {
 		j.Committed = j.Round
 		log := &j.Rounds[len(j.Rounds)-1]
 		for _, text := range verified {
-			j.Verified = append(j.Verified, fmt.Sprintf("point %d: %s", j.Round, text))
+			j.Verified = append(j.Verified, fmt.Sprintf("%s %d: %s", what, j.Round, text))
 		}
 		log.Ended, log.Changed, log.Result = time.Now().UTC(), changed, id
 		j.Compare, j.Blocks, j.NewBlocks = 0, blocks, 0

@@ -170,6 +170,25 @@ type Content interface {
 	io.Closer
 }
 
+// Streamed is a [Content] that is read in order by one reader: the engine calls Copy for one range
+// after another, from the first to the last, and never concurrently. It is for paths whose store
+// has no ranges, or whose only digest is one of all bytes.
+type Streamed interface {
+	Content
+	// Verify is called when all that a round needs has been copied, and may read what has not
+	// been. It compares the whole with the path's digest, and says what it did.
+	Verify(ctx context.Context) (said string, err error)
+}
+
+// Compared is a [Content] that [Target.ReadBack] returns if the path can compare the state that
+// was read back as a whole, without its bytes.
+type Compared interface {
+	Content
+	// Compared says how the state was found to be what was written; "": it was not, and the
+	// engine compares the bytes.
+	Compared() string
+}
+
 // Job is what a target is to take.
 type Job struct {
 	Volume Volume `json:"volume"` // as it shall be at the target: name, type and zone are those asked for
@@ -190,7 +209,9 @@ type Shape struct {
 	// [DefaultBlock]. Piece is a multiple of it.
 	Block int64 `json:"block"`
 	// Ordered says that the target takes a stream: every piece of a round, zeroes too, from
-	// the first to the last, one at a time; and again from the first one after a crash.
+	// the first to the last, one at a time; and again from the first one after a crash, unless
+	// the last one has been written. As each round is a whole copy, there is one, unless the
+	// user asked for more.
 	Ordered bool `json:"ordered"`
 	// Parallel is how many pieces the target takes at once; 0: 8.
 	Parallel int `json:"parallel"`

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -57,6 +58,9 @@ func (r *roundCopy) run(ctx context.Context) error {
 	if r.table.shape.Ordered {
 		workers = 1
 	}
+	if r.sequential() {
+		return r.relay(ctx, workers)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	runs := make(chan [2]int64)
 	group.Go(func() error {
@@ -72,11 +76,66 @@ func (r *roundCopy) run(ctx context.Context) error {
 	})
 	for range workers {
 		group.Go(func() error {
-			buf := make([]byte, 0, r.table.shape.Piece)
+			a := &assembler{r: r, buf: make([]byte, 0, r.table.shape.Piece)}
+			a.hand = func(i int64, data []byte) ([]byte, error) { return data, r.piece(ctx, i, data) }
 			for run := range runs {
-				if err := r.copy(ctx, run[0], run[1], buf); err != nil {
+				if err := r.copy(ctx, run[0], run[1], a); err != nil {
 					return err
 				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// sequential reports whether one reader reads all, in order.
+func (r *roundCopy) sequential() bool {
+	_, streamed := r.content.(Streamed)
+	return streamed || r.table.shape.Ordered
+}
+
+// relay reads in order, while the writers write what has been read.
+func (r *roundCopy) relay(ctx context.Context, writers int) error {
+	type piece struct {
+		index int64
+		data  []byte
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	full, free := make(chan piece), make(chan []byte, writers+1)
+	for range writers {
+		free <- make([]byte, 0, r.table.shape.Piece)
+	}
+	group.Go(func() error {
+		defer close(full)
+		a := &assembler{r: r, buf: make([]byte, 0, r.table.shape.Piece)}
+		a.hand = func(i int64, data []byte) ([]byte, error) {
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case full <- piece{i, data}:
+			}
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case buf := <-free:
+				return buf, nil
+			}
+		}
+		for from, to := range r.runs() {
+			if err := r.copy(ctx, from, to, a); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for range writers {
+		group.Go(func() error {
+			for p := range full {
+				if err := r.piece(ctx, p.index, p.data); err != nil {
+					return err
+				}
+				free <- p.data // there is room for all buffers
 			}
 			return nil
 		})
@@ -91,7 +150,7 @@ func (r *roundCopy) runs() func(yield func(from, to int64) bool) {
 	if grid := r.content.Grid(); grid > 0 && grid%r.table.shape.Piece == 0 {
 		per = grid / r.table.shape.Piece
 	}
-	if r.table.shape.Ordered {
+	if r.sequential() {
 		per = r.table.pieces
 	}
 	return func(yield func(from, to int64) bool) {
@@ -113,14 +172,15 @@ func (r *roundCopy) runs() func(yield func(from, to int64) bool) {
 }
 
 // copy copies the pieces [from, to).
-func (r *roundCopy) copy(ctx context.Context, from, to int64, buf []byte) error {
-	a := &assembler{r: r, ctx: ctx, next: from, buf: buf[:0]}
+func (r *roundCopy) copy(ctx context.Context, from, to int64, a *assembler) error {
+	a.next, a.buf = from, a.buf[:0]
 	if !r.data[from] {
 		for i := from; i < to; i++ {
 			begin, end := r.table.extent(i)
-			p := buf[:end-begin]
+			p := a.buf[:end-begin]
 			clear(p)
-			if err := r.piece(ctx, i, p); err != nil {
+			var err error
+			if a.buf, err = a.hand(i, p); err != nil {
 				return err
 			}
 		}
@@ -140,9 +200,10 @@ func (r *roundCopy) copy(ctx context.Context, from, to int64, buf []byte) error 
 // assembler cuts a stream into pieces.
 type assembler struct {
 	r    *roundCopy
-	ctx  context.Context
 	next int64
-	buf  []byte
+	buf  []byte // its capacity is that of a piece
+	// hand takes a piece and returns the buffer for the next one.
+	hand func(i int64, data []byte) ([]byte, error)
 }
 
 func (a *assembler) Write(p []byte) (int, error) {
@@ -156,7 +217,8 @@ func (a *assembler) Write(p []byte) (int, error) {
 		a.buf = append(a.buf, p[:k]...)
 		p = p[k:]
 		if int64(len(a.buf)) == to-from {
-			if err := a.r.piece(a.ctx, a.next, a.buf); err != nil {
+			var err error
+			if a.buf, err = a.hand(a.next, a.buf); err != nil {
 				return 0, err
 			}
 			a.next++
@@ -210,8 +272,10 @@ func (r *roundCopy) choose(ctx context.Context) error {
 	}
 	switch {
 	case r.table.shape.Ordered:
+		// The last piece ended the stream. Only if it was written has the target all.
+		all := slices.ContainsFunc(r.table.rounds, func(round int32) bool { return int(round) != r.Round })
 		for i := range r.need {
-			r.need[i] = true
+			r.need[i] = all
 		}
 		return nil
 	case blocks > 0 && r.Compare == r.Committed && (r.Blocks == blocks || r.Committed == 0 && r.Job.Base == nil):

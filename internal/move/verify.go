@@ -51,7 +51,7 @@ func (m *Move) check(ctx context.Context, t *table, round int, blocks int64) (sa
 // that the source keeps of the last point.
 func (m *Move) verifyDigests(t *table, round int, blocks int64) (string, error) {
 	if blocks != t.shape.Block {
-		return "the source has no digests of its own in blocks of the same size: only the pieces were checked while they were copied", nil
+		return "the source has no digests of blocks of the same size, which could be compared with those of what was copied", nil
 	}
 	f, err := os.Open(m.digestsOf(round))
 	if err != nil {
@@ -100,6 +100,11 @@ func (m *Move) verifyReadBack(ctx context.Context, t *table, round int) (string,
 	defer content.Close()
 	if err := m.passed("read-back"); err != nil {
 		return "", err
+	}
+	if c, ok := content.(Compared); ok {
+		if how := c.Compared(); how != "" {
+			return "the target was read back by another way than it was written: " + how, nil
+		}
 	}
 	if content.Size() < t.size {
 		return "", fmt.Errorf("the target gives back %d bytes of %d", content.Size(), t.size)

@@ -22,17 +22,22 @@ func (c *Cloud) AssessQuotas(ctx context.Context, as *move.Assessment, needs map
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"volumes", "gigabytes", "backups", "backup_gigabytes"} {
+	for _, name := range []string{"volumes", "gigabytes", "snapshots", "backups", "backup_gigabytes"} {
 		q, ok := have[name]
 		if q.Needs = needs[name]; !ok || q.Needs == 0 {
 			continue
 		}
-		as.Quotas = append(as.Quotas, q)
-		if q.Limit >= 0 && q.Used+q.Needs > q.Limit {
-			as.Problems = append(as.Problems, fmt.Sprintf("the quota %s of project %s in cloud %s is too small: %d of %d are used, and %d more are needed", name, c.Project, c.Name, q.Used, q.Limit, q.Needs))
-		}
+		c.fits(as, q)
 	}
 	return nil
+}
+
+// fits notes a quota, and the problem if what is needed does not fit.
+func (c *Cloud) fits(as *move.Assessment, q move.Quota) {
+	as.Quotas = append(as.Quotas, q)
+	if q.Limit >= 0 && q.Used+q.Needs > q.Limit {
+		as.Problems = append(as.Problems, fmt.Sprintf("the quota %s of project %s in cloud %s is too small: %d of %d are used, and %d more are needed", q.Name, c.Project, c.Name, q.Used, q.Limit, q.Needs))
+	}
 }
 
 // Encrypted says why an encrypted volume cannot be moved.

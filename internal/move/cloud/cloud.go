@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
@@ -46,6 +47,9 @@ type Cloud struct {
 	volume    *gophercloud.ServiceClient
 	transport *transport
 	s3        *s3.Options // nil: the objects of cinder-backup are in Swift
+
+	imageMu sync.Mutex
+	image   *gophercloud.ServiceClient // nil: not asked for yet
 
 	// Poll is the longest pause between two looks at a resource that changes; 0: 1 s.
 	Poll time.Duration

@@ -108,22 +108,25 @@ func (o *Content) Data() iter.Seq2[int64, int64] {
 
 // Copy implements [move.Content].
 func (o *Content) Copy(ctx context.Context, w io.Writer, from, to int64) error {
-	return o.stream(ctx, "", o.m.ETag, w, from, to)
+	return stream(ctx, from, to, func(from int64) (int64, error) { return o.part(ctx, "", o.m.ETag, w, from, to) })
 }
 
 // Digests implements [move.Content].
 func (o *Content) Digests(ctx context.Context, w io.Writer) (int64, error) {
 	blocks := (o.m.Size + o.m.BlockSize - 1) / o.m.BlockSize
-	return o.m.BlockSize, o.stream(ctx, "?digests", o.m.ETag+"-digests", w, 0, blocks*sha256.Size)
+	to := blocks * sha256.Size
+	return o.m.BlockSize, stream(ctx, 0, to, func(from int64) (int64, error) { return o.part(ctx, "?digests", o.m.ETag+"-digests", w, from, to) })
 }
 
 // maxBreaks is how often in a row a stream may break off without a byte.
 const maxBreaks = 5
 
-// stream copies a range. Where an answer breaks off, it goes on.
-func (o *Content) stream(ctx context.Context, query, etag string, w io.Writer, from, to int64) error {
+// stream copies the range [from, to) by parts. A part copies what one answer has, from an
+// offset to the end of the range, and returns its length. Where an answer breaks off, the next
+// part continues.
+func stream(ctx context.Context, from, to int64, part func(from int64) (int64, error)) error {
 	for breaks := 0; from < to; {
-		n, err := o.part(ctx, query, etag, w, from, to)
+		n, err := part(from)
 		from += n
 		switch {
 		case err == nil:

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/availabilityzones"
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/backups"
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/limits"
@@ -100,16 +103,12 @@ func (c *Cloud) Backup(ctx context.Context, id string) (*backups.Backup, error) 
 	return b, explain(err)
 }
 
-// Left lists what has a name with that prefix: "volume <id> <name>", "backup <id> <name>".
+// Left lists the volumes and backups whose names begin with a prefix: "volume <id> <name>",
+// "backup <id> <name>".
 func (c *Cloud) Left(ctx context.Context, prefix string) (left []string, err error) {
-	all, err := c.Volumes(ctx, "")
+	left, err = c.LeftVolumes(ctx, prefix)
 	if err != nil {
 		return nil, err
-	}
-	for _, v := range all {
-		if strings.HasPrefix(v.Name, prefix) {
-			left = append(left, "volume "+v.ID+" "+v.Name)
-		}
 	}
 	list, err := c.Backups(ctx, "", "")
 	for _, b := range list {
@@ -120,11 +119,22 @@ func (c *Cloud) Left(ctx context.Context, prefix string) (left []string, err err
 	return left, err
 }
 
-// NewVolume is a volume that is made.
+// LeftVolumes lists the volumes whose names begin with a prefix: "volume <id> <name>".
+func (c *Cloud) LeftVolumes(ctx context.Context, prefix string) (left []string, err error) {
+	all, err := c.Volumes(ctx, "")
+	for _, v := range all {
+		if strings.HasPrefix(v.Name, prefix) {
+			left = append(left, "volume "+v.ID+" "+v.Name)
+		}
+	}
+	return left, err
+}
+
+// NewVolume is a volume that is made. It is blank unless it is made from an image or a snapshot.
 type NewVolume struct {
-	Name, Type, Zone string
-	Size             int64  // bytes
-	Snapshot, Image  string // ids of what it is made from; "": blank
+	Name, Type, Zone    string
+	Size                int64 // bytes
+	ImageID, SnapshotID string
 }
 
 // EnsureVolume makes a volume, unless there is one of that name, and waits for it.
@@ -138,7 +148,7 @@ func (c *Cloud) EnsureVolume(ctx context.Context, n NewVolume) (move.Volume, err
 		id = found[0].ID
 	} else {
 		v, err := volumes.Create(ctx, c.volume, volumes.CreateOpts{Name: n.Name, Size: int(n.Size / GiB), VolumeType: n.Type, AvailabilityZone: n.Zone,
-			SnapshotID: n.Snapshot, ImageID: n.Image}, nil).Extract()
+			ImageID: n.ImageID, SnapshotID: n.SnapshotID}, nil).Extract()
 		if err != nil {
 			return move.Volume{}, explain(err)
 		}
@@ -178,7 +188,7 @@ func (c *Cloud) EnsureBackup(ctx context.Context, n NewBackup) (*backups.Backup,
 	if len(found) > 0 {
 		id = found[0].ID
 	} else {
-		if err := c.fresh(ctx); err != nil {
+		if err := c.Renew(ctx); err != nil {
 			return nil, err
 		}
 		b, err := backups.Create(ctx, c.volume, backups.CreateOpts{VolumeID: n.VolumeID, Name: n.Name, Description: n.Description,
@@ -214,7 +224,7 @@ func (c *Cloud) Restore(ctx context.Context, backup, volume string) error {
 	if _, err := c.WaitVolume(ctx, volume); err != nil {
 		return err
 	}
-	if err := c.fresh(ctx); err != nil {
+	if err := c.Renew(ctx); err != nil {
 		return err
 	}
 	if _, err := backups.RestoreFromBackup(ctx, c.volume, backup, backups.RestoreOpts{VolumeID: volume}).Extract(); err != nil {
@@ -230,9 +240,9 @@ func (c *Cloud) Restore(ctx context.Context, backup, volume string) error {
 	return err
 }
 
-// fresh renews the token, if it can be: cinder-backup works with the token of the request that
-// asked for a backup or a restore, and fails when that one expires.
-func (c *Cloud) fresh(ctx context.Context) error {
+// Renew renews the token, if it can be: cinder-backup and cinder-volume work with the token of
+// the request that asked for a backup, a restore or an image, and fail when that one expires.
+func (c *Cloud) Renew(ctx context.Context) error {
 	if c.Fixed {
 		return nil
 	}
@@ -268,7 +278,7 @@ func (c *Cloud) wait(ctx context.Context, ready func() (bool, error)) error {
 }
 
 // passing are the statuses in which nothing is deleted.
-var passing = map[string]bool{"creating": true, "restoring": true, "restoring-backup": true, "backing-up": true, "downloading": true, "deleting": true}
+var passing = map[string]bool{"creating": true, "restoring": true, "restoring-backup": true, "backing-up": true, "downloading": true, "uploading": true, "deleting": true}
 
 // DeleteBackups deletes backups, the newest of a chain first, and waits until they are gone.
 func (c *Cloud) DeleteBackups(ctx context.Context, ids ...string) error {
@@ -331,6 +341,19 @@ func (c *Cloud) DeleteVolume(ctx context.Context, id string) error {
 	})
 }
 
+// DeleteVolumes deletes the volumes whose names begin with a prefix.
+func (c *Cloud) DeleteVolumes(ctx context.Context, prefix string) error {
+	all, err := c.Volumes(ctx, "")
+	for _, v := range all {
+		if strings.HasPrefix(v.Name, prefix) {
+			if err := c.DeleteVolume(ctx, v.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return err
+}
+
 // DeleteMade deletes a volume that a move made, whether or not its id is known.
 func (c *Cloud) DeleteMade(ctx context.Context, n Named) error {
 	if n.ID != "" { // it may have another name already
@@ -359,8 +382,9 @@ func (c *Cloud) travels(metadata map[string]string) (kept map[string]string, los
 	return kept, lost
 }
 
-// Dress gives a volume its name, description, metadata, bootable flag and image metadata. It
-// returns what the cloud refused.
+// Dress gives a volume its name, description, metadata, bootable flag and image metadata, and
+// removes other image metadata, such as those of the image that it was made from. It returns
+// what the cloud refused.
 func (c *Cloud) Dress(ctx context.Context, id string, v move.Volume) (lost []string, err error) {
 	now, err := c.Volume(ctx, id)
 	if err != nil {
@@ -386,6 +410,16 @@ func (c *Cloud) Dress(ctx context.Context, id string, v move.Volume) (lost []str
 	}
 	if len(v.ImageMetadata) > 0 {
 		if err := keep("image metadata", volumes.SetImageMetadata(ctx, c.volume, id, volumes.ImageMetadataOpts{Metadata: v.ImageMetadata}).ExtractErr()); err != nil {
+			return lost, err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(now.ImageMetadata)) {
+		if _, ok := v.ImageMetadata[key]; ok {
+			continue
+		}
+		_, err := c.volume.Post(ctx, c.volume.ServiceURL("volumes", id, "action"), map[string]any{"os-unset_image_metadata": map[string]string{"key": key}}, nil,
+			&gophercloud.RequestOpts{OkCodes: []int{http.StatusOK}})
+		if err := keep("removal of the image metadata "+key, err); err != nil {
 			return lost, err
 		}
 	}
@@ -465,6 +499,23 @@ func (c *Cloud) Quotas(ctx context.Context) (map[string]move.Quota, error) {
 		q[one.name] = move.Quota{Name: one.name, Limit: int64(one.limit), Used: int64(one.used)}
 	}
 	return q, nil
+}
+
+// MayMakeVolumes finds out whether the login may create volumes from images, without making
+// one: it asks for one from an image that does not exist. Cinder checks the policy first, and
+// then the image (cinder/volume/api.py, create).
+func (c *Cloud) MayMakeVolumes(ctx context.Context) error {
+	v, err := volumes.Create(ctx, c.volume, volumes.CreateOpts{Name: move.Prefix + "probe", Size: 1, ImageID: uuid.NewString()}, nil).Extract()
+	switch status(err) {
+	case http.StatusForbidden:
+		return fmt.Errorf("cloud %s does not let the roles %s create volumes: Cinder's policy volume:create_from_image asks for member", c.Name, strings.Join(c.Roles, ", "))
+	case http.StatusNotFound, http.StatusBadRequest, http.StatusRequestEntityTooLarge: // 413: the quota, which is assessed elsewhere
+		return nil
+	}
+	if err != nil {
+		return explain(err)
+	}
+	return c.DeleteVolume(ctx, v.ID) // a service that looks for the image later
 }
 
 // MayBackUp finds out whether the login may create backups, without making one: it asks for

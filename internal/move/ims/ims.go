@@ -71,12 +71,12 @@ func (x *exporter) export(ctx context.Context, volume, name, file string) error 
 		return err
 	}
 	x.env.Status(fmt.Sprintf("cloud %s makes an image of the volume", x.Name))
-	image, err := x.EnsureImage(ctx, name, volume, "qcow2")
+	image, err := x.EnsureImageOf(ctx, volume, name, "qcow2")
 	if err != nil {
 		return err
 	}
 	x.env.Status(fmt.Sprintf("cloud %s exports the image to bucket %s", x.Name, x.bucket.Name()))
-	return x.Export(ctx, image, x.bucket.Name(), file)
+	return x.Export(ctx, image.ID, x.bucket.Name(), file)
 }
 
 // open opens a file of the bucket. size is that of the volume, which may be smaller than the
@@ -107,13 +107,27 @@ func (x *exporter) open(ctx context.Context, file string, size int64) (move.Cont
 
 // remove deletes the bucket, and what has names with the prefix.
 func (x *exporter) remove(ctx context.Context, prefix string) error {
-	return errors.Join(x.bucket.Remove(ctx), x.DeleteMadeOf(ctx, prefix))
+	return errors.Join(x.bucket.Remove(ctx), x.removeFrozen(ctx, prefix))
+}
+
+// removeFrozen deletes the images, volumes and snapshots whose names begin with a prefix.
+func (x *exporter) removeFrozen(ctx context.Context, prefix string) error {
+	for _, remove := range []func(context.Context, string) error{x.DeleteImages, x.DeleteVolumes, x.DeleteSnapshots} {
+		if err := remove(ctx, prefix); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (x *exporter) leftovers(ctx context.Context, prefix string) ([]string, error) {
-	left, err := x.MadeOf(ctx, prefix)
-	if err != nil {
-		return nil, err
+	var left []string
+	for _, list := range []func(context.Context, string) ([]string, error){x.LeftVolumes, x.LeftSnapshots, x.LeftImages} {
+		found, err := list(ctx, prefix)
+		if err != nil {
+			return nil, err
+		}
+		left = append(left, found...)
 	}
 	there, err := x.bucket.Exists(ctx)
 	if there {

@@ -45,9 +45,13 @@ func newSide(t *testing.T, o otcfake.Options) *side {
 // clean fails if anything with the prefix of moves is left.
 func (s *side) clean(t *testing.T) {
 	t.Helper()
-	left, err := s.login.MadeOf(t.Context(), move.Prefix)
-	if err != nil || len(left) > 0 || len(s.Objects()) > 0 {
-		t.Fatalf("left: %q and %q (%v)", left, s.Objects(), err)
+	for _, list := range []func(context.Context, string) ([]string, error){s.login.LeftVolumes, s.login.LeftSnapshots, s.login.LeftImages} {
+		if left, err := list(t.Context(), move.Prefix); err != nil || len(left) > 0 {
+			t.Fatalf("left: %q (%v)", left, err)
+		}
+	}
+	if left := s.Objects(); len(left) > 0 {
+		t.Fatalf("left: %q", left)
 	}
 }
 

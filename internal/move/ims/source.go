@@ -74,7 +74,7 @@ func (s *Source) Describe(ctx context.Context) (move.Volume, error) {
 func (s *Source) Chain(context.Context) ([]move.Point, error) { return nil, move.ErrNone }
 
 func (s *Source) name(what string, round int) string {
-	return s.env.Name(fmt.Sprintf("source-%s-%d", what, round))
+	return s.env.Name(fmt.Sprintf("source-%d-%s", round, what))
 }
 
 func file(round int) string { return fmt.Sprintf("round-%d.qcow2", round) }
@@ -89,21 +89,19 @@ func (s *Source) Freeze(ctx context.Context, round int) (move.Point, error) {
 		if err := s.bucket.Delete(ctx, file(round-1)); err != nil {
 			return move.Point{}, err
 		}
-		for _, what := range []string{"image", "frozen", "snapshot"} {
-			if err := s.DeleteMadeOf(ctx, s.name(what, round-1)); err != nil {
-				return move.Point{}, err
-			}
+		if err := s.removeFrozen(ctx, s.name("", round-1)); err != nil {
+			return move.Point{}, err
 		}
 	}
 	taken := time.Now().UTC()
 	from := v.ID
 	if v.InUse {
 		s.env.Status(fmt.Sprintf("cloud %s makes a snapshot of the volume", s.Name))
-		snapshot, err := s.EnsureSnapshot(ctx, s.name("snapshot", round), v.ID)
+		snapshot, err := s.EnsureSnapshot(ctx, v.ID, s.name("snapshot", round))
 		if err != nil {
 			return move.Point{}, err
 		}
-		frozen, err := s.EnsureVolume(ctx, cloud.NewVolume{Name: s.name("frozen", round), Size: v.Size, Type: v.Type, Zone: v.AvailabilityZone, Snapshot: snapshot})
+		frozen, err := s.EnsureVolume(ctx, cloud.NewVolume{Name: s.name("frozen", round), Size: v.Size, Type: v.Type, Zone: v.AvailabilityZone, SnapshotID: snapshot})
 		if err != nil {
 			return move.Point{}, err
 		}

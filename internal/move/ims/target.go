@@ -143,7 +143,7 @@ func (t *Target) Commit(ctx context.Context, r move.Round) (string, error) {
 		return "", err
 	}
 	t.env.Status(fmt.Sprintf("cloud %s makes a volume of the image", t.Name))
-	v, err := t.EnsureVolume(ctx, cloud.NewVolume{Name: t.state.Volume.Name, Size: size * cloud.GiB, Type: t.state.Place.Type, Zone: t.state.Place.Zone, Image: image})
+	v, err := t.EnsureVolume(ctx, cloud.NewVolume{Name: t.state.Volume.Name, Size: size * cloud.GiB, Type: t.state.Place.Type, Zone: t.state.Place.Zone, ImageID: image})
 	if err != nil {
 		return "", err
 	}

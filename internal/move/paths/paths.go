@@ -13,6 +13,7 @@ import (
 	"cindergate/internal/move/carrier"
 	tenant "cindergate/internal/move/cloud"
 	"cindergate/internal/move/content"
+	"cindergate/internal/move/image"
 	"cindergate/internal/move/ims"
 )
 
@@ -82,6 +83,9 @@ var (
 		{ims.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Source, error) {
 			return ims.NewSource(c, env, r.Volume, r.Backup)
 		}},
+		{image.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Source, error) {
+			return image.NewSource(c, env, r.Volume, r.Backup)
+		}},
 	}
 	targetPaths = []targetPath{
 		{content.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Target, error) {
@@ -92,6 +96,9 @@ var (
 		}},
 		{ims.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Target, error) {
 			return ims.NewTarget(c, env, tenant.Place{Type: r.Type, Zone: r.Zone}, r.ReadBack)
+		}},
+		{image.Path, func(r Request, c *tenant.Cloud, env *move.Env) (move.Target, error) {
+			return image.NewTarget(c, env, image.Options{Place: tenant.Place{Type: r.Type, Zone: r.Zone}, ReadBack: r.ReadBack})
 		}},
 	}
 )
@@ -320,7 +327,11 @@ func (p *Plan) Text(w *strings.Builder) {
 	side("read", p.Read)
 	side("write", p.Write)
 	if p.Possible() {
-		fmt.Fprintf(w, "  possible: at most %d bytes are copied; ranges of zeroes are not\n", p.Volume.Size*max(int64(len(p.Points)), 1))
+		zeroes := "; ranges of zeroes are not"
+		if p.Read.Path == image.Path || p.Write.Path == image.Path { // images have no holes
+			zeroes = ""
+		}
+		fmt.Fprintf(w, "  possible: at most %d bytes are copied%s\n", p.Volume.Size*max(int64(len(p.Points)), 1), zeroes)
 	}
 	for _, problem := range p.Problems {
 		fmt.Fprintf(w, "  impossible: %s\n", problem)
