@@ -71,6 +71,16 @@ type fakeImage struct {
 	id, name, status string
 	data             []byte
 	hashed           []byte // whose digests it has
+	md5, sha512      string // of hashed, since they were asked for
+}
+
+// digests computes the digests once, as Glance does while it stores the bytes.
+func (i *fakeImage) digests() (md5Sum, sha512Sum string) {
+	if i.md5 == "" {
+		short, long := md5.Sum(i.hashed), sha512.Sum512(i.hashed)
+		i.md5, i.sha512 = hex.EncodeToString(short[:]), hex.EncodeToString(long[:])
+	}
+	return i.md5, i.sha512
 }
 
 func newFake(t *testing.T, name string) *fake {
@@ -416,7 +426,7 @@ func (f *fake) deleteSnapshot(r *http.Request, _ map[string]any) (int, any) {
 
 // store makes an image active.
 func (f *fake) store(i *fakeImage, data []byte) {
-	i.data, i.hashed, i.status = data, data, "active"
+	i.data, i.hashed, i.md5, i.status = data, data, "", "active"
 	if f.flipUpload {
 		i.hashed = slices.Clone(data)
 		i.hashed[len(data)/3] ^= 1
@@ -430,13 +440,12 @@ func (f *fake) describe(i *fakeImage) map[string]any {
 		return m
 	}
 	m["size"] = len(i.data)
+	short, long := i.digests()
 	if f.hashes != "none" {
-		sum := md5.Sum(i.hashed)
-		m["checksum"] = hex.EncodeToString(sum[:])
+		m["checksum"] = short
 	}
 	if f.hashes == "" {
-		sum := sha512.Sum512(i.hashed)
-		m["os_hash_algo"], m["os_hash_value"] = "sha512", hex.EncodeToString(sum[:])
+		m["os_hash_algo"], m["os_hash_value"] = "sha512", long
 	}
 	return m
 }
