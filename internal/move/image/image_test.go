@@ -17,7 +17,7 @@ import (
 )
 
 // size is that of the fakes' volumes: the last piece is short.
-const size = 20<<20 + 4096
+const size = 16<<20 + 4096
 
 // rig is one move between two fakes. Each run is a new process.
 type rig struct {
