@@ -449,7 +449,7 @@ func TestAssess(t *testing.T) {
 		}
 		return read, write, r.from, r.to
 	}
-	read, write, _, _ := assess(func(from, _ *fake, v *fakeVolume) { v.status, v.attached = "in-use", true }, "", nil)
+	read, write, _, _ := assess(func(_, _ *fake, v *fakeVolume) { v.status, v.attached = "in-use", true }, "", nil)
 	if len(read.Problems)+len(write.Problems) != 0 {
 		t.Fatal(read.Problems, write.Problems)
 	}
