@@ -22,6 +22,7 @@ type rig struct {
 	cloud   *memCloud
 	digests bool
 	ordered bool
+	stream  bool // the source is read in order
 	chain   []move.Point
 	changes func(round int)
 	volume  move.Volume
@@ -76,7 +77,7 @@ func (r *rig) with(do func(m *move.Move) error) error {
 			return r.step(name)
 		}
 	}
-	r.source = &memSource{memCloud: r.cloud, env: s.SourceEnv(m.Status), digests: r.digests, chain: r.chain, v: r.volume, changes: r.changes}
+	r.source = &memSource{memCloud: r.cloud, env: s.SourceEnv(m.Status), digests: r.digests, chain: r.chain, v: r.volume, changes: r.changes, streamed: r.stream}
 	r.target = &memTarget{memCloud: r.cloud, env: s.TargetEnv(m.Status), ordered: r.ordered}
 	if err := r.target.env.Load(&r.target.state); err != nil {
 		r.t.Fatal(err)
@@ -126,8 +127,18 @@ func TestKilledAtEachStep(t *testing.T) {
 		"rounds":         func(t *testing.T) (*rig, int, func() []byte) { return changing(t, three, true, false) },
 		"without hashes": func(t *testing.T) (*rig, int, func() []byte) { return changing(t, three, false, false) },
 		"ordered":        func(t *testing.T) (*rig, int, func() []byte) { return changing(t, three, true, true) },
-		"chain":          chainRig,
-		"base":           baseRig,
+		"streamed": func(t *testing.T) (*rig, int, func() []byte) {
+			r, last, want := changing(t, three, false, false)
+			r.stream = true
+			return r, last, want
+		},
+		"streamed, ordered": func(t *testing.T) (*rig, int, func() []byte) {
+			r, last, want := changing(t, three, false, true)
+			r.stream = true
+			return r, last, want
+		},
+		"chain": chainRig,
+		"base":  baseRig,
 	} {
 		t.Run(name, func(t *testing.T) {
 			steps := 0
@@ -181,6 +192,66 @@ func changing(t *testing.T, o move.Options, digests, ordered bool) (*rig, int, f
 		}
 	}
 	return r, o.Rounds, func() []byte { return last }
+}
+
+// A source that is read in order is compared as a whole in each round, also when nothing was left
+// to copy.
+func TestStreamed(t *testing.T) {
+	r, last, want := changing(t, move.Options{Rounds: 3, Verify: move.VerifyNone}, false, false)
+	r.stream = true
+	r.step = func(name string) error {
+		if name == "committed" {
+			return errKilled
+		}
+		return nil
+	}
+	for n := 1; n <= last; n++ {
+		if err := r.run(); !errors.Is(err, errKilled) {
+			t.Fatal(err)
+		}
+		step := r.step
+		r.step = func(name string) error { // the rest of this round, without its copy
+			if name == "round-end" {
+				return errKilled
+			}
+			return nil
+		}
+		if err := r.run(); !errors.Is(err, errKilled) || r.source.reads > size || r.source.compared == "" {
+			t.Fatalf("%v, %d bytes read, compared %q", err, r.source.reads, r.source.compared)
+		}
+		r.step = step
+	}
+	r.step = nil
+	if err := r.run(); err != nil {
+		t.Fatal(err)
+	}
+	r.wantDone(last, want())
+	if said := r.journal().Verified; len(said) != last || said[0] != "round 1: compared as a whole" {
+		t.Errorf("it was verified so: %q", said)
+	}
+}
+
+// A target of whole copies takes one round of a volume in use, unless more are asked for, and an
+// interrupted copy begins again only if it was not complete.
+func TestOrderedRounds(t *testing.T) {
+	r, _, want := changing(t, move.Options{Threshold: 1, Verify: move.VerifyNone}, true, true)
+	r.step = func(name string) error {
+		if name == "committed" {
+			return errKilled
+		}
+		return nil
+	}
+	if err := r.run(); !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+	r.step = nil
+	if err := r.run(); err != nil {
+		t.Fatal(err)
+	}
+	r.wantDone(1, want())
+	if r.target.writes != 0 {
+		t.Errorf("%d pieces were written again", r.target.writes)
+	}
 }
 
 func chainRig(t *testing.T) (*rig, int, func() []byte) {

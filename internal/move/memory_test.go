@@ -10,6 +10,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"cindergate/internal/move"
 )
@@ -35,8 +36,10 @@ type memSource struct {
 	chain   []move.Point
 	v       move.Volume
 	// changes is called after a point has been frozen.
-	changes func(round int)
-	reads   int64
+	changes  func(round int)
+	reads    int64
+	streamed bool
+	compared string // the point that was compared as a whole last
 }
 
 func (s *memSource) Assess(context.Context) (move.Assessment, error) { return move.Assessment{}, nil }
@@ -72,7 +75,11 @@ func (s *memSource) Open(_ context.Context, p move.Point) (move.Content, error) 
 	if !ok {
 		return nil, fmt.Errorf("no point %s", p.ID)
 	}
-	return &memContent{b: b, digests: s.digests, reads: func(n int64) { s.mu.Lock(); s.reads += n; s.mu.Unlock() }}, nil
+	c := &memContent{b: b, digests: s.digests, reads: func(n int64) { s.mu.Lock(); s.reads += n; s.mu.Unlock() }}
+	if s.streamed {
+		return &memStream{memContent: c, verified: func() { s.mu.Lock(); s.compared = p.ID; s.mu.Unlock() }}, nil
+	}
+	return c, nil
 }
 
 func (s *memSource) Release(context.Context) error {
@@ -128,6 +135,33 @@ func (c *memContent) Copy(_ context.Context, w io.Writer, from, to int64) error 
 		from += n
 	}
 	return nil
+}
+
+// memStream is a content that is read in order, and compared as a whole.
+type memStream struct {
+	*memContent
+	at       int64
+	busy     atomic.Bool
+	verified func()
+}
+
+func (c *memStream) Digests(context.Context, io.Writer) (int64, error) { return 0, move.ErrNone }
+
+func (c *memStream) Copy(ctx context.Context, w io.Writer, from, to int64) error {
+	if !c.busy.CompareAndSwap(false, true) {
+		return errors.New("two ranges are read at the same time")
+	}
+	defer c.busy.Store(false)
+	if from < c.at {
+		return fmt.Errorf("byte %d is read after byte %d", from, c.at)
+	}
+	c.at = to
+	return c.memContent.Copy(ctx, w, from, to)
+}
+
+func (c *memStream) Verify(context.Context) (string, error) {
+	c.verified()
+	return "compared as a whole", nil
 }
 
 func (c *memContent) Digests(_ context.Context, w io.Writer) (int64, error) {

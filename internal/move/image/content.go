@@ -194,16 +194,24 @@ func (o *content) load() error {
 	if err != nil {
 		return err
 	}
+	if !o.resume(text) {
+		o.hash.Reset()
+	}
+	return nil
+}
+
+// resume sets the hash to a state that was kept. It returns false if the state is torn, or of an
+// earlier image.
+func (o *content) resume(text []byte) bool {
 	var k keptHash
 	if json.Unmarshal(text, &k) != nil || k.Image != o.image.ID || k.Name != o.name || k.At < 0 || k.At > o.size {
-		return nil // of an earlier image, or torn
+		return false
 	}
-	if err := o.hash.(encoding.BinaryUnmarshaler).UnmarshalBinary(k.State); err != nil {
-		o.hash.Reset()
-		return nil
+	if o.hash.(encoding.BinaryUnmarshaler).UnmarshalBinary(k.State) != nil {
+		return false
 	}
 	o.at, o.kept = k.At, k.At
-	return nil
+	return true
 }
 
 // compared is the image of a volume that was read back.

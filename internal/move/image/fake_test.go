@@ -70,17 +70,7 @@ type fakeSnapshot struct {
 type fakeImage struct {
 	id, name, status string
 	data             []byte
-	hashed           []byte // whose digests it has
-	md5, sha512      string // of hashed, since they were asked for
-}
-
-// digests computes the digests once, as Glance does while it stores the bytes.
-func (i *fakeImage) digests() (md5Sum, sha512Sum string) {
-	if i.md5 == "" {
-		short, long := md5.Sum(i.hashed), sha512.Sum512(i.hashed)
-		i.md5, i.sha512 = hex.EncodeToString(short[:]), hex.EncodeToString(long[:])
-	}
-	return i.md5, i.sha512
+	md5, sha512      string
 }
 
 func newFake(t *testing.T, name string) *fake {
@@ -293,7 +283,7 @@ func (f *fake) showVolume(r *http.Request, _ map[string]any) (int, any) {
 	return 200, out
 }
 
-func strings_(v any) map[string]string {
+func texts(v any) map[string]string {
 	out := map[string]string{}
 	m, _ := v.(map[string]any)
 	for k, s := range m {
@@ -308,7 +298,7 @@ func (f *fake) updateVolume(r *http.Request, body map[string]any) (int, any) {
 		return 404, nil
 	}
 	in, _ := body["volume"].(map[string]any)
-	v.name, v.description, v.metadata = text(in, "name"), text(in, "description"), strings_(in["metadata"])
+	v.name, v.description, v.metadata = text(in, "name"), text(in, "description"), texts(in["metadata"])
 	return 200, map[string]any{"volume": v.show()}
 }
 
@@ -338,7 +328,7 @@ func (f *fake) action(r *http.Request, body map[string]any) (int, any) {
 		if v.imageMetadata == nil {
 			v.imageMetadata = map[string]string{}
 		}
-		maps.Copy(v.imageMetadata, strings_(in["metadata"]))
+		maps.Copy(v.imageMetadata, texts(in["metadata"]))
 		return 200, map[string]any{"metadata": v.imageMetadata}
 	}
 	if in, ok := body["os-unset_image_metadata"].(map[string]any); ok {
@@ -426,11 +416,14 @@ func (f *fake) deleteSnapshot(r *http.Request, _ map[string]any) (int, any) {
 
 // store makes an image active.
 func (f *fake) store(i *fakeImage, data []byte) {
-	i.data, i.hashed, i.md5, i.status = data, data, "", "active"
+	i.data, i.status = data, "active"
+	hashed := data
 	if f.flipUpload {
-		i.hashed = slices.Clone(data)
-		i.hashed[len(data)/3] ^= 1
+		hashed = slices.Clone(data)
+		hashed[len(data)/3] ^= 1
 	}
+	short, long := md5.Sum(hashed), sha512.Sum512(hashed)
+	i.md5, i.sha512 = hex.EncodeToString(short[:]), hex.EncodeToString(long[:])
 }
 
 func (f *fake) describe(i *fakeImage) map[string]any {
@@ -440,12 +433,11 @@ func (f *fake) describe(i *fakeImage) map[string]any {
 		return m
 	}
 	m["size"] = len(i.data)
-	short, long := i.digests()
 	if f.hashes != "none" {
-		m["checksum"] = short
+		m["checksum"] = i.md5
 	}
 	if f.hashes == "" {
-		m["os_hash_algo"], m["os_hash_value"] = "sha512", long
+		m["os_hash_algo"], m["os_hash_value"] = "sha512", i.sha512
 	}
 	return m
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // size is that of the fakes' volumes: the last piece is short.
-const size = 20<<20 + 4096
+const size = 16<<20 + 4096
 
 // rig is one move between two fakes. Each run is a new process.
 type rig struct {
@@ -452,7 +452,7 @@ func TestAssess(t *testing.T) {
 		}
 		return read, write, r.from, r.to
 	}
-	read, write, _, _ := assess(func(from, _ *fake, v *fakeVolume) { v.status, v.attached = "in-use", true }, "", nil)
+	read, write, _, _ := assess(func(_, _ *fake, v *fakeVolume) { v.status, v.attached = "in-use", true }, "", nil)
 	if len(read.Problems)+len(write.Problems) != 0 {
 		t.Fatal(read.Problems, write.Problems)
 	}

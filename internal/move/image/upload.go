@@ -62,7 +62,7 @@ func (u *upload) write(p []byte) error {
 		if answer := <-u.done; answer != nil {
 			return answer
 		}
-		return errors.New("Glance answered before it had all bytes")
+		return errors.New("the answer came before all bytes were sent")
 	}
 	u.md5.Write(p)
 	u.sha512.Write(p)
