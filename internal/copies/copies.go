@@ -33,9 +33,6 @@ type Options struct {
 	Log      *zap.Logger // nil: none
 	// Report is the time between two calls of [driver.Copy.Progress]; 0: 10 s.
 	Report time.Duration
-	// Step is called after each step of a copy; an error ends the attempt at once, as kill -9
-	// would. It is for tests.
-	Step func(name string) error
 }
 
 // Copier copies backups to the backends of a configuration. It is safe for concurrent use.
@@ -172,7 +169,7 @@ func (c *Copier) run(ctx context.Context, to *cloud.Cloud, job driver.Copy) (cop
 	if err != nil {
 		return copied, err
 	}
-	m.From, m.Step = &source{job: job}, c.o.Step
+	m.From = &source{job: job}
 	reported := c.report(ctx, m, job.Progress)
 	err = m.Run(ctx)
 	reported()
