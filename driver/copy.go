@@ -37,7 +37,8 @@ type Copier interface {
 	// NewID returns the id of a new copy.
 	NewID() string
 	// Copy makes a copy, or goes on with the one of that id. It returns when the copy can be
-	// restored. If ctx ends before, a later call with the same id goes on.
+	// restored. If ctx ends before, a later call with the same id goes on. An error of the
+	// content is returned as it is.
 	Copy(ctx context.Context, c Copy) (Copied, error)
 	// Abort removes what a copy that is not complete has made at its backend. What is already
 	// gone is no error.

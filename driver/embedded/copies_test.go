@@ -369,6 +369,7 @@ func TestCopiesOfVolume(t *testing.T) {
 	full := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	r.settle()
 	r.wantCopy(full.ID, "available", "")
+	r.setMetadata(full.ID, nil) // its copy is still there
 	inc := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID, Incremental: true})
 	r.settle()
 	r.wantCopy(inc.ID, "available", "")

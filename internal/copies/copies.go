@@ -33,9 +33,6 @@ type Options struct {
 	Log      *zap.Logger // nil: none
 	// Report is the time between two calls of [driver.Copy.Progress]; 0: 10 s.
 	Report time.Duration
-	// Step is called after each step of a copy; an error ends the attempt at once, as kill -9
-	// would. It is for tests.
-	Step func(name string) error
 }
 
 // Copier copies backups to the backends of a configuration. It is safe for concurrent use.
@@ -88,8 +85,8 @@ func (c *Copier) Login(ctx context.Context, backend string) (*cloud.Cloud, error
 	access := *c.o.Backends[backend]
 	access.Name = backend
 	to, err := cloud.Connect(ctx, access)
-	if err != nil && !cloud.Passing(err) {
-		return nil, driver.Wrap(driver.Unauthorized, err, "The login at backend %s with the application credential %s failed: %s", backend, access.ID, short(err))
+	if refused := (*cloud.Refusal)(nil); errors.As(err, &refused) && !cloud.Passing(err) {
+		return nil, driver.Wrap(driver.Unauthorized, err, "The login at backend %s was refused with %d: the application credential for copies in the gateway's configuration is wrong, has expired or was deleted.", backend, refused.Status)
 	}
 	return to, classify(backend, err)
 }
@@ -134,13 +131,19 @@ func (c *Copier) Copy(ctx context.Context, job driver.Copy) (driver.Copied, erro
 		}
 		c.Forget(job.ID)
 	}
+	_, err = move.Read(c.o.Dir, job.ID)
+	resumed := err == nil
 	copied, err := c.run(ctx, to, job)
-	if errors.Is(err, move.ErrNoBase) { // as a whole, then
+	noBase := errors.Is(err, move.ErrNoBase)
+	// What the backend had of the copy may be gone: an upload expires after some time.
+	if stale := resumed && !cloud.Passing(err); noBase || stale {
 		if err := c.abort(ctx, to, job.ID); err != nil {
 			return driver.Copied{}, classify(job.To, err)
 		}
 		c.Forget(job.ID)
-		job.Parent = nil
+		if noBase { // as a whole, then
+			job.Parent = nil
+		}
 		copied, err = c.run(ctx, to, job)
 	}
 	return copied, classify(job.To, err)
@@ -166,7 +169,7 @@ func (c *Copier) run(ctx context.Context, to *cloud.Cloud, job driver.Copy) (cop
 	if err != nil {
 		return copied, err
 	}
-	m.From, m.Step = &source{job: job}, c.o.Step
+	m.From = &source{job: job}
 	reported := c.report(ctx, m, job.Progress)
 	err = m.Run(ctx)
 	reported()
@@ -308,23 +311,4 @@ func (c *Copier) Forget(id string) {
 		err = errors.Join(err, s.Close())
 	}
 	c.o.Log.Warn("the journal of a copy stays", zap.String("copy", filepath.Join(c.o.Dir, id)), zap.Error(err))
-}
-
-// classify makes an error for the user of what the engine returns.
-func classify(backend string, err error) error {
-	var known *driver.Error
-	if err == nil || errors.As(err, &known) || errors.Is(err, context.Canceled) {
-		return err
-	}
-	kind := driver.InvalidState
-	if cloud.Passing(err) {
-		kind = driver.Unavailable
-	}
-	return driver.Wrap(kind, err, "The copy to backend %s failed: %s", backend, short(err))
-}
-
-// short is the text of an error in one line.
-func short(err error) string {
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	return strings.TrimSuffix(text, ".")
 }

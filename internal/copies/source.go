@@ -73,6 +73,38 @@ var _ move.Content = bytesOf{}
 func (b bytesOf) Grid() int64  { return 0 }
 func (b bytesOf) Close() error { return nil }
 
-func (b bytesOf) Digests(ctx context.Context, w io.Writer) (int64, error) {
-	return b.BlockSize(), b.CopyDigests(ctx, w, 0, b.DigestsSize())
+func (b bytesOf) Copy(ctx context.Context, w io.Writer, from, to int64) error {
+	out := &remembering{w: w}
+	return out.blame(b.Content.Copy(ctx, out, from, to))
 }
+
+func (b bytesOf) Digests(ctx context.Context, w io.Writer) (int64, error) {
+	out := &remembering{w: w}
+	return b.BlockSize(), out.blame(b.CopyDigests(ctx, out, 0, b.DigestsSize()))
+}
+
+// remembering is a writer that remembers whether it failed, which tells its errors from those of
+// the content.
+type remembering struct {
+	w      io.Writer
+	failed bool
+}
+
+func (r *remembering) Write(p []byte) (int, error) {
+	n, err := r.w.Write(p)
+	r.failed = r.failed || err != nil
+	return n, err
+}
+
+func (r *remembering) blame(err error) error {
+	if err == nil || r.failed {
+		return err
+	}
+	return &sourceError{err}
+}
+
+// sourceError is an error of the content that is copied.
+type sourceError struct{ err error }
+
+func (s *sourceError) Error() string { return s.err.Error() }
+func (s *sourceError) Unwrap() error { return s.err }

@@ -153,7 +153,11 @@ func (bs *Backups) copyBackup(ctx context.Context, c *meta.Copy, b *meta.Backup)
 	if job.Parent, err = bs.copiedParent(ctx, c, b); err != nil {
 		return driver.Copied{}, core.Classify(err)
 	}
-	return bs.core.Copier.Copy(ctx, job)
+	copied, err := bs.core.Copier.Copy(ctx, job)
+	if known := (*driver.Error)(nil); err != nil && !errors.As(err, &known) {
+		err = unreadable(err)
+	}
+	return copied, err
 }
 
 // volumeOf returns what a restore of a backup gives a volume besides the bytes.
