@@ -46,9 +46,6 @@ func (c *Cloud) UseS3(address string) error {
 		o.CredentialsFile = filepath.Join(home, ".aws", "credentials")
 	}
 	o.Profile, o.TLS, o.Name = c.Name, c.tls, c.Name
-	if err := o.HasKeys(); err != nil {
-		return fmt.Errorf("the keys are those of the profile [%s] in %s: %w", o.Profile, o.CredentialsFile, err)
-	}
 	c.s3 = o
 	return nil
 }
@@ -80,8 +77,12 @@ func (c *Cloud) Reason() string {
 
 // AssessObjects checks that the objects can be reached and have room.
 func (c *Cloud) AssessObjects(ctx context.Context, as *move.Assessment) (ok bool) {
-	if c.s3 != nil {
-		return true // the keys' rights show with the first object
+	if c.s3 != nil { // what the keys may do shows with the first object
+		if err := c.s3.HasKeys(); err != nil {
+			as.Problems = append(as.Problems, fmt.Sprintf("the keys for %s are those of the profile [%s] in %s: %s", c.Home(), c.s3.Profile, c.s3.CredentialsFile, err))
+			return false
+		}
+		return true
 	}
 	have, err := c.Account(ctx)
 	if err != nil {

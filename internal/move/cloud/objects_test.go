@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"cindergate/internal/move"
 )
 
 // An address or a file of keys that cannot be used is refused at once, by name.
@@ -20,7 +22,17 @@ func TestS3(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "credentials")
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", file)
-	east := &Cloud{Name: "east"}
+	problem := func() string {
+		east := &Cloud{Name: "east"}
+		if err := east.UseS3("https://s3.example.org"); err != nil {
+			t.Fatal(err)
+		}
+		var as move.Assessment
+		if east.AssessObjects(t.Context(), &as) != (len(as.Problems) == 0) {
+			t.Error(as.Problems)
+		}
+		return strings.Join(as.Problems, "")
+	}
 	for text, ok := range map[string]bool{
 		"[west]\naws_access_key_id = k\naws_secret_access_key = s\n": false,
 		"[east]\naws_access_key_id = k\n":                            false,
@@ -29,14 +41,14 @@ func TestS3(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := east.UseS3("https://s3.example.org"); (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "[east]") {
-			t.Errorf("%s: %v", text, err)
+		if problem := problem(); (problem == "") != ok || !ok && !strings.Contains(problem, "[east]") {
+			t.Errorf("%s: %s", text, problem)
 		}
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	if err := east.UseS3("https://s3.example.org"); err == nil || !strings.Contains(err.Error(), "no such file") {
-		t.Error(err)
+	if problem := problem(); !strings.Contains(problem, "no such file") {
+		t.Error(problem)
 	}
 }
