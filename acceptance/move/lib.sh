@@ -24,7 +24,7 @@ down() {
 leave= # the labs' data stay if something failed
 trap down EXIT
 if [ -z "${MOVE_LABS:-}" ]; then
-    export LAB_BACKUP_DRIVER=swift LAB_GLANCE=1 LAB_TOKEN_SECONDS=60 LAB_PASSWORD=$OS_PASSWORD
+    export LAB_BACKUP_DRIVER=swift LAB_GLANCE=1 LAB_TOKEN_SECONDS=${LAB_TOKEN_SECONDS:-60} LAB_PASSWORD=$OS_PASSWORD
     LAB=$A LAB_PORT_OFFSET=$offset_a "$here/up" >"$dir/a.log" 2>&1 &
     LAB=$B LAB_PORT_OFFSET=$offset_b "$here/up" >"$dir/b.log" 2>&1
     up=$?
