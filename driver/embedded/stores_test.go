@@ -21,13 +21,19 @@ import (
 	"cindergate/internal/marker"
 )
 
+// quick are the options of a store that repeats at once, and for long.
 func quick(name string) object.Options {
-	return object.Options{Name: name, Pause: time.Millisecond, MaxPause: 2 * time.Millisecond, Budget: 1e6, Patience: time.Second, Lag: time.Millisecond}
+	return object.Options{Name: name, Pause: time.Millisecond, MaxPause: 2 * time.Millisecond, Budget: 1e6, Patience: time.Minute, Lag: time.Millisecond}
 }
 
 func s3Store(t *testing.T, server *chunktest.Server, name string) chunk.Remote {
 	t.Helper()
-	s, err := s3.New(s3.Options{Endpoint: server.URL, AccessKey: chunktest.S3Key, SecretKey: chunktest.S3Secret, Options: quick(name)})
+	return s3StoreWith(t, server, quick(name))
+}
+
+func s3StoreWith(t *testing.T, server *chunktest.Server, o object.Options) chunk.Remote {
+	t.Helper()
+	s, err := s3.New(s3.Options{Endpoint: server.URL, AccessKey: chunktest.S3Key, SecretKey: chunktest.S3Secret, Options: o})
 	check(t, err)
 	return s
 }
@@ -45,6 +51,15 @@ func withS3(t *testing.T, server *chunktest.Server) func(*Options) {
 	return func(o *Options) {
 		o.Stores = map[string]BackupStore{"archive": {Remote: s3Store(t, server, "archive")}}
 		o.DefaultStore = "archive"
+	}
+}
+
+// impatientS3 is withS3 with a store that soon gives up.
+func impatientS3(t *testing.T, server *chunktest.Server) func(*Options) {
+	return func(o *Options) {
+		brief := quick("archive")
+		brief.Patience = 20 * time.Millisecond
+		o.Stores, o.DefaultStore = map[string]BackupStore{"archive": {Remote: s3StoreWith(t, server, brief)}}, "archive"
 	}
 }
 
@@ -228,16 +243,15 @@ func TestAnotherBucket(t *testing.T) {
 	}
 }
 
-// A store that is away makes jobs wait. If it comes back, they go on; else they end in
-// error with its name.
-func TestStoreIsAway(t *testing.T) {
+// A store that fails two of three requests is asked again, and nothing is lost.
+func TestStoreStumbles(t *testing.T) {
 	server := chunktest.NewS3(t)
 	r := newRig(t, withS3(t, server))
 	v := r.volume(alpha, 1)
 	r.fill(v.ID, 1)
-	var failures atomic.Int64
+	var requests atomic.Int64
 	server.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
-		if n := failures.Add(1); r.Method == http.MethodPut && n%3 > 0 {
+		if n := requests.Add(1); r.Method == http.MethodPut && n%3 > 0 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return true
 		}
@@ -247,6 +261,18 @@ func TestStoreIsAway(t *testing.T) {
 	r.settle()
 	r.wantBackup(b.ID, driver.BackupAvailable)
 	r.restored(b.ID, r.digest(v.ID))
+}
+
+// A store that stays away makes a job end in error with its name. When it is back, what is
+// there can be deleted.
+func TestStoreIsAway(t *testing.T) {
+	server := chunktest.NewS3(t)
+	r := newRig(t, impatientS3(t, server))
+	v := r.volume(alpha, 1)
+	r.fill(v.ID, 1)
+	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
+	r.settle()
+	r.wantBackup(b.ID, driver.BackupAvailable)
 	server.Intercept(func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) })
 	gone := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	r.settle()
@@ -311,7 +337,7 @@ func TestImportInPlace(t *testing.T) {
 // with that of a store that is there and has no such objects.
 func TestImportWhileAway(t *testing.T) {
 	server := chunktest.NewS3(t)
-	writer, reader := newRig(t, withS3(t, server)), anotherRig(t, withS3(t, server))
+	writer, reader := newRig(t, withS3(t, server)), anotherRig(t, impatientS3(t, server))
 	v := writer.volume(alpha, 1)
 	b := writer.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	writer.settle()
