@@ -21,6 +21,7 @@ import (
 	"cindergate/internal/chunk/chunktest"
 	"cindergate/internal/move"
 	tenant "cindergate/internal/move/cloud"
+	"cindergate/internal/move/content"
 	"cindergate/internal/move/image"
 	"cindergate/internal/move/paths"
 	"cindergate/internal/sparse"
@@ -305,6 +306,49 @@ func TestMoveByImages(t *testing.T) {
 	if out, err := moveRun(t, "plan", "--from", "demo", "--to", "alt", "source"); err != nil || strings.Contains(out, image.Path) {
 		t.Errorf("%v\n%s", err, out)
 	}
+}
+
+// The backup that a move sends shows how far the move is, and so does the one that it reads.
+func TestMoveProgress(t *testing.T) {
+	moveClouds(t, swiftStore(t))
+	demo, err := tenant.Login(t.Context(), "demo")
+	must(t, err)
+	v, err := demo.EnsureVolume(t.Context(), tenant.NewVolume{Name: "source", Size: tenant.GiB})
+	must(t, err)
+	env := &move.Env{ID: move.NewID(), Dir: t.TempDir(), Save: func(any) error { return nil }, Status: func(string) {}}
+	source, err := content.NewSource(demo, env, v.ID, "")
+	must(t, err)
+	target, err := content.NewTarget(demo, env, content.Options{})
+	must(t, err)
+	shows := func(side move.Reporter, name, text string) {
+		t.Helper()
+		must(t, side.Report(t.Context(), text))
+		found, err := demo.Backups(t.Context(), name, "")
+		must(t, err)
+		for _, b := range found {
+			if b.Metadata == nil || (*b.Metadata)[tenant.Progress] != text {
+				t.Errorf("%s has %v", name, b.Metadata)
+			}
+			return
+		}
+		if text != "" {
+			t.Errorf("there is no backup %s", name)
+		}
+	}
+	shows(source, "none", "")
+	shows(target, "none", "")
+	_, err = source.Freeze(t.Context(), 1)
+	must(t, err)
+	shows(source, env.Name("source-point-1"), "round 1: a quarter")
+	v.Metadata = nil
+	_, err = target.Prepare(t.Context(), move.Job{Volume: v})
+	must(t, err)
+	_, err = target.Write(t.Context(), move.Piece{Round: 1, Data: make([]byte, 8<<20)})
+	must(t, err)
+	shows(target, env.Name("target-point-1"), "round 1: half")
+	must(t, target.Abort(t.Context()))
+	must(t, source.Release(t.Context()))
+	nothingLeft(t, demo)
 }
 
 // A command line that makes no sense is refused before any cloud is asked.

@@ -28,6 +28,8 @@ type Move struct {
 
 	// Poll is how often a cutover is looked for while the move pauses; 0: 1 s.
 	Poll time.Duration
+	// ReportEvery is the time between two calls of [Reporter.Report]; 0: 10 s.
+	ReportEvery time.Duration
 	// Step is called after each step with its name; an error ends the run at once, as kill -9
 	// would. It is for tests.
 	Step func(name string) error
@@ -175,7 +177,10 @@ func (m *Move) copyRound(ctx context.Context) error {
 		return err
 	}
 	r := &roundCopy{Move: m, table: t, content: content}
-	if err := r.run(ctx); err != nil {
+	ended := m.reporting(ctx)
+	err = r.run(ctx)
+	ended()
+	if err != nil {
 		return err
 	}
 	var said []string

@@ -499,3 +499,46 @@ func TestOneProcessAtATime(t *testing.T) {
 		}
 	}
 }
+
+// reporting is a target whose cloud shows the progress.
+type reporting struct {
+	*memTarget
+	said chan string
+}
+
+func (r reporting) Report(ctx context.Context, text string) error {
+	select {
+	case r.said <- text:
+	case <-ctx.Done():
+	}
+	return errors.New("an error does not end the move")
+}
+
+// While a round is copied, the target is told how far it is, and not after it.
+func TestReport(t *testing.T) {
+	r := newRig(t, move.Options{Rounds: 1})
+	said := make(chan string)
+	var once sync.Once
+	if err := r.with(func(m *move.Move) error {
+		m.To, m.ReportEvery = reporting{r.target, said}, time.Millisecond
+		m.Step = func(name string) error {
+			if name == "piece" {
+				once.Do(func() {
+					if text := <-said; !strings.HasPrefix(text, "round 1: ") || !strings.Contains(text, " MiB (") {
+						t.Errorf("it says %q", text)
+					}
+				})
+			}
+			return nil
+		}
+		return m.Run(t.Context())
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r.wantDone(1, r.cloud.volume)
+	select {
+	case text := <-said:
+		t.Errorf("after the end it says %q", text)
+	default:
+	}
+}

@@ -63,6 +63,14 @@ func (p *Points) Freeze(ctx context.Context, round int) (*backups.Backup, error)
 	return b, p.Env.Save(p.state)
 }
 
+// Report implements [move.Reporter]: the last backup shows the progress in its metadata.
+func (p *Points) Report(ctx context.Context, text string) error {
+	if len(p.state.Points) == 0 {
+		return nil
+	}
+	return p.ShowProgress(ctx, p.state.Points[len(p.state.Points)-1].ID, text)
+}
+
 // Release deletes the backups.
 func (p *Points) Release(ctx context.Context) error {
 	return p.DeleteNamed(ctx, p.Env.Name("source-"))

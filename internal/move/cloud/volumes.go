@@ -452,6 +452,18 @@ func (c *Cloud) DressBackup(ctx context.Context, id, name, description string, m
 	return lost, explain(backups.Update(ctx, c.volume, id, renamed{o}).Err)
 }
 
+// Progress is the key of the metadata with which a backup that a move makes shows how far the
+// move is.
+const Progress = "cindergate:move-progress"
+
+// ShowProgress replaces the metadata of a backup that a move makes by a text.
+func (c *Cloud) ShowProgress(ctx context.Context, id, text string) error {
+	if id == "" || !c.Metadata {
+		return nil
+	}
+	return explain(backups.Update(ctx, c.volume, id, renamed{backups.UpdateOpts{Metadata: map[string]string{Progress: text}}}).Err)
+}
+
 // Types returns the names of the volume types that the project may use.
 func (c *Cloud) Types(ctx context.Context) (names []string, err error) {
 	page, err := volumetypes.List(c.volume, nil).AllPages(ctx)

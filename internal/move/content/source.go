@@ -133,6 +133,14 @@ func (s *Source) Open(ctx context.Context, p move.Point) (move.Content, error) {
 	return s.OpenContent(ctx, p.ID)
 }
 
+// Report implements [move.Reporter]. A chain that exists is left as it is.
+func (s *Source) Report(ctx context.Context, text string) error {
+	if s.backup != "" {
+		return nil
+	}
+	return s.points.Report(ctx, text)
+}
+
 // Release implements [move.Source].
 func (s *Source) Release(ctx context.Context) error {
 	if s.backup != "" {

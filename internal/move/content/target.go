@@ -170,6 +170,18 @@ func (t *Target) Write(ctx context.Context, p move.Piece) ([]byte, error) {
 	return sent, t.PutBytes(ctx, id, p.Offset, p.Offset+int64(len(p.Data)), data)
 }
 
+// Report implements [move.Reporter]: the backup of the round shows the progress in its metadata,
+// which Finish replaces.
+func (t *Target) Report(ctx context.Context, text string) error {
+	t.mu.Lock()
+	id := ""
+	if n := len(t.state.Backups); n > 0 {
+		id = t.state.Backups[n-1].ID
+	}
+	t.mu.Unlock()
+	return t.ShowProgress(ctx, id, text)
+}
+
 // Commit implements [move.Target].
 func (t *Target) Commit(ctx context.Context, r move.Round) (string, error) {
 	if !t.chain() && t.state.Restored >= r.Number {
