@@ -104,6 +104,8 @@ func moveClouds(t *testing.T, store moveStore) *server {
 	file := filepath.Join(dir, "clouds.yaml")
 	must(t, os.WriteFile(file, []byte(strings.ReplaceAll(string(text), s.url, keystone.URL)), 0o600))
 	t.Setenv("OS_CLIENT_CONFIG_FILE", file)
+	t.Setenv("OS_REGION_NAME", "of-another-cloud")
+	t.Setenv("OS_INTERFACE", "internal")
 	return s
 }
 

@@ -83,11 +83,13 @@ func Connect(ctx context.Context, a Access) (*Cloud, error) {
 	return c, nil
 }
 
-// Login logs in as an entry of clouds.yaml. options change what gophercloud reads there.
+// Login logs in as an entry of clouds.yaml. options change what gophercloud reads there. The
+// variables OS_REGION_NAME and OS_INTERFACE, which gophercloud prefers to the entry, do not
+// count: a move has two clouds, and they would change both.
 func Login(ctx context.Context, name string, options ...clouds.ParseOption) (*Cloud, error) {
 	c := &Cloud{Name: name}
 	var err error
-	if c.auth, c.endpoint, c.tls, err = clouds.Parse(append([]clouds.ParseOption{clouds.WithCloudName(name)}, options...)...); err != nil {
+	if c.auth, c.endpoint, c.tls, err = clouds.Parse(append([]clouds.ParseOption{clouds.WithCloudName(name), clouds.WithRegion(""), clouds.WithEndpointType("")}, options...)...); err != nil {
 		return nil, fmt.Errorf("cloud %s: %w", name, err)
 	}
 	if err := c.login(ctx); err != nil {
