@@ -1,5 +1,6 @@
 // Package carrier moves through the objects of cinder-backup, in the tenant's own Swift
-// account or in an S3 service that the tenant has keys for: a source reads the chunks of backups there, and a target replaces those of a blank
+// account or in an S3 service that the tenant has keys for: a source reads the chunks of
+// backups there, and a target replaces those of a blank
 // backup (the carrier), which an ordinary restore then brings into a volume.
 //
 // In Swift, it works where cinder-backup runs the driver's default, backup_swift_auth =

@@ -10,6 +10,8 @@ import (
 
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/snapshots"
 	"github.com/gophercloud/gophercloud/v2/pagination"
+
+	"cindergate/internal/move"
 )
 
 func (q query) ToSnapshotListQuery() (string, error) { return "?" + url.Values(q).Encode(), nil }
@@ -59,6 +61,19 @@ func (c *Cloud) EnsureSnapshot(ctx context.Context, volume, name string) (string
 		}
 		return s.Status == "available", nil
 	})
+}
+
+// CopyInUse makes a snapshot of a volume that is in use, and a volume of that, both unless they
+// are there. It returns the volume's id. The type and the zone are the snapshot's.
+func (c *Cloud) CopyInUse(ctx context.Context, v move.Volume, snapshotName, volumeName string, status func(string)) (string, error) {
+	status(fmt.Sprintf("cloud %s makes a snapshot of the volume", c.Name))
+	snapshot, err := c.EnsureSnapshot(ctx, v.ID, snapshotName)
+	if err != nil {
+		return "", err
+	}
+	status(fmt.Sprintf("cloud %s makes a volume of the snapshot", c.Name))
+	made, err := c.EnsureVolume(ctx, NewVolume{Name: volumeName, Size: v.Size, SnapshotID: snapshot})
+	return made.ID, err
 }
 
 func (c *Cloud) snapshot(ctx context.Context, id string) (*snapshots.Snapshot, error) {

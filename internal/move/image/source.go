@@ -128,25 +128,12 @@ func (s *Source) freeze(ctx context.Context, name func(what string) string) (clo
 	}
 	from := v.ID
 	if v.InUse { // Cinder makes no image of a volume in use, unless enable_force_upload is set
-		if from, err = s.copyInUse(ctx, v, name); err != nil {
+		if from, err = s.CopyInUse(ctx, v, name("snapshot"), name("volume"), s.env.Status); err != nil {
 			return cloud.Image{}, err
 		}
 	}
 	s.env.Status(fmt.Sprintf("cloud %s makes an image of the volume", s.Name))
 	return s.EnsureImageOf(ctx, from, name("image"), "raw")
-}
-
-// copyInUse makes a volume from a snapshot of one in use, and returns its id.
-func (s *Source) copyInUse(ctx context.Context, v move.Volume, name func(what string) string) (string, error) {
-	s.env.Status(fmt.Sprintf("cloud %s makes a snapshot of the volume", s.Name))
-	snapshot, err := s.EnsureSnapshot(ctx, v.ID, name("snapshot"))
-	if err != nil {
-		return "", err
-	}
-	s.env.Status(fmt.Sprintf("cloud %s makes a volume of the snapshot", s.Name))
-	// The type and the zone are the snapshot's.
-	made, err := s.EnsureVolume(ctx, cloud.NewVolume{Name: name("volume"), Size: v.Size, SnapshotID: snapshot})
-	return made.ID, err
 }
 
 // Open implements [move.Source].

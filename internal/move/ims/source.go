@@ -56,7 +56,7 @@ func (s *Source) Assess(ctx context.Context) (as move.Assessment, err error) {
 		"IMS refuses to export the disk of a server that was made from some public images (Windows, SUSE, Red Hat, Ubuntu, Oracle Linux)")
 	needs := map[string]int64{}
 	if v.InUse {
-		needs["volumes"], needs["gigabytes"] = 1, gib
+		needs["snapshots"], needs["volumes"], needs["gigabytes"] = 1, 1, gib
 		as.Costs = append(as.Costs, "the volume is in use: a snapshot of it is made, and of that a volume")
 	}
 	return as, s.AssessQuotas(ctx, &as, needs)
@@ -96,16 +96,9 @@ func (s *Source) Freeze(ctx context.Context, round int) (move.Point, error) {
 	taken := time.Now().UTC()
 	from := v.ID
 	if v.InUse {
-		s.env.Status(fmt.Sprintf("cloud %s makes a snapshot of the volume", s.Name))
-		snapshot, err := s.EnsureSnapshot(ctx, v.ID, s.name("snapshot", round))
-		if err != nil {
+		if from, err = s.CopyInUse(ctx, v, s.name("snapshot", round), s.name("frozen", round), s.env.Status); err != nil {
 			return move.Point{}, err
 		}
-		frozen, err := s.EnsureVolume(ctx, cloud.NewVolume{Name: s.name("frozen", round), Size: v.Size, Type: v.Type, Zone: v.AvailabilityZone, SnapshotID: snapshot})
-		if err != nil {
-			return move.Point{}, err
-		}
-		from = frozen.ID
 	}
 	if err := s.export(ctx, from, s.name("image", round), file(round)); err != nil {
 		return move.Point{}, err
