@@ -34,6 +34,7 @@ import (
 	"cindergate/driver/embedded/internal/volumes"
 	"cindergate/internal/chunk"
 	"cindergate/internal/chunked"
+	"cindergate/internal/database"
 )
 
 // Options configure a Driver. Only DataDir is required.
@@ -41,6 +42,10 @@ type Options struct {
 	// DataDir holds everything: cindergate.db, volumes/, snapshots/, backups/. It is
 	// created if missing, and locked against other processes.
 	DataDir string
+	// Database is where the rows are: postgres://…, which several gateways can share, each with a
+	// DataDir and a Host of its own; "": the file cindergate.db in DataDir. With PostgreSQL there
+	// is no store "local": DefaultStore must be one that all gateways reach.
+	Database string
 	// Installation is the id that DataDir must have. "" accepts any id, and generates one
 	// for a new directory. With an id, a directory that is not mounted is an error, and
 	// never becomes a new installation.
@@ -137,6 +142,8 @@ type Driver struct {
 	core  *core.Core
 	jobs  *jobs.Runner
 	owned []io.Closer // closed by Close, last first
+	// directory is the id of the data directory, if several gateways share the database.
+	directory string
 
 	backups *backups.Backups
 	volumes *volumes.Volumes
@@ -188,7 +195,10 @@ var (
 func Open(ctx context.Context, o Options) (*Driver, error) {
 	o = o.withDefaults()
 	c := &core.Core{Stores: core.Stores{Default: o.DefaultStore}, Files: core.NewFiles(o.DataDir), Spare: core.NewReserve(o.DataDir), Log: o.Log, Clock: o.Clock, NewID: o.NewID,
-		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit, Copier: o.Copier}
+		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit, Copier: o.Copier, DownAfter: 2 * o.Lease}
+	if database.IsPostgres(o.Database) {
+		c.Gateway = o.Host
+	}
 	r := jobs.NewRunner(c, o.jobs())
 	vs := volumes.New(c, r, o.Quotas)
 	bs := backups.New(c, r, vs, backups.Format{
@@ -256,8 +266,16 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) jobs() jobs.Options {
-	return jobs.Options{Workers: o.Workers, CopyWorkers: o.CopyWorkers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone}
+	all := jobs.Options{Workers: o.Workers, CopyWorkers: o.CopyWorkers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone}
+	if database.IsPostgres(o.Database) {
+		all.Poll = sharedPoll
+	}
+	return all
 }
+
+// sharedPoll is how often idle workers look for jobs in a shared database: notifications of other
+// gateways can get lost, and nothing tells that the lease of a dead one has expired.
+const sharedPoll = 5 * time.Second
 
 // Run runs jobs, schedules scrubs, and ends old uploads and messages until ctx ends. Then it requeues the running jobs;
 // the next Run starts them again. It returns nil.
@@ -267,6 +285,9 @@ func (d *Driver) Run(ctx context.Context) error {
 	group.Go(func() error { d.cloud.ExpireMessages(ctx); return nil })
 	group.Go(func() error { d.backups.ScheduleScrubs(ctx); return nil })
 	group.Go(func() error { d.backups.ExpireUploads(ctx); return nil })
+	if d.core.Several() {
+		group.Go(func() error { d.beat(ctx); return nil })
+	}
 	return group.Wait()
 }
 
@@ -287,6 +308,9 @@ func (d *Driver) open(ctx context.Context) error {
 	d.owned = append(d.owned, lock)
 	// Before the database is opened, since its log needs free space.
 	d.core.Spare.Release()
+	if d.core.Several() && d.o.DefaultStore == core.LocalStore && d.o.Store == nil {
+		return localStoreAlone()
+	}
 	if err := d.openInstallation(ctx); err != nil {
 		return err
 	}

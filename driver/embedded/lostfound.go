@@ -109,11 +109,14 @@ func (d *Driver) failMissing(ctx context.Context) error {
 	}
 	var volumes, snapshots []string
 	for v := range allVolumes.All() {
-		if (v.Status == core.Available || v.Status == core.InUse) && !core.IsFile(d.core.Files.Volume(v.ID)) {
+		if d.core.Here(v.Host) && (v.Status == core.Available || v.Status == core.InUse) && !core.IsFile(d.core.Files.Volume(v.ID)) {
 			volumes = append(volumes, v.ID)
 		}
 	}
 	for s := range allSnapshots.All() {
+		if v := allVolumes.Find(s.VolumeID); v == nil || !d.core.Here(v.Host) {
+			continue
+		}
 		if s.Status == core.Available && !core.IsFile(d.core.Files.Snapshot(s.ID)) {
 			snapshots = append(snapshots, s.ID)
 		}

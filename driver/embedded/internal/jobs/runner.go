@@ -47,9 +47,19 @@ func NewRunner(c *core.Core, o Options) *Runner {
 // Up reports whether [Runner.Run] is running.
 func (r *Runner) Up() bool { return r.up.Load() }
 
-// Enqueue inserts the job and wakes a worker once it is committed.
+// Enqueue inserts the job and wakes a worker once it is committed. A job on a volume runs at the
+// gateway that has its file.
 func (r *Runner) Enqueue(tx *meta.Tx, j *meta.Job) error {
 	j.CreatedAt = tx.Now
+	if r.core.Several() && j.Host == "" && j.VolumeID != "" {
+		v, err := tx.Volume(j.VolumeID)
+		if err != nil {
+			return err
+		}
+		if v != nil {
+			j.Host = r.core.GatewayOf(v.Host)
+		}
+	}
 	tx.AfterCommit(r.signal)
 	return tx.PutJob(j)
 }
