@@ -281,6 +281,7 @@ var defaults = map[string]any{
 	"keystone.url":                         "",
 	"keystone.username":                    "",
 	"keystone.password":                    "",
+	"keystone.password_file":               "",
 	"keystone.project":                     "service",
 	"keystone.user_domain":                 "default",
 	"keystone.project_domain":              "default",

@@ -42,6 +42,12 @@ func Load(path string, flags *pflag.FlagSet) (Config, error) {
 	fillStores(v)
 	var c Config
 	var problems []error
+	v, err := withSecretFiles(v, func(key, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("%s: "+format, append([]any{key}, args...)...))
+	})
+	if err != nil {
+		return c, err
+	}
 	if err := v.UnmarshalExact(&c); err != nil {
 		problems = append(problems, err)
 		c = Config{}

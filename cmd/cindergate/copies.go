@@ -44,17 +44,10 @@ func openCopier(c *config.Config, log *zap.Logger) (*copies.Copier, error) {
 
 // copySecret returns the secret of the application credential. Errors never show it.
 func copySecret(t *config.CopyTarget) (string, error) {
-	switch {
-	case t.ApplicationCredentialSecretEnv != "":
+	if t.ApplicationCredentialSecretEnv != "" {
 		secret := os.Getenv(t.ApplicationCredentialSecretEnv)
 		if secret == "" {
 			return "", fmt.Errorf("application_credential_secret_env: the environment has no variable %s, or it is empty", t.ApplicationCredentialSecretEnv)
-		}
-		return secret, nil
-	case t.ApplicationCredentialSecretFile != "":
-		secret, err := readSecret(t.ApplicationCredentialSecretFile)
-		if err != nil {
-			return "", fmt.Errorf("application_credential_secret_file: %w", err)
 		}
 		return secret, nil
 	}
