@@ -127,6 +127,13 @@ func (c *Config) Validate() error {
 	if c.Data == "" && (c.Embeds() || c.Auth == "embedded" && len(c.Identity.Users) == 0) {
 		bad("data", "a directory is required")
 	}
+	if c.Metrics.Listen != "" {
+		if _, _, err := net.SplitHostPort(c.Metrics.Listen); err != nil {
+			bad("metrics.listen", "%q is not host:port", c.Metrics.Listen)
+		} else if c.Metrics.Listen == c.Listen {
+			bad("metrics.listen", "%q is the address of listen", c.Metrics.Listen)
+		}
+	}
 	c.validateBackends(bad)
 	c.validateStores(bad)
 	if c.PublicURL != "" {
@@ -147,6 +154,7 @@ func (c *Config) Validate() error {
 	for key, d := range map[string]int64{
 		"http.header_timeout": int64(c.HTTP.HeaderTimeout), "http.read_timeout": int64(c.HTTP.ReadTimeout),
 		"http.idle_timeout": int64(c.HTTP.IdleTimeout), "http.shutdown_timeout": int64(c.HTTP.ShutdownTimeout),
+		"http.health_timeout":     int64(c.HTTP.HealthTimeout),
 		"identity.token_lifetime": int64(c.Identity.TokenLifetime), "identity.tokens_per_user": int64(c.Identity.TokensPerUser),
 		"identity.logins.per_address": int64(c.Identity.Logins.PerAddress), "identity.logins.per_user": int64(c.Identity.Logins.PerUser),
 	} {

@@ -181,6 +181,7 @@ var (
 	_ driver.Cloud         = (*Driver)(nil)
 	_ driver.Runner        = (*Driver)(nil)
 	_ driver.Checker       = (*Driver)(nil)
+	_ driver.Readier       = (*Driver)(nil)
 )
 
 // Open opens the data directory and repairs the state after a crash, so that every status
@@ -309,14 +310,23 @@ func (d *Driver) Close() error {
 	return errors.Join(errs...)
 }
 
-// Check returns an error unless the database answers, the directories of volumes and
-// backups are mounted, and the disk has free space. It does not ask stores on the network.
-func (d *Driver) Check(ctx context.Context) error {
+// Ready returns an error unless the database answers and the data directory is mounted. A full
+// disk is no error: clients must reach the gateway to delete something.
+func (d *Driver) Ready(ctx context.Context) error {
 	if err := d.core.DB.Ping(ctx); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The database does not answer.")
 	}
 	if err := d.core.Files.Check(); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The data directory is not there.")
+	}
+	return nil
+}
+
+// Check returns an error unless the gateway is [Driver.Ready], the directories of backups are
+// mounted, and the disk has free space. It does not ask stores on the network.
+func (d *Driver) Check(ctx context.Context) error {
+	if err := d.Ready(ctx); err != nil {
+		return err
 	}
 	for _, s := range d.core.Stores.All() {
 		if s.Remote() {
