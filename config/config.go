@@ -20,6 +20,7 @@ type Config struct {
 	Log      Log      `mapstructure:"log"`
 	HTTP     HTTP     `mapstructure:"http"`
 	Metrics  Metrics  `mapstructure:"metrics"`
+	Tracing  Tracing  `mapstructure:"tracing"`
 	API      API      `mapstructure:"api"`
 	Identity Identity `mapstructure:"identity"`
 	Keystone Keystone `mapstructure:"keystone"`
@@ -135,6 +136,19 @@ type Metrics struct {
 	// Listen is the address of a listener for /metrics, /healthcheck and /healthz only; "": the
 	// public listener serves /metrics.
 	Listen string `mapstructure:"listen"`
+}
+
+// Tracing says where spans are sent to, by OTLP over HTTP.
+type Tracing struct {
+	// Endpoint is the collector's URL without /v1/traces; "": nothing is recorded.
+	Endpoint string `mapstructure:"endpoint"`
+	// Headers are sent with the spans: KEY=VALUE,KEY=VALUE, values URL-encoded.
+	Headers Secret `mapstructure:"headers"`
+	CAFile  string `mapstructure:"ca_file"`
+	// ServiceName is the name of the program in the spans.
+	ServiceName string `mapstructure:"service_name"`
+	// Sample is the share of the traces that are recorded, such as 5%.
+	Sample string `mapstructure:"sample"`
 }
 
 // API enables further APIs besides Block Storage.
@@ -278,6 +292,12 @@ var defaults = map[string]any{
 	"http.health_cache":                    "1s",
 	"http.health_timeout":                  "5s",
 	"metrics.listen":                       "",
+	"tracing.endpoint":                     "",
+	"tracing.headers":                      "",
+	"tracing.headers_file":                 "",
+	"tracing.ca_file":                      "",
+	"tracing.service_name":                 "cindergate",
+	"tracing.sample":                       "100%",
 	"http.trusted_proxies":                 []string{},
 	"api.vbs":                              false,
 	"identity.region":                      "RegionOne",

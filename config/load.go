@@ -15,6 +15,15 @@ import (
 // EnvPrefix begins the environment's variables: CINDERGATE_LOG_LEVEL is log.level.
 const EnvPrefix = "CINDERGATE"
 
+// otelEnv are variables that OpenTelemetry's specification gives to settings. Those of
+// Cindergate's own come first.
+var otelEnv = map[string]string{
+	"tracing.endpoint":     "OTEL_EXPORTER_OTLP_ENDPOINT",
+	"tracing.headers":      "OTEL_EXPORTER_OTLP_HEADERS",
+	"tracing.ca_file":      "OTEL_EXPORTER_OTLP_CERTIFICATE",
+	"tracing.service_name": "OTEL_SERVICE_NAME",
+}
+
 // Load reads the configuration: defaults, then the YAML file (path "" for none),
 // then the environment, then flags whose names are keys. It reports all mistakes
 // at once, each with the name of its key.
@@ -26,6 +35,11 @@ func Load(path string, flags *pflag.FlagSet) (Config, error) {
 	v.SetEnvPrefix(EnvPrefix)
 	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
 	v.AutomaticEnv()
+	for key, name := range otelEnv {
+		if err := v.BindEnv(key, EnvPrefix+"_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_")), name); err != nil {
+			return Config{}, err
+		}
+	}
 	if flags != nil {
 		if err := v.BindPFlags(flags); err != nil {
 			return Config{}, err
@@ -134,6 +148,7 @@ func (c *Config) Validate() error {
 			bad("metrics.listen", "%q is the address of listen", c.Metrics.Listen)
 		}
 	}
+	c.Tracing.validate(bad)
 	c.validateBackends(bad)
 	c.validateStores(bad)
 	if c.PublicURL != "" {

@@ -12,6 +12,7 @@ import (
 	"github.com/jonboulle/clockwork"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"cindergate/driver"
@@ -42,6 +43,8 @@ type Options struct {
 	HealthTime time.Duration
 	// HealthTimeout limits how long each backend may take to report its health; 0: 5 s.
 	HealthTimeout time.Duration
+	// Tracer records a span for each request; nil: none.
+	Tracer trace.Tracer
 	// HideMetrics leaves /metrics to the handler of [Server.Internal].
 	HideMetrics bool
 	// Clock is the clock of times and pauses; nil: the system's.

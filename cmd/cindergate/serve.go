@@ -17,6 +17,7 @@ import (
 	"cindergate/driver"
 	"cindergate/gateway"
 	"cindergate/internal/systemd"
+	"cindergate/internal/tracing"
 )
 
 func serveCommand() *cobra.Command {
@@ -82,8 +83,17 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 		return err
 	}
 	defer listener.Close() // usually already closed by Shutdown
+	traces, err := openTracing(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := traces.Close(ctx); err != nil {
+			log.Warn("spans could not be sent", zap.Error(err))
+		}
+	}()
 	metrics := gateway.NewMetrics()
-	backends, err := openBackends(ctx, c, log, metrics)
+	backends, err := openBackends(ctx, c, log, observers{metrics, traces})
 	if err != nil {
 		return err
 	}
@@ -118,7 +128,7 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 		Metrics: metrics, Base: base, MaxBody: c.HTTP.MaxBody, VBS: c.API.VBS, Mounts: mounts,
 		MaxRequests: c.HTTP.MaxRequests, MaxRequestsPerProject: c.HTTP.MaxRequestsPerProject,
 		BodyTimeout: c.HTTP.ReadTimeout, HealthTime: c.HTTP.HealthCache, HealthTimeout: c.HTTP.HealthTimeout,
-		HideMetrics: c.Metrics.Listen != "",
+		HideMetrics: c.Metrics.Listen != "", Tracer: traces.Tracer(),
 	})
 	endpoints := []endpoint{newEndpoint(c, api, listener, connections, log)}
 	if c.Metrics.Listen != "" {
@@ -163,6 +173,23 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 		return nil
 	})
 	return group.Wait()
+}
+
+// openTracing prepares to send spans, if the configuration names a collector.
+func openTracing(ctx context.Context, c *config.Config, log *zap.Logger) (*tracing.Tracing, error) {
+	if c.Tracing.Endpoint == "" {
+		return nil, nil
+	}
+	share, _ := config.ParseShare(c.Tracing.Sample) // config.Load has checked it
+	traces, err := tracing.Open(ctx, tracing.Options{
+		Endpoint: c.Tracing.Endpoint, Headers: c.Tracing.Headers.Reveal(), CAFile: c.Tracing.CAFile,
+		Service: c.Tracing.ServiceName, Version: version, Sample: share,
+		Failed: func(err error) { log.Warn("spans could not be sent", zap.Error(err)) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("tracing: %w", err)
+	}
+	return traces, nil
 }
 
 // tell logs that systemd did not hear of a state.

@@ -34,6 +34,7 @@ import (
 	"cindergate/driver/embedded/internal/volumes"
 	"cindergate/internal/chunk"
 	"cindergate/internal/chunked"
+	"cindergate/internal/meta"
 )
 
 // Options configure a Driver. Only DataDir is required.
@@ -91,9 +92,21 @@ type Options struct {
 	// UploadExpiry is how long an upload is kept after something was sent; 0: a day.
 	UploadExpiry time.Duration
 	Observer     Observer // may be nil
+	// TraceJob is called before each attempt at a job. The job's requests to stores have the
+	// context that it returns. end is called after the attempt. nil: nothing is called.
+	TraceJob func(ctx context.Context, job JobTrace) (_ context.Context, end func(outcome string, err error))
 
 	unit     int64 // of volume sizes, in bytes; 0: a GiB. Tests set less to be fast.
 	rehearse bool  // see [meta.Options]; tests set it
+}
+
+// JobTrace is what a trace says of a job.
+type JobTrace struct {
+	ID, Kind           string
+	BackupID, VolumeID string
+	ProjectID, UserID  string
+	RequestID, Request string // id and traceparent of the request that queued the job
+	Attempt            int
 }
 
 // LocalStore is the name of the backup store in the data directory.
@@ -257,7 +270,14 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) jobs() jobs.Options {
-	return jobs.Options{Workers: o.Workers, CopyWorkers: o.CopyWorkers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone}
+	settings := jobs.Options{Workers: o.Workers, CopyWorkers: o.CopyWorkers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone}
+	if o.TraceJob != nil {
+		settings.TraceJob = func(ctx context.Context, j *meta.Job) (context.Context, func(string, error)) {
+			return o.TraceJob(ctx, JobTrace{ID: j.ID, Kind: j.Kind, BackupID: j.BackupID, VolumeID: j.VolumeID, ProjectID: j.ProjectID,
+				UserID: j.UserID, RequestID: j.RequestID, Request: j.Trace, Attempt: j.Attempts})
+		}
+	}
+	return settings
 }
 
 // Run runs jobs, schedules scrubs, and ends old uploads and messages until ctx ends. Then it requeues the running jobs;

@@ -77,6 +77,7 @@ type Job struct {
 	NotBefore                      time.Time // zero: it may run at once
 	CreatedAt                      time.Time
 	ProjectID, UserID, RequestID   string
+	Trace                          string // traceparent of the request's span; "": none
 	Arguments                      json.RawMessage
 }
 
@@ -210,5 +211,6 @@ var jobs = table[Job]{name: "jobs", key: func(j *Job) string { return j.ID }, co
 	{"project_id", func(j *Job) any { return text{&j.ProjectID} }},
 	{"user_id", func(j *Job) any { return text{&j.UserID} }},
 	{"request_id", func(j *Job) any { return text{&j.RequestID} }},
+	{"trace", func(j *Job) any { return text{&j.Trace} }},
 	{"arguments", func(j *Job) any { return document[json.RawMessage]{&j.Arguments} }},
 }}

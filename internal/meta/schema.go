@@ -270,4 +270,5 @@ var migrations = []string{
 	);
 	CREATE INDEX copies_by_backup ON copies (backup_id);
 	CREATE INDEX copies_by_state ON copies (state);`,
+	`ALTER TABLE jobs ADD COLUMN trace TEXT;`,
 }
