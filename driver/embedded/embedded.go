@@ -35,6 +35,7 @@ import (
 	"cindergate/internal/chunk"
 	"cindergate/internal/chunked"
 	"cindergate/internal/database"
+	"cindergate/internal/meta"
 )
 
 // Options configure a Driver. Only DataDir is required.
@@ -96,9 +97,21 @@ type Options struct {
 	// UploadExpiry is how long an upload is kept after something was sent; 0: a day.
 	UploadExpiry time.Duration
 	Observer     Observer // may be nil
+	// TraceJob is called before each attempt at a job. The job's requests to stores have the
+	// context that it returns. end is called after the attempt. nil: nothing is called.
+	TraceJob func(ctx context.Context, job JobTrace) (_ context.Context, end func(outcome string, err error))
 
 	unit     int64 // of volume sizes, in bytes; 0: a GiB. Tests set less to be fast.
 	rehearse bool  // see [meta.Options]; tests set it
+}
+
+// JobTrace is what a trace says of a job.
+type JobTrace struct {
+	ID, Kind           string
+	BackupID, VolumeID string
+	ProjectID, UserID  string
+	RequestID, Request string // id and traceparent of the request that queued the job
+	Attempt            int
 }
 
 // LocalStore is the name of the backup store in the data directory.
@@ -188,6 +201,7 @@ var (
 	_ driver.Cloud         = (*Driver)(nil)
 	_ driver.Runner        = (*Driver)(nil)
 	_ driver.Checker       = (*Driver)(nil)
+	_ driver.Readier       = (*Driver)(nil)
 )
 
 // Open opens the data directory and repairs the state after a crash, so that every status
@@ -266,11 +280,17 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) jobs() jobs.Options {
-	all := jobs.Options{Workers: o.Workers, CopyWorkers: o.CopyWorkers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone}
-	if database.IsPostgres(o.Database) {
-		all.Poll = sharedPoll
+	settings := jobs.Options{Workers: o.Workers, CopyWorkers: o.CopyWorkers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone}
+	if o.TraceJob != nil {
+		settings.TraceJob = func(ctx context.Context, j *meta.Job) (context.Context, func(string, error)) {
+			return o.TraceJob(ctx, JobTrace{ID: j.ID, Kind: j.Kind, BackupID: j.BackupID, VolumeID: j.VolumeID, ProjectID: j.ProjectID,
+				UserID: j.UserID, RequestID: j.RequestID, Request: j.Trace, Attempt: j.Attempts})
+		}
 	}
-	return all
+	if database.IsPostgres(o.Database) {
+		settings.Poll = sharedPoll
+	}
+	return settings
 }
 
 // sharedPoll is how often idle workers look for jobs in a shared database: notifications of other
@@ -333,14 +353,23 @@ func (d *Driver) Close() error {
 	return errors.Join(errs...)
 }
 
-// Check returns an error unless the database answers, the directories of volumes and
-// backups are mounted, and the disk has free space. It does not ask stores on the network.
-func (d *Driver) Check(ctx context.Context) error {
+// Ready returns an error unless the database answers and the data directory is mounted. A full
+// disk is no error: clients must reach the gateway to delete something.
+func (d *Driver) Ready(ctx context.Context) error {
 	if err := d.core.DB.Ping(ctx); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The database does not answer.")
 	}
 	if err := d.core.Files.Check(); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The data directory is not there.")
+	}
+	return nil
+}
+
+// Check returns an error unless the gateway is [Driver.Ready], the directories of backups are
+// mounted, and the disk has free space. It does not ask stores on the network.
+func (d *Driver) Check(ctx context.Context) error {
+	if err := d.Ready(ctx); err != nil {
+		return err
 	}
 	for _, s := range d.core.Stores.All() {
 		if s.Remote() {
