@@ -270,4 +270,6 @@ var migrations = []string{
 	);
 	CREATE INDEX copies_by_backup ON copies (backup_id);
 	CREATE INDEX copies_by_state ON copies (state);`,
+	`ALTER TABLE volumes ADD COLUMN file TEXT;
+	ALTER TABLE snapshots ADD COLUMN file TEXT;`,
 }

@@ -89,28 +89,49 @@ func (vs *Volumes) act(tx *meta.Tx, who driver.Caller, v *meta.Volume, action dr
 // request, so that no file grows for a refused request. The second one checks again and
 // stores the size. A file that is larger than its row says is harmless.
 func (vs *Volumes) extend(ctx context.Context, who driver.Caller, volumeID string, a driver.ExtendVolume) error {
-	placed := false
-	err := vs.core.Read(ctx, func(tx *meta.Tx) error {
+	return vs.extendWith(ctx, who, volumeID, a, func() {})
+}
+
+// extendWith is extend. It calls between after the file has grown.
+func (vs *Volumes) extendWith(ctx context.Context, who driver.Caller, volumeID string, a driver.ExtendVolume, between func()) error {
+	for {
+		stale, err := vs.tryExtend(ctx, who, volumeID, a, between)
+		if err != nil || !stale {
+			return err
+		}
+	}
+}
+
+// tryExtend is one try of extend. stale says that a job has given the volume another file
+// between the two transactions: the file that has grown is not the volume's any more.
+func (vs *Volumes) tryExtend(ctx context.Context, who driver.Caller, volumeID string, a driver.ExtendVolume, between func()) (stale bool, err error) {
+	placed, file := false, ""
+	err = vs.core.Read(ctx, func(tx *meta.Tx) error {
 		v, err := core.OwnVolume(tx, who, volumeID)
 		if err != nil {
 			return err
 		}
+		file = core.VolumeFile(v)
 		placed, err = vs.checkExtend(tx, v, a)
 		return err
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	var refused error // the error of the file system
 	if placed {
-		if refused = vs.core.Files.Grow(vs.core.Files.Volume(volumeID), vs.core.Bytes(a.Size)); refused != nil {
+		if refused = vs.core.Files.Grow(vs.core.Files.Path(file), vs.core.Bytes(a.Size)); refused != nil {
 			vs.core.Log.Error("the file of a volume cannot be extended", zap.String("volume_id", volumeID), zap.Error(refused))
 		}
 	}
-	return vs.core.Write(ctx, func(tx *meta.Tx) error {
+	between()
+	err = vs.core.Write(ctx, func(tx *meta.Tx) error {
 		v, err := core.OwnVolume(tx, who, volumeID)
 		if err != nil {
 			return err
+		}
+		if stale = core.VolumeFile(v) != file; stale {
+			return nil
 		}
 		still, err := vs.checkExtend(tx, v, a)
 		switch {
@@ -131,6 +152,7 @@ func (vs *Volumes) extend(ctx context.Context, who driver.Caller, volumeID strin
 		}
 		return tx.TouchVolume(v)
 	})
+	return stale, err
 }
 
 // checkExtend checks a request to extend a volume. placed is false if a required service is
@@ -184,7 +206,7 @@ func (vs *Volumes) resetVolume(tx *meta.Tx, v *meta.Volume, a driver.ResetVolume
 		if filled {
 			return driver.InvalidVolume("Volume %s cannot be reset to %s while a job fills it, its status is %s.", v.ID, status, v.Status)
 		}
-		if !core.IsFile(vs.core.Files.Volume(v.ID)) {
+		if !core.IsFile(vs.core.Files.Volume(v)) {
 			return driver.InvalidVolume("Volume %s cannot be reset to %s: it has no data, its status is %s.", v.ID, status, v.Status)
 		}
 	}
@@ -273,6 +295,9 @@ func (vs *Volumes) revert(tx *meta.Tx, who driver.Caller, v *meta.Volume, snapsh
 	case s.Status != core.Available:
 		return driver.Errorf(driver.Conflict, "Invalid snapshot: Can't revert volume %s to its latest snapshot %s. "+
 			"Snapshot's status must be 'available'.", v.ID, s.ID)
+	}
+	if err := RefuseAttached(v); err != nil {
+		return err
 	}
 	v.Status, s.Status = core.Reverting, core.Restoring
 	if err := tx.TouchSnapshot(s); err != nil {
