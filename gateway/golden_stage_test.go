@@ -137,7 +137,7 @@ func (s *stage) open() {
 func (s *stage) edit(change func(*meta.Tx) error) {
 	s.t.Helper()
 	must(s.t, s.driver.Close())
-	db, err := meta.Open(s.t.Context(), meta.Options{Path: filepath.Join(s.dir, "cindergate.db"), Now: s.clock.Now})
+	db, err := meta.Open(s.t.Context(), meta.Options{Database: filepath.Join(s.dir, "cindergate.db"), Now: s.clock.Now})
 	must(s.t, err)
 	must(s.t, db.Write(s.t.Context(), change))
 	must(s.t, db.Close())

@@ -260,7 +260,7 @@ func TestRestartDuringRestore(t *testing.T) {
 				} else {
 					var j *meta.Job
 					check(t, r.core.Write(t.Context(), func(tx *meta.Tx) (err error) {
-						j, err = tx.Claim("", time.Hour)
+						j, err = tx.Claim("", "", time.Hour)
 						return err
 					}))
 					attempt := r.core.Files.Path(core.VolumeOutput(j, false).File(1))

@@ -15,6 +15,7 @@ import (
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/dir"
 	"cindergate/internal/chunked"
+	"cindergate/internal/database"
 	"cindergate/internal/marker"
 	"cindergate/internal/meta"
 )
@@ -30,7 +31,7 @@ const databaseFile = "cindergate.db"
 // mount looks the same as a new installation.
 func (d *Driver) openInstallation(ctx context.Context) error {
 	path := filepath.Join(d.o.DataDir, databaseFile)
-	exists, err := meta.Exists(path)
+	exists, err := database.FileExists(path)
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (d *Driver) openInstallation(ctx context.Context) error {
 			return err
 		}
 	}
-	if d.core.DB, err = meta.Open(ctx, meta.Options{Path: path, Now: d.core.Clock.Now, Rehearse: d.o.rehearse}); err != nil {
+	if d.core.DB, err = meta.Open(ctx, meta.Options{Database: path, Now: d.core.Clock.Now, Rehearse: d.o.rehearse}); err != nil {
 		return err
 	}
 	d.owned = append(d.owned, d.core.DB)

@@ -20,7 +20,7 @@ func (d *Driver) repair(ctx context.Context) error {
 		if err := d.cloud.EnsureDefaultGroupType(tx); err != nil {
 			return err
 		}
-		if err := tx.RequeueAll(); err != nil {
+		if err := tx.RequeueAll(d.core.Gateway); err != nil {
 			return err
 		}
 		for _, settle := range []func(*meta.Tx) error{d.backups.Recover, volumes.Recover, cloud.Recover} {

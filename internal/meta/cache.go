@@ -31,27 +31,29 @@ type cache[T, V any] struct {
 // each.
 const degree = 32
 
-func newCache[T, V any](rows []*T, key func(*T) string, where func(*T) (string, time.Time), view func(*T) *V) *cache[T, V] {
+func newCache[T, V any](key func(*T) string, where func(*T) (string, time.Time), view func(*T) *V) *cache[T, V] {
 	c := &cache[T, V]{key: key, where: where, view: view}
-	c.fill(rows)
+	c.replace(nil)
 	return c
 }
 
-// trackChildren makes the cache mark rows that are the parent of other rows.
+// trackChildren makes the cache, which must be empty, mark rows that are the parent of other
+// rows.
 func (c *cache[T, V]) trackChildren(parent func(*T) string, mark func(*T, bool), marked func(*T) bool) {
-	rows := make([]*T, 0, len(c.byID))
-	for _, row := range c.byID {
-		rows = append(rows, row)
-	}
 	c.children, c.parent, c.mark, c.marked = map[string]int{}, parent, mark, marked
-	c.fill(rows)
 }
 
-func (c *cache[T, V]) fill(rows []*T) {
+// replace replaces all rows.
+func (c *cache[T, V]) replace(rows []*T) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.byID = make(map[string]*T, len(rows))
 	c.ordered, c.shown = map[string]*btree.BTreeG[*T]{}, map[string]*btree.BTreeG[*T]{}
+	if c.children != nil {
+		c.children = map[string]int{}
+	}
 	for _, row := range rows {
-		c.put(row)
+		c.insert(row)
 	}
 }
 
@@ -161,6 +163,11 @@ func (r Rows[T, V]) After(marker *T) iter.Seq[*V] {
 func (c *cache[T, V]) put(row *T) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.insert(row)
+}
+
+// insert adds or replaces a row. The caller holds c.mu.
+func (c *cache[T, V]) insert(row *T) {
 	id := c.key(row)
 	old := c.byID[id]
 	if c.children != nil {

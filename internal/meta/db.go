@@ -1,18 +1,20 @@
 // Package meta is the embedded driver's database of backups, volumes, snapshots, volume
 // types, quotas, messages and jobs, with the most-read rows in memory as well.
 //
-// The SQL database is the source of truth. There are three ways to use it:
+// The SQL database is the source of truth. There are four ways to use it:
 //
 //   - [DB.Backup] and similar methods are single reads.
 //   - [DB.Read] is a transaction that sees one moment and changes nothing.
-//   - [DB.Write] is a transaction that changes something. It is serializable: what it
-//     reads does not change before it commits.
+//   - [DB.Write] is a transaction that changes something. Writes run one after the other, in
+//     all processes, so what one reads does not change before it commits.
+//   - [DB.Lease] is a transaction that claims a job or keeps one. It does not wait for a Write.
 //
 // Reads never wait for a Write. The closure of a Write may run more than once, so it must
 // not have effects outside the transaction; see [DB.Write].
 //
-// The statements work in both SQLite and PostgreSQL; the differences are in [dialect]. Only
-// SQLite is supported so far.
+// The database is a file of SQLite, which only this process uses, or PostgreSQL, which several
+// processes share. With PostgreSQL, each read of rows in memory first makes sure that they are
+// current (current.go), and the time is the server's.
 package meta
 
 import (
@@ -23,29 +25,35 @@ import (
 	"time"
 
 	"cindergate/driver"
+	"cindergate/internal/database"
 )
 
-// DB is the database of one installation. Only this process may change it, because rows in
-// memory are read without looking at the file.
+// DB is the database of one installation. Unless it is shared, only this process may change it,
+// because rows in memory are read without looking at the file.
 type DB struct {
 	// Rows in memory, as of the last committed transaction.
 	backups   *cache[Backup, driver.Backup]
 	volumes   *cache[Volume, driver.Volume]
 	snapshots *cache[Snapshot, driver.Snapshot]
 	types     *cache[VolumeType, driver.VolumeType]
+	hot       map[string]hotTable // all of these, by the name of the table
 
 	now      func() time.Time
 	rehearse bool
-	dialect  dialect
-	writer   *sql.DB // one connection
+	sql      *database.DB
 	reader   *sql.DB
+	current  current       // of a shared database
 	turn     chan struct{} // has an element while a transaction runs, until the caches show it
+	conflict func(error) bool
 }
 
 // Options say which database to open, and how.
 type Options struct {
-	Path string           // of the SQLite file; created if missing
-	Now  func() time.Time // the clock of transactions
+	// Database is the path of a SQLite file, which is created if it is missing, or postgres://….
+	Database string
+	// Now is the clock of transactions in SQLite. PostgreSQL has its own, because the clocks of
+	// several gateways differ.
+	Now func() time.Time
 	// Rehearse is for tests: each closure of [DB.Write] first runs in a transaction that is
 	// rolled back, and then again. This reveals closures that may not run twice.
 	Rehearse bool
@@ -53,78 +61,31 @@ type Options struct {
 
 // Open opens or creates the database and brings its schema up to date.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	db := &DB{now: o.Now, rehearse: o.Rehearse, dialect: sqliteDialect, turn: make(chan struct{}, 1)}
-	var err error
-	if db.writer, db.reader, err = openSQLite(o.Path); err != nil {
+	opened, err := database.Open(o.Database)
+	if err != nil {
 		return nil, err
 	}
+	db := &DB{now: o.Now, rehearse: o.Rehearse, sql: opened, reader: opened.Reader, turn: make(chan struct{}, 1), conflict: database.Conflict}
+	db.makeCaches()
 	if err := db.load(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), db.Close())
+		name := o.Database
+		if opened.Shared {
+			name = "PostgreSQL"
+		}
+		return nil, errors.Join(fmt.Errorf("open %s: %w", name, err), db.Close())
 	}
 	return db, nil
 }
 
 func (db *DB) load(ctx context.Context) error {
-	if err := db.migrate(ctx); err != nil {
+	if err := db.sql.Migrate(ctx, schema); err != nil {
 		return err
 	}
-	live, err := backups.find(ctx, db.writer, "WHERE deleted_at IS NULL")
-	if err != nil {
-		return err
+	if db.sql.Shared {
+		return db.catchUp(ctx)
 	}
-	for _, b := range live {
-		b.IsIncremental = b.ParentID != ""
-	}
-	db.backups = newCache(live, backups.key, func(b *Backup) (string, time.Time) { return b.ProjectID, b.CreatedAt },
-		func(b *Backup) *driver.Backup { return &b.Backup })
-	db.backups.trackChildren(func(b *Backup) string { return b.ParentID },
-		func(b *Backup, yes bool) { b.HasDependents = yes }, func(b *Backup) bool { return b.HasDependents })
-	allVolumes, err := volumes.find(ctx, db.writer, "")
-	if err != nil {
-		return err
-	}
-	db.volumes = newCache(allVolumes, volumes.key, func(v *Volume) (string, time.Time) { return v.ProjectID, v.CreatedAt },
-		func(v *Volume) *driver.Volume { return &v.Volume })
-	allSnapshots, err := snapshots.find(ctx, db.writer, "")
-	if err != nil {
-		return err
-	}
-	db.snapshots = newCache(allSnapshots, snapshots.key, func(s *Snapshot) (string, time.Time) { return s.ProjectID, s.CreatedAt },
-		func(s *Snapshot) *driver.Snapshot { return &s.Snapshot })
-	allTypes, err := volumeTypes.find(ctx, db.writer, "")
-	if err != nil {
-		return err
-	}
-	db.types = newCache(allTypes, volumeTypes.key, func(t *VolumeType) (string, time.Time) { return "", t.CreatedAt },
-		func(t *VolumeType) *driver.VolumeType { return &t.VolumeType })
-	return nil
-}
-
-func (db *DB) migrate(ctx context.Context) error {
-	_, err := db.writer.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
-	if err != nil {
-		return err
-	}
-	var version int
-	if err := db.writer.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), 0) FROM schema_version").Scan(&version); err != nil {
-		return err
-	}
-	if version > len(migrations) {
-		return fmt.Errorf("schema version %d is newer than this program's, %d", version, len(migrations))
-	}
-	for ; version < len(migrations); version++ {
-		tx, err := db.writer.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, migrations[version])
-		if err == nil {
-			_, err = tx.ExecContext(ctx, "INSERT INTO schema_version (version) VALUES ($1)", version+1)
-		}
-		if err != nil {
-			return errors.Join(fmt.Errorf("migration %d: %w", version+1, err), tx.Rollback())
-		}
-		if err := tx.Commit(); err != nil {
+	for _, t := range db.hot {
+		if err := t.reload(ctx, db.sql.Writer); err != nil {
 			return err
 		}
 	}
@@ -132,57 +93,101 @@ func (db *DB) migrate(ctx context.Context) error {
 }
 
 // Close closes the database.
-func (db *DB) Close() error { return errors.Join(db.reader.Close(), db.writer.Close()) }
+func (db *DB) Close() error { return db.sql.Close() }
 
 // Ping reports whether the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.reader.PingContext(ctx) }
+func (db *DB) Ping(ctx context.Context) error { return db.sql.Ping(ctx) }
+
+// Shared reports whether other processes may use the database as well.
+func (db *DB) Shared() bool { return db.sql.Shared }
 
 // Read runs look in one transaction that changes nothing. It does not wait for transactions
 // of [DB.Write]. It sees everything that was committed before.
 func (db *DB) Read(ctx context.Context, look func(*Tx) error) error {
-	sqlTx, err := db.reader.BeginTx(ctx, nil)
+	var how *sql.TxOptions
+	if db.sql.Shared {
+		how = &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
+	}
+	sqlTx, err := db.reader.BeginTx(ctx, how)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = sqlTx.Rollback() }() // a read has nothing to commit
-	return look(db.newTx(ctx, sqlTx))
+	tx := db.newTx(ctx, sqlTx)
+	if db.sql.Shared {
+		if err := tx.readClock(); err != nil {
+			return err
+		}
+	}
+	return look(tx)
 }
 
 func (db *DB) newTx(ctx context.Context, q querier) *Tx {
 	return &Tx{Now: db.now().UTC().Truncate(time.Microsecond), ctx: ctx, db: db, q: q}
 }
 
-// maxRuns is how often a Write runs before it gives up on conflicts with other
-// transactions.
-const maxRuns = 5
+const (
+	// maxRuns is how often a Write runs before it gives up on conflicts with other
+	// transactions.
+	maxRuns = 5
+	// patience is how long a transaction of a shared database may take, with its wait for others.
+	patience = 30 * time.Second
+)
 
 // Write runs change in one transaction. If it returns nil, the changes are committed,
-// durable and visible to every read; otherwise nothing has changed. It waits for other
-// transactions at most until ctx ends.
+// durable and visible to every read; otherwise nothing has changed, unless the connection was
+// lost during the commit. It waits for other transactions at most until ctx ends.
 //
 // If another transaction conflicts, change runs again in a new transaction. So change must
 // not create, rename or delete files. It must not change variables that it did not create,
 // and must set the variables for its results before it reads them. Effects that must happen
 // only once belong in [Tx.AfterCommit].
 func (db *DB) Write(ctx context.Context, change func(*Tx) error) error {
+	ctx, cancel := db.limited(ctx)
+	defer cancel()
 	select {
 	case db.turn <- struct{}{}:
 		defer func() { <-db.turn }()
 	case <-ctx.Done():
 		return fmt.Errorf("wait for the database: %w", ctx.Err())
 	}
+	return db.transact(ctx, (*Tx).takeTurn, change)
+}
+
+// Lease is [DB.Write] for [Tx.Claim], [Tx.Renew] and [Tx.Beat] alone. In a shared database it
+// does not wait for a Write: many workers claim at once, and a lease must not expire because
+// others write.
+func (db *DB) Lease(ctx context.Context, change func(*Tx) error) error {
+	if !db.sql.Shared {
+		return db.Write(ctx, change)
+	}
+	ctx, cancel := db.limited(ctx)
+	defer cancel()
+	return db.transact(ctx, (*Tx).readClock, change)
+}
+
+// limited bounds the time of a transaction of a shared database.
+func (db *DB) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !db.sql.Shared {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, patience)
+}
+
+// transact runs change until it is committed, and shows what it has changed.
+func (db *DB) transact(ctx context.Context, begin func(*Tx) error, change func(*Tx) error) error {
 	if db.rehearse {
-		_, _ = db.run(ctx, change, false) // the second run reports the error
+		_, _ = db.run(ctx, begin, change, false) // the second run reports the error
 	}
 	for runs := 1; ; runs++ {
-		tx, err := db.run(ctx, change, true)
+		tx, err := db.run(ctx, begin, change, true)
 		if err == nil {
 			for _, show := range tx.committed {
 				show()
 			}
 			return nil
 		}
-		if runs == maxRuns || !db.dialect.conflict(err) {
+		if runs == maxRuns || !db.conflict(err) {
 			return err
 		}
 	}
@@ -190,8 +195,8 @@ func (db *DB) Write(ctx context.Context, change func(*Tx) error) error {
 
 // run runs change in a transaction of its own. It rolls back if change fails or panics, or
 // if commit is false.
-func (db *DB) run(ctx context.Context, change func(*Tx) error, commit bool) (*Tx, error) {
-	sqlTx, err := db.writer.BeginTx(ctx, nil)
+func (db *DB) run(ctx context.Context, begin, change func(*Tx) error, commit bool) (*Tx, error) {
+	sqlTx, err := db.sql.Writer.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
@@ -202,7 +207,15 @@ func (db *DB) run(ctx context.Context, change func(*Tx) error, commit bool) (*Tx
 			_ = sqlTx.Rollback()
 		}
 	}()
-	err = change(tx)
+	if db.sql.Shared {
+		err = begin(tx)
+	}
+	if err == nil {
+		err = change(tx)
+	}
+	if err == nil && commit {
+		err = tx.publish()
+	}
 	done = true
 	if err != nil || !commit {
 		if back := sqlTx.Rollback(); back != nil && !errors.Is(back, sql.ErrTxDone) {

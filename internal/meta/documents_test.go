@@ -43,7 +43,7 @@ func TestOldDocuments(t *testing.T) {
 		return tx.PutVolume(volume)
 	})
 	text := func(query string) (s string) {
-		if err := db.writer.QueryRow(query).Scan(&s); err != nil {
+		if err := db.sql.Writer.QueryRow(query).Scan(&s); err != nil {
 			t.Fatal(err)
 		}
 		return s
@@ -56,10 +56,10 @@ func TestOldDocuments(t *testing.T) {
 	}
 	for _, old := range []bool{false, true} {
 		if old {
-			if _, err := db.writer.Exec("UPDATE volumes SET attachments = $1", oldAttachments); err != nil {
+			if _, err := db.sql.Writer.Exec("UPDATE volumes SET attachments = $1", oldAttachments); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := db.writer.Exec("UPDATE volume_types SET encryption = $1", oldEncryption); err != nil {
+			if _, err := db.sql.Writer.Exec("UPDATE volume_types SET encryption = $1", oldEncryption); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -13,53 +13,106 @@ const (
 	DeleteSnapshot = "snapshot-delete"
 )
 
-// PutJob inserts or replaces a job.
-func (tx *Tx) PutJob(j *Job) error { return jobs.put(tx.ctx, tx.q, j) }
+// PutJob inserts or replaces a job. A new job comes last.
+func (tx *Tx) PutJob(j *Job) error {
+	if j.Seq == 0 {
+		if err := tx.q.QueryRowContext(tx.ctx, "SELECT COALESCE(MAX(seq), 0) + 1 FROM jobs").Scan(&j.Seq); err != nil {
+			return fmt.Errorf("read jobs: %w", err)
+		}
+	}
+	tx.announce(jobsChanged)
+	return jobs.put(tx.ctx, tx.q, j)
+}
 
-// RemoveJob deletes a finished job.
-func (tx *Tx) RemoveJob(id string) error { return jobs.remove(tx.ctx, tx.q, id) }
+// RemoveJob deletes a finished or cancelled job.
+func (tx *Tx) RemoveJob(id string) error {
+	tx.announce(jobsChanged) // another job may have waited for it
+	return jobs.remove(tx.ctx, tx.q, id)
+}
 
-// Job returns a job; nil if it is finished.
-func (tx *Tx) Job(id string) (*Job, error) { return jobs.get(tx.ctx, tx.q, id) }
+// CancelJob cancels a job. In a shared database the row of a running one stays until its worker
+// has stopped ([Tx.DropCancelled]) or its lease has expired: until then the worker may write, and
+// jobs that must not run beside it wait.
+func (tx *Tx) CancelJob(j *Job) error {
+	if !tx.db.sql.Shared || j.State != Running {
+		return tx.RemoveJob(j.ID)
+	}
+	tx.announce(jobStopped + j.ID)
+	_, err := tx.q.ExecContext(tx.ctx, "UPDATE jobs SET state = 'cancelled' WHERE id = $1", j.ID)
+	return err
+}
+
+// DropCancelled deletes the row of a cancelled job after its worker has stopped.
+func (tx *Tx) DropCancelled(id string, attempts int) error {
+	tx.announce(jobsChanged)
+	_, err := tx.q.ExecContext(tx.ctx, "DELETE FROM jobs WHERE id = $1 AND attempts = $2 AND state = 'cancelled'", id, attempts)
+	return err
+}
+
+// Job returns a job; nil if it is finished or cancelled.
+func (tx *Tx) Job(id string) (*Job, error) {
+	j, err := jobs.get(tx.ctx, tx.q, id)
+	if j != nil && j.State == cancelled {
+		return nil, err
+	}
+	return j, err
+}
 
 // JobsOfBackup returns the jobs that read, write or delete a backup.
 func (tx *Tx) JobsOfBackup(id string) ([]*Job, error) {
-	return jobs.find(tx.ctx, tx.q, "WHERE backup_id = $1 ORDER BY created_at, id", id)
+	return jobs.find(tx.ctx, tx.q, "WHERE backup_id = $1 AND state <> 'cancelled' ORDER BY seq", id)
 }
 
 // JobsOfVolume returns the jobs on a volume.
 func (tx *Tx) JobsOfVolume(id string) ([]*Job, error) {
-	return jobs.find(tx.ctx, tx.q, "WHERE volume_id = $1 ORDER BY created_at, id", id)
+	return jobs.find(tx.ctx, tx.q, "WHERE volume_id = $1 AND state <> 'cancelled' ORDER BY seq", id)
 }
 
 // JobsOfSnapshot returns the jobs on a snapshot.
 func (tx *Tx) JobsOfSnapshot(id string) ([]*Job, error) {
-	return jobs.find(tx.ctx, tx.q, "WHERE snapshot_id = $1 ORDER BY created_at, id", id)
+	return jobs.find(tx.ctx, tx.q, "WHERE snapshot_id = $1 AND state <> 'cancelled' ORDER BY seq", id)
 }
 
 // claim takes the oldest job of a queue ("": any) that is queued and due, or whose lease has
 // expired, unless an older job of its resource is unfinished. A job that deletes a volume
 // or snapshot also waits for every older job on it, whatever that job's resource is,
-// because an accepted copy must not lose its source. %s is the clause of [dialect] that
-// keeps two transactions from claiming the same row.
-const claim = `UPDATE jobs SET state = 'running', lease_until = $2, attempts = attempts + 1
+// because an accepted copy must not lose its source. A job of another host stays.
+//
+// %s is the clause that keeps two transactions from claiming the same row; "" if only one
+// transaction writes at a time. Jobs are inserted in the order of seq, for Writes run one after
+// the other: an older job of a resource is always seen.
+const claim = `UPDATE jobs SET state = 'running', lease_until = $2, attempts = attempts + 1, worker = $4
  WHERE id = (SELECT j.id FROM jobs j
    WHERE ((j.state = 'queued' AND j.not_before <= $1) OR (j.state = 'running' AND j.lease_until < $1))
      AND ($3 = '' OR j.lane = $3)
-     AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.resource = j.resource AND o.id <> j.id
-       AND (o.created_at < j.created_at OR (o.created_at = j.created_at AND o.id < j.id)))
-     AND (j.kind <> '` + DeleteSnapshot + `' OR NOT EXISTS (SELECT 1 FROM jobs o WHERE o.snapshot_id = j.snapshot_id AND o.id <> j.id
-       AND (o.created_at < j.created_at OR (o.created_at = j.created_at AND o.id < j.id))))
-     AND (j.kind <> '` + DeleteVolume + `' OR NOT EXISTS (SELECT 1 FROM jobs o WHERE o.volume_id = j.volume_id AND o.id <> j.id
-       AND (o.created_at < j.created_at OR (o.created_at = j.created_at AND o.id < j.id))))
-   ORDER BY j.created_at, j.id LIMIT 1 %s)
+     AND (j.host IS NULL OR j.host = $4)
+     AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.resource = j.resource AND o.seq < j.seq)
+     AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.backup_id = j.backup_id AND o.state = 'cancelled')
+     AND (j.kind <> '` + DeleteSnapshot + `' OR NOT EXISTS (SELECT 1 FROM jobs o WHERE o.snapshot_id = j.snapshot_id AND o.seq < j.seq))
+     AND (j.kind <> '` + DeleteVolume + `' OR NOT EXISTS (SELECT 1 FROM jobs o WHERE o.volume_id = j.volume_id AND o.seq < j.seq))
+   ORDER BY j.seq LIMIT 1 %s)
  RETURNING id`
 
-// Claim claims the next job of a queue; nil if there is none.
-func (tx *Tx) Claim(queue string, lease time.Duration) (*Job, error) {
+// skipLocked is that clause of PostgreSQL. It must name the table: the rows of subqueries are
+// not to be locked.
+const skipLocked = "FOR UPDATE OF j SKIP LOCKED"
+
+// Claim claims the next job of a queue for the gateway named worker; nil if there is none.
+func (tx *Tx) Claim(queue, worker string, lease time.Duration) (*Job, error) {
+	return tx.claim(queue, worker, lease, skipLocked)
+}
+
+func (tx *Tx) claim(queue, worker string, lease time.Duration, locking string) (*Job, error) {
+	if !tx.db.sql.Shared {
+		locking = ""
+	}
+	if tx.db.sql.Shared { // the workers of these are dead
+		if _, err := tx.q.ExecContext(tx.ctx, "DELETE FROM jobs WHERE state = 'cancelled' AND lease_until < $1", tx.Now.UnixMicro()); err != nil {
+			return nil, fmt.Errorf("delete cancelled jobs: %w", err)
+		}
+	}
 	var id string
-	statement := fmt.Sprintf(claim, tx.db.dialect.skipLocked)
-	err := tx.q.QueryRowContext(tx.ctx, statement, tx.Now.UnixMicro(), tx.Now.Add(lease).UnixMicro(), queue).Scan(&id)
+	err := tx.q.QueryRowContext(tx.ctx, fmt.Sprintf(claim, locking), tx.Now.UnixMicro(), tx.Now.Add(lease).UnixMicro(), queue, worker).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -69,14 +122,40 @@ func (tx *Tx) Claim(queue string, lease time.Duration) (*Job, error) {
 	return tx.Job(id)
 }
 
-// Held returns the job if the worker that claimed it as attempts still holds it. It returns
-// nil if the worker has lost it.
+// Held returns the job if the worker that claimed it as attempts still holds it, and keeps others
+// from claiming it until the transaction ends. It returns nil if the worker has lost it.
 func (tx *Tx) Held(id string, attempts int) (*Job, error) {
-	j, err := tx.Job(id)
-	if err != nil || j == nil || j.State != Running || j.Attempts != attempts {
+	locking := ""
+	if tx.db.sql.Shared {
+		locking = " FOR UPDATE"
+	}
+	rows, err := jobs.find(tx.ctx, tx.q, "WHERE id = $1 AND state = 'running' AND attempts = $2"+locking, id, attempts)
+	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	return j, nil
+	return rows[0], nil
+}
+
+// EndJob deletes a job that its worker has finished, and remembers for a day which attempt that
+// was, so that a worker whose connection was lost during the commit can ask ([Tx.Ended]).
+func (tx *Tx) EndJob(j *Job) error {
+	if tx.db.sql.Shared {
+		_, err := tx.q.ExecContext(tx.ctx, "INSERT INTO job_ends (id, attempts, ended_at) VALUES ($1, $2, $3)", j.ID, j.Attempts, tx.Now.UnixMicro())
+		if err == nil {
+			_, err = tx.q.ExecContext(tx.ctx, "DELETE FROM job_ends WHERE ended_at < $1", tx.Now.Add(-24*time.Hour).UnixMicro())
+		}
+		if err != nil {
+			return fmt.Errorf("write job_ends: %w", err)
+		}
+	}
+	return tx.RemoveJob(j.ID)
+}
+
+// Ended reports whether [Tx.EndJob] has ended this attempt at a job.
+func (tx *Tx) Ended(id string, attempts int) (bool, error) {
+	var n int
+	err := tx.q.QueryRowContext(tx.ctx, "SELECT COUNT(*) FROM job_ends WHERE id = $1 AND attempts = $2", id, attempts).Scan(&n)
+	return n > 0, err
 }
 
 // Renew extends the lease. held is false if another worker has the job by now.
@@ -91,9 +170,11 @@ func (tx *Tx) Renew(id string, attempts int, lease time.Duration) (held bool, er
 	return n == 1, err
 }
 
-// RequeueAll makes every running job claimable again. The caller must know that no other
-// process runs jobs.
-func (tx *Tx) RequeueAll() error {
-	_, err := tx.q.ExecContext(tx.ctx, "UPDATE jobs SET state = 'queued', lease_until = 0 WHERE state = 'running'")
+// RequeueAll makes the running jobs of a worker claimable again; "": of all workers. The caller
+// must know that they do not run any more.
+func (tx *Tx) RequeueAll(worker string) error {
+	tx.announce(jobsChanged)
+	_, err := tx.q.ExecContext(tx.ctx,
+		"UPDATE jobs SET state = 'queued', lease_until = 0 WHERE state = 'running' AND ($1 = '' OR worker = $1)", worker)
 	return err
 }

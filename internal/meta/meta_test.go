@@ -13,27 +13,52 @@ import (
 	"time"
 
 	"cindergate/driver"
+	"cindergate/internal/database/pgtest"
 )
 
 func open(t *testing.T, path string) *DB {
 	t.Helper()
-	db, err := Open(t.Context(), Options{Path: path, Now: time.Now})
+	db, err := Open(t.Context(), Options{Database: path, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return db
 }
 
-func newDB(t *testing.T) *DB {
-	t.Helper()
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// onBoth runs a test on a database of SQLite and on one of PostgreSQL. where names an empty one.
+func onBoth(t *testing.T, test func(t *testing.T, where string)) {
 	t.Parallel()
-	db := open(t, filepath.Join(t.TempDir(), "a 'strange' name?.db"))
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, filepath.Join(t.TempDir(), "a 'strange' name?.db"))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, pgtest.URL(t))
+	})
+}
+
+// closing opens a database that is closed with the test.
+func closing(t *testing.T, where string) *DB {
+	t.Helper()
+	db := open(t, where)
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	return db
+}
+
+func (db *DB) backup(t *testing.T, id string) *Backup {
+	t.Helper()
+	b, err := db.Backup(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 func (db *DB) must(t *testing.T, change func(*Tx) error) {
@@ -55,9 +80,9 @@ func full() *Backup {
 		Imported: true, Pending: &PendingImport{Service: "svc", Record: json.RawMessage(`{"id":"b"}`)}}
 }
 
-func TestRowsSurvive(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "meta.db")
+func TestRowsSurvive(t *testing.T) { onBoth(t, testRowsSurvive) }
+
+func testRowsSurvive(t *testing.T, path string) {
 	db := open(t, path)
 	db.must(t, func(tx *Tx) error { return tx.PutBackup(full()) })
 	if err := db.Close(); err != nil {
@@ -65,7 +90,7 @@ func TestRowsSurvive(t *testing.T) {
 	}
 	db = open(t, path)
 	defer func() { _ = db.Close() }()
-	got := db.backups.get("B") // ids ignore case
+	got := db.backup(t, "B") // ids ignore case
 	if got == nil || !reflect.DeepEqual(got, full()) {
 		t.Fatalf("got  %+v\nwant %+v", got, full())
 	}
@@ -78,8 +103,10 @@ func TestRowsSurvive(t *testing.T) {
 	})
 }
 
-func TestRollbackShowsNothing(t *testing.T) {
-	db := newDB(t)
+func TestRollbackShowsNothing(t *testing.T) { onBoth(t, testRollbackShowsNothing) }
+
+func testRollbackShowsNothing(t *testing.T, where string) {
+	db := closing(t, where)
 	boom := errors.New("boom")
 	err := db.Write(t.Context(), func(tx *Tx) error {
 		if err := tx.PutBackup(full()); err != nil {
@@ -90,7 +117,7 @@ func TestRollbackShowsNothing(t *testing.T) {
 	if !errors.Is(err, boom) {
 		t.Fatal(err)
 	}
-	if db.backups.get("b") != nil || db.backups.ofProject("p").Len() > 0 {
+	if db.backup(t, "b") != nil || db.backups.ofProject("p").Len() > 0 {
 		t.Fatal("what was rolled back shows")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -98,7 +125,7 @@ func TestRollbackShowsNothing(t *testing.T) {
 		defer cancel()
 		return tx.PutBackup(full())
 	})
-	if shown := db.backups.get("b") != nil; shown != (err == nil) {
+	if shown := db.backup(t, "b") != nil; shown != (err == nil) {
 		t.Fatalf("shown: %v, but %v", shown, err)
 	}
 	db.must(t, func(tx *Tx) error {
@@ -114,30 +141,36 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "meta.db")
 	db := open(t, path)
-	if _, err := db.writer.Exec("INSERT INTO schema_version (version) VALUES (99)"); err != nil {
+	if _, err := db.sql.Writer.Exec("INSERT INTO schema_version (version) VALUES (99); INSERT INTO schema_version_oldest (version) VALUES (98)"); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), Options{Path: path, Now: time.Now}); err == nil || !strings.Contains(err.Error(), "newer than this program") {
+	if _, err := Open(t.Context(), Options{Database: path, Now: time.Now}); err == nil || !strings.Contains(err.Error(), "newer than this program") {
 		t.Fatal(err)
 	}
 }
 
-func TestDependents(t *testing.T) {
-	db := newDB(t)
+func TestDependents(t *testing.T) { onBoth(t, testDependents) }
+
+func testDependents(t *testing.T, where string) {
+	db := closing(t, where)
 	child := func(id, project, parent string, deleted time.Time) func(*Tx) error {
 		return func(tx *Tx) error {
 			return tx.PutBackup(&Backup{Backup: driver.Backup{ID: id, ProjectID: project, ParentID: parent, Status: driver.BackupAvailable, CreatedAt: tx.Now}, DeletedAt: deleted})
 		}
 	}
 	has := func(id string) bool {
-		b := db.backups.get(id)
+		b := db.backup(t, id)
 		if b == nil {
 			t.Fatalf("no %s", id)
 		}
-		for listed := range db.backups.ofProject(b.ProjectID).All() {
+		rows, err := db.Backups(t.Context(), b.ProjectID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for listed := range rows.All() {
 			if listed.ID == id && listed.HasDependents != b.HasDependents {
 				t.Fatalf("the list disagrees about %s", id)
 			}
@@ -160,21 +193,23 @@ func TestDependents(t *testing.T) {
 	}
 }
 
-func TestClaim(t *testing.T) {
-	db := newDB(t)
-	job := func(id, queue, resource string, at time.Time) func(*Tx) error {
+func TestClaim(t *testing.T) { onBoth(t, testClaim) }
+
+func testClaim(t *testing.T, where string) {
+	db := closing(t, where)
+	job := func(id, queue, resource, host string) func(*Tx) error {
 		return func(tx *Tx) error {
-			return tx.PutJob(&Job{ID: id, Kind: "k", Queue: queue, Resource: resource, State: Queued, CreatedAt: at})
+			return tx.PutJob(&Job{ID: id, Kind: "k", Queue: queue, Resource: resource, Host: host, State: Queued, CreatedAt: tx.Now})
 		}
 	}
-	start := time.Now()
-	db.must(t, job("3", "data", "v2", start.Add(2)))
-	db.must(t, job("1", "data", "v1", start.Add(-time.Second)))
-	db.must(t, job("2", "quick", "v1", start))
+	db.must(t, job("1", "data", "v1", ""))
+	db.must(t, job("2", "quick", "v1", ""))
+	db.must(t, job("3", "data", "v2", ""))
+	db.must(t, job("4", "data", "v3", "elsewhere"))
 	claim := func(queue string, lease time.Duration) (id string) {
 		t.Helper()
 		db.must(t, func(tx *Tx) error {
-			j, err := tx.Claim(queue, lease)
+			j, err := tx.Claim(queue, "", lease)
 			if j != nil {
 				id = j.ID
 			}
@@ -211,11 +246,20 @@ func TestClaim(t *testing.T) {
 	if got := claim("", time.Hour); got != "2" {
 		t.Fatalf("claimed %q, want 2", got)
 	}
+	db.must(t, func(tx *Tx) error {
+		j, err := tx.Claim("", "elsewhere", time.Hour)
+		if err == nil && (j == nil || j.ID != "4" || j.Worker != "elsewhere") {
+			t.Errorf("the other host claims %+v", j)
+		}
+		return err
+	})
 }
 
 // Readers see rows either before or after a change, and lists that agree with them.
-func TestCacheRace(t *testing.T) {
-	db := newDB(t)
+func TestCacheRace(t *testing.T) { onBoth(t, testCacheRace) }
+
+func testCacheRace(t *testing.T, where string) {
+	db := closing(t, where)
 	var all sync.WaitGroup
 	stop := make(chan struct{})
 	for range 2 {
@@ -226,7 +270,13 @@ func TestCacheRace(t *testing.T) {
 					return
 				default:
 				}
-				for _, rows := range []Rows[Backup, driver.Backup]{db.backups.ofProject("p"), db.backups.all()} {
+				own, err := db.Backups(t.Context(), "p")
+				every, err2 := db.AllBackups(t.Context())
+				if err := errors.Join(err, err2); err != nil {
+					t.Error(err)
+					return
+				}
+				for _, rows := range []Rows[Backup, driver.Backup]{own, every} {
 					for b := range rows.All() {
 						if *b.Name != b.FailReason {
 							t.Errorf("half of a change: %s %s", *b.Name, b.FailReason)
@@ -242,7 +292,11 @@ func TestCacheRace(t *testing.T) {
 		db.must(t, func(tx *Tx) error {
 			return tx.PutBackup(&Backup{Backup: driver.Backup{ID: "b", ProjectID: "p", Status: driver.BackupError, Name: &name, FailReason: name, CreatedAt: tx.Now}})
 		})
-		list := slices.Collect(db.backups.ofProject("p").All())
+		rows, err := db.Backups(t.Context(), "p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := slices.Collect(rows.All())
 		if len(list) != 1 || *list[0].Name != name {
 			t.Fatalf("stale list %+v", list)
 		}
@@ -252,8 +306,10 @@ func TestCacheRace(t *testing.T) {
 }
 
 // A read does not wait for a write. It sees only committed changes, and changes nothing.
-func TestRead(t *testing.T) {
-	db := newDB(t)
+func TestRead(t *testing.T) { onBoth(t, testRead) }
+
+func testRead(t *testing.T, where string) {
+	db := closing(t, where)
 	db.must(t, func(tx *Tx) error { return tx.SetLimit("p", "backups", 1) })
 	limit := func() (n int) {
 		if err := db.Read(t.Context(), func(tx *Tx) error {

@@ -67,6 +67,8 @@ type Quota struct {
 const (
 	Queued  = "queued"
 	Running = "running"
+
+	cancelled = "cancelled" // but its worker may still be writing
 )
 
 // Job is background work. Attempts is also the fencing token: a worker may change the job's
@@ -82,15 +84,21 @@ type Job struct {
 	LeaseUntil                     time.Time
 	NotBefore                      time.Time // zero: it may run at once
 	CreatedAt                      time.Time
-	ProjectID, UserID, RequestID   string
-	Arguments                      json.RawMessage
+	// Seq is the place in the order of all jobs. [Tx.PutJob] sets it for a new job.
+	Seq int64
+	// Host is the gateway that has the files that the job needs; "": any gateway may run it.
+	Host string
+	// Worker is the gateway that runs it or ran it last.
+	Worker                       string
+	ProjectID, UserID, RequestID string
+	Arguments                    json.RawMessage
 }
 
 // Tries returns the number of attempts that were not requeued: those whose worker died, and
 // the current one.
 func (j *Job) Tries() int { return j.Attempts - j.Released }
 
-var backups = table[Backup]{name: "backups", key: func(b *Backup) string { return b.ID }, columns: []column[Backup]{
+var backups = table[Backup]{name: "backups", key: func(b *Backup) string { return b.ID }, derive: setIncremental, columns: []column[Backup]{
 	{"id", func(b *Backup) any { return &b.ID }},
 	{"project_id", func(b *Backup) any { return &b.ProjectID }},
 	{"user_id", func(b *Backup) any { return text{&b.UserID} }},
@@ -120,6 +128,8 @@ var backups = table[Backup]{name: "backups", key: func(b *Backup) string { retur
 	{"data_timestamp", func(b *Backup) any { return micros{&b.DataTimestamp} }},
 	{"deleted_at", func(b *Backup) any { return micros{&b.DeletedAt} }},
 }}
+
+func setIncremental(b *Backup) { b.IsIncremental = b.ParentID != "" }
 
 var volumes = table[Volume]{name: "volumes", key: func(v *Volume) string { return v.ID }, columns: []column[Volume]{
 	{"id", func(v *Volume) any { return &v.ID }},
@@ -215,6 +225,9 @@ var jobs = table[Job]{name: "jobs", key: func(j *Job) string { return j.ID }, co
 	{"lease_until", func(j *Job) any { return lease{&j.LeaseUntil} }},
 	{"not_before", func(j *Job) any { return lease{&j.NotBefore} }},
 	{"created_at", func(j *Job) any { return micros{&j.CreatedAt} }},
+	{"seq", func(j *Job) any { return &j.Seq }},
+	{"host", func(j *Job) any { return text{&j.Host} }},
+	{"worker", func(j *Job) any { return text{&j.Worker} }},
 	{"project_id", func(j *Job) any { return text{&j.ProjectID} }},
 	{"user_id", func(j *Job) any { return text{&j.UserID} }},
 	{"request_id", func(j *Job) any { return text{&j.RequestID} }},

@@ -1,5 +1,9 @@
 package meta
 
+import "cindergate/internal/database"
+
+var schema = database.Schema{Name: "schema_version", Migrations: migrations}
+
 // migrations are applied in order, each in one transaction. A released entry never changes;
 // a new version adds an entry. They use only SQL that SQLite and PostgreSQL share. Times
 // are unix microseconds, documents are JSON text.
@@ -269,7 +273,42 @@ var migrations = []string{
 		created_at BIGINT NOT NULL
 	);
 	CREATE INDEX copies_by_backup ON copies (backup_id);
-	CREATE INDEX copies_by_state ON copies (state);`,
+	CREATE INDEX copies_by_state ON copies (state);`, `ALTER TABLE jobs ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
+	ALTER TABLE jobs ADD COLUMN host TEXT;
+	ALTER TABLE jobs ADD COLUMN worker TEXT;
+	UPDATE jobs SET seq = (SELECT COUNT(*) FROM jobs o
+		WHERE o.created_at < jobs.created_at OR (o.created_at = jobs.created_at AND o.id <= jobs.id));
+	CREATE INDEX jobs_by_seq ON jobs (seq);
+
+	CREATE TABLE head (
+		seq BIGINT NOT NULL,
+		nonce TEXT NOT NULL
+	);
+	CREATE TABLE changes (
+		seq BIGINT NOT NULL,
+		nonce TEXT NOT NULL,
+		kind TEXT NOT NULL,
+		id TEXT NOT NULL,
+		PRIMARY KEY (seq, kind, id)
+	);
+	INSERT INTO head (seq, nonce) VALUES (0, 'new');
+	INSERT INTO changes (seq, nonce, kind, id) VALUES (0, 'new', '', '');
+
+	CREATE TABLE job_ends (
+		id TEXT PRIMARY KEY,
+		attempts INTEGER NOT NULL,
+		ended_at BIGINT NOT NULL
+	);
+	CREATE INDEX job_ends_by_time ON job_ends (ended_at);
+
+	CREATE TABLE gateways (
+		id TEXT PRIMARY KEY,
+		directory TEXT NOT NULL,
+		availability_zone TEXT NOT NULL,
+		total_bytes BIGINT NOT NULL,
+		free_bytes BIGINT NOT NULL,
+		seen_at BIGINT NOT NULL
+	);`,
 	`ALTER TABLE volumes ADD COLUMN file TEXT;
 	ALTER TABLE snapshots ADD COLUMN file TEXT;`,
 }

@@ -12,6 +12,7 @@ type table[T any] struct {
 	name    string
 	key     func(*T) string
 	columns []column[T]
+	derive  func(*T) // sets the fields that are no columns; may be nil
 }
 
 // column binds a database column to a field. ref returns the pointer to scan into, which is
@@ -56,6 +57,9 @@ func (t *table[T]) find(ctx context.Context, q querier, clause string, args ...a
 		row := new(T)
 		if err := rows.Scan(t.refs(row)...); err != nil {
 			return nil, fmt.Errorf("read %s: %w", t.name, err)
+		}
+		if t.derive != nil {
+			t.derive(row)
 		}
 		all = append(all, row)
 	}

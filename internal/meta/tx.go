@@ -15,6 +15,11 @@ type Tx struct {
 	db        *DB
 	q         querier
 	committed []func() // hooks that publish the changes to readers
+
+	// Of a shared database:
+	head      head     // before the transaction
+	changes   []change // rows of hot tables
+	announced []string // to other processes
 }
 
 // AfterCommit runs f after the transaction is durable and before Write returns. If the
@@ -32,11 +37,7 @@ func (tx *Tx) Backup(id string) (*Backup, error) {
 
 // AnyBackup returns a backup, even a deleted one.
 func (tx *Tx) AnyBackup(id string) (*Backup, error) {
-	b, err := backups.get(tx.ctx, tx.q, id)
-	if b != nil {
-		b.IsIncremental = b.ParentID != ""
-	}
-	return b, err
+	return backups.get(tx.ctx, tx.q, id)
 }
 
 // BackupsOfVolume returns a project's live backups of a volume.
@@ -70,13 +71,13 @@ func (tx *Tx) BackupsIn(statuses ...string) ([]*Backup, error) {
 
 // PutBackup inserts or replaces a backup.
 func (tx *Tx) PutBackup(b *Backup) error {
-	b.IsIncremental = b.ParentID != ""
+	setIncremental(b)
 	notNil(&b.Metadata)
 	if err := backups.put(tx.ctx, tx.q, b); err != nil {
 		return err
 	}
 	row := *b
-	tx.AfterCommit(func() {
+	tx.changed(backups.name, row.ID, func() {
 		if row.DeletedAt.IsZero() {
 			tx.db.backups.put(&row)
 		} else {
@@ -113,7 +114,7 @@ func (tx *Tx) PutVolume(v *Volume) error {
 		return err
 	}
 	row := *v
-	tx.AfterCommit(func() { tx.db.volumes.put(&row) })
+	tx.changed(volumes.name, row.ID, func() { tx.db.volumes.put(&row) })
 	return nil
 }
 
@@ -125,7 +126,7 @@ func (tx *Tx) TouchVolume(v *Volume) error {
 
 // RemoveVolume deletes a volume's row. The volume must have no snapshots.
 func (tx *Tx) RemoveVolume(id string) error {
-	tx.AfterCommit(func() { tx.db.volumes.remove(id) })
+	tx.changed(volumes.name, id, func() { tx.db.volumes.remove(id) })
 	return volumes.remove(tx.ctx, tx.q, id)
 }
 
@@ -149,7 +150,7 @@ func (tx *Tx) PutSnapshot(s *Snapshot) error {
 		return err
 	}
 	row := *s
-	tx.AfterCommit(func() { tx.db.snapshots.put(&row) })
+	tx.changed(snapshots.name, row.ID, func() { tx.db.snapshots.put(&row) })
 	return nil
 }
 
@@ -161,7 +162,7 @@ func (tx *Tx) TouchSnapshot(s *Snapshot) error {
 
 // RemoveSnapshot deletes a snapshot's row.
 func (tx *Tx) RemoveSnapshot(id string) error {
-	tx.AfterCommit(func() { tx.db.snapshots.remove(id) })
+	tx.changed(snapshots.name, id, func() { tx.db.snapshots.remove(id) })
 	return snapshots.remove(tx.ctx, tx.q, id)
 }
 
@@ -179,13 +180,13 @@ func (tx *Tx) PutVolumeType(t *VolumeType) error {
 		return err
 	}
 	row := *t
-	tx.AfterCommit(func() { tx.db.types.put(&row) })
+	tx.changed(volumeTypes.name, row.ID, func() { tx.db.types.put(&row) })
 	return nil
 }
 
 // RemoveVolumeType deletes a volume type.
 func (tx *Tx) RemoveVolumeType(id string) error {
-	tx.AfterCommit(func() { tx.db.types.remove(id) })
+	tx.changed(volumeTypes.name, id, func() { tx.db.types.remove(id) })
 	return volumeTypes.remove(tx.ctx, tx.q, id)
 }
 

@@ -9,10 +9,12 @@ import (
 
 // If another transaction conflicts, the closure runs again in a new transaction. The
 // changes of the first run are gone, and its hooks are not called.
-func TestConflictIsRunAgain(t *testing.T) {
-	db := newDB(t)
+func TestConflictIsRunAgain(t *testing.T) { onBoth(t, testConflictIsRunAgain) }
+
+func testConflictIsRunAgain(t *testing.T, where string) {
+	db := closing(t, where)
 	conflict := errors.New("serialization failure")
-	db.dialect.conflict = func(err error) bool { return errors.Is(err, conflict) }
+	db.conflict = func(err error) bool { return errors.Is(err, conflict) }
 	runs, committed := 0, 0
 	db.must(t, func(tx *Tx) error {
 		runs++
@@ -56,7 +58,7 @@ func TestConflictIsRunAgain(t *testing.T) {
 // a closure that adds to the results of its first run.
 func TestRehearsal(t *testing.T) {
 	t.Parallel()
-	db, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "db"), Now: time.Now, Rehearse: true})
+	db, err := Open(t.Context(), Options{Database: filepath.Join(t.TempDir(), "db"), Now: time.Now, Rehearse: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver"
+	"cindergate/internal/database"
 	"cindergate/internal/meta"
 )
 
@@ -27,7 +28,9 @@ type Core struct {
 	Clock  clockwork.Clock
 	NewID  func() string
 
-	Host             string // of the services shown
+	Host string // of the services shown
+	// Gateway is Host if several gateways share the database; "": this is the only one.
+	Gateway          string
 	AvailabilityZone string
 	Unit             int64 // of a volume's size, in bytes: a GiB; less in tests
 }
@@ -43,8 +46,10 @@ func Classify(err error) error {
 		return driver.Left(err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return driver.Wrap(driver.Unavailable, err, "The request took too long.")
-	case meta.Unwritable(err):
+	case database.Unwritable(err):
 		return driver.Wrap(driver.Unavailable, err, "The disk of the database is full.")
+	case database.Unavailable(err):
+		return driver.Wrap(driver.Unavailable, err, "The database does not answer.")
 	}
 	return driver.Wrap(driver.Internal, err, "The database failed.")
 }
@@ -62,10 +67,19 @@ func (c *Core) Read(ctx context.Context, look func(*meta.Tx) error) error {
 // WriteFreeing is [Core.Write] for changes that free disk space or end a job. If the disk
 // is full, it releases the reserve and runs change once more.
 func (c *Core) WriteFreeing(ctx context.Context, change func(*meta.Tx) error) error {
-	err := c.DB.Write(ctx, change)
-	if meta.Unwritable(err) && c.Spare.Release() {
+	return c.freeing(ctx, c.DB.Write, change)
+}
+
+// Lease is [Core.WriteFreeing] for transactions of [meta.DB.Lease].
+func (c *Core) Lease(ctx context.Context, change func(*meta.Tx) error) error {
+	return c.freeing(ctx, c.DB.Lease, change)
+}
+
+func (c *Core) freeing(ctx context.Context, write func(context.Context, func(*meta.Tx) error) error, change func(*meta.Tx) error) error {
+	err := write(ctx, change)
+	if database.Unwritable(err) && c.Spare.Release() {
 		c.Log.Warn("the disk is full: the database uses the room that was reserved", zap.Error(err))
-		err = c.DB.Write(ctx, change)
+		err = write(ctx, change)
 	}
 	return Classify(err)
 }

@@ -62,7 +62,7 @@ func newBench(t *testing.T) *bench {
 	t.Parallel()
 	dir := t.TempDir()
 	b := &bench{t: t, clock: &clock{now: time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC), waits: make(chan chan time.Time)}}
-	db, err := meta.Open(t.Context(), meta.Options{Path: filepath.Join(dir, "db"), Now: b.clock.Now, Rehearse: true})
+	db, err := meta.Open(t.Context(), meta.Options{Database: filepath.Join(dir, "db"), Now: b.clock.Now, Rehearse: true})
 	check(t, err)
 	t.Cleanup(func() { check(t, db.Close()) })
 	c := &core.Core{DB: db, Files: core.NewFiles(dir), Spare: core.NewReserve(dir), Log: zap.NewNop(), Clock: b.clock, NewID: uuid.NewString}

@@ -8,9 +8,13 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/database"
 	"cindergate/internal/meta"
 	"cindergate/internal/panics"
 )
+
+// cancelled is the outcome of a job that was cancelled or lost.
+const cancelled = "cancelled"
 
 // perform runs the task and stores its end: done, failed, requeued, repeated or lost. outcome is one
 // of those of embedded.Observer.
@@ -21,7 +25,7 @@ func (r *Runner) perform(ctx context.Context, j *meta.Job) (outcome string, byte
 	after := context.WithoutCancel(ctx)
 	cause := context.Cause(ctx)
 	if errors.Is(cause, errCancelled) || errors.Is(cause, errLeaseLost) {
-		return "cancelled", bytes, errors.Join(cause, t.undo(after))
+		return cancelled, bytes, errors.Join(cause, t.undo(after))
 	}
 	if err != nil && ctx.Err() != nil {
 		return "released", bytes, r.requeue(after, j, 0, Done)
@@ -41,14 +45,15 @@ func (r *Runner) perform(ctx context.Context, j *meta.Job) (outcome string, byte
 		}
 	}
 	held, settleErr := r.settle(after, j, settle)
-	for meta.Unwritable(settleErr) && ctx.Err() == nil {
-		// The work is done. Its end is stored as soon as the disk has free space.
+	for (database.Unwritable(settleErr) || database.Unavailable(settleErr)) && ctx.Err() == nil {
+		// The work is done. Its end is stored as soon as the disk has free space or the database
+		// answers, unless the lease expires before.
 		r.core.Log.Error("the end of a job cannot be stored yet", zap.String("job_id", j.ID), zap.Error(settleErr))
 		r.core.Wait(ctx, retryWrite)
 		held, settleErr = r.settle(after, j, settle)
 	}
 	if !held {
-		return "cancelled", bytes, errors.Join(errLeaseLost, t.undo(after))
+		return cancelled, bytes, errors.Join(errLeaseLost, t.undo(after))
 	}
 	if settleErr != nil {
 		outcome = "error" // the lease expires, and the job runs again
@@ -82,9 +87,10 @@ func (r *Runner) try(ctx context.Context, j *meta.Job, t Task) (bytes int64, set
 }
 
 // settle stores the end of a job. held is false if another worker has the job by now, or if
-// it was cancelled. In that case nothing is stored.
+// it was cancelled. In that case nothing is stored. It may be called again after an error: if the
+// connection was lost during the commit, the end may be stored already.
 func (r *Runner) settle(ctx context.Context, j *meta.Job, change func(*meta.Tx) error) (held bool, err error) {
-	held = true
+	held = true // if nobody can tell
 	defer func() {
 		if p := panics.Recovered(recover()); p != nil {
 			err = p
@@ -95,13 +101,15 @@ func (r *Runner) settle(ctx context.Context, j *meta.Job, change func(*meta.Tx) 
 		if err != nil {
 			return err
 		}
-		if held = own != nil; !held {
-			return nil
+		if own == nil {
+			held, err = tx.Ended(j.ID, j.Attempts)
+			return err
 		}
+		held = true
 		if err := change(tx); err != nil {
 			return err
 		}
-		return tx.RemoveJob(j.ID)
+		return tx.EndJob(own)
 	})
 	return held, err
 }

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -67,19 +68,23 @@ func (r *Runner) release(j *meta.Job, own *run) {
 	close(own.done)
 }
 
-// attempt performs a claimed job and logs its outcome.
-func (r *Runner) attempt(ctx context.Context, j *meta.Job) {
+// attempt performs a claimed job and logs its outcome. The lease lasts at least until the given
+// time of this process's clock.
+func (r *Runner) attempt(ctx context.Context, j *meta.Job, until time.Time) {
 	own, jobCtx := r.register(ctx, j)
 	defer r.release(j, own)
 	beat, stop := context.WithCancel(jobCtx)
 	stopped := make(chan struct{})
-	go func() { defer close(stopped); r.heartbeat(beat, j, own) }()
+	go func() { defer close(stopped); r.heartbeat(beat, j, own, until) }()
 
 	began := r.core.Clock.Now()
 	outcome, bytes, err := r.perform(jobCtx, j)
 	stop()
 	<-stopped
 	took := r.core.Clock.Now().Sub(began)
+	if outcome == cancelled && r.core.DB.Shared() {
+		err = errors.Join(err, r.core.Write(context.WithoutCancel(ctx), func(tx *meta.Tx) error { return tx.DropCancelled(j.ID, j.Attempts) }))
+	}
 	if r.o.JobDone != nil {
 		r.o.JobDone(j.Kind, outcome, bytes, took)
 	}
@@ -97,32 +102,38 @@ func (r *Runner) attempt(ctx context.Context, j *meta.Job) {
 	r.signal() // another job may have waited for this one's resource
 }
 
-// heartbeat renews the lease until ctx ends. If the lease is lost, it ends the job.
-func (r *Runner) heartbeat(ctx context.Context, j *meta.Job, own *run) {
-	misses := 0
+// heartbeat renews the lease until ctx ends. If the lease is lost, it ends the job. The lease
+// counts from the moment before a renewal was sent, by this process's own clock: a renewal whose
+// answer is late must not let the job go on after another worker may have claimed it.
+func (r *Runner) heartbeat(ctx context.Context, j *meta.Job, own *run, until time.Time) {
 	for {
+		sent := r.core.Clock.Now()
+		pause := min(r.o.Lease/3, until.Sub(sent))
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.core.Clock.After(r.o.Lease / 3):
+		case <-r.core.Clock.After(pause):
+		}
+		sent = r.core.Clock.Now()
+		if !sent.Before(until) {
+			own.cancel(errLeaseLost)
+			return
 		}
 		held := false
-		err := r.core.WriteFreeing(ctx, func(tx *meta.Tx) (err error) {
+		limited, done := context.WithTimeout(ctx, until.Sub(sent))
+		err := r.core.Lease(limited, func(tx *meta.Tx) (err error) {
 			held, err = tx.Renew(j.ID, j.Attempts, r.o.Lease)
 			return err
 		})
+		done()
 		switch {
 		case ctx.Err() != nil:
 			return
-		case err == nil && held:
-			misses = 0
-			continue
-		case err != nil:
-			if misses++; misses < 3 {
-				continue
-			}
+		case err == nil && !held:
+			own.cancel(errLeaseLost)
+			return
+		case err == nil:
+			until = sent.Add(r.o.Lease)
 		}
-		own.cancel(errLeaseLost)
-		return
 	}
 }

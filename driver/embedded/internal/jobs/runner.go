@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,8 @@ type Options struct {
 	CopyWorkers int           // concurrent jobs of the copy queue; the other queues have one worker each
 	Lease       time.Duration // how long a worker holds a job without a heartbeat
 	MaxAttempts int           // how often a job runs if the process dies each time
+	// Poll is how often an idle worker looks for jobs that nothing has told it of; 0: once per Lease.
+	Poll time.Duration
 	// JobDone is called for each job that ended; see embedded.Observer.
 	JobDone func(kind, outcome string, bytes int64, took time.Duration)
 }
@@ -64,7 +67,7 @@ func (r *Runner) Hasten(tx *meta.Tx, j *meta.Job) error {
 // Cancel removes a queued or running job. A running job is stopped once the transaction is
 // committed.
 func (r *Runner) Cancel(tx *meta.Tx, j *meta.Job) error {
-	if err := tx.RemoveJob(j.ID); err != nil {
+	if err := tx.CancelJob(j); err != nil {
 		return err
 	}
 	tx.AfterCommit(func() { r.stop(j.ID) })
@@ -99,11 +102,14 @@ func (r *Runner) Run(ctx context.Context) error {
 	for _, queue := range []string{QuickQueue, IdleQueue} {
 		workers.Go(func() error { r.work(ctx, queue); return nil })
 	}
+	if r.core.DB.Shared() {
+		workers.Go(func() error { r.listen(ctx); return nil })
+	}
 	return workers.Wait()
 }
 
-// work runs the jobs of a queue. New jobs wake it. It also checks the queue once per lease
-// time, for expired leases. If it cannot read or write the queue, for instance because the
+// work runs the jobs of a queue. New jobs wake it. It also checks the queue at least once per
+// lease time, for expired leases. If it cannot read or write the queue, for instance because the
 // disk is full, it retries soon.
 func (r *Runner) work(ctx context.Context, queue string) {
 	for ctx.Err() == nil {
@@ -119,7 +125,19 @@ func (r *Runner) work(ctx context.Context, queue string) {
 		select {
 		case <-ctx.Done():
 		case <-r.wake[queue]:
-		case <-r.core.Clock.After(r.o.Lease):
+		case <-r.core.Clock.After(cmp.Or(r.o.Poll, r.o.Lease)):
+		}
+	}
+}
+
+// listen wakes the workers when another gateway has changed jobs, and stops the jobs that one
+// has cancelled.
+func (r *Runner) listen(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := r.core.DB.Listen(ctx, r.signal, r.signal, r.stop)
+		if ctx.Err() == nil {
+			r.core.Log.Warn("the database's notifications are interrupted", zap.Error(err))
+			r.core.Wait(ctx, retryWrite)
 		}
 	}
 }
@@ -135,13 +153,14 @@ func (r *Runner) RunOne(ctx context.Context) (bool, error) { return r.RunOneOf(c
 // RunOneOf is [Runner.RunOne] for one queue; "": any queue.
 func (r *Runner) RunOneOf(ctx context.Context, queue string) (bool, error) {
 	var j *meta.Job
-	err := r.core.WriteFreeing(ctx, func(tx *meta.Tx) (err error) {
-		j, err = tx.Claim(queue, r.o.Lease)
+	asked := r.core.Clock.Now()
+	err := r.core.Lease(ctx, func(tx *meta.Tx) (err error) {
+		j, err = tx.Claim(queue, r.core.Gateway, r.o.Lease)
 		return err
 	})
 	if err != nil || j == nil {
 		return false, err
 	}
-	r.attempt(ctx, j)
+	r.attempt(ctx, j, asked.Add(r.o.Lease))
 	return true, nil
 }

@@ -30,7 +30,7 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	dir := t.TempDir()
 	clock := clockwork.NewFakeClockAt(time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC))
-	db, err := meta.Open(t.Context(), meta.Options{Path: filepath.Join(dir, "db"), Now: clock.Now, Rehearse: true})
+	db, err := meta.Open(t.Context(), meta.Options{Database: filepath.Join(dir, "db"), Now: clock.Now, Rehearse: true})
 	check(t, err)
 	t.Cleanup(func() { check(t, db.Close()) })
 	c := &core.Core{DB: db, Files: core.NewFiles(dir), Spare: core.NewReserve(dir), Log: zap.NewNop(), Clock: clock,
@@ -55,7 +55,7 @@ func (b *bench) claim() *meta.Job {
 	b.t.Helper()
 	var j *meta.Job
 	check(b.t, b.core.Write(b.t.Context(), func(tx *meta.Tx) (err error) {
-		j, err = tx.Claim("", time.Minute)
+		j, err = tx.Claim("", "", time.Minute)
 		return err
 	}))
 	if j == nil {

@@ -75,6 +75,7 @@ func (vs *Volumes) discard(tx *meta.Tx, by *meta.Job, volumeID string, names ...
 	if err != nil {
 		return err
 	}
+	j.Host = by.Host // which has the files
 	return vs.jobs.Enqueue(tx, j)
 }
 
