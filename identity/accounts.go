@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -27,6 +28,8 @@ type Account struct {
 	PasswordHash   string // "": cannot log in by password
 	DefaultProject string // id, or ""
 	Enabled        bool
+	// Generation counts what ends all tokens of the user: another password, being disabled.
+	Generation int
 	// Extra are members that this service stores for clients and does not use, such as
 	// email and description.
 	Extra map[string]any
@@ -37,21 +40,10 @@ type Grant struct{ UserID, ProjectID, Role string }
 
 // Accounts are all that was made through the API, in order of creation.
 type Accounts struct {
+	Version  string // of a shared store
 	Projects []Project
 	Users    []Account
 	Grants   []Grant
-}
-
-// Store keeps accounts. A call that returns nil has made its change durable; one that
-// fails has changed nothing.
-type Store interface {
-	SaveProject(context.Context, Project) error
-	// DeleteProject and DeleteUser delete the grants as well.
-	DeleteProject(ctx context.Context, id string) error
-	SaveUser(context.Context, Account) error
-	DeleteUser(ctx context.Context, id string) error
-	SaveGrant(context.Context, Grant) error
-	DeleteGrant(context.Context, Grant) error
 }
 
 // Bounds of what can be made through the API.
@@ -84,10 +76,11 @@ func (s *Service) refuse(w http.ResponseWriter, err error) {
 	fail(w, http.StatusServiceUnavailable, "The change could not be stored.")
 }
 
-// change makes one change of the accounts. do checks it against next, stores it, and
-// makes it in next; requests see next once do has returned nil. Changes run one after
-// another. A client that hangs up does not break off what is being stored.
-func (s *Service) change(ctx context.Context, do func(ctx context.Context, next *Accounts) error) error {
+// change makes one change of the accounts. do checks it against next, which it gets with the
+// directory of the same moment, stores it in store, and makes it in next; requests see next
+// once do has returned nil. Changes run one after another. If another gateway was faster, do
+// runs again. A client that hangs up does not break off what is being stored.
+func (s *Service) change(ctx context.Context, do func(ctx context.Context, store Changes, d *directory, next *Accounts) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	s.changes.Lock()
@@ -95,17 +88,27 @@ func (s *Service) change(ctx context.Context, do func(ctx context.Context, next 
 	if s.store == nil {
 		return refused(http.StatusNotImplemented, "This gateway has no data directory to keep projects and users in.")
 	}
-	next := Accounts{slices.Clone(s.made.Projects), slices.Clone(s.made.Users), slices.Clone(s.made.Grants)}
-	if err := do(ctx, &next); err != nil {
-		return err
+	for {
+		if err := s.current(ctx); err != nil {
+			return err
+		}
+		d := s.directory.Load()
+		next := Accounts{d.made.Version, slices.Clone(d.made.Projects), slices.Clone(d.made.Users), slices.Clone(d.made.Grants)}
+		err := do(ctx, s.store.At(d.made.Version), d, &next)
+		switch {
+		case errors.Is(err, ErrStale):
+			continue // until storeTime has passed
+		case err != nil:
+			return err
+		case s.store.Shared():
+			return s.current(ctx)
+		}
+		if d, err = s.build(next); err != nil {
+			return err
+		}
+		s.directory.Store(d)
+		return nil
 	}
-	d, err := s.build(next)
-	if err != nil {
-		return err
-	}
-	s.made = next
-	s.directory.Store(d)
-	return nil
 }
 
 // project and user return the index of the item with the id, -1 if there is none.
@@ -120,6 +123,7 @@ func (a *Accounts) user(id string) int {
 // build makes the directory of the configuration and of what was made.
 func (s *Service) build(made Accounts) (*directory, error) {
 	d := newDirectory()
+	d.made = made
 	for _, p := range s.configured.projects {
 		known := &knownProject{Project{ID: p.id, Name: p.name, Enabled: true}, true}
 		if at := made.project(p.id); at >= 0 { // it was made through the API before
@@ -135,7 +139,8 @@ func (s *Service) build(made Accounts) (*directory, error) {
 		}
 	}
 	for _, u := range s.configured.users {
-		d.users.add(&user{id: u.id, name: u.name, secret: u.secret, enabled: true, configured: true, roles: map[string]driver.Role{}})
+		d.users.add(&user{id: u.id, name: u.name, secret: u.secret, enabled: true, configured: true, roles: map[string]driver.Role{},
+			stamp: u.secret.stamp})
 		for id, role := range u.roles {
 			d.grant(u.id, id, role, true)
 		}
@@ -143,7 +148,7 @@ func (s *Service) build(made Accounts) (*directory, error) {
 	for _, a := range made.Users {
 		u := &user{
 			id: a.ID, name: a.Name, enabled: a.Enabled, roles: map[string]driver.Role{},
-			defaultProject: a.DefaultProject, extra: a.Extra, generation: s.generations[a.ID],
+			defaultProject: a.DefaultProject, extra: a.Extra, generation: a.Generation,
 		}
 		if a.PasswordHash != "" {
 			var err error
@@ -151,6 +156,7 @@ func (s *Service) build(made Accounts) (*directory, error) {
 				return nil, err
 			}
 		}
+		u.stamp = strconv.Itoa(a.Generation) + " " + u.secret.stamp
 		d.users.add(u)
 	}
 	for _, g := range made.Grants {

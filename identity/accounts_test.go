@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
@@ -26,10 +27,36 @@ type shelf struct {
 	users    map[string]Account
 	grants   map[Grant]bool
 	broken   error
+	*memoryTokens
 }
 
 func newShelf() *shelf {
-	return &shelf{map[string]Project{}, map[string]Account{}, map[Grant]bool{}, nil}
+	return &shelf{map[string]Project{}, map[string]Account{}, map[Grant]bool{}, nil, newMemoryTokens(TokenLimits{1000, 1000})}
+}
+
+func (f *shelf) At(string) Changes                          { return f }
+func (f *shelf) Shared() bool                               { return false }
+func (f *shelf) Load(context.Context) (Accounts, error)     { return f.all(), f.broken }
+func (f *shelf) Versions(context.Context) (Versions, error) { return Versions{}, f.broken }
+func (f *shelf) LoginsRefused(context.Context, time.Time, ...LoginKey) (time.Duration, error) {
+	return 0, f.broken
+}
+func (f *shelf) LoginFailed(context.Context, time.Time, ...LoginKey) error { return f.broken }
+
+func (f *shelf) SaveToken(ctx context.Context, t *Token, _ TokenLimits) ([]TokenHash, error) {
+	if f.broken != nil {
+		return nil, f.broken
+	}
+	return nil, f.issue(ctx, t)
+}
+
+func (f *shelf) Token(ctx context.Context, hash TokenHash) (*Token, error) {
+	t, _ := f.find(ctx, hash, time.Time{}) // it never fails
+	return t, f.broken
+}
+
+func (f *shelf) DeleteToken(ctx context.Context, hash TokenHash) error {
+	return errors.Join(f.broken, f.revoke(ctx, hash))
 }
 
 func (f *shelf) SaveProject(_ context.Context, p Project) error {
@@ -63,7 +90,7 @@ func (f *shelf) DeleteGrant(_ context.Context, g Grant) error { delete(f.grants,
 
 func (f *shelf) all() Accounts {
 	return Accounts{
-		slices.Collect(maps.Values(f.projects)), slices.Collect(maps.Values(f.users)), slices.Collect(maps.Keys(f.grants)),
+		"", slices.Collect(maps.Values(f.projects)), slices.Collect(maps.Values(f.users)), slices.Collect(maps.Keys(f.grants)),
 	}
 }
 

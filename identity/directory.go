@@ -1,6 +1,8 @@
 package identity
 
 import (
+	"context"
+	"crypto/sha256"
 	"strings"
 
 	"cindergate/driver"
@@ -13,6 +15,7 @@ type directory struct {
 	users    index[user]
 	grants   []grant
 	granted  map[Grant]bool
+	made     Accounts // what was made through the API
 }
 
 // knownProject is a project that exists. One that the configuration names is changed
@@ -32,7 +35,8 @@ type user struct {
 	configured     bool
 	defaultProject string
 	extra          map[string]any
-	generation     int // changes when all tokens of the user end
+	generation     int    // as in [Account]
+	stamp          string // changes when all tokens of the user end
 }
 
 // grant is one role of a user in a project.
@@ -127,32 +131,57 @@ func (d *directory) scope(id, name string) (project, bool) {
 	return p.ref(), true
 }
 
-// live returns the token with its present role. It returns nil if the token has
-// expired, or if its user, its project or the user's role there no longer exists.
-func (s *Service) live(text string) *token {
-	t := s.tokens.get(text, s.clock.Now())
-	if t == nil {
-		return nil
+// live returns the token with its present role. It returns nil if the token has expired or
+// was revoked, or if what it was issued on has changed: the user, the password, the
+// application credential, the project or the role there. An error means that the store does
+// not answer.
+func (s *Service) live(ctx context.Context, text string) (*token, error) {
+	if err := s.current(ctx); err != nil {
+		return nil, err
 	}
-	now := *t
+	k, err := s.tokens.find(ctx, sha256.Sum256([]byte(text)), s.clock.Now())
+	if err != nil || k == nil {
+		return nil, err
+	}
 	d := s.directory.Load()
-	now.user = d.login(t.user.id, "")
-	if now.user == nil || now.user.generation != t.user.generation {
-		return nil
+	t := &token{hash: k.Hash, methods: k.Methods, user: d.login(k.UserID, ""), audit: k.AuditID, issuedAt: k.IssuedAt, expires: k.Expires}
+	if t.user == nil {
+		return nil, nil
 	}
-	if t.project.id == "" {
-		return &now
+	stamp := t.user.stamp
+	if k.CredentialID != "" {
+		if t.credential = s.credential(k.CredentialID); t.credential == nil {
+			return nil, nil
+		}
+		stamp += " " + t.credential.secret.stamp
+	}
+	if k.Stamp != stamp {
+		return nil, nil
+	}
+	if k.ProjectID == "" {
+		return t, nil
 	}
 	var ok bool
-	if now.project, ok = d.scope(t.project.id, ""); !ok {
-		return nil
+	if t.project, ok = d.scope(k.ProjectID, ""); !ok {
+		return nil, nil
 	}
-	now.role = now.user.roles[now.project.id]
+	t.role = t.user.roles[t.project.id]
 	if t.restricted() {
-		now.role = min(now.role, t.role)
+		was, _ := parseRole(k.Role)
+		t.role = min(t.role, was)
 	}
-	if now.role == driver.NoRole {
-		return nil
+	if t.role == driver.NoRole {
+		return nil, nil
 	}
-	return &now
+	return t, nil
+}
+
+// credential finds an application credential by its id.
+func (s *Service) credential(id string) *appCredential {
+	for i := range s.appCreds {
+		if s.appCreds[i].id == id {
+			return &s.appCreds[i]
+		}
+	}
+	return nil
 }

@@ -87,8 +87,7 @@ func (s *Service) createGrant(w http.ResponseWriter, r *http.Request, _ *token) 
 	if !ok {
 		return
 	}
-	err := s.change(r.Context(), func(ctx context.Context, next *Accounts) error {
-		d := s.directory.Load()
+	err := s.change(r.Context(), func(ctx context.Context, store Changes, d *directory, next *Accounts) error {
 		switch _, there := d.find(wanted); {
 		case d.users.byID[wanted.user.id] == nil || d.projects.byID[wanted.project.ID] == nil:
 			return refused(http.StatusNotFound, "The user or the project has been deleted meanwhile.")
@@ -98,7 +97,7 @@ func (s *Service) createGrant(w http.ResponseWriter, r *http.Request, _ *token) 
 			return refused(http.StatusForbidden, "There are as many role assignments as there can be.")
 		}
 		next.Grants = append(next.Grants, wanted.stored())
-		return s.store.SaveGrant(ctx, wanted.stored())
+		return store.SaveGrant(ctx, wanted.stored())
 	})
 	if err != nil {
 		s.refuse(w, err)
@@ -113,8 +112,8 @@ func (s *Service) deleteGrant(w http.ResponseWriter, r *http.Request, _ *token) 
 		return
 	}
 	found := true
-	err := s.change(r.Context(), func(ctx context.Context, next *Accounts) error {
-		g, there := s.directory.Load().find(wanted)
+	err := s.change(r.Context(), func(ctx context.Context, store Changes, d *directory, next *Accounts) error {
+		g, there := d.find(wanted)
 		if found = there; !there {
 			return nil
 		}
@@ -122,7 +121,7 @@ func (s *Service) deleteGrant(w http.ResponseWriter, r *http.Request, _ *token) 
 			return refused(http.StatusForbidden, "The role of "+g.user.name+" in "+g.project.Name+" is one of the configuration or a default one, and cannot be changed here.")
 		}
 		next.Grants = slices.DeleteFunc(next.Grants, func(each Grant) bool { return each == g.stored() })
-		return s.store.DeleteGrant(ctx, g.stored())
+		return store.DeleteGrant(ctx, g.stored())
 	})
 	switch {
 	case err != nil:

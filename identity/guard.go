@@ -52,6 +52,7 @@ type from struct{ address, user string }
 type guard struct {
 	limits Limits
 	clock  clockwork.Clock
+	shared Store // counts failures for all gateways; nil: there is one gateway
 
 	mu       sync.Mutex
 	free     int // how many more may be checked now
@@ -86,6 +87,9 @@ func newGuard(limits Limits, clock clockwork.Clock) *guard {
 // tell one user from another, or from nobody.
 func (g *guard) check(ctx context.Context, address, user string, check func() bool) (bool, error) {
 	keys := []from{{address, user}, {address: address}}
+	if err := g.refusedElsewhere(ctx, keys); err != nil {
+		return false, err
+	}
 	if err := g.enter(keys); err != nil {
 		return false, err
 	}
@@ -98,7 +102,16 @@ func (g *guard) check(ctx context.Context, address, user string, check func() bo
 	if err != nil || right {
 		return right, err
 	}
-	rest := g.clock.NewTimer(g.failed(keys, g.clock.Since(began)))
+	wait := g.failed(keys, g.clock.Since(began))
+	if g.shared != nil {
+		// A client that hangs up has failed all the same.
+		stored, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+		defer cancel()
+		if err := g.shared.LoginFailed(stored, g.clock.Now(), g.counted(keys)...); err != nil {
+			return false, err
+		}
+	}
+	rest := g.clock.NewTimer(wait)
 	defer rest.Stop()
 	select {
 	case <-rest.Chan():
@@ -106,6 +119,29 @@ func (g *guard) check(ctx context.Context, address, user string, check func() bo
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
+}
+
+// refusedElsewhere returns [*ErrBusy] if too many logins have failed at all gateways together.
+func (g *guard) refusedElsewhere(ctx context.Context, keys []from) error {
+	if g.shared == nil {
+		return nil
+	}
+	wait, err := g.shared.LoginsRefused(ctx, g.clock.Now(), g.counted(keys)...)
+	if err == nil && wait > 0 {
+		err = &ErrBusy{Client: true, RetryAfter: wait}
+	}
+	return err
+}
+
+// counted returns what failures are counted by, as far as they are limited.
+func (g *guard) counted(keys []from) []LoginKey {
+	var counted []LoginKey
+	for i, perMinute := range []int{g.limits.FailuresPerUser, g.limits.FailuresPerAddress} {
+		if perMinute > 0 {
+			counted = append(counted, LoginKey{keys[i].address + " " + keys[i].user, perMinute})
+		}
+	}
+	return counted
 }
 
 // run runs check in its turn, and passes the turn on.

@@ -1,13 +1,16 @@
 package identity
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"go.uber.org/zap"
 
 	"cindergate/driver"
 )
@@ -141,7 +144,11 @@ type authorized func(w http.ResponseWriter, r *http.Request, caller *token)
 
 func (s *Service) with(h authorized) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		caller := s.live(r.Header.Get("X-Auth-Token"))
+		caller, err := s.live(r.Context(), r.Header.Get("X-Auth-Token"))
+		if err != nil {
+			s.unavailable(w, err)
+			return
+		}
 		if caller == nil {
 			unauthorized(w)
 			return
@@ -164,7 +171,11 @@ func (s *Service) admin(action string, h authorized) http.HandlerFunc {
 
 // subject is the token that a request is about: the caller's own or, for admins, any.
 func (s *Service) subject(w http.ResponseWriter, r *http.Request, caller *token) *token {
-	t := s.live(r.Header.Get("X-Subject-Token"))
+	t, err := s.live(r.Context(), r.Header.Get("X-Subject-Token"))
+	if err != nil {
+		s.unavailable(w, err)
+		return nil
+	}
 	if t == nil || t.user.id != caller.user.id && caller.role != driver.Admin {
 		fail(w, http.StatusNotFound, "Could not find token.")
 		return nil
@@ -184,7 +195,13 @@ func (s *Service) showToken(w http.ResponseWriter, r *http.Request, caller *toke
 
 func (s *Service) revokeToken(w http.ResponseWriter, r *http.Request, caller *token) {
 	if t := s.subject(w, r, caller); t != nil {
-		s.tokens.revoke(t)
+		// A client that hangs up does not keep its token.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeTime)
+		defer cancel()
+		if err := s.tokens.revoke(ctx, t.hash); err != nil {
+			s.unavailable(w, err)
+			return
+		}
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
@@ -260,6 +277,16 @@ func fail(w http.ResponseWriter, status int, message string) {
 
 func forbidden(w http.ResponseWriter, action string) {
 	fail(w, http.StatusForbidden, "You are not authorized to perform the requested action: identity:"+action+".")
+}
+
+// unavailable answers a request for which the store would be needed. Nothing is written for a
+// client that has left.
+func (s *Service) unavailable(w http.ResponseWriter, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	s.log.Error("the identity service's database", zap.Error(err))
+	fail(w, http.StatusServiceUnavailable, "The identity service's database does not answer.")
 }
 
 func unauthorized(w http.ResponseWriter) {

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver"
+	"cindergate/internal/flight"
 )
 
 // DefaultDomain is the id of the only domain.
@@ -83,15 +84,17 @@ type Service struct {
 	configured configured
 	appCreds   []appCredential
 	tokens     tokens
+	cached     *keptTokens // tokens, if there is a store
 	guard      *guard
 	client     func(*http.Request) string // address
 
 	directory atomic.Pointer[directory]
 
-	changes     sync.Mutex // held by the change that runs; guards the following
-	store       Store
-	made        Accounts
-	generations map[string]int // of users by id, see user.generation
+	store   Store
+	changes sync.Mutex // held by the change that runs
+
+	question      flight.Next // whether what is in memory is current
+	tokensVersion string      // that the tokens in memory belong to; used by catchUp alone
 }
 
 // configured are the users and projects of the configuration.
@@ -125,8 +128,18 @@ var roleNames = []struct {
 func New(o Options) (*Service, error) {
 	s := &Service{
 		region: o.Region, lifetime: o.TokenLifetime, clock: o.Clock, base: o.Base, client: o.Client, log: o.Log,
-		tokens: newTokens(o.TokensPerUser), store: o.Store, made: o.Made, generations: map[string]int{},
+		store: o.Store,
 	}
+	limits := TokenLimits{PerUser: o.TokensPerUser, All: maxTokens}
+	if limits.PerUser == 0 {
+		limits.PerUser = DefaultTokensPerUser
+	}
+	s.tokens = newMemoryTokens(limits)
+	if s.store != nil {
+		s.cached = newKeptTokens(s.store, limits)
+		s.tokens = s.cached
+	}
+	s.question.Limit, s.question.Work = currentTime, s.catchUp
 	if s.clock == nil {
 		s.clock = clockwork.NewRealClock()
 	}
@@ -137,9 +150,12 @@ func New(o Options) (*Service, error) {
 		s.log = zap.NewNop()
 	}
 	s.guard = newGuard(o.Logins, s.clock)
+	if s.store != nil && s.store.Shared() {
+		s.guard.shared = s.store
+	}
 	var problems []error
 	for i, u := range o.Users {
-		if err := s.addUser(u); err != nil {
+		if err := s.addUser(u, o.Made); err != nil {
 			problems = append(problems, fmt.Errorf("users[%d]: %w", i, err))
 		}
 	}
@@ -152,7 +168,7 @@ func New(o Options) (*Service, error) {
 	if s.services, err = allServices(o.Catalog); err != nil {
 		problems = append(problems, err)
 	}
-	d, err := s.build(s.made)
+	d, err := s.build(o.Made)
 	s.directory.Store(d)
 	return s, errors.Join(append(problems, err)...)
 }
@@ -166,7 +182,7 @@ func connection(r *http.Request) string {
 	return host
 }
 
-func (s *Service) addUser(u User) error {
+func (s *Service) addUser(u User, made Accounts) error {
 	added := configuredUser{id: ID("user", u.Name), name: u.Name, secret: u.Secret, roles: map[string]driver.Role{}}
 	switch {
 	case u.Name == "":
@@ -176,7 +192,7 @@ func (s *Service) addUser(u User) error {
 	case len(u.Projects) == 0:
 		return fmt.Errorf("%s has no projects", u.Name)
 	}
-	for _, a := range s.made.Users {
+	for _, a := range made.Users {
 		if sameName(a.Name, u.Name) {
 			return fmt.Errorf("name %q is that of user %s, who was made through the API", u.Name, a.ID)
 		}
@@ -186,7 +202,7 @@ func (s *Service) addUser(u User) error {
 		if !ok {
 			return fmt.Errorf("projects.%s: role %q is none of reader, member, admin", name, roleName)
 		}
-		added.roles[s.ensureProject(name).id] = role
+		added.roles[s.ensureProject(name, made).id] = role
 	}
 	s.configured.users = append(s.configured.users, added)
 	return nil
@@ -222,14 +238,14 @@ func ID(kind, name string) string {
 
 // ensureProject returns the project that the configuration calls name. If the API made
 // a project of that name before, it keeps its id.
-func (s *Service) ensureProject(name string) project {
+func (s *Service) ensureProject(name string, made Accounts) project {
 	if p, ok := s.configured.project(name); ok {
 		return p
 	}
 	p := project{ID("project", name), name}
-	for _, made := range s.made.Projects {
-		if sameName(made.Name, name) {
-			p.id = made.ID
+	for _, m := range made.Projects {
+		if sameName(m.Name, name) {
+			p.id = m.ID
 		}
 	}
 	s.configured.projects = append(s.configured.projects, p)
@@ -275,8 +291,11 @@ func roleName(role driver.Role) string {
 }
 
 // Authenticate returns the caller of a project-scoped token.
-func (s *Service) Authenticate(_ context.Context, text string) (driver.Caller, error) {
-	t := s.live(text)
+func (s *Service) Authenticate(ctx context.Context, text string) (driver.Caller, error) {
+	t, err := s.live(ctx, text)
+	if err != nil {
+		return driver.Caller{}, driver.Wrap(driver.Unavailable, err, "The identity service's database does not answer.")
+	}
 	if t == nil || t.project.id == "" {
 		return driver.Caller{}, driver.Errorf(driver.Unauthorized, "The request you have made requires authentication.")
 	}

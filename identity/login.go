@@ -76,12 +76,16 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 			methods = append(methods, method)
 		}
 	}
+	if err := s.current(r.Context()); err != nil {
+		s.unavailable(w, err)
+		return
+	}
 	t := &token{issuedAt: s.clock.Now(), methods: slices.Clone(methods)}
 	t.expires = t.issuedAt.Add(s.lifetime)
 	for _, method := range methods {
 		switch proved, err := s.method(r, t, method, &body); {
 		case err != nil:
-			refuse(w, err)
+			s.refuseLogin(w, err)
 			return
 		case !proved:
 			unauthorized(w)
@@ -92,17 +96,23 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 		unauthorized(w)
 		return
 	}
-	text := s.tokens.issue(t)
+	text := random()
+	t.hash, t.audit = sha256.Sum256([]byte(text)), random()[:22]
+	if err := s.tokens.issue(r.Context(), t.kept()); err != nil {
+		s.unavailable(w, err)
+		return
+	}
 	w.Header().Set("X-Subject-Token", text)
 	_, withoutCatalog := r.URL.Query()["nocatalog"]
 	write(w, http.StatusCreated, map[string]any{"token": s.view(t, s.base(r), !withoutCatalog)})
 }
 
-// refuse answers a login whose password could not be checked. Nothing is written for a
+// refuseLogin answers a login whose password could not be checked. Nothing is written for a
 // client that has left.
-func refuse(w http.ResponseWriter, err error) {
+func (s *Service) refuseLogin(w http.ResponseWriter, err error) {
 	busy, ok := isBusy(err)
 	if !ok {
+		s.unavailable(w, err)
 		return
 	}
 	status, message := http.StatusServiceUnavailable, "Too many logins are under way."
@@ -143,9 +153,9 @@ func (s *Service) method(r *http.Request, t *token, method string, body *loginRe
 		right, err := s.matches(r, name, secret, given.Password)
 		return right && u != nil && t.is(u), err
 	case method == "token" && id.Token != nil:
-		old := s.live(id.Token.ID)
-		if old == nil {
-			return false, nil
+		old, err := s.live(r.Context(), id.Token.ID)
+		if err != nil || old == nil {
+			return false, err
 		}
 		t.expires = old.expires
 		for _, m := range old.methods {
@@ -154,7 +164,7 @@ func (s *Service) method(r *http.Request, t *token, method string, body *loginRe
 			}
 		}
 		if old.restricted() {
-			t.project, t.role = old.project, old.role
+			t.project, t.role, t.credential = old.project, old.role, old.credential
 		}
 		return t.is(old.user), nil
 	case method == "application_credential" && id.ApplicationCredential != nil:
@@ -169,7 +179,7 @@ func (s *Service) method(r *http.Request, t *token, method string, body *loginRe
 		if !right || c == nil {
 			return false, err
 		}
-		t.project, t.role = c.project, c.role
+		t.project, t.role, t.credential = c.project, c.role, c
 		owner := s.directory.Load().login(c.userID, "")
 		return owner != nil && t.is(owner), nil
 	}

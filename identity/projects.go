@@ -61,7 +61,7 @@ func (s *Service) createProject(w http.ResponseWriter, r *http.Request, _ *token
 	p := Project{ID: newID(), Enabled: true}
 	err := p.read(a)
 	if err == nil {
-		err = s.change(r.Context(), func(ctx context.Context, next *Accounts) error {
+		err = s.change(r.Context(), func(ctx context.Context, store Changes, _ *directory, next *Accounts) error {
 			if len(next.Projects) >= maxAccounts {
 				return refused(http.StatusForbidden, "There are as many projects as there can be.")
 			}
@@ -69,7 +69,7 @@ func (s *Service) createProject(w http.ResponseWriter, r *http.Request, _ *token
 				return err
 			}
 			next.Projects = append(next.Projects, p)
-			return s.store.SaveProject(ctx, p)
+			return store.SaveProject(ctx, p)
 		})
 	}
 	s.answerProject(w, r, http.StatusCreated, p.ID, err)
@@ -81,7 +81,7 @@ func (s *Service) updateProject(w http.ResponseWriter, r *http.Request, _ *token
 	if a == nil {
 		return
 	}
-	err := s.change(r.Context(), func(ctx context.Context, next *Accounts) error {
+	err := s.change(r.Context(), func(ctx context.Context, store Changes, _ *directory, next *Accounts) error {
 		at, err := s.changeableProject(next, id)
 		if err != nil {
 			return err
@@ -94,7 +94,7 @@ func (s *Service) updateProject(w http.ResponseWriter, r *http.Request, _ *token
 			return err
 		}
 		next.Projects[at] = p
-		return s.store.SaveProject(ctx, p)
+		return store.SaveProject(ctx, p)
 	})
 	s.answerProject(w, r, http.StatusOK, id, err)
 }
@@ -128,14 +128,14 @@ func (s *Service) answerProject(w http.ResponseWriter, r *http.Request, status i
 // as with Keystone and Cinder.
 func (s *Service) deleteProject(w http.ResponseWriter, r *http.Request, _ *token) {
 	id := r.PathValue("id")
-	err := s.change(r.Context(), func(ctx context.Context, next *Accounts) error {
+	err := s.change(r.Context(), func(ctx context.Context, store Changes, _ *directory, next *Accounts) error {
 		at, err := s.changeableProject(next, id)
 		if err != nil {
 			return err
 		}
 		next.Projects = slices.Delete(next.Projects, at, at+1)
 		next.Grants = slices.DeleteFunc(next.Grants, func(g Grant) bool { return g.ProjectID == id })
-		return s.store.DeleteProject(ctx, id)
+		return store.DeleteProject(ctx, id)
 	})
 	if err != nil {
 		s.refuse(w, err)

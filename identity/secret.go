@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -17,6 +18,14 @@ import (
 type Secret struct {
 	check func(password string) bool
 	slow  bool // a check takes long, so that few must run at once
+	stamp string
+}
+
+// stampOf tells one hash of a password from another. Tokens have it, so that they end when a
+// password of the configuration changes.
+func stampOf(hash string) string {
+	sum := sha256.Sum256([]byte(hash))
+	return hex.EncodeToString(sum[:8])
 }
 
 func (Secret) String() string   { return "[redacted]" }
@@ -29,7 +38,7 @@ func (s Secret) Matches(password string) bool { return s.check != nil && s.check
 // searched, so that one round of SHA-256 is enough, and login is fast.
 func Generated(password string) Secret {
 	want := sha256.Sum256([]byte(password))
-	return Secret{check: func(given string) bool {
+	return Secret{stamp: stampOf("generated " + password), check: func(given string) bool {
 		got := sha256.Sum256([]byte(given))
 		return subtle.ConstantTimeCompare(got[:], want[:]) == 1
 	}}
@@ -55,7 +64,7 @@ func ParseHash(hash string) (Secret, error) {
 		case cost < bcrypt.MinCost || cost > maxBcryptCost:
 			return Secret{}, fmt.Errorf("the cost of the bcrypt hash is not between %d and %d", bcrypt.MinCost, maxBcryptCost)
 		}
-		return Secret{slow: true, check: func(given string) bool {
+		return Secret{slow: true, stamp: stampOf(hash), check: func(given string) bool {
 			// bcrypt looks at so many bytes only: more would match whatever follows. The
 			// comparison is made all the same, for its time tells nothing then.
 			compared := given[:min(len(given), maxBcrypt)]
@@ -91,7 +100,7 @@ func parseArgon2(hash string) (Secret, error) {
 	case memory == 0 || memory > maxArgonMemory || time == 0 || time > maxArgonTime || threads == 0:
 		return Secret{}, errors.New("argon2id parameters are out of range")
 	}
-	return Secret{slow: true, check: func(given string) bool {
+	return Secret{slow: true, stamp: stampOf(hash), check: func(given string) bool {
 		got := argon2.IDKey([]byte(given), salt, time, memory, threads, uint32(len(want))) // #nosec G115 -- a few bytes
 		return subtle.ConstantTimeCompare(got, want) == 1
 	}}, nil

@@ -2,81 +2,90 @@ package identity
 
 import (
 	"container/list"
+	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"sync"
 	"time"
 
 	"cindergate/driver"
 )
 
-// maxTokens bounds memory. Beyond it the user with most tokens loses the oldest one.
+// maxTokens bounds what is kept. Beyond it the user with most tokens loses the oldest one.
 const maxTokens = 100_000
 
 // DefaultTokensPerUser is for [Options] without TokensPerUser.
 const DefaultTokensPerUser = 5000
 
-type tokenHash [sha256.Size]byte
-
-// token is what a token stands for. Only its hash is kept.
+// token is a caller, as a token and the present accounts describe it.
 type token struct {
-	hash              tokenHash
+	hash              TokenHash
 	methods           []string
 	user              *user
 	project           project // zero: unscoped
 	role              driver.Role
+	credential        *appCredential // nil: none
 	audit             string
 	issuedAt, expires time.Time
-
-	at *list.Element // in the list of its user
 }
 
-// tokens are the valid tokens, in memory. A restart ends them, and clients log in
-// again as they do when a token expires. Each user has a share of its own, so that nobody
-// pushes out the tokens of others.
-type tokens struct {
-	perUser, most int
+// kept is what a store keeps of the token.
+func (t *token) kept() *Token {
+	k := &Token{
+		Hash: t.hash, UserID: t.user.id, ProjectID: t.project.id, Role: roleName(t.role), Methods: slices.Clone(t.methods),
+		Stamp: t.user.stamp, AuditID: t.audit, IssuedAt: t.issuedAt, Expires: t.expires,
+	}
+	if c := t.credential; c != nil {
+		k.CredentialID, k.Stamp = c.id, k.Stamp+" "+c.secret.stamp
+	}
+	return k
+}
+
+// tokens issues tokens and finds them again.
+type tokens interface {
+	issue(context.Context, *Token) error
+	// find returns a token that has not expired; nil if there is none.
+	find(ctx context.Context, hash TokenHash, now time.Time) (*Token, error)
+	revoke(context.Context, TokenHash) error
+}
+
+// memoryTokens are the tokens of a service without a store: a restart ends them. Each user has
+// a share of its own, so that nobody pushes out the tokens of others.
+type memoryTokens struct {
+	limits TokenLimits
 
 	mu     sync.RWMutex
-	byHash map[tokenHash]*token
-	byUser map[string]*list.List // of *token, in order of issue, by the user's id
+	byHash map[TokenHash]*list.Element // of *Token, in the list of its user
+	byUser map[string]*list.List       // in order of issue, by the user's id
 }
 
-func newTokens(perUser int) tokens {
-	if perUser == 0 {
-		perUser = DefaultTokensPerUser
-	}
-	return tokens{perUser: perUser, most: maxTokens, byHash: map[tokenHash]*token{}, byUser: map[string]*list.List{}}
+func newMemoryTokens(limits TokenLimits) *memoryTokens {
+	return &memoryTokens{limits: limits, byHash: map[TokenHash]*list.Element{}, byUser: map[string]*list.List{}}
 }
 
-// issue makes a token and returns its text.
-func (ts *tokens) issue(t *token) string {
-	text := random()
-	t.hash = sha256.Sum256([]byte(text))
-	t.audit = random()[:22]
+func (ts *memoryTokens) issue(_ context.Context, t *Token) error {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	own := ts.byUser[t.user.id]
-	for own != nil && own.Len() > 0 && (own.Len() >= ts.perUser || oldest(own).expires.Before(t.issuedAt)) {
+	own := ts.byUser[t.UserID]
+	for own != nil && own.Len() > 0 && (own.Len() >= ts.limits.PerUser || oldest(own).Expires.Before(t.IssuedAt)) {
 		ts.drop(oldest(own))
 	}
-	for len(ts.byHash) >= ts.most {
+	for len(ts.byHash) >= ts.limits.All {
 		ts.drop(oldest(ts.longest()))
 	}
-	if own = ts.byUser[t.user.id]; own == nil {
+	if own = ts.byUser[t.UserID]; own == nil {
 		own = list.New()
-		ts.byUser[t.user.id] = own
+		ts.byUser[t.UserID] = own
 	}
-	ts.byHash[t.hash] = t
-	t.at = own.PushBack(t)
-	return text
+	ts.byHash[t.Hash] = own.PushBack(t)
+	return nil
 }
 
-func oldest(of *list.List) *token { return of.Front().Value.(*token) }
+func oldest(of *list.List) *Token { return of.Front().Value.(*Token) }
 
 // longest is the list of the user with most tokens.
-func (ts *tokens) longest() *list.List {
+func (ts *memoryTokens) longest() *list.List {
 	var longest *list.List
 	for _, l := range ts.byUser {
 		if longest == nil || l.Len() > longest.Len() {
@@ -87,32 +96,32 @@ func (ts *tokens) longest() *list.List {
 }
 
 // drop removes a token.
-func (ts *tokens) drop(t *token) {
-	delete(ts.byHash, t.hash)
-	own := ts.byUser[t.user.id]
-	own.Remove(t.at)
+func (ts *memoryTokens) drop(t *Token) {
+	own := ts.byUser[t.UserID]
+	own.Remove(ts.byHash[t.Hash])
+	delete(ts.byHash, t.Hash)
 	if own.Len() == 0 {
-		delete(ts.byUser, t.user.id)
+		delete(ts.byUser, t.UserID)
 	}
 }
 
-func (ts *tokens) get(text string, now time.Time) *token {
-	hash := sha256.Sum256([]byte(text))
+func (ts *memoryTokens) find(_ context.Context, hash TokenHash, now time.Time) (*Token, error) {
 	ts.mu.RLock()
 	defer ts.mu.RUnlock()
-	t := ts.byHash[hash]
-	if t == nil || !now.Before(t.expires) {
-		return nil
+	e := ts.byHash[hash]
+	if e == nil || !now.Before(e.Value.(*Token).Expires) {
+		return nil, nil
 	}
-	return t
+	return e.Value.(*Token), nil
 }
 
-func (ts *tokens) revoke(t *token) {
+func (ts *memoryTokens) revoke(_ context.Context, hash TokenHash) error {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	if own := ts.byHash[t.hash]; own != nil { // t may be a copy
-		ts.drop(own)
+	if e := ts.byHash[hash]; e != nil {
+		ts.drop(e.Value.(*Token))
 	}
+	return nil
 }
 
 func random() string {

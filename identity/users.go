@@ -53,7 +53,7 @@ func (s *Service) createUser(w http.ResponseWriter, r *http.Request, _ *token) {
 	u := Account{ID: newID(), Enabled: true}
 	password, err := u.read(a)
 	if err == nil {
-		err = s.change(r.Context(), func(ctx context.Context, next *Accounts) error {
+		err = s.change(r.Context(), func(ctx context.Context, store Changes, _ *directory, next *Accounts) error {
 			if err := u.setPassword(password); err != nil {
 				return err
 			}
@@ -64,7 +64,7 @@ func (s *Service) createUser(w http.ResponseWriter, r *http.Request, _ *token) {
 				return err
 			}
 			next.Users = append(next.Users, u)
-			return s.store.SaveUser(ctx, u)
+			return store.SaveUser(ctx, u)
 		})
 	}
 	s.answerUser(w, r, http.StatusCreated, u.ID, err)
@@ -78,7 +78,7 @@ func (s *Service) updateUser(w http.ResponseWriter, r *http.Request, _ *token) {
 	if a == nil {
 		return
 	}
-	err := s.change(r.Context(), func(ctx context.Context, next *Accounts) error {
+	err := s.change(r.Context(), func(ctx context.Context, store Changes, _ *directory, next *Accounts) error {
 		at, err := s.changeableUser(next, id)
 		if err != nil {
 			return err
@@ -94,14 +94,11 @@ func (s *Service) updateUser(w http.ResponseWriter, r *http.Request, _ *token) {
 		if err := s.freeUserName(next, u); err != nil {
 			return err
 		}
-		next.Users[at] = u
-		if err := s.store.SaveUser(ctx, u); err != nil {
-			return err
-		}
 		if password != nil || !u.Enabled {
-			s.generations[id]++
+			u.Generation++
 		}
-		return nil
+		next.Users[at] = u
+		return store.SaveUser(ctx, u)
 	})
 	s.answerUser(w, r, http.StatusOK, id, err)
 }
@@ -157,31 +154,28 @@ func (s *Service) changePassword(w http.ResponseWriter, r *http.Request, caller 
 		right, busy := s.matches(r, id, own.secret, original)
 		switch {
 		case busy != nil:
-			refuse(w, busy)
+			s.refuseLogin(w, busy)
 			return
 		case !right:
 			err = refused(http.StatusUnauthorized, "The original password is wrong.")
 		}
 	}
 	if err == nil {
-		err = s.change(r.Context(), func(ctx context.Context, next *Accounts) error {
+		err = s.change(r.Context(), func(ctx context.Context, store Changes, _ *directory, next *Accounts) error {
 			at, err := s.changeableUser(next, id)
 			if err != nil {
 				return err
 			}
-			if s.generations[id] != own.generation { // it was changed meanwhile
+			if next.Users[at].Generation != own.generation { // it was changed meanwhile
 				return refused(http.StatusUnauthorized, "The original password is wrong.")
 			}
 			u := next.Users[at]
 			if err := u.setPassword(&password); err != nil {
 				return refused(http.StatusBadRequest, "Invalid input for field 'password': "+err.Error())
 			}
+			u.Generation++
 			next.Users[at] = u
-			if err := s.store.SaveUser(ctx, u); err != nil {
-				return err
-			}
-			s.generations[id]++
-			return nil
+			return store.SaveUser(ctx, u)
 		})
 	}
 	if err != nil {
@@ -193,18 +187,14 @@ func (s *Service) changePassword(w http.ResponseWriter, r *http.Request, caller 
 
 func (s *Service) deleteUser(w http.ResponseWriter, r *http.Request, _ *token) {
 	id := r.PathValue("id")
-	err := s.change(r.Context(), func(ctx context.Context, next *Accounts) error {
+	err := s.change(r.Context(), func(ctx context.Context, store Changes, _ *directory, next *Accounts) error {
 		at, err := s.changeableUser(next, id)
 		if err != nil {
 			return err
 		}
 		next.Users = slices.Delete(next.Users, at, at+1)
 		next.Grants = slices.DeleteFunc(next.Grants, func(g Grant) bool { return g.UserID == id })
-		if err := s.store.DeleteUser(ctx, id); err != nil {
-			return err
-		}
-		delete(s.generations, id)
-		return nil
+		return store.DeleteUser(ctx, id)
 	})
 	if err != nil {
 		s.refuse(w, err)

@@ -64,7 +64,7 @@ func newVolume(t *testing.T, c *gophercloud.ServiceClient, name string) string {
 	waitVolume(t, c, v.ID)
 	noise := make([]byte, 1<<20)
 	rand.Read(noise) //nolint:errcheck // never fails
-	f, err := os.OpenFile(file(v.ID), os.O_WRONLY, 0)
+	f, err := os.OpenFile(file(t, v.ID), os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,13 +75,24 @@ func newVolume(t *testing.T, c *gophercloud.ServiceClient, name string) string {
 	return v.ID
 }
 
-func file(volumeID string) string {
-	return filepath.Join(os.Getenv("OS_VOLUME_DIR"), "volume-"+volumeID)
+// file returns the path of a volume's file. Its name ends in the attempt that has written it,
+// if that was not the first one.
+func file(t *testing.T, volumeID string) string {
+	t.Helper()
+	var found []string
+	until(t, func(context.Context) bool { // the old file is removed soon after a restore
+		var err error
+		if found, err = filepath.Glob(filepath.Join(os.Getenv("OS_VOLUME_DIR"), "volume-"+volumeID+"*")); err != nil {
+			t.Fatal(err)
+		}
+		return len(found) == 1
+	})
+	return found[0]
 }
 
 func sameBytes(t *testing.T, a, b string) {
 	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), "cmp", file(a), file(b)).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "cmp", file(t, a), file(t, b)).CombinedOutput(); err != nil {
 		t.Fatalf("volumes %s and %s differ: %s", a, b, out)
 	}
 }

@@ -59,6 +59,15 @@ await() {
     done
 }
 is() { [ "$("$1" $2 show "$3" -f value -c status)" = available ]; } # CLOUD KIND ID
-file() { echo "$1/volumes/volume-$2"; }
+# After a restore to a volume, the name of a Cindergate's file ends in the attempt that wrote it.
+file() {
+    local found
+    for _ in $(seq 50); do # the old file is removed soon after the restore
+        found=("$1/volumes/volume-$2"*)
+        [ ${#found[@]} != 1 ] || break
+        sleep 0.1
+    done
+    echo "${found[0]}"
+}
 random() { dd if=/dev/urandom of="$1" bs=1M count="$2" seek="$3" conv=notrunc status=none; } # FILE MIB AT
 the_only() { b volume show "$1" -f value -c id; }

@@ -105,7 +105,7 @@ func (g *twoGateways) onRequest(hold func(*http.Request)) {
 }
 
 func (g *twoGateways) disk() string {
-	return filepath.Join(g.east.data, "volumes", "volume-"+g.volume)
+	return volumeFile(g.t, g.east.data, g.volume)
 }
 
 // write writes random bytes to the volume.
@@ -174,7 +174,7 @@ func (g *twoGateways) sameAsCopy(copyID, file string) {
 	v, err := g.keeper.EnsureVolume(g.t.Context(), tenant.NewVolume{Name: "restored-" + copyID, Size: tenant.GiB})
 	must(g.t, err)
 	must(g.t, g.keeper.Restore(g.t.Context(), copyID, v.ID))
-	sameFiles(g.t, file, filepath.Join(g.west.data, "volumes", "volume-"+v.ID))
+	sameFiles(g.t, file, volumeFile(g.t, g.west.data, v.ID))
 }
 
 // A backup whose metadata, or whose volume's metadata, asks for it is copied: equal bytes, full or
@@ -570,7 +570,7 @@ backends:
 	work, vault := login("work"), login("copies")
 	v, err := work.EnsureVolume(t.Context(), tenant.NewVolume{Name: "db", Size: tenant.GiB})
 	must(t, err)
-	disk := filepath.Join(s.data, "volumes", "volume-"+v.ID)
+	disk := volumeFile(t, s.data, v.ID)
 	must(t, os.WriteFile(disk+".new", bytes.Repeat([]byte("data"), 1<<20), 0o600))
 	must(t, os.Truncate(disk+".new", tenant.GiB))
 	must(t, os.Rename(disk+".new", disk))
@@ -604,7 +604,7 @@ backends:
 	to, err := vault.EnsureVolume(t.Context(), tenant.NewVolume{Name: "restored", Size: tenant.GiB})
 	must(t, err)
 	must(t, vault.Restore(t.Context(), id, to.ID))
-	sameFiles(t, disk, filepath.Join(s.data, "volumes", "volume-"+to.ID))
+	sameFiles(t, disk, volumeFile(t, s.data, to.ID))
 }
 
 // An upload that has expired at the backend, or that somebody has deleted, is made again.

@@ -411,7 +411,22 @@ func (s *server) checkDatabase() {
 }
 
 func (s *server) volumeFile(id string) string {
-	return filepath.Join(s.data, "volumes", "volume-"+id)
+	s.t.Helper()
+	return volumeFile(s.t, s.data, id)
+}
+
+// volumeFile returns the path of the file of a volume that no job uses. Its name may end in
+// the attempt at the job that has written it.
+func volumeFile(t testing.TB, data, id string) string {
+	t.Helper()
+	var files []string
+	poll(t, "the removal of a volume's old file", func() (done bool) {
+		var err error
+		files, err = filepath.Glob(filepath.Join(data, "volumes", "volume-"+id+"*"))
+		must(t, err)
+		return len(files) == 1
+	})
+	return files[0]
 }
 
 // fingerprint returns a digest of a volume's size and of all non-zero blocks with their

@@ -159,7 +159,7 @@ func testMove(t *testing.T, store moveStore, from, to string, options ...string)
 	if _, err := demo.Dress(t.Context(), v.ID, move.Volume{Name: "source", Description: "of demo", Metadata: map[string]string{"k": "v"}}); err != nil {
 		t.Fatal(err)
 	}
-	disk := func(id string) string { return filepath.Join(s.data, "volumes", "volume-"+id) }
+	disk := func(id string) string { return volumeFile(t, s.data, id) }
 	write := func(off int64, n int) {
 		f, err := os.OpenFile(disk(v.ID), os.O_RDWR, 0)
 		must(t, err)

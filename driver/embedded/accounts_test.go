@@ -109,7 +109,7 @@ func TestBackupsInTheAccountOfTheProject(t *testing.T) {
 	if p.wantVolume(created.ID, core.Available); p.digest(created.ID) != p.digest(v.ID) {
 		t.Error("the bytes of the volume made of the backup differ")
 	}
-	want, err := os.ReadFile(p.core.Files.Volume(v.ID))
+	want, err := os.ReadFile(p.file(v.ID))
 	check(t, err)
 	if !bytes.Equal(p.content(more.ID), want) {
 		t.Error("the content differs")

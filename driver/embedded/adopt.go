@@ -57,11 +57,12 @@ func (d *Driver) adoptBackups(ctx context.Context, f backups.Finding, report fun
 	})
 }
 
-// adoptVolumes creates a row for each volume file, including those in lost+found, whose
-// name ends in an id.
+// adoptVolumes creates a row for each volume that has one file, which may be in lost+found,
+// and no row. If a volume has several files, because the service died during a restore to
+// it, the lost database alone knew which one has the data. None is adopted then.
 func (d *Driver) adoptVolumes(ctx context.Context, report func(Adopted)) error {
 	for _, sub := range []string{core.VolumesDir, core.LostFound} {
-		ids, err := d.strays(sub, "volume-")
+		ids, files, err := d.strays(sub, core.VolumePrefix)
 		if err != nil {
 			return err
 		}
@@ -73,11 +74,14 @@ func (d *Driver) adoptVolumes(ctx context.Context, report func(Adopted)) error {
 			if row != nil {
 				continue
 			}
-			if sub == core.LostFound {
-				if err := d.core.Files.RestoreLost(id); err != nil {
-					report(Adopted{Kind: "volume", ID: id, Reason: err.Error()})
-					continue
-				}
+			if names := files[id]; len(names) > 1 {
+				report(Adopted{Kind: "volume", ID: id, Reason: "it has several files, and which one has its data is not known: " +
+					strings.Join(names, ", ") + ". Rename all but one, and adopt again"})
+				continue
+			}
+			if err := d.core.Files.Place(d.core.Files.Path(filepath.Join(sub, files[id][0])), id); err != nil {
+				report(Adopted{Kind: "volume", ID: id, Reason: err.Error()})
+				continue
 			}
 			if err := d.adoptVolume(ctx, id); err != nil {
 				return fmt.Errorf("adopt volume %s: %w", id, err)
@@ -88,24 +92,30 @@ func (d *Driver) adoptVolumes(ctx context.Context, report func(Adopted)) error {
 	return nil
 }
 
-// strays returns the ids in the names of regular files in a directory.
-func (d *Driver) strays(sub, prefix string) ([]string, error) {
+// strays returns the ids in the names of regular files in a directory, and the names for
+// each of them.
+func (d *Driver) strays(sub, prefix string) (ids []string, names map[string][]string, err error) {
 	entries, err := os.ReadDir(filepath.Join(d.core.Files.Dir, sub))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
+		return nil, nil, err
 	}
-	var ids []string
+	names = map[string][]string{}
 	for _, e := range entries {
-		if id, ok := strings.CutPrefix(e.Name(), prefix); ok && core.IsUUID(id) && e.Type().IsRegular() {
+		id, ours := core.FileOwner(e.Name(), prefix)
+		if !ours || !core.IsUUID(id) || !e.Type().IsRegular() {
+			continue
+		}
+		if names[id] == nil {
 			ids = append(ids, id)
 		}
+		names[id] = append(names[id], e.Name())
 	}
-	return ids, nil
+	return ids, names, nil
 }
 
 // adoptVolume creates the row. It extends a file whose length is not a whole number of GiB.
 func (d *Driver) adoptVolume(ctx context.Context, id string) error {
-	path := d.core.Files.Volume(id)
+	path := d.core.Files.Volume(&meta.Volume{Volume: driver.Volume{ID: id}})
 	st, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -132,7 +142,7 @@ func (d *Driver) adoptVolume(ctx context.Context, id string) error {
 // they belong to.
 func (d *Driver) reportSnapshots(ctx context.Context, report func(Adopted)) error {
 	for _, sub := range []string{core.SnapshotsDir, core.LostFound} {
-		ids, err := d.strays(sub, "snapshot-")
+		ids, _, err := d.strays(sub, core.SnapshotPrefix)
 		if err != nil {
 			return err
 		}

@@ -134,10 +134,33 @@ func (r *rig) volume(who driver.Caller, sizeGiB int) driver.Volume {
 	return v
 }
 
+// file returns the path of the file of a volume; of one without a row, where a new volume
+// has it.
+func (r *rig) file(volumeID string) string {
+	r.t.Helper()
+	v, err := r.core.DB.Volume(r.t.Context(), volumeID)
+	check(r.t, err)
+	if v == nil {
+		v = &meta.Volume{Volume: driver.Volume{ID: volumeID}}
+	}
+	return r.core.Files.Volume(v)
+}
+
+// snapshotFile is [rig.file] for a snapshot.
+func (r *rig) snapshotFile(id string) string {
+	r.t.Helper()
+	s, err := r.core.DB.Snapshot(r.t.Context(), id)
+	check(r.t, err)
+	if s == nil {
+		s = &meta.Snapshot{Snapshot: driver.Snapshot{ID: id}}
+	}
+	return r.core.Files.Snapshot(s)
+}
+
 // fill writes pseudo-random data and zeroes to a volume.
 func (r *rig) fill(volumeID string, seed uint64) {
 	r.t.Helper()
-	f, err := os.OpenFile(r.core.Files.Volume(volumeID), os.O_RDWR, 0)
+	f, err := os.OpenFile(r.file(volumeID), os.O_RDWR, 0)
 	check(r.t, err)
 	defer func() { check(r.t, f.Close()) }()
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -158,7 +181,7 @@ func (r *rig) fill(volumeID string, seed uint64) {
 // digest returns the digest of a volume's first bytes. All bytes beyond must be zero.
 func (r *rig) digest(volumeID string) string {
 	r.t.Helper()
-	f, err := os.Open(r.core.Files.Volume(volumeID))
+	f, err := os.Open(r.file(volumeID))
 	check(r.t, err)
 	defer func() { check(r.t, f.Close()) }()
 	head := make([]byte, 20<<20)

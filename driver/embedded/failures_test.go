@@ -175,7 +175,7 @@ func TestRefusedByTheFileSystem(t *testing.T) {
 	ctx := t.Context()
 	next = uuid.NewString()
 	id := next
-	r.blocked(r.core.Files.Volume(id))
+	r.blocked(r.file(id))
 	if v := r.volume(alpha, 1); v.ID != id || v.Status != core.Creating {
 		t.Fatalf("%+v", v)
 	}
@@ -184,14 +184,14 @@ func TestRefusedByTheFileSystem(t *testing.T) {
 	v := r.volume(alpha, 1)
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	r.settle()
-	r.blocked(r.core.Files.Volume(v.ID))
+	r.blocked(r.file(v.ID))
 	check(t, r.ActOnVolume(ctx, alpha, v.ID, driver.ExtendVolume{Size: 2}))
 	if got := r.wantVolume(v.ID, core.ErrorExtending); got.Size != 1 {
 		t.Fatal("the size has changed")
 	}
 	next = uuid.NewString()
 	id = next
-	r.blocked(r.core.Files.Volume(id))
+	r.blocked(r.file(id))
 	restore, err := r.RestoreBackup(ctx, alpha, b.ID, driver.RestoreTarget{})
 	check(t, err)
 	r.settle()

@@ -52,7 +52,7 @@ func TestRealCindersRecords(t *testing.T) {
 		if v := r.wantVolume(restore.VolumeID, core.Available); *v.Name != "gold-zstd" {
 			t.Fatalf("restored as %q", *v.Name)
 		}
-		f, err := os.Open(r.core.Files.Volume(restore.VolumeID))
+		f, err := os.Open(r.file(restore.VolumeID))
 		check(t, err)
 		h := sha256.New()
 		_, err = io.Copy(h, f)

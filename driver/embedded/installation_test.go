@@ -95,7 +95,7 @@ func TestLostDatabaseIsRefused(t *testing.T) {
 		r.removeDatabase()
 		removeMarkers(t, r.dir)
 		r.refusedToOpen("1 in volumes/")
-		if !core.IsFile(r.core.Files.Volume(v.ID)) {
+		if !core.IsFile(r.file(v.ID)) {
 			t.Fatal("the volume is gone")
 		}
 	})
@@ -180,7 +180,7 @@ func forgetInstallation(t *testing.T, r *rig) {
 func TestLostFoundReplacesNothing(t *testing.T) {
 	r := newRig(t)
 	for i := range 3 {
-		check(t, os.WriteFile(r.core.Files.Volume("stray"), []byte{byte(i)}, 0o600))
+		check(t, os.WriteFile(r.file("stray"), []byte{byte(i)}, 0o600))
 		r.reopen()
 	}
 	for i, name := range []string{"volume-stray", "volume-stray.1", "volume-stray.2"} {
@@ -208,12 +208,12 @@ func TestAdopt(t *testing.T) {
 	row := r.row(damaged.ID)
 	check(t, os.Remove(filepath.Join(r.dir, backupsDir, r.container(row), row.ServiceMetadata+"-00001")))
 	digest := r.digest(v.ID)
-	check(t, os.Truncate(r.core.Files.Volume(v.ID), small-5))
+	check(t, os.Truncate(r.file(v.ID), small-5))
 	r.removeDatabase()
 	r.opts.Adopt = &Adoption{ProjectID: "beta"}
 	r.open()
 	r.wantVolume(v.ID, core.Available)
-	if st, err := os.Stat(r.core.Files.Volume(v.ID)); err != nil || st.Size() != small {
+	if st, err := os.Stat(r.file(v.ID)); err != nil || st.Size() != small {
 		t.Fatal(st, err)
 	}
 	r.opts.Adopt = nil
@@ -241,7 +241,7 @@ func TestAdopt(t *testing.T) {
 func TestRowsWithoutFiles(t *testing.T) {
 	r := newRig(t)
 	v, other := r.volume(alpha, 1), r.volume(alpha, 1)
-	check(t, os.Remove(r.core.Files.Volume(v.ID)))
+	check(t, os.Remove(r.file(v.ID)))
 	r.reopen()
 	r.wantVolume(v.ID, core.StatusError)
 	r.wantVolume(other.ID, core.Available)
@@ -383,7 +383,7 @@ func TestVolumesAwayWhileRunning(t *testing.T) {
 	check(t, os.Rename(away, dir))
 	check(t, r.DeleteVolume(t.Context(), admin, v.ID, driver.VolumeDelete{Force: true}))
 	r.settle()
-	if core.IsFile(r.core.Files.Volume(v.ID)) {
+	if core.IsFile(r.file(v.ID)) {
 		t.Fatal("the file is left")
 	}
 }

@@ -269,7 +269,7 @@ func TestFailures(t *testing.T) {
 	t.Run("volume file missing", func(t *testing.T) {
 		r := newRig(t)
 		v := r.volume(alpha, 1)
-		check(t, os.Remove(r.core.Files.Volume(v.ID)))
+		check(t, os.Remove(r.file(v.ID)))
 		b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 		r.settle()
 		if got := r.wantBackup(b.ID, driver.BackupError); got.FailReason != "The file of the volume or snapshot is missing." {
@@ -391,7 +391,7 @@ func TestRestart(t *testing.T) {
 			restore, err := r.RestoreBackup(t.Context(), alpha, b.ID, driver.RestoreTarget{})
 			check(t, err)
 			claim(r)
-			check(t, r.core.Files.CreateBlank(r.core.Files.Volume(restore.VolumeID), small))
+			check(t, r.core.Files.CreateBlank(r.file(restore.VolumeID), small))
 			r.fill(restore.VolumeID, 7) // data that the first attempt may have written
 			if lost {
 				dropJobs(r, b.ID)

@@ -18,25 +18,31 @@ import (
 	"cindergate/internal/meta"
 )
 
-// settleFiles compares rows with files. It moves a file without a row to lost+found: its
-// request was not committed, or the database is older than the file. A volume or snapshot
-// without a file gets the status error.
+// settleFiles compares rows with files. It moves a file to lost+found that no row names: its
+// request was not committed, or the database is older than the file. The files of unfinished
+// jobs stay, the jobs remove them. A volume or snapshot without a file gets the status error.
 func (d *Driver) settleFiles(ctx context.Context) error {
+	pending, err := d.pendingFiles(ctx)
+	if err != nil {
+		return err
+	}
 	for _, kind := range []struct {
 		sub, prefix string
-		known       func(id string) (bool, error)
+		known       func(name string) (bool, error)
 	}{
-		{core.VolumesDir, "volume-", func(id string) (bool, error) {
-			v, err := d.core.DB.Volume(ctx, strings.TrimSuffix(id, volumes.RevertSuffix))
-			return v != nil, err
+		{core.VolumesDir, core.VolumePrefix, func(name string) (bool, error) {
+			id, _ := core.FileOwner(name, core.VolumePrefix)
+			v, err := d.core.DB.Volume(ctx, id)
+			return v != nil && core.VolumeName(v) == name, err
 		}},
-		{core.VolumesDir, core.UploadPrefix, func(id string) (bool, error) {
-			u, err := d.core.DB.Upload(ctx, id)
+		{core.VolumesDir, core.UploadPrefix, func(name string) (bool, error) {
+			u, err := d.core.DB.Upload(ctx, strings.TrimPrefix(name, core.UploadPrefix))
 			return u != nil, err
 		}},
-		{core.SnapshotsDir, "snapshot-", func(id string) (bool, error) {
+		{core.SnapshotsDir, core.SnapshotPrefix, func(name string) (bool, error) {
+			id, _ := core.FileOwner(name, core.SnapshotPrefix)
 			s, err := d.core.DB.Snapshot(ctx, id)
-			return s != nil, err
+			return s != nil && core.SnapshotName(s) == name, err
 		}},
 	} {
 		dir := filepath.Join(d.core.Files.Dir, kind.sub)
@@ -45,11 +51,10 @@ func (d *Driver) settleFiles(ctx context.Context) error {
 			return err
 		}
 		for _, e := range entries {
-			id, ok := strings.CutPrefix(e.Name(), kind.prefix)
-			if !ok {
+			if !strings.HasPrefix(e.Name(), kind.prefix) || pending[e.Name()] {
 				continue
 			}
-			if known, err := kind.known(id); err != nil || known {
+			if known, err := kind.known(e.Name()); err != nil || known {
 				if err != nil {
 					return err
 				}
@@ -59,6 +64,21 @@ func (d *Driver) settleFiles(ctx context.Context) error {
 		}
 	}
 	return d.failMissing(ctx)
+}
+
+// pendingFiles returns the names of the files that unfinished jobs write or remove.
+func (d *Driver) pendingFiles(ctx context.Context) (map[string]bool, error) {
+	pending := map[string]bool{}
+	err := d.core.DB.Read(ctx, func(tx *meta.Tx) error {
+		all, err := tx.Jobs()
+		for _, j := range all {
+			for _, name := range volumes.FilesOf(j) {
+				pending[name] = true
+			}
+		}
+		return err
+	})
+	return pending, err
 }
 
 // setAside moves a file to lost+found. If that fails, the file stays, which is harmless
@@ -99,27 +119,35 @@ func (d *Driver) moveAside(path string) (string, error) {
 // failMissing sets the status error of volumes and snapshots that should have data but have
 // no file, and tells their owners.
 func (d *Driver) failMissing(ctx context.Context) error {
-	allVolumes, err := d.core.DB.AllVolumes(ctx)
-	if err != nil {
-		return err
-	}
-	allSnapshots, err := d.core.DB.AllSnapshots(ctx)
-	if err != nil {
-		return err
-	}
 	var volumes, snapshots []string
-	for v := range allVolumes.All() {
-		if d.core.Here(v.Host) && (v.Status == core.Available || v.Status == core.InUse) && !core.IsFile(d.core.Files.Volume(v.ID)) {
-			volumes = append(volumes, v.ID)
+	err := d.core.DB.Read(ctx, func(tx *meta.Tx) error {
+		volumes, snapshots = nil, nil
+		shouldHave, err := tx.VolumesIn(core.Available, core.InUse)
+		if err != nil {
+			return err
 		}
-	}
-	for s := range allSnapshots.All() {
-		if v := allVolumes.Find(s.VolumeID); v == nil || !d.core.Here(v.Host) {
-			continue
+		for _, v := range shouldHave {
+			if d.core.Here(v.Host) && !core.IsFile(d.core.Files.Volume(v)) {
+				volumes = append(volumes, v.ID)
+			}
 		}
-		if s.Status == core.Available && !core.IsFile(d.core.Files.Snapshot(s.ID)) {
-			snapshots = append(snapshots, s.ID)
+		taken, err := tx.SnapshotsIn(core.Available)
+		if err != nil {
+			return err
 		}
+		for _, s := range taken {
+			v, err := tx.Volume(s.VolumeID)
+			if err != nil {
+				return err
+			}
+			if v != nil && d.core.Here(v.Host) && !core.IsFile(d.core.Files.Snapshot(s)) {
+				snapshots = append(snapshots, s.ID)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if len(volumes)+len(snapshots) == 0 {
 		return nil

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -69,10 +70,11 @@ func TestEveryActionInEveryStatus(t *testing.T) {
 	check(t, err)
 	for _, status := range everyStatus {
 		for name, action := range everyAction(s.ID) {
-			check(t, r.core.Write(t.Context(), func(tx *meta.Tx) error { // unchanged except for the status
+			check(t, r.core.Write(t.Context(), func(tx *meta.Tx) error { // unchanged except for the status and the file
 				row := *before
-				row.Status = status
-				return tx.PutVolume(&row)
+				now, err := tx.Volume(v.ID)
+				row.Status, row.File = status, now.File
+				return errors.Join(err, tx.PutVolume(&row))
 			}))
 			err := r.ActOnVolume(t.Context(), admin, v.ID, action)
 			want := status
@@ -171,7 +173,7 @@ func TestNothingIsUsableWhileItIsFilled(t *testing.T) {
 					return
 				}
 				r.wantVolume(v.ID, end)
-				if !core.IsFile(r.core.Files.Volume(v.ID)) {
+				if !core.IsFile(r.file(v.ID)) {
 					t.Fatal("available without a file")
 				}
 			})
@@ -320,7 +322,7 @@ func TestFailedCascadeStays(t *testing.T) {
 	for id := range snapshots {
 		stuck = id
 	}
-	path := r.core.Files.Snapshot(stuck)
+	path := r.snapshotFile(stuck)
 	check(t, os.Remove(path))
 	check(t, os.MkdirAll(filepath.Join(path, "full"), 0o755))
 	check(t, r.DeleteVolume(t.Context(), alpha, v.ID, driver.VolumeDelete{Cascade: true}))
@@ -356,7 +358,7 @@ func TestResetOfWhatHasNoData(t *testing.T) {
 	v := r.volume(alpha, 1)
 	s, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
 	check(t, err)
-	check(t, os.Remove(r.core.Files.Volume(v.ID)))
+	check(t, os.Remove(r.file(v.ID)))
 	r.settle()
 	check(t, r.ActOnVolume(t.Context(), admin, v.ID, driver.ResetVolumeStatus{Status: core.StatusError}))
 	for _, status := range []string{core.Available, core.Attaching, core.Reserved, core.AwaitingTransfer} {
@@ -383,7 +385,7 @@ func TestSnapshotResetWhileItIsMade(t *testing.T) {
 	s, err := r.CreateSnapshot(t.Context(), alpha, driver.SnapshotSpec{VolumeID: v.ID})
 	check(t, err)
 	// Half of the file exists. So the refusal is due to the job, not to a missing file.
-	check(t, os.WriteFile(r.core.Files.Snapshot(s.ID), []byte("half"), 0o600))
+	check(t, os.WriteFile(r.snapshotFile(s.ID), []byte("half"), 0o600))
 	if err := r.ResetSnapshotStatus(t.Context(), admin, s.ID, core.Available, ""); driver.KindOf(err) != driver.InvalidState {
 		t.Fatal(err)
 	}

@@ -131,7 +131,7 @@ func uploadChain(t *testing.T, r *rig) {
 	restored, err := r.RestoreBackup(ctx, alpha, next.ID, driver.RestoreTarget{})
 	check(t, err)
 	r.settle()
-	got, err := os.ReadFile(r.core.Files.Volume(restored.VolumeID))
+	got, err := os.ReadFile(r.file(restored.VolumeID))
 	check(t, err)
 	if !bytes.Equal(got, want) {
 		t.Error("the restored volume is not what was sent")

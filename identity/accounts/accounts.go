@@ -1,107 +1,126 @@
-// Package accounts keeps the projects, users and role assignments that were made
-// through the identity API, in a SQLite database of their own.
+// Package accounts keeps the projects, users and role assignments that were made through the
+// identity API, tokens by their hashes, and what is known of failed logins: in a SQLite
+// database of their own, or in a PostgreSQL database that several gateways share.
 package accounts
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 
-	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+	"golang.org/x/sys/unix"
 
 	"cindergate/identity"
+	"cindergate/internal/database"
 )
 
-// DB is the database. One process at a time has it open.
-type DB struct{ sql *sql.DB }
+// DB is the database. One process at a time has a SQLite database open.
+type DB struct {
+	sql  *database.DB
+	lock *os.File // of a SQLite database
+}
 
 var _ identity.Store = (*DB)(nil)
 
-// schemas bring a database from each version to the next.
-var schemas = []string{`
-	CREATE TABLE projects (
-		id          TEXT PRIMARY KEY,
-		name        TEXT NOT NULL,
-		description TEXT NOT NULL,
-		enabled     INTEGER NOT NULL,
-		tags        TEXT NOT NULL, -- a JSON list
-		extra       TEXT NOT NULL  -- a JSON object
-	);
-	CREATE TABLE users (
-		id              TEXT PRIMARY KEY,
-		name            TEXT NOT NULL,
-		password_hash   TEXT NOT NULL,
-		default_project TEXT NOT NULL,
-		enabled         INTEGER NOT NULL,
-		extra           TEXT NOT NULL -- a JSON object
-	);
-	-- Users and projects may be those of the configuration, which have no rows.
-	CREATE TABLE grants (
-		user_id    TEXT NOT NULL,
-		project_id TEXT NOT NULL,
-		role       TEXT NOT NULL,
-		PRIMARY KEY (user_id, project_id, role)
-	);
-`}
-
-// Open opens or creates the database, readable by its owner only.
-func Open(ctx context.Context, path string) (*DB, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+// Open opens or creates the database that url names: the path of a SQLite file, readable by
+// its owner only, or postgres://….
+func Open(ctx context.Context, url string) (*DB, error) {
+	db := &DB{}
+	name := "PostgreSQL"
+	if !database.IsPostgres(url) {
+		name = url
+		var err error
+		if db.lock, err = lock(url); err != nil {
+			return nil, fmt.Errorf("open %s: %w", name, err)
+		}
+	}
+	var err error
+	if db.sql, err = database.Open(url); err == nil {
+		err = db.migrate(ctx)
+	}
 	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(f.Chmod(0o600), f.Close()); err != nil {
-		return nil, err
-	}
-	// locking_mode: what this process has read of the file is not read again.
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(2000)" +
-		"&_pragma=locking_mode(EXCLUSIVE)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
-	opened, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return nil, err
-	}
-	opened.SetMaxOpenConns(1)
-	db := &DB{opened}
-	if err := db.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", name, err), db.Close())
 	}
 	return db, nil
 }
 
+// lock keeps other processes from a SQLite database: tokens are in memory as well.
+func lock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { // #nosec G115 -- a descriptor
+		return nil, errors.Join(fmt.Errorf("another process is using it: %w", err), f.Close())
+	}
+	return f, nil
+}
+
 // Close closes the database; nil has none.
-func (db *DB) Close() error {
+func (db *DB) Close() (err error) {
 	if db == nil {
 		return nil
 	}
-	return db.sql.Close()
+	if db.sql != nil {
+		err = db.sql.Close()
+	}
+	if db.lock != nil {
+		err = errors.Join(err, db.lock.Close())
+	}
+	return err
 }
 
+// Shared implements identity.Store.
+func (db *DB) Shared() bool { return db.sql.Shared }
+
+// sqliteVersion is the user_version of SQLite databases since the table identity_schema. The
+// programs before it refuse it, and so does this one any other.
+const sqliteVersion = 2
+
 func (db *DB) migrate(ctx context.Context) error {
+	if db.sql.Shared {
+		return db.sql.Migrate(ctx, schema)
+	}
+	var version int
+	if err := db.sql.Writer.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	if version > sqliteVersion {
+		return fmt.Errorf("schema version %d is newer than this program's, %d", version, sqliteVersion)
+	}
+	if err := db.sql.Migrate(ctx, schema); err != nil {
+		return err
+	}
 	return db.write(ctx, func(tx *sql.Tx) error {
-		var version int
-		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-			return err
-		}
-		if version > len(schemas) {
-			return fmt.Errorf("schema version %d is newer than this program's, %d", version, len(schemas))
-		}
-		for _, schema := range schemas[version:] {
-			if _, err := tx.ExecContext(ctx, schema); err != nil {
+		for _, table := range []string{"projects", "users", "grants"} { // the order of those from before there was the column
+			if _, err := tx.ExecContext(ctx, "UPDATE "+table+" SET place = rowid WHERE place = 0"); err != nil {
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(schemas)))
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", sqliteVersion))
 		return err
 	})
 }
 
-// write makes one transaction.
+// mostTries bounds how often a transaction runs because of others.
+const mostTries = 5
+
+// write makes one transaction. do may run more than once.
 func (db *DB) write(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := db.sql.BeginTx(ctx, nil)
+	for tries := 1; ; tries++ {
+		err := db.try(ctx, do)
+		if err == nil || tries == mostTries || !database.Conflict(err) {
+			return err
+		}
+	}
+}
+
+func (db *DB) try(ctx context.Context, do func(*sql.Tx) error) error {
+	tx, err := db.sql.Writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -111,45 +130,73 @@ func (db *DB) write(ctx context.Context, do func(*sql.Tx) error) error {
 	return tx.Commit()
 }
 
-// Load reads all that is kept, in order of creation.
-func (db *DB) Load(ctx context.Context) (identity.Accounts, error) {
-	var all identity.Accounts
-	err := db.each(ctx, "SELECT id, name, description, enabled, tags, extra FROM projects ORDER BY rowid", func(scan func(...any) error) error {
+// snapshot reads as of one moment.
+func (db *DB) snapshot(ctx context.Context, do func(*sql.Tx) error) error {
+	how := &sql.TxOptions{ReadOnly: true}
+	if db.sql.Shared {
+		how.Isolation = sql.LevelRepeatableRead
+	}
+	tx, err := db.sql.Reader.BeginTx(ctx, how)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // it has changed nothing
+	return do(tx)
+}
+
+// Load implements identity.Store. Accounts are in order of creation.
+func (db *DB) Load(ctx context.Context) (all identity.Accounts, err error) {
+	err = db.snapshot(ctx, func(tx *sql.Tx) error {
+		all = identity.Accounts{}
+		return errors.Join(loadVersion(ctx, tx, &all), loadProjects(ctx, tx, &all), loadUsers(ctx, tx, &all), loadGrants(ctx, tx, &all))
+	})
+	if !db.sql.Shared {
+		all.Version = "" // nobody else changes it
+	}
+	return all, err
+}
+
+func loadVersion(ctx context.Context, tx *sql.Tx, all *identity.Accounts) error {
+	return tx.QueryRowContext(ctx, "SELECT accounts FROM identity_head").Scan(&all.Version)
+}
+
+func loadProjects(ctx context.Context, tx *sql.Tx, all *identity.Accounts) error {
+	return each(ctx, tx, "SELECT id, name, description, enabled, tags, extra FROM projects ORDER BY place, id", func(scan func(...any) error) error {
 		var p identity.Project
 		var tags, extra string
 		if err := scan(&p.ID, &p.Name, &p.Description, &p.Enabled, &tags, &extra); err != nil {
 			return err
 		}
+		err := errors.Join(json.Unmarshal([]byte(tags), &p.Tags), json.Unmarshal([]byte(extra), &p.Extra))
 		all.Projects = append(all.Projects, p)
-		last := &all.Projects[len(all.Projects)-1]
-		return errors.Join(json.Unmarshal([]byte(tags), &last.Tags), json.Unmarshal([]byte(extra), &last.Extra))
+		return err
 	})
-	if err != nil {
-		return all, err
-	}
-	err = db.each(ctx, "SELECT id, name, password_hash, default_project, enabled, extra FROM users ORDER BY rowid", func(scan func(...any) error) error {
+}
+
+func loadUsers(ctx context.Context, tx *sql.Tx, all *identity.Accounts) error {
+	return each(ctx, tx, "SELECT id, name, password_hash, default_project, enabled, generation, extra FROM users ORDER BY place, id", func(scan func(...any) error) error {
 		var u identity.Account
 		var extra string
-		if err := scan(&u.ID, &u.Name, &u.PasswordHash, &u.DefaultProject, &u.Enabled, &extra); err != nil {
+		if err := scan(&u.ID, &u.Name, &u.PasswordHash, &u.DefaultProject, &u.Enabled, &u.Generation, &extra); err != nil {
 			return err
 		}
+		err := json.Unmarshal([]byte(extra), &u.Extra)
 		all.Users = append(all.Users, u)
-		return json.Unmarshal([]byte(extra), &all.Users[len(all.Users)-1].Extra)
+		return err
 	})
-	if err != nil {
-		return all, err
-	}
-	err = db.each(ctx, "SELECT user_id, project_id, role FROM grants ORDER BY rowid", func(scan func(...any) error) error {
+}
+
+func loadGrants(ctx context.Context, tx *sql.Tx, all *identity.Accounts) error {
+	return each(ctx, tx, "SELECT user_id, project_id, role FROM grants ORDER BY place, user_id, project_id, role", func(scan func(...any) error) error {
 		var g identity.Grant
 		err := scan(&g.UserID, &g.ProjectID, &g.Role)
 		all.Grants = append(all.Grants, g)
 		return err
 	})
-	return all, err
 }
 
-func (db *DB) each(ctx context.Context, query string, row func(scan func(...any) error) error) error {
-	rows, err := db.sql.QueryContext(ctx, query)
+func each(ctx context.Context, tx *sql.Tx, query string, row func(scan func(...any) error) error) error {
+	rows, err := tx.QueryContext(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -162,8 +209,36 @@ func (db *DB) each(ctx context.Context, query string, row func(scan func(...any)
 	return rows.Err()
 }
 
-// SaveProject implements identity.Store.
-func (db *DB) SaveProject(ctx context.Context, p identity.Project) error {
+// changes are changes of the accounts of a version.
+type changes struct {
+	db      *DB
+	version string
+}
+
+// At implements identity.Store.
+func (db *DB) At(version string) identity.Changes { return changes{db, version} }
+
+// change makes one transaction, if the accounts still have the version.
+func (c changes) change(ctx context.Context, do func(*sql.Tx) error) error {
+	return c.db.write(ctx, func(tx *sql.Tx) error {
+		if c.db.sql.Shared {
+			result, err := tx.ExecContext(ctx, "UPDATE identity_head SET accounts = $1 WHERE accounts = $2", rand.Text(), c.version)
+			if err != nil {
+				return err
+			}
+			if n, err := result.RowsAffected(); err != nil || n == 0 {
+				return errors.Join(err, identity.ErrStale)
+			}
+		}
+		return do(tx)
+	})
+}
+
+// next is the place of a new row at the end of a table.
+func next(table string) string { return "(SELECT COALESCE(MAX(place), 0) + 1 FROM " + table + ")" }
+
+// SaveProject implements identity.Changes.
+func (c changes) SaveProject(ctx context.Context, p identity.Project) error {
 	tags, err := json.Marshal(append([]string{}, p.Tags...))
 	if err != nil {
 		return err
@@ -172,41 +247,41 @@ func (db *DB) SaveProject(ctx context.Context, p identity.Project) error {
 	if err != nil {
 		return err
 	}
-	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO projects (id, name, description, enabled, tags, extra) VALUES (?, ?, ?, ?, ?, ?)
+	return c.change(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO projects (id, name, description, enabled, tags, extra, place) VALUES ($1, $2, $3, $4, $5, $6, "+next("projects")+`)
 			ON CONFLICT (id) DO UPDATE SET name = excluded.name, description = excluded.description, enabled = excluded.enabled,
 			tags = excluded.tags, extra = excluded.extra`, p.ID, p.Name, p.Description, p.Enabled, string(tags), string(extra))
 		return err
 	})
 }
 
-// SaveUser implements identity.Store.
-func (db *DB) SaveUser(ctx context.Context, u identity.Account) error {
+// SaveUser implements identity.Changes.
+func (c changes) SaveUser(ctx context.Context, u identity.Account) error {
 	extra, err := json.Marshal(u.Extra)
 	if err != nil {
 		return err
 	}
-	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, password_hash, default_project, enabled, extra) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET name = excluded.name, password_hash = excluded.password_hash,
-			default_project = excluded.default_project, enabled = excluded.enabled, extra = excluded.extra`,
-			u.ID, u.Name, u.PasswordHash, u.DefaultProject, u.Enabled, string(extra))
+	return c.change(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO users (id, name, password_hash, default_project, enabled, generation, extra, place) VALUES ($1, $2, $3, $4, $5, $6, $7, "+next("users")+`)
+			ON CONFLICT (id) DO UPDATE SET name = excluded.name, password_hash = excluded.password_hash, default_project = excluded.default_project,
+			enabled = excluded.enabled, generation = excluded.generation, extra = excluded.extra`,
+			u.ID, u.Name, u.PasswordHash, u.DefaultProject, u.Enabled, u.Generation, string(extra))
 		return err
 	})
 }
 
-// DeleteProject implements identity.Store.
-func (db *DB) DeleteProject(ctx context.Context, id string) error {
-	return db.delete(ctx, id, "DELETE FROM grants WHERE project_id = ?", "DELETE FROM projects WHERE id = ?")
+// DeleteProject implements identity.Changes.
+func (c changes) DeleteProject(ctx context.Context, id string) error {
+	return c.delete(ctx, id, "DELETE FROM grants WHERE project_id = $1", "DELETE FROM projects WHERE id = $1")
 }
 
-// DeleteUser implements identity.Store.
-func (db *DB) DeleteUser(ctx context.Context, id string) error {
-	return db.delete(ctx, id, "DELETE FROM grants WHERE user_id = ?", "DELETE FROM users WHERE id = ?")
+// DeleteUser implements identity.Changes.
+func (c changes) DeleteUser(ctx context.Context, id string) error {
+	return c.delete(ctx, id, "DELETE FROM grants WHERE user_id = $1", "DELETE FROM users WHERE id = $1")
 }
 
-func (db *DB) delete(ctx context.Context, id string, statements ...string) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+func (c changes) delete(ctx context.Context, id string, statements ...string) error {
+	return c.change(ctx, func(tx *sql.Tx) error {
 		for _, statement := range statements {
 			if _, err := tx.ExecContext(ctx, statement, id); err != nil {
 				return err
@@ -216,19 +291,19 @@ func (db *DB) delete(ctx context.Context, id string, statements ...string) error
 	})
 }
 
-// SaveGrant implements identity.Store.
-func (db *DB) SaveGrant(ctx context.Context, g identity.Grant) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO grants (user_id, project_id, role) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+// SaveGrant implements identity.Changes.
+func (c changes) SaveGrant(ctx context.Context, g identity.Grant) error {
+	return c.change(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO grants (user_id, project_id, role, place) VALUES ($1, $2, $3, "+next("grants")+") ON CONFLICT DO NOTHING",
 			g.UserID, g.ProjectID, g.Role)
 		return err
 	})
 }
 
-// DeleteGrant implements identity.Store.
-func (db *DB) DeleteGrant(ctx context.Context, g identity.Grant) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM grants WHERE user_id = ? AND project_id = ? AND role = ?", g.UserID, g.ProjectID, g.Role)
+// DeleteGrant implements identity.Changes.
+func (c changes) DeleteGrant(ctx context.Context, g identity.Grant) error {
+	return c.change(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM grants WHERE user_id = $1 AND project_id = $2 AND role = $3", g.UserID, g.ProjectID, g.Role)
 		return err
 	})
 }

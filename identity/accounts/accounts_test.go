@@ -36,23 +36,23 @@ func TestKept(t *testing.T) {
 	ann := identity.Account{ID: "3", Name: "ann", PasswordHash: "h", DefaultProject: "1", Enabled: true, Extra: map[string]any{"email": "a@b"}}
 	bob := identity.Account{ID: "4", Name: "bob", Extra: map[string]any{}}
 	for _, p := range []identity.Project{red, blue} {
-		must(t, db.SaveProject(ctx, p))
+		must(t, db.At("").SaveProject(ctx, p))
 	}
 	for _, u := range []identity.Account{ann, bob} {
-		must(t, db.SaveUser(ctx, u))
+		must(t, db.At("").SaveUser(ctx, u))
 	}
 	kept, gone, alsoGone := identity.Grant{UserID: "3", ProjectID: "1", Role: "member"}, identity.Grant{UserID: "3", ProjectID: "1", Role: "admin"},
 		identity.Grant{UserID: "4", ProjectID: "1", Role: "member"}
 	third := identity.Grant{UserID: "3", ProjectID: "2", Role: "member"}
 	for _, g := range []identity.Grant{kept, gone, alsoGone, third, kept} {
-		must(t, db.SaveGrant(ctx, g))
+		must(t, db.At("").SaveGrant(ctx, g))
 	}
 	red.Name, ann.Enabled = "crimson", false
-	must(t, db.SaveProject(ctx, red))
-	must(t, db.SaveUser(ctx, ann))
-	must(t, db.DeleteGrant(ctx, gone))
-	must(t, db.DeleteUser(ctx, bob.ID))
-	must(t, db.DeleteProject(ctx, blue.ID))
+	must(t, db.At("").SaveProject(ctx, red))
+	must(t, db.At("").SaveUser(ctx, ann))
+	must(t, db.At("").DeleteGrant(ctx, gone))
+	must(t, db.At("").DeleteUser(ctx, bob.ID))
+	must(t, db.At("").DeleteProject(ctx, blue.ID))
 	must(t, db.Close())
 	got, err := open(t, path).Load(ctx)
 	must(t, err)
@@ -75,7 +75,7 @@ func TestOneProcessOfTheRightVersion(t *testing.T) {
 	if second, err := Open(t.Context(), path); err == nil {
 		t.Errorf("it was opened twice: %v", second.Close())
 	}
-	_, err = db.sql.ExecContext(context.Background(), "PRAGMA user_version = 99")
+	_, err = db.sql.Writer.ExecContext(context.Background(), "PRAGMA user_version = 99")
 	must(t, err)
 	must(t, db.Close())
 	if newer, err := Open(t.Context(), path); err == nil {

@@ -79,7 +79,7 @@ func fillAll(t *testing.T, tx *Tx, at time.Time) {
 		tx.PutInstallation(&Installation{ID: "i", Ready: true}),
 		tx.PutVolumeType(&VolumeType{driver.VolumeType{ID: "t", Name: "t", CreatedAt: at}}),
 		tx.PutVolume(&Volume{Volume: driver.Volume{ID: "v", ProjectID: "p", Status: "available", Host: "old@embedded#embedded", CreatedAt: at}}),
-		tx.PutSnapshot(&Snapshot{driver.Snapshot{ID: "s", ProjectID: "p", VolumeID: "v", CreatedAt: at}}),
+		tx.PutSnapshot(&Snapshot{Snapshot: driver.Snapshot{ID: "s", ProjectID: "p", VolumeID: "v", CreatedAt: at}}),
 		tx.PutBackup(withStore(full(), "archive")),
 		tx.PutBackup(&Backup{Backup: driver.Backup{ID: "local", ProjectID: "p", Status: driver.BackupAvailable, CreatedAt: at}}),
 		tx.SetLimit("p", "backups", 3),

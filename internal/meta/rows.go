@@ -40,10 +40,16 @@ type PendingImport struct {
 type Volume struct {
 	driver.Volume
 	LaunchedAt time.Time
+	// File is the name of the file that holds the data; "" stands for volume-ID. A job
+	// that writes new data writes a new file, and the end of the job names it here.
+	File string
 }
 
 // Snapshot is a row of snapshots.
-type Snapshot struct{ driver.Snapshot }
+type Snapshot struct {
+	driver.Snapshot
+	File string // as in [Volume]; "" stands for snapshot-ID
+}
 
 // VolumeType is a row of volume_types.
 type VolumeType struct{ driver.VolumeType }
@@ -152,6 +158,7 @@ var volumes = table[Volume]{name: "volumes", key: func(v *Volume) string { retur
 	{"created_at", func(v *Volume) any { return micros{&v.CreatedAt} }},
 	{"updated_at", func(v *Volume) any { return micros{&v.UpdatedAt} }},
 	{"launched_at", func(v *Volume) any { return micros{&v.LaunchedAt} }},
+	{"file", func(v *Volume) any { return text{&v.File} }},
 }}
 
 var snapshots = table[Snapshot]{name: "snapshots", key: func(s *Snapshot) string { return s.ID }, columns: []column[Snapshot]{
@@ -169,6 +176,7 @@ var snapshots = table[Snapshot]{name: "snapshots", key: func(s *Snapshot) string
 	{"metadata", func(s *Snapshot) any { return document[map[string]string]{&s.Metadata} }},
 	{"created_at", func(s *Snapshot) any { return micros{&s.CreatedAt} }},
 	{"updated_at", func(s *Snapshot) any { return micros{&s.UpdatedAt} }},
+	{"file", func(s *Snapshot) any { return text{&s.File} }},
 }}
 
 var volumeTypes = table[VolumeType]{name: "volume_types", key: func(t *VolumeType) string { return t.ID }, columns: []column[VolumeType]{

@@ -311,4 +311,6 @@ var migrations = []string{
 		seen_at BIGINT NOT NULL
 	);`,
 	`ALTER TABLE jobs ADD COLUMN trace TEXT;`,
+	`ALTER TABLE volumes ADD COLUMN file TEXT;
+	ALTER TABLE snapshots ADD COLUMN file TEXT;`,
 }

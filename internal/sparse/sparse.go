@@ -49,7 +49,32 @@ func Clone(ctx context.Context, dst, src string) (err error) {
 	if err := to.Truncate(st.Size()); err != nil {
 		return err
 	}
-	return copyData(ctx, to, from, st.Size())
+	return copyData(ctx, to, from, 0, st.Size())
+}
+
+// CopyTail copies the bytes of src from off to the end of the shorter file to the same place
+// in dst, without the holes. dst must exist, and hold zeroes there. The copy is on the disk
+// when CopyTail returns.
+func CopyTail(ctx context.Context, dst, src string, off int64) (err error) {
+	from, err := os.Open(src)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.OpenFile(dst, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	has, err1 := from.Stat()
+	takes, err2 := to.Stat()
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	if err := copyData(ctx, to, from, off, min(has.Size(), takes.Size())); err != nil {
+		return err
+	}
+	return to.Sync()
 }
 
 // Zero makes n bytes of f at off zeroes: a hole, or where the file system has none, written
@@ -106,8 +131,9 @@ func finish(f *os.File, err error) error {
 // piece is how much is copied between two looks at the context, in bytes.
 const piece = 16 << 20
 
-func copyData(ctx context.Context, to, from *os.File, size int64) error {
-	for off := int64(0); off < size; {
+// copyData copies the range [off, size).
+func copyData(ctx context.Context, to, from *os.File, off, size int64) error {
+	for off < size {
 		start, stop := NextData(from, off, size)
 		for off = start; off < stop; {
 			if err := ctx.Err(); err != nil {

@@ -139,12 +139,34 @@ func (bs *Backups) openSource(ctx context.Context, b *meta.Backup) (s source, er
 	if s.volumeMeta, err = bs.volumeMeta(ctx, b.VolumeID); err != nil {
 		return s, err
 	}
-	path := bs.core.Files.Volume(b.VolumeID)
-	if b.SnapshotID != "" {
-		path = bs.core.Files.Snapshot(b.SnapshotID)
+	path, err := bs.sourcePath(ctx, b)
+	if err != nil {
+		return s, err
 	}
 	s.file, err = openData(path, os.O_RDONLY)
 	return s, err
+}
+
+// sourcePath returns the path of the file of the snapshot or volume that is backed up.
+func (bs *Backups) sourcePath(ctx context.Context, b *meta.Backup) (string, error) {
+	if b.SnapshotID != "" {
+		s, err := bs.core.DB.Snapshot(ctx, b.SnapshotID)
+		if err == nil && s == nil {
+			err = core.Reasonf("The snapshot is gone.")
+		}
+		if err != nil {
+			return "", err
+		}
+		return bs.core.Files.Snapshot(s), nil
+	}
+	v, err := bs.core.DB.Volume(ctx, b.VolumeID)
+	if err == nil && v == nil {
+		err = core.Reasonf("The volume is gone.")
+	}
+	if err != nil {
+		return "", err
+	}
+	return bs.core.Files.Volume(v), nil
 }
 
 // openData opens the file of a volume or snapshot.

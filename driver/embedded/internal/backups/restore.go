@@ -72,6 +72,9 @@ func (bs *Backups) targetVolume(tx *meta.Tx, who driver.Caller, id string, size 
 	if err := driver.CheckTarget(v.Status, v.Size, size); err != nil {
 		return nil, err
 	}
+	if err := volumes.RefuseAttached(v); err != nil {
+		return nil, err
+	}
 	v.Status, v.PreviousStatus = core.RestoringBack, core.Available
 	return v, tx.TouchVolume(v)
 }

@@ -17,6 +17,7 @@ import (
 
 // restoreTask restores a backup to an existing or new volume.
 func (bs *Backups) restoreTask(j *meta.Job, a volumes.RestoreArguments) jobs.Task {
+	out := core.VolumeOutput(j, a.Previous == core.Creating)
 	return jobs.Task{
 		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
 			b, err := bs.core.DB.Backup(ctx, j.BackupID)
@@ -34,11 +35,14 @@ func (bs *Backups) restoreTask(j *meta.Job, a volumes.RestoreArguments) jobs.Tas
 				return 0, nil, core.Reasonf("The volume is gone.")
 			}
 			if v.Status == core.Creating { // a new volume from a backup
-				if err := bs.beginRestore(ctx, v.ID); err != nil {
+				if err := bs.beginRestore(ctx, j); err != nil {
 					return 0, nil, err
 				}
 			}
-			restored, err := bs.readBackup(ctx, b, v, a)
+			if err := bs.core.DropAttempts(ctx, out, 1, j.Attempts-1); err != nil {
+				return 0, nil, err
+			}
+			restored, err := bs.readBackup(ctx, b, v, bs.core.Files.Path(out.File(j.Attempts)), !out.New)
 			if err != nil {
 				return 0, nil, err
 			}
@@ -49,17 +53,27 @@ func (bs *Backups) restoreTask(j *meta.Job, a volumes.RestoreArguments) jobs.Tas
 				bs.core.Log.Warn("volume metadata of the backup cannot be read", zap.String("backup_id", b.ID), zap.Error(err))
 				vm = chunked.VolumeMeta{}
 			}
-			return restored.Bytes, func(tx *meta.Tx) error { return finishRestore(tx, j, a, vm) }, nil
+			return restored.Bytes, func(tx *meta.Tx) error { return bs.finishRestore(tx, j, a, out, vm) }, nil
 		},
-		Fail:   func(tx *meta.Tx, reason string) error { return bs.failRestore(tx, j, a, reason) },
-		Cancel: func(tx *meta.Tx) error { return volumes.FailVolume(tx, j.VolumeID, core.StatusError) },
+		Fail: func(tx *meta.Tx, reason string) error { return bs.failRestore(tx, j, a, reason) },
+		Cancel: func(tx *meta.Tx) error {
+			if err := bs.volumes.DiscardAttempts(tx, j, out); err != nil {
+				return err
+			}
+			return volumes.FailVolume(tx, j.VolumeID, core.StatusError)
+		},
+		Undo:   func(ctx context.Context) error { return bs.core.DropAttempts(ctx, out, j.Attempts, j.Attempts) },
+		GiveUp: func(ctx context.Context) error { return bs.core.DropAttempts(ctx, out, 1, j.Attempts) },
 	}
 }
 
 // beginRestore sets the status of a new volume that is being filled.
-func (bs *Backups) beginRestore(ctx context.Context, volumeID string) error {
+func (bs *Backups) beginRestore(ctx context.Context, j *meta.Job) error {
 	return bs.core.Write(ctx, func(tx *meta.Tx) error {
-		v, err := tx.Volume(volumeID)
+		if own, err := tx.Held(j.ID, j.Attempts); err != nil || own == nil {
+			return err
+		}
+		v, err := tx.Volume(j.VolumeID)
 		if err != nil || v == nil || v.Status != core.Creating {
 			return err
 		}
@@ -68,7 +82,9 @@ func (bs *Backups) beginRestore(ctx context.Context, volumeID string) error {
 	})
 }
 
-func (bs *Backups) readBackup(ctx context.Context, b *meta.Backup, v *meta.Volume, a volumes.RestoreArguments) (chunked.Restored, error) {
+// readBackup writes a backup to a new file at path, with the volume's length. keepTail
+// says that the volume has data. Its bytes beyond the backup's size are kept, as in Cinder.
+func (bs *Backups) readBackup(ctx context.Context, b *meta.Backup, v *meta.Volume, path string, keepTail bool) (chunked.Restored, error) {
 	s, err := bs.storeOf(ctx, b)
 	if err != nil {
 		return chunked.Restored{}, err
@@ -77,32 +93,42 @@ func (bs *Backups) readBackup(ctx context.Context, b *meta.Backup, v *meta.Volum
 	if err != nil {
 		return chunked.Restored{}, err
 	}
-	fresh := a.Previous == core.Creating
-	if fresh {
-		// An earlier attempt may have written to the file.
-		if err := bs.core.Files.CreateBlank(bs.core.Files.Volume(v.ID), bs.core.Bytes(v.Size)); err != nil {
+	if err := bs.core.Files.CreateBlank(path, bs.core.Bytes(v.Size)); err != nil {
+		return chunked.Restored{}, err
+	}
+	if keepTail && v.Size > b.Size {
+		if err := bs.core.Files.CopyTail(ctx, path, bs.core.Files.Volume(v), bs.core.Bytes(b.Size)); err != nil {
 			return chunked.Restored{}, err
 		}
 	}
-	target, err := openData(bs.core.Files.Volume(v.ID), os.O_RDWR)
+	target, err := openData(path, os.O_RDWR)
 	if err != nil {
 		return chunked.Restored{}, err
 	}
-	restored, err := chunked.Restore(ctx, s.Store, target, bs.core.Bytes(b.Size), chain, chunked.RestoreOptions{Sparse: fresh})
+	restored, err := chunked.Restore(ctx, s.Store, target, bs.core.Bytes(b.Size), chain, chunked.RestoreOptions{Sparse: true})
 	return restored, errors.Join(err, target.Close())
 }
 
 // finishRestore makes the volume and the backup available. The volume gets the name,
 // metadata and image metadata of the source, as in cinder/backup/driver.py
 // BackupMetadataAPI and cinder/backup/manager.py restore_backup.
-func finishRestore(tx *meta.Tx, j *meta.Job, a volumes.RestoreArguments, vm chunked.VolumeMeta) error {
+func (bs *Backups) finishRestore(tx *meta.Tx, j *meta.Job, a volumes.RestoreArguments, out core.Output, vm chunked.VolumeMeta) error {
 	b, err := freeBackup(tx, j, a)
 	if err != nil {
 		return err
 	}
 	v, err := tx.Volume(j.VolumeID)
-	if err != nil || v == nil || v.Status == core.Deleting {
+	if err != nil {
 		return err
+	}
+	if v == nil { // deleted by force in the meantime
+		return bs.volumes.Discard(tx, j, out)
+	}
+	if err := bs.volumes.Publish(tx, j, v, out); err != nil {
+		return err
+	}
+	if v.Status == core.Deleting {
+		return tx.TouchVolume(v) // its delete removes the file
 	}
 	name := ""
 	if v.Name != nil {
@@ -141,6 +167,9 @@ func (bs *Backups) failRestore(tx *meta.Tx, j *meta.Job, a volumes.RestoreArgume
 	}
 	if err := volumes.FailVolume(tx, j.VolumeID, core.ErrorRestoring); err != nil {
 		return err
+	}
+	if a.Previous != core.Creating {
+		reason += core.DataKept
 	}
 	return bs.core.AddMessage(tx, jobs.Requester(j), core.ActionRestoreBackup, core.DetailRestoreBackup, core.BackupResource, j.BackupID, reason)
 }

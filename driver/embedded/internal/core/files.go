@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"cindergate/driver"
 	"cindergate/internal/marker"
+	"cindergate/internal/meta"
 	"cindergate/internal/sparse"
 )
 
@@ -32,8 +35,12 @@ const (
 	SnapshotsDir = "snapshots"
 )
 
-// Volume returns the path of a volume's file.
-func (f Files) Volume(id string) string { return filepath.Join(f.Dir, VolumeFile(id)) }
+// Path returns the path of a file whose path relative to the data directory is given. Rows
+// have relative paths, so that the directory can be moved.
+func (f Files) Path(relative string) string { return filepath.Join(f.Dir, relative) }
+
+// Volume returns the path of the file that holds a volume's data.
+func (f Files) Volume(v *meta.Volume) string { return f.Path(VolumeFile(v)) }
 
 // Upload returns the path of the file of an upload, by the id of its backup.
 func (f Files) Upload(backupID string) string {
@@ -43,15 +50,29 @@ func (f Files) Upload(backupID string) string {
 // UploadPrefix begins the names of the files of uploads, which lie beside the volumes.
 const UploadPrefix = "upload-"
 
-// Snapshot returns the path of a snapshot's file.
-func (f Files) Snapshot(id string) string { return filepath.Join(f.Dir, SnapshotFile(id)) }
+// Snapshot returns the path of the file that holds a snapshot's data.
+func (f Files) Snapshot(s *meta.Snapshot) string { return f.Path(SnapshotFile(s)) }
 
-// VolumeFile returns the path of a volume's file relative to the data directory, so that
-// the directory can be moved.
-func VolumeFile(id string) string { return filepath.Join(VolumesDir, "volume-"+id) }
+// VolumePrefix and SnapshotPrefix begin the names of the files of volumes and snapshots.
+// The id follows, and after a dot the attempt that wrote the file; see [Output].
+const (
+	VolumePrefix   = "volume-"
+	SnapshotPrefix = "snapshot-"
+)
 
-// SnapshotFile returns the path of a snapshot's file relative to the data directory.
-func SnapshotFile(id string) string { return filepath.Join(SnapshotsDir, "snapshot-"+id) }
+// VolumeName returns the name of the file that holds a volume's data.
+func VolumeName(v *meta.Volume) string { return cmp.Or(v.File, VolumePrefix+v.ID) }
+
+// VolumeFile returns the path of the file that holds a volume's data, relative to the data
+// directory.
+func VolumeFile(v *meta.Volume) string { return filepath.Join(VolumesDir, VolumeName(v)) }
+
+// SnapshotName returns the name of the file that holds a snapshot's data.
+func SnapshotName(s *meta.Snapshot) string { return cmp.Or(s.File, SnapshotPrefix+s.ID) }
+
+// SnapshotFile returns the path of the file that holds a snapshot's data, relative to the
+// data directory.
+func SnapshotFile(s *meta.Snapshot) string { return filepath.Join(SnapshotsDir, SnapshotName(s)) }
 
 // Directories returns the directories with a marker. Each may be a mount of its own.
 func (f Files) Directories() []string {
@@ -82,6 +103,10 @@ func (f Files) Check() error {
 	}
 	return nil
 }
+
+// NotMounted reports whether err says that a directory is not there, or is not the
+// installation's.
+func NotMounted(err error) bool { return errors.As(err, new(*marker.Missing)) }
 
 // CreateBlank creates a file of zeroes at path that takes no disk space. It replaces an
 // existing file.
@@ -148,25 +173,40 @@ func LockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// Clone copies the file src to dst. It replaces what an earlier attempt has left there.
+// Clone copies the file src to dst. It replaces an existing file, so no row may name dst.
 func (f Files) Clone(ctx context.Context, dst, src string) error {
 	if err := f.Remove(dst); err != nil {
 		return err
 	}
-	err := sparse.Clone(ctx, dst, src)
+	return missing(sparse.Clone(ctx, dst, src))
+}
+
+// CopyTail copies the bytes from off to the end of the file src to the same place in dst,
+// which must exist and hold zeroes there.
+func (f Files) CopyTail(ctx context.Context, dst, src string, off int64) error {
+	return missing(sparse.CopyTail(ctx, dst, src, off))
+}
+
+// missing says in the words of users that a file was not there.
+func missing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return Because(err, "The file of the volume or snapshot is missing.")
+		return Because(err, MissingFile)
 	}
 	return err
 }
 
-// RestoreLost moves a volume's file from lost+found to its place.
-func (f Files) RestoreLost(id string) error {
-	to := f.Volume(id)
-	if _, err := os.Lstat(to); !errors.Is(err, os.ErrNotExist) {
-		return errors.Join(err, fmt.Errorf("%s is there already", VolumeFile(id)))
+// Place moves a volume's file, which no row names, to where a row without a file name
+// expects it. It replaces nothing.
+func (f Files) Place(from, id string) error {
+	relative := VolumeFile(&meta.Volume{Volume: driver.Volume{ID: id}})
+	to := f.Path(relative)
+	if from == to {
+		return nil
 	}
-	return f.Replace(filepath.Join(f.Dir, LostFound, filepath.Base(to)), to)
+	if _, err := os.Lstat(to); !errors.Is(err, os.ErrNotExist) {
+		return errors.Join(err, fmt.Errorf("%s is there already", relative))
+	}
+	return f.Replace(from, to)
 }
 
 // IsFile reports whether a regular file is at path. If that cannot be determined, it
@@ -175,6 +215,9 @@ func IsFile(path string) bool {
 	st, err := os.Lstat(path)
 	return err != nil && !errors.Is(err, os.ErrNotExist) || err == nil && st.Mode().IsRegular()
 }
+
+// DataKept follows the reason of a failure that has left a volume's data as it was.
+const DataKept = " The volume has the data that it had before."
 
 // MissingFile is the reason why a volume or snapshot without a file cannot be used.
 const MissingFile = "The file of the volume or snapshot is missing."

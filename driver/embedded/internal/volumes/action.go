@@ -90,29 +90,50 @@ func (vs *Volumes) act(tx *meta.Tx, who driver.Caller, v *meta.Volume, action dr
 // stores the size. A file that is larger than its row says is harmless. A job extends a volume at
 // another gateway.
 func (vs *Volumes) extend(ctx context.Context, who driver.Caller, volumeID string, a driver.ExtendVolume) error {
-	placed, here := false, false
-	err := vs.core.Read(ctx, func(tx *meta.Tx) error {
+	return vs.extendWith(ctx, who, volumeID, a, func() {})
+}
+
+// extendWith is extend. It calls between after the file has grown.
+func (vs *Volumes) extendWith(ctx context.Context, who driver.Caller, volumeID string, a driver.ExtendVolume, between func()) error {
+	for {
+		stale, err := vs.tryExtend(ctx, who, volumeID, a, between)
+		if err != nil || !stale {
+			return err
+		}
+	}
+}
+
+// tryExtend is one try of extend. stale says that a job has given the volume another file
+// between the two transactions: the file that has grown is not the volume's any more.
+func (vs *Volumes) tryExtend(ctx context.Context, who driver.Caller, volumeID string, a driver.ExtendVolume, between func()) (stale bool, err error) {
+	placed, here, file := false, false, ""
+	err = vs.core.Read(ctx, func(tx *meta.Tx) error {
 		v, err := core.OwnVolume(tx, who, volumeID)
 		if err != nil {
 			return err
 		}
 		here = vs.core.Here(v.Host)
+		file = core.VolumeFile(v)
 		placed, err = vs.checkExtend(tx, v, a)
 		return err
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	var refused error // the error of the file system
 	if placed && here {
-		if refused = vs.core.Files.Grow(vs.core.Files.Volume(volumeID), vs.core.Bytes(a.Size)); refused != nil {
+		if refused = vs.core.Files.Grow(vs.core.Files.Path(file), vs.core.Bytes(a.Size)); refused != nil {
 			vs.core.Log.Error("the file of a volume cannot be extended", zap.String("volume_id", volumeID), zap.Error(refused))
 		}
 	}
-	return vs.core.Write(ctx, func(tx *meta.Tx) error {
+	between()
+	err = vs.core.Write(ctx, func(tx *meta.Tx) error {
 		v, err := core.OwnVolume(tx, who, volumeID)
 		if err != nil {
 			return err
+		}
+		if stale = core.VolumeFile(v) != file; stale {
+			return nil
 		}
 		still, err := vs.checkExtend(tx, v, a)
 		switch {
@@ -135,6 +156,7 @@ func (vs *Volumes) extend(ctx context.Context, who driver.Caller, volumeID strin
 		}
 		return tx.TouchVolume(v)
 	})
+	return stale, err
 }
 
 // checkExtend checks a request to extend a volume. placed is false if a required service is
@@ -277,6 +299,9 @@ func (vs *Volumes) revert(tx *meta.Tx, who driver.Caller, v *meta.Volume, snapsh
 	case s.Status != core.Available:
 		return driver.Errorf(driver.Conflict, "Invalid snapshot: Can't revert volume %s to its latest snapshot %s. "+
 			"Snapshot's status must be 'available'.", v.ID, s.ID)
+	}
+	if err := RefuseAttached(v); err != nil {
+		return err
 	}
 	v.Status, s.Status = core.Reverting, core.Restoring
 	if err := tx.TouchSnapshot(s); err != nil {

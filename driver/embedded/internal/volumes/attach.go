@@ -81,6 +81,15 @@ func detach(v *meta.Volume, attachmentID string) error {
 	return nil
 }
 
+// RefuseAttached refuses a job that gives a volume another file while somebody has the
+// present one open. An admin can make an attached volume available with os-reset_status.
+func RefuseAttached(v *meta.Volume) error {
+	if len(v.Attachments) > 0 {
+		return driver.InvalidVolume("Volume %s must not be attached, but it has %d attachments.", v.ID, len(v.Attachments))
+	}
+	return nil
+}
+
 // SetAttached sets a volume's status according to its attachments
 // (cinder/db/sqlalchemy/api.py _get_statuses_from_attachments). A volume that is being
 // backed up gets that status when the backup ends. Any other status belongs to a job or is

@@ -2,7 +2,6 @@ package volumes
 
 import (
 	"context"
-	"path/filepath"
 
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/driver/embedded/internal/jobs"
@@ -18,6 +17,7 @@ type copyArguments struct {
 
 // copyVolumeTask fills a new volume from a snapshot or volume.
 func (vs *Volumes) copyVolumeTask(j *meta.Job, a copyArguments) jobs.Task {
+	out := core.VolumeOutput(j, true)
 	return jobs.Task{
 		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
 			v, err := vs.core.DB.Volume(ctx, j.VolumeID)
@@ -27,8 +27,11 @@ func (vs *Volumes) copyVolumeTask(j *meta.Job, a copyArguments) jobs.Task {
 			if v == nil {
 				return 0, nil, core.Reasonf("The volume is gone.")
 			}
-			path := vs.core.Files.Volume(v.ID)
-			if err := vs.core.Files.Clone(ctx, path, filepath.Join(vs.core.Files.Dir, a.Source)); err != nil {
+			if err := vs.core.DropAttempts(ctx, out, 1, j.Attempts-1); err != nil {
+				return 0, nil, err
+			}
+			path := vs.core.Files.Path(out.File(j.Attempts))
+			if err := vs.core.Files.Clone(ctx, path, vs.core.Files.Path(a.Source)); err != nil {
 				return 0, nil, err
 			}
 			if err := vs.core.Files.Resize(path, vs.core.Bytes(v.Size)); err != nil {
@@ -36,14 +39,18 @@ func (vs *Volumes) copyVolumeTask(j *meta.Job, a copyArguments) jobs.Task {
 			}
 			return vs.core.Bytes(v.Size), func(tx *meta.Tx) error {
 				v, err := tx.Volume(j.VolumeID)
-				if err == nil && v == nil { // deleted by force in the meantime
-					tx.AfterCommit(func() { vs.core.RemoveFile(path) })
-					return nil
-				}
-				if err != nil || v.Status == core.Deleting {
+				if err != nil {
 					return err
 				}
-				v.Status, v.LaunchedAt = core.Available, tx.Now
+				if v == nil { // deleted by force in the meantime
+					return vs.Discard(tx, j, out)
+				}
+				if err := vs.Publish(tx, j, v, out); err != nil {
+					return err
+				}
+				if v.Status != core.Deleting { // else its delete removes the file
+					v.Status, v.LaunchedAt = core.Available, tx.Now
+				}
 				if err := tx.TouchVolume(v); err != nil {
 					return err
 				}
@@ -59,5 +66,7 @@ func (vs *Volumes) copyVolumeTask(j *meta.Job, a copyArguments) jobs.Task {
 			}
 			return vs.core.AddMessage(tx, jobs.Requester(j), core.ActionCreateVolume, core.DetailCreateVolume, core.VolumeResource, j.VolumeID, reason)
 		},
+		Undo:   func(ctx context.Context) error { return vs.core.DropAttempts(ctx, out, j.Attempts, j.Attempts) },
+		GiveUp: func(ctx context.Context) error { return vs.core.DropAttempts(ctx, out, 1, j.Attempts) },
 	}
 }

@@ -47,7 +47,7 @@ func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec dri
 	blank := checked.placed && checked.from == source{} && vs.core.Here(core.PoolOf(checked.at.Gateway))
 	var refused error // the error of the file system
 	if blank {
-		if refused = vs.core.Files.CreateBlank(vs.core.Files.Volume(id), vs.core.Bytes(checked.size)); refused != nil {
+		if refused = vs.core.Files.CreateBlank(vs.newFile(id), vs.core.Bytes(checked.size)); refused != nil {
 			vs.core.Log.Error("the file of a volume cannot be made", zap.String("volume_id", id), zap.Error(refused))
 		}
 	}
@@ -86,6 +86,11 @@ func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec dri
 	return view, err
 }
 
+// newFile returns the path of the file of a new, empty volume.
+func (vs *Volumes) newFile(volumeID string) string {
+	return vs.core.Files.Volume(&meta.Volume{Volume: driver.Volume{ID: volumeID}})
+}
+
 // dropFile removes the file of a volume whose row was not stored. It first asks the
 // database whether the row exists. If the database does not answer, the file stays, and the
 // next start moves it to lost+found.
@@ -97,7 +102,7 @@ func (vs *Volumes) dropFile(ctx context.Context, volumeID string) {
 		return err
 	})
 	if err == nil && v == nil {
-		err = vs.core.Files.Remove(vs.core.Files.Volume(volumeID))
+		err = vs.core.Files.Remove(vs.newFile(volumeID))
 	}
 	if err != nil {
 		vs.core.Log.Warn("the file of a volume that was not made stays", zap.String("volume_id", volumeID), zap.Error(err))
@@ -139,7 +144,7 @@ func (vs *Volumes) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, f
 		}
 	case from.snapshot != nil:
 		v.SnapshotID = from.snapshot.ID
-		if j, err = vs.jobs.New(who, copyVolumeJob, from.snapshot.ID, copyArguments{Source: core.SnapshotFile(from.snapshot.ID)}); err != nil {
+		if j, err = vs.jobs.New(who, copyVolumeJob, from.snapshot.ID, copyArguments{Source: core.SnapshotFile(from.snapshot)}); err != nil {
 			return err
 		}
 		j.VolumeID, j.SnapshotID = v.ID, from.snapshot.ID
@@ -152,7 +157,7 @@ func (vs *Volumes) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, f
 		inheritImage(v, origin)
 	case from.volume != nil:
 		v.SourceVolumeID = from.volume.ID
-		if j, err = vs.jobs.New(who, copyVolumeJob, from.volume.ID, copyArguments{Source: core.VolumeFile(from.volume.ID)}); err != nil {
+		if j, err = vs.jobs.New(who, copyVolumeJob, from.volume.ID, copyArguments{Source: core.VolumeFile(from.volume)}); err != nil {
 			return err
 		}
 		j.VolumeID = v.ID

@@ -53,7 +53,11 @@ func (vs *Volumes) deleteVolumeTask(j *meta.Job, _ struct{}) jobs.Task {
 					return nil
 				}, nil
 			}
-			return 0, func(tx *meta.Tx) error { return removeVolume(tx, j.VolumeID) }, vs.core.Files.Remove(vs.core.Files.Volume(j.VolumeID))
+			v, err := vs.core.DB.Volume(ctx, j.VolumeID)
+			if err != nil || v == nil {
+				return 0, jobs.Done, err
+			}
+			return 0, func(tx *meta.Tx) error { return removeVolume(tx, j.VolumeID) }, vs.core.Files.Remove(vs.core.Files.Volume(v))
 		},
 		Fail: func(tx *meta.Tx, _ string) error { return failDeleteVolume(tx, j.VolumeID) },
 	}
@@ -91,13 +95,17 @@ func removeVolume(tx *meta.Tx, id string) error {
 // snapshot queues the delete of the volume.
 func (vs *Volumes) deleteSnapshotTask(j *meta.Job, a deleteSnapshotArguments) jobs.Task {
 	return jobs.Task{
-		Run: func(context.Context) (int64, func(*meta.Tx) error, error) {
+		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+			s, err := vs.core.DB.Snapshot(ctx, j.SnapshotID)
+			if err == nil && s != nil {
+				err = vs.core.Files.Remove(vs.core.Files.Snapshot(s))
+			}
 			return 0, func(tx *meta.Tx) error {
 				if err := forgetSnapshot(tx, j.SnapshotID); err != nil || !a.Cascade {
 					return err
 				}
 				return vs.continueCascade(tx, j)
-			}, vs.core.Files.Remove(vs.core.Files.Snapshot(j.SnapshotID))
+			}, err
 		},
 		Fail: func(tx *meta.Tx, _ string) error {
 			if err := failDeleteSnapshot(tx, j.SnapshotID); err != nil || !a.Cascade {

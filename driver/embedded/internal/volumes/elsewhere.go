@@ -18,6 +18,7 @@ const (
 
 // createVolumeTask creates the file of an empty volume.
 func (vs *Volumes) createVolumeTask(j *meta.Job, _ struct{}) jobs.Task {
+	out := core.VolumeOutput(j, true)
 	return jobs.Task{
 		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
 			v, err := vs.core.DB.Volume(ctx, j.VolumeID)
@@ -27,15 +28,26 @@ func (vs *Volumes) createVolumeTask(j *meta.Job, _ struct{}) jobs.Task {
 			if v == nil {
 				return 0, nil, core.Reasonf("The volume is gone.")
 			}
-			if err := vs.core.Files.CreateBlank(vs.core.Files.Volume(v.ID), vs.core.Bytes(v.Size)); err != nil {
+			if err := vs.core.DropAttempts(ctx, out, 1, j.Attempts-1); err != nil {
+				return 0, nil, err
+			}
+			if err := vs.core.Files.CreateBlank(vs.core.Files.Path(out.File(j.Attempts)), vs.core.Bytes(v.Size)); err != nil {
 				return 0, nil, err
 			}
 			return 0, func(tx *meta.Tx) error {
 				v, err := tx.Volume(j.VolumeID)
-				if err != nil || v == nil || v.Status == core.Deleting {
+				if err != nil {
 					return err
 				}
-				v.Status, v.LaunchedAt = core.Available, tx.Now
+				if v == nil { // deleted by force in the meantime
+					return vs.Discard(tx, j, out)
+				}
+				if err := vs.Publish(tx, j, v, out); err != nil {
+					return err
+				}
+				if v.Status != core.Deleting { // else its delete removes the file
+					v.Status, v.LaunchedAt = core.Available, tx.Now
+				}
 				return tx.TouchVolume(v)
 			}, nil
 		},
@@ -45,6 +57,8 @@ func (vs *Volumes) createVolumeTask(j *meta.Job, _ struct{}) jobs.Task {
 			}
 			return vs.core.AddMessage(tx, jobs.Requester(j), core.ActionCreateVolume, core.DetailCreateVolume, core.VolumeResource, j.VolumeID, reason)
 		},
+		Undo:   func(ctx context.Context) error { return vs.core.DropAttempts(ctx, out, j.Attempts, j.Attempts) },
+		GiveUp: func(ctx context.Context) error { return vs.core.DropAttempts(ctx, out, 1, j.Attempts) },
 	}
 }
 
@@ -82,9 +96,12 @@ func (vs *Volumes) extendVolumeTask(j *meta.Job, a extendArguments) jobs.Task {
 		}
 	}
 	return jobs.Task{
-		Run: func(context.Context) (int64, func(*meta.Tx) error, error) {
-			return 0, settle(func(v *meta.Volume) { v.Status = a.Previous }),
-				vs.core.Files.Grow(vs.core.Files.Volume(j.VolumeID), vs.core.Bytes(a.Size))
+		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+			v, err := vs.core.DB.Volume(ctx, j.VolumeID)
+			if err != nil || v == nil {
+				return 0, jobs.Done, err
+			}
+			return 0, settle(func(v *meta.Volume) { v.Status = a.Previous }), vs.core.Files.Grow(vs.core.Files.Volume(v), vs.core.Bytes(a.Size))
 		},
 		Fail: func(tx *meta.Tx, reason string) error {
 			if err := settle(func(v *meta.Volume) { v.Status, v.Size = core.ErrorExtending, a.OldSize })(tx); err != nil {
@@ -101,5 +118,5 @@ func (vs *Volumes) hasData(v *meta.Volume) bool {
 	if !vs.core.Here(v.Host) {
 		return !v.LaunchedAt.IsZero()
 	}
-	return core.IsFile(vs.core.Files.Volume(v.ID))
+	return core.IsFile(vs.core.Files.Volume(v))
 }

@@ -11,17 +11,31 @@ import (
 // revertJob is the kind of jobs that revert volumes to snapshots.
 const revertJob = "revert"
 
-// RevertSuffix ends the file name of the copy that will replace a volume's file.
-const RevertSuffix = ".revert"
+// oldSuffix ends the name of the copy that versions before the column volumes.file renamed to
+// the volume's file. One that was interrupted has left it.
+const oldSuffix = ".revert"
 
-// revertTask reverts a volume to a snapshot. It copies the snapshot and then renames the
-// copy to the volume's file, so that the file is complete at any time.
+// revertTask reverts a volume to a snapshot. It makes a new file of the volume, so a revert
+// that fails leaves the volume's data.
 func (vs *Volumes) revertTask(j *meta.Job, _ struct{}) jobs.Task {
+	out := core.VolumeOutput(j, false)
 	end := func(tx *meta.Tx, status string) error {
-		if v, err := tx.Volume(j.VolumeID); err != nil {
+		v, err := tx.Volume(j.VolumeID)
+		if err != nil {
 			return err
-		} else if v != nil && v.Status != core.Deleting {
-			v.Status = status
+		}
+		if done := status == core.Available; done && v == nil {
+			err = vs.Discard(tx, j, out)
+		} else if done {
+			err = vs.Publish(tx, j, v, out)
+		}
+		if err != nil {
+			return err
+		}
+		if v != nil {
+			if v.Status != core.Deleting {
+				v.Status = status
+			}
 			if err := tx.TouchVolume(v); err != nil {
 				return err
 			}
@@ -35,21 +49,29 @@ func (vs *Volumes) revertTask(j *meta.Job, _ struct{}) jobs.Task {
 	}
 	return jobs.Task{
 		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
-			path := vs.core.Files.Volume(j.VolumeID)
-			if err := vs.core.Files.Clone(ctx, path+RevertSuffix, vs.core.Files.Snapshot(j.SnapshotID)); err != nil {
+			s, err := vs.core.DB.Snapshot(ctx, j.SnapshotID)
+			if err != nil {
 				return 0, nil, err
 			}
-			err := vs.core.Files.Replace(path+RevertSuffix, path)
+			if s == nil {
+				return 0, nil, core.Reasonf("The snapshot is gone.")
+			}
+			if err := vs.core.DropAttempts(ctx, out, 1, j.Attempts-1); err != nil {
+				return 0, nil, err
+			}
+			if err := vs.core.RemoveUnused(ctx, j.VolumeID, core.VolumePrefix+j.VolumeID+oldSuffix); err != nil {
+				return 0, nil, err
+			}
+			err = vs.core.Files.Clone(ctx, vs.core.Files.Path(out.File(j.Attempts)), vs.core.Files.Snapshot(s))
 			return 0, func(tx *meta.Tx) error { return end(tx, core.Available) }, err
 		},
 		Fail: func(tx *meta.Tx, reason string) error {
 			if err := end(tx, core.StatusError); err != nil {
 				return err
 			}
-			return vs.core.AddMessage(tx, jobs.Requester(j), core.ActionCreateVolume, core.DetailUnknown, core.VolumeResource, j.VolumeID, reason)
+			return vs.core.AddMessage(tx, jobs.Requester(j), core.ActionCreateVolume, core.DetailUnknown, core.VolumeResource, j.VolumeID, reason+core.DataKept)
 		},
-		Undo: func(context.Context) error {
-			return vs.core.Files.Remove(vs.core.Files.Volume(j.VolumeID) + RevertSuffix)
-		},
+		Undo:   func(ctx context.Context) error { return vs.core.DropAttempts(ctx, out, j.Attempts, j.Attempts) },
+		GiveUp: func(ctx context.Context) error { return vs.core.DropAttempts(ctx, out, 1, j.Attempts) },
 	}
 }

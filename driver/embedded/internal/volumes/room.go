@@ -30,6 +30,7 @@ func (vs *Volumes) register() {
 	jobs.Register(vs.jobs, copyVolumeJob, jobs.Kind[copyArguments]{Queue: jobs.DataQueue, Task: vs.copyVolumeTask})
 	jobs.Register(vs.jobs, snapshotJob, jobs.Kind[copyArguments]{Queue: jobs.DataQueue, Task: vs.snapshotTask})
 	jobs.Register(vs.jobs, revertJob, jobs.Kind[struct{}]{Queue: jobs.DataQueue, Task: vs.revertTask})
+	jobs.Register(vs.jobs, removeFilesJob, jobs.Kind[removeFilesArguments]{Queue: jobs.QuickQueue, Task: vs.removeFilesTask})
 	jobs.Register(vs.jobs, deleteVolumeJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, Task: vs.deleteVolumeTask})
 	jobs.Register(vs.jobs, deleteSnapshotJob, jobs.Kind[deleteSnapshotArguments]{Queue: jobs.QuickQueue, Task: vs.deleteSnapshotTask})
 }

@@ -112,7 +112,7 @@ func (vs *Volumes) StartSnapshot(tx *meta.Tx, who driver.Caller, v *meta.Volume,
 	}
 	// The job's resource is the volume. So a restore to it that is accepted in the meantime
 	// waits, and does not change the data during the copy.
-	j, err := vs.jobs.New(who, snapshotJob, v.ID, copyArguments{Source: core.VolumeFile(v.ID)})
+	j, err := vs.jobs.New(who, snapshotJob, v.ID, copyArguments{Source: core.VolumeFile(v)})
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func (vs *Volumes) ResetSnapshotStatus(ctx context.Context, who driver.Caller, s
 				return errors.Join(err, driver.InvalidSnapshot(
 					"Snapshot %s cannot be reset to %s while a job makes or deletes it, its status is %s.", s.ID, to, s.Status))
 			}
-			if v, err := tx.Volume(s.VolumeID); err != nil || vs.core.Here(v.Host) && !core.IsFile(vs.core.Files.Snapshot(s.ID)) {
+			if v, err := tx.Volume(s.VolumeID); err != nil || vs.core.Here(v.Host) && !core.IsFile(vs.core.Files.Snapshot(s)) {
 				if err != nil {
 					return err
 				}
