@@ -182,12 +182,16 @@ default_store: archive
 		})
 		return span
 	}
-	request := one("the span of the request", func(p *otlp.Span) bool { return attributeOf(p, "openstack.request_id") == id && p.Kind == otlp.Span_SPAN_KIND_SERVER })
+	request := one("the span of the request", func(p *otlp.Span) bool {
+		return attributeOf(p, "openstack.request_id") == id && p.Kind == otlp.Span_SPAN_KIND_SERVER
+	})
 	if request.Name != "POST /v3/:project_id/backups" || hex.EncodeToString(request.TraceId) != trace ||
 		hex.EncodeToString(request.ParentSpanId) != "b7ad6b7169203331" || attributeOf(request, "http.response.status_code") != "202" {
 		t.Errorf("the request: %v", request)
 	}
-	job := one("the span of the job", func(p *otlp.Span) bool { return p.Name == "job backup-create" || strings.HasPrefix(p.Name, "job ") && attributeOf(p, "openstack.request_id") == id })
+	job := one("the span of the job", func(p *otlp.Span) bool {
+		return p.Name == "job backup-create" || strings.HasPrefix(p.Name, "job ") && attributeOf(p, "openstack.request_id") == id
+	})
 	if len(job.Links) != 1 || !bytes.Equal(job.Links[0].SpanId, request.SpanId) || !bytes.Equal(job.Links[0].TraceId, request.TraceId) ||
 		bytes.Equal(job.TraceId, request.TraceId) || len(job.ParentSpanId) != 0 || attributeOf(job, "cindergate.job.outcome") != "ok" {
 		t.Errorf("the job: %v", job)
