@@ -19,6 +19,8 @@ type Config struct {
 	TLS      TLS      `mapstructure:"tls"`
 	Log      Log      `mapstructure:"log"`
 	HTTP     HTTP     `mapstructure:"http"`
+	Metrics  Metrics  `mapstructure:"metrics"`
+	Tracing  Tracing  `mapstructure:"tracing"`
 	API      API      `mapstructure:"api"`
 	Identity Identity `mapstructure:"identity"`
 	Keystone Keystone `mapstructure:"keystone"`
@@ -117,13 +119,36 @@ type HTTP struct {
 	// MaxRequestsPerProject how many of one project; 0: any number.
 	MaxRequests           int `mapstructure:"max_requests"`
 	MaxRequestsPerProject int `mapstructure:"max_requests_per_project"`
-	// HealthCache is how long an answer of /healthz is remembered; 0: not at all.
+	// HealthCache is how long an answer of /healthz or /healthcheck is remembered; 0: not at
+	// all.
 	HealthCache time.Duration `mapstructure:"health_cache"`
+	// HealthTimeout is how long each backend may take to say whether it is well.
+	HealthTimeout time.Duration `mapstructure:"health_timeout"`
 	// TrustedProxies are addresses and networks of proxies whose X-Forwarded-For, -Host
 	// and -Proto are believed.
 	TrustedProxies []string `mapstructure:"trusted_proxies"`
 	// ShutdownTimeout is how long requests may take to end after SIGTERM.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
+}
+
+// Metrics says where operators read metrics.
+type Metrics struct {
+	// Listen is the address of a listener for /metrics, /healthcheck and /healthz only; "": the
+	// public listener serves /metrics.
+	Listen string `mapstructure:"listen"`
+}
+
+// Tracing says where spans are sent to, by OTLP over HTTP.
+type Tracing struct {
+	// Endpoint is the collector's URL without /v1/traces; "": nothing is recorded.
+	Endpoint string `mapstructure:"endpoint"`
+	// Headers are sent with the spans: KEY=VALUE,KEY=VALUE, values URL-encoded.
+	Headers Secret `mapstructure:"headers"`
+	CAFile  string `mapstructure:"ca_file"`
+	// ServiceName is the name of the program in the spans.
+	ServiceName string `mapstructure:"service_name"`
+	// Sample is the share of the traces that are recorded, such as 5%.
+	Sample string `mapstructure:"sample"`
 }
 
 // API enables further APIs besides Block Storage.
@@ -265,6 +290,14 @@ var defaults = map[string]any{
 	"http.max_requests":                    1024,
 	"http.max_requests_per_project":        256,
 	"http.health_cache":                    "1s",
+	"http.health_timeout":                  "5s",
+	"metrics.listen":                       "",
+	"tracing.endpoint":                     "",
+	"tracing.headers":                      "",
+	"tracing.headers_file":                 "",
+	"tracing.ca_file":                      "",
+	"tracing.service_name":                 "cindergate",
+	"tracing.sample":                       "100%",
 	"http.trusted_proxies":                 []string{},
 	"api.vbs":                              false,
 	"identity.region":                      "RegionOne",
@@ -281,6 +314,7 @@ var defaults = map[string]any{
 	"keystone.url":                         "",
 	"keystone.username":                    "",
 	"keystone.password":                    "",
+	"keystone.password_file":               "",
 	"keystone.project":                     "service",
 	"keystone.user_domain":                 "default",
 	"keystone.project_domain":              "default",

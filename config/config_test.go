@@ -134,6 +134,8 @@ func TestEveryMistakeIsReported(t *testing.T) {
 		"http.max_requests: -1":                    "http.max_requests: must not be negative",
 		"http.max_requests_per_project: -1":        "http.max_requests_per_project: must not be negative",
 		"http.health_cache: -1s":                   "http.health_cache: must not be negative",
+		"http.health_timeout: 0s":                  "http.health_timeout: must be more than 0",
+		"metrics.listen: 9776":                     `metrics.listen: "9776" is not host:port`,
 		"http.trusted_proxies: [here]":             `http.trusted_proxies: "here" is neither an address nor a network such as 10.0.0.0/8`,
 		"identity.tokens_per_user: 0":              "identity.tokens_per_user: must be more than 0",
 		"identity.logins.queue: -1":                "identity.logins.queue: must not be negative",

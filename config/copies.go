@@ -14,10 +14,9 @@ type CopyTarget struct {
 	// ApplicationCredentialID is the id of an application credential there. The copies are in its
 	// project.
 	ApplicationCredentialID string `mapstructure:"application_credential_id"`
-	// Its secret: itself, the name of a variable of the environment, or a file with one line.
-	ApplicationCredentialSecret     Secret `mapstructure:"application_credential_secret"`
-	ApplicationCredentialSecretEnv  string `mapstructure:"application_credential_secret_env"`
-	ApplicationCredentialSecretFile string `mapstructure:"application_credential_secret_file"`
+	// Its secret, or the name of a variable of the environment that has it.
+	ApplicationCredentialSecret    Secret `mapstructure:"application_credential_secret"`
+	ApplicationCredentialSecretEnv string `mapstructure:"application_credential_secret_env"`
 	// Region and Interface choose the Swift account in the catalogue, for a real Cinder; "": any
 	// region.
 	Region    string `mapstructure:"region"`
@@ -50,13 +49,7 @@ func (c *CopyTarget) validate(name, driver string, bad problem) {
 	if c.ApplicationCredentialID == "" {
 		bad(key+".application_credential_id", "must not be empty")
 	}
-	given := 0
-	for _, secret := range []string{c.ApplicationCredentialSecret.Reveal(), c.ApplicationCredentialSecretEnv, c.ApplicationCredentialSecretFile} {
-		if secret != "" {
-			given++
-		}
-	}
-	if given != 1 {
+	if (c.ApplicationCredentialSecret == "") == (c.ApplicationCredentialSecretEnv == "") {
 		bad(key, "exactly one of application_credential_secret, application_credential_secret_env and application_credential_secret_file is required")
 	}
 	checkOneOf(key+".interface", c.Interface, bad, "public", "internal", "admin")

@@ -23,7 +23,7 @@ func TestCopyTarget(t *testing.T) {
 	for settings, want := range map[string]string{
 		west + "application_credential_secret: s}}": "backends.west.copies.application_credential_id: must not be empty",
 		west + "application_credential_id: a}}":     "backends.west.copies: exactly one of",
-		west + "application_credential_id: a, application_credential_secret: s, application_credential_secret_file: f}}":                           "backends.west.copies: exactly one of",
+		west + "application_credential_id: a, application_credential_secret: s, application_credential_secret_file: f}}":                           "application_credential_secret and application_credential_secret_file exclude each other",
 		west + "application_credential_id: a, application_credential_secret: s, auth_url: west}}":                                                  `backends.west.copies.auth_url: "west" is not an http or https URL`,
 		west + "application_credential_id: a, application_credential_secret: s, interface: inside}}":                                               `backends.west.copies.interface: "inside" is none of public, internal, admin`,
 		west + "application_credential_id: a, application_credential_secret: s, password: p}}":                                                     "password",

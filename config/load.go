@@ -15,6 +15,15 @@ import (
 // EnvPrefix begins the environment's variables: CINDERGATE_LOG_LEVEL is log.level.
 const EnvPrefix = "CINDERGATE"
 
+// otelEnv are variables that OpenTelemetry's specification gives to settings. Those of
+// Cindergate's own come first.
+var otelEnv = map[string]string{
+	"tracing.endpoint":     "OTEL_EXPORTER_OTLP_ENDPOINT",
+	"tracing.headers":      "OTEL_EXPORTER_OTLP_HEADERS",
+	"tracing.ca_file":      "OTEL_EXPORTER_OTLP_CERTIFICATE",
+	"tracing.service_name": "OTEL_SERVICE_NAME",
+}
+
 // Load reads the configuration: defaults, then the YAML file (path "" for none),
 // then the environment, then flags whose names are keys. It reports all mistakes
 // at once, each with the name of its key.
@@ -26,6 +35,11 @@ func Load(path string, flags *pflag.FlagSet) (Config, error) {
 	v.SetEnvPrefix(EnvPrefix)
 	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
 	v.AutomaticEnv()
+	for key, name := range otelEnv {
+		if err := v.BindEnv(key, EnvPrefix+"_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_")), name); err != nil {
+			return Config{}, err
+		}
+	}
 	if flags != nil {
 		if err := v.BindPFlags(flags); err != nil {
 			return Config{}, err
@@ -42,6 +56,12 @@ func Load(path string, flags *pflag.FlagSet) (Config, error) {
 	fillStores(v)
 	var c Config
 	var problems []error
+	v, err := withSecretFiles(v, func(key, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("%s: "+format, append([]any{key}, args...)...))
+	})
+	if err != nil {
+		return c, err
+	}
 	if err := v.UnmarshalExact(&c); err != nil {
 		problems = append(problems, err)
 		c = Config{}
@@ -121,6 +141,14 @@ func (c *Config) Validate() error {
 	if c.Data == "" && (c.Embeds() || c.Auth == "embedded" && len(c.Identity.Users) == 0) {
 		bad("data", "a directory is required")
 	}
+	if c.Metrics.Listen != "" {
+		if _, _, err := net.SplitHostPort(c.Metrics.Listen); err != nil {
+			bad("metrics.listen", "%q is not host:port", c.Metrics.Listen)
+		} else if c.Metrics.Listen == c.Listen {
+			bad("metrics.listen", "%q is the address of listen", c.Metrics.Listen)
+		}
+	}
+	c.Tracing.validate(bad)
 	c.validateBackends(bad)
 	c.validateStores(bad)
 	if c.PublicURL != "" {
@@ -141,6 +169,7 @@ func (c *Config) Validate() error {
 	for key, d := range map[string]int64{
 		"http.header_timeout": int64(c.HTTP.HeaderTimeout), "http.read_timeout": int64(c.HTTP.ReadTimeout),
 		"http.idle_timeout": int64(c.HTTP.IdleTimeout), "http.shutdown_timeout": int64(c.HTTP.ShutdownTimeout),
+		"http.health_timeout":     int64(c.HTTP.HealthTimeout),
 		"identity.token_lifetime": int64(c.Identity.TokenLifetime), "identity.tokens_per_user": int64(c.Identity.TokensPerUser),
 		"identity.logins.per_address": int64(c.Identity.Logins.PerAddress), "identity.logins.per_user": int64(c.Identity.Logins.PerUser),
 	} {

@@ -1,6 +1,7 @@
 package config
 
-// Secret is a text that prints as [redacted].
+// Secret is a text that prints as [redacted]. Beside each setting X of this type, the setting
+// X_file may name a file with one line that holds the secret; see [Load].
 type Secret string
 
 func (Secret) String() string               { return "[redacted]" }

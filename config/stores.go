@@ -74,11 +74,9 @@ type S3Store struct {
 	Profile         string `mapstructure:"profile"`
 	// VirtualHost puts the bucket into the host name.
 	VirtualHost bool `mapstructure:"virtual_host"`
-	// SSECustomerKey or the file SSECustomerKeyFile has the 32 bytes of the key of SSE-C:
-	// Cinder's backup_s3_sse_customer_key.
-	SSECustomerKey     Secret `mapstructure:"sse_customer_key"`
-	SSECustomerKeyFile string `mapstructure:"sse_customer_key_file"`
-	Network            `mapstructure:",squash"`
+	// SSECustomerKey has the 32 bytes of the key of SSE-C: Cinder's backup_s3_sse_customer_key.
+	SSECustomerKey Secret `mapstructure:"sse_customer_key"`
+	Network        `mapstructure:",squash"`
 }
 
 // SwiftStore is a container of Swift.
@@ -92,9 +90,8 @@ type SwiftStore struct {
 	// TrustRoles are the roles that a user of a project passes on to User with per_user.
 	TrustRoles []string `mapstructure:"trust_roles"`
 	User       string   `mapstructure:"user"`
-	// Key or the file KeyFile has the user's password.
+	// Key is the user's password.
 	Key           Secret `mapstructure:"key"`
-	KeyFile       string `mapstructure:"key_file"`
 	UserDomain    string `mapstructure:"user_domain"`
 	Project       string `mapstructure:"project"`
 	ProjectDomain string `mapstructure:"project_domain"`
@@ -203,9 +200,6 @@ func (s *S3Store) validate(key string, bad problem) {
 	if s.AccessKey != "" && s.CredentialsFile != "" {
 		bad(key, "access_key and credentials_file exclude each other")
 	}
-	if s.SSECustomerKey != "" && s.SSECustomerKeyFile != "" {
-		bad(key, "sse_customer_key and sse_customer_key_file exclude each other")
-	}
 	if n := len(s.SSECustomerKey.Reveal()); n != 0 && n != sseKey {
 		bad(key+".sse_customer_key", "it has %d bytes, not %d", n, sseKey)
 	}
@@ -217,16 +211,13 @@ func (s *SwiftStore) validate(key string, bad problem) {
 	if s.AuthVersion != 1 && s.AuthVersion != 3 {
 		bad(key+".auth_version", "%d is neither 3 (Keystone) nor 1 (tempauth)", s.AuthVersion)
 	}
-	if s.Key != "" && s.KeyFile != "" {
-		bad(key, "key and key_file exclude each other")
-	}
 	checkOneOf(key+".auth", s.Auth, bad, SwiftSingleUser, SwiftPerUser)
 	if s.Auth == SwiftPerUser {
 		s.validatePerUser(key, bad)
 	} else if len(s.TrustRoles) > 0 {
 		bad(key+".trust_roles", "it is only used with auth: per_user")
 	}
-	switch user := s.User != "" && (s.Key != "" || s.KeyFile != ""); {
+	switch user := s.User != "" && s.Key != ""; {
 	case s.ApplicationCredentialID != "":
 		if s.ApplicationCredentialSecret == "" || s.User != "" {
 			bad(key, "application_credential_id goes with application_credential_secret and without user")

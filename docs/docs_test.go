@@ -134,7 +134,7 @@ func TestSettings(t *testing.T) {
 			t.Errorf("the table of settings in docs/operating.md lacks %s", key)
 		}
 	}
-	for _, m := range regexp.MustCompile("`((?:http|identity|keystone|embedded|log|tls|api)\\.[a-z_.]+)`").FindAllStringSubmatch(table, -1) {
+	for _, m := range regexp.MustCompile("`((?:http|metrics|tracing|identity|keystone|embedded|log|tls|api)\\.[a-z_.]+)`").FindAllStringSubmatch(table, -1) {
 		if !known[m[1]] {
 			t.Errorf("docs/operating.md names the setting %s, which does not exist", m[1])
 		}

@@ -27,6 +27,7 @@ type Caller struct {
 	Token             Token // passed on upstream by remote drivers
 	ServiceToken      Token // of a service acting for the caller; passed on with Token; may be ""
 	RequestID         string
+	Trace             string // traceparent of the request's span (W3C Trace Context); "": none
 }
 
 // IsAdmin reports whether the caller may see and change every project's resources.

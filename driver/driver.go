@@ -84,9 +84,16 @@ type Runner interface {
 	Run(ctx context.Context) error
 }
 
-// Checker reports whether the backend can serve requests now.
+// Checker reports whether the backend can serve requests now. It asks the services that the
+// backend needs.
 type Checker interface {
 	Check(ctx context.Context) error
+}
+
+// Readier reports whether the gateway itself can serve requests for this backend: whether its own
+// database and directories are there. Unlike [Checker] it asks no other service.
+type Readier interface {
+	Ready(ctx context.Context) error
 }
 
 // Prober describes a backend to operators, for `config check --online`.

@@ -16,6 +16,7 @@ const (
 	VolumeBackingUp        VolumeStatus = "backing-up"
 	VolumeRestoringBackup  VolumeStatus = "restoring-backup"
 	VolumeReverting        VolumeStatus = "reverting"
+	VolumeExtending        VolumeStatus = "extending"
 	VolumeDownloading      VolumeStatus = "downloading"
 	VolumeUploading        VolumeStatus = "uploading"
 	VolumeAwaitingTransfer VolumeStatus = "awaiting-transfer"

@@ -45,7 +45,7 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		call := callOf(c)
-		caller.RequestID = call.requestID
+		caller.RequestID, caller.Trace = call.requestID, call.trace
 		call.caller = caller
 		return next(c)
 	}

@@ -25,6 +25,7 @@ type call struct {
 	backend   *backend // of the caller's project, nil until the caller is known
 	rawPath   string   // as [url.URL.RawPath], for backends that get the path unchanged
 	vbs       bool     // errors are those of the Volume Backup Service
+	trace     string   // the traceparent of its span; "": none
 	outcome   int      // the status for log and metrics, if it differs from the answer's
 }
 

@@ -2,10 +2,12 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
 
+	"github.com/jonboulle/clockwork"
 	"github.com/labstack/echo/v4"
 	"go.uber.org/zap"
 
@@ -13,76 +15,194 @@ import (
 	"cindergate/internal/flight"
 )
 
-// healthcheck serves oslo.middleware's healthcheck: it only shows that the process answers.
+// defaultHealthTimeout limits how long each backend may take to report its health.
+const defaultHealthTimeout = 5 * time.Second
+
+// healthcheck tells whether this gateway can serve requests. It checks the gateway's own database
+// and directories, and asks no other service: one cloud that is down must not take all gateways
+// out of a load balancer. The answer is that of oslo.middleware's healthcheck.
 func (s *Server) healthcheck(c echo.Context) error {
-	return writeJSON(c, http.StatusOK, map[string]any{"detailed": false, "reasons": []string{"OK"}})
+	found, err := s.readiness.check(c.Request().Context())
+	if err != nil {
+		return driver.Left(err)
+	}
+	status, reasons := http.StatusOK, []string{"OK"}
+	for _, err := range found {
+		if err != nil && status == http.StatusOK {
+			status, reasons = http.StatusServiceUnavailable, nil
+		}
+		if err != nil {
+			reasons = append(reasons, reasonOf(err))
+		}
+	}
+	return writeJSON(c, status, map[string]any{"detailed": false, "reasons": reasons})
 }
 
-// checkTime limits how long backends may take to report their health.
-const checkTime = 10 * time.Second
-
-// health is the last result of /healthz.
-type health struct {
-	flight flight.Group[map[string]string]
-	mu     sync.Mutex
-	found  map[string]string // status of each backend, by name
-	until  time.Time
+// reasonOf returns the text of an error that clients may see.
+func reasonOf(err error) string {
+	var classified *driver.Error
+	switch {
+	case errors.As(err, &classified):
+		return classified.Message
+	case errors.Is(err, context.DeadlineExceeded):
+		return "A backend does not answer in time."
+	}
+	return "A backend is not ready."
 }
 
-// healthz reports the health of every backend. It needs no token, so its cost must be
-// bounded: the result is cached for HealthTime, and concurrent requests share one check.
+// healthz reports the health of every backend, remote ones as well.
 func (s *Server) healthz(c echo.Context) error {
-	s.health.mu.Lock()
-	found, fresh := s.health.found, s.Clock.Now().Before(s.health.until)
-	s.health.mu.Unlock()
-	if !fresh {
-		var err error
-		if found, err = s.health.flight.Do(c.Request().Context(), "", 2*checkTime, s.check); err != nil {
-			return driver.Left(err)
+	found, err := s.health.check(c.Request().Context())
+	if err != nil {
+		return driver.Left(err)
+	}
+	status, words := http.StatusOK, make(map[string]string, len(found))
+	for name, err := range found {
+		if words[name] = "ok"; err != nil {
+			status, words[name] = http.StatusServiceUnavailable, "unavailable"
 		}
 	}
-	status := http.StatusOK
-	for _, is := range found {
-		if is != "ok" {
-			status = http.StatusServiceUnavailable
-		}
-	}
-	return writeJSON(c, status, map[string]any{"backends": found})
+	return writeJSON(c, status, map[string]any{"backends": words})
 }
 
-// check checks all backends concurrently.
-func (s *Server) check(ctx context.Context) (map[string]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
+// Alive returns an error if the checks of the gateway's own database and directories do not end
+// in time. A check that fails is no error: the process works, and a restart would not bring a
+// directory back.
+func (s *Server) Alive(ctx context.Context) error {
+	found, err := s.readiness.check(ctx)
+	for _, failed := range found {
+		if errors.Is(failed, context.DeadlineExceeded) {
+			return failed
+		}
+	}
+	return err
+}
+
+// Internal returns a handler of what operators ask for, for a listener that clients do not
+// reach: /metrics, /healthcheck and /healthz.
+func (s *Server) Internal() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", s.Metrics.handler())
+	mux.Handle("GET /healthcheck", s)
+	mux.Handle("GET /healthz", s)
+	return mux
+}
+
+// health runs one check for each backend. Its routes need no token, so the cost is bounded: the
+// result is cached, concurrent requests share one run, and a backend whose check hangs is not
+// checked again before that check ends.
+type health struct {
+	checks map[string]func(context.Context) error
+	limit  time.Duration // for each check
+	cache  time.Duration // 0: results are not cached
+	clock  clockwork.Clock
+	log    *zap.Logger
+
+	flight flight.Group[map[string]error]
+	mu     sync.Mutex
+	found  map[string]error // by backend; nil: it is well
+	until  time.Time
+	busy   map[string]bool // backends whose check has not ended
+}
+
+// check returns the result for each backend: nil if it is well. It returns an error only if ctx
+// ends first.
+func (h *health) check(ctx context.Context) (map[string]error, error) {
+	h.mu.Lock()
+	found, fresh := h.found, h.clock.Now().Before(h.until)
+	h.mu.Unlock()
+	if fresh {
+		return found, nil
+	}
+	return h.flight.Do(ctx, "", 2*h.limit, h.run)
+}
+
+// run runs all checks concurrently.
+func (h *health) run(ctx context.Context) (map[string]error, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.limit)
 	defer cancel()
-	found := make(map[string]string, len(s.backends))
-	type answer struct {
+	found := make(map[string]error, len(h.checks))
+	type result struct {
 		name string
 		err  error
 	}
-	answers := make(chan answer, len(s.backends))
-	for name, b := range s.backends {
-		found[name] = "ok"
-		if checker, ok := b.driver.(driver.Checker); ok {
-			found[name] = "unavailable" // until its check succeeds
-			go func() { answers <- answer{name, checker.Check(ctx)} }()
-		} else {
-			answers <- answer{name, nil}
+	results := make(chan result, len(h.checks))
+	begun := 0
+	for name, check := range h.checks {
+		found[name] = context.DeadlineExceeded // until its check ends
+		if !h.begin(name) {
+			continue
 		}
+		begun++
+		go func() {
+			err := check(ctx)
+			h.end(name)
+			results <- result{name, err}
+		}()
 	}
-	for range s.backends {
+gather:
+	for range begun {
 		select {
-		case a := <-answers:
-			if a.err == nil {
-				found[a.name] = "ok"
-			} else {
-				s.Log.Warn("backend is not healthy", zap.String("backend", a.name), zap.Error(a.err))
-			}
+		case r := <-results:
+			found[r.name] = r.err
 		case <-ctx.Done():
-			s.Log.Warn("backends did not say in time whether they are healthy", zap.Any("backends", found))
+			break gather
 		}
 	}
-	s.health.mu.Lock()
-	defer s.health.mu.Unlock()
-	s.health.found, s.health.until = found, s.Clock.Now().Add(s.HealthTime)
+	for name, err := range found {
+		if err != nil {
+			h.log.Warn("backend is not healthy", zap.String("backend", name), zap.Error(err))
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.found, h.until = found, h.clock.Now().Add(h.cache)
 	return found, nil
+}
+
+// begin records that the check of a backend runs. It returns false if an earlier one still does.
+func (h *health) begin(name string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.busy[name] {
+		return false
+	}
+	h.busy[name] = true
+	return true
+}
+
+func (h *health) end(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.busy, name)
+}
+
+// newHealth makes the check of those backends that have one.
+func (s *Server) newHealth(checkOf func(driver.Driver) func(context.Context) error) *health {
+	h := &health{
+		checks: map[string]func(context.Context) error{}, limit: s.HealthTimeout, cache: s.HealthTime,
+		clock: s.Clock, log: s.Log, busy: map[string]bool{},
+	}
+	for name, b := range s.backends {
+		if check := checkOf(b.driver); check != nil {
+			h.checks[name] = check
+		}
+	}
+	return h
+}
+
+// checkOf returns the check of a backend for /healthz. A backend without one is well.
+func checkOf(d driver.Driver) func(context.Context) error {
+	if checker, ok := d.(driver.Checker); ok {
+		return checker.Check
+	}
+	return func(context.Context) error { return nil }
+}
+
+// readyOf returns the check of a backend for /healthcheck; nil if it has none.
+func readyOf(d driver.Driver) func(context.Context) error {
+	if readier, ok := d.(driver.Readier); ok {
+		return readier.Ready
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 )
 
@@ -20,10 +21,11 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Response().WriteHeader(http.StatusOK)
 			return nil
 		}
+		span := s.startSpan(c, call)
 		ended := false
 		// Deferred, because an answer that is cut off ends in a panic
 		// (http.ErrAbortHandler).
-		defer func() { s.account(c, call, s.Clock.Since(start), ended) }()
+		defer func() { s.account(c, call, span, s.Clock.Since(start), ended) }()
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
@@ -32,9 +34,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// account writes the log line and the metrics of a request. ended is false if its answer
+// account writes the log line and the metrics of a request, and ends its span. ended is false if its answer
 // was cut off.
-func (s *Server) account(c echo.Context, call *call, took time.Duration, ended bool) {
+func (s *Server) account(c echo.Context, call *call, span trace.Span, took time.Duration, ended bool) {
 	route, backend := c.Path(), ""
 	if route == "" {
 		route = "none"
@@ -53,6 +55,7 @@ func (s *Server) account(c echo.Context, call *call, took time.Duration, ended b
 		s.Log.Warn("answer broke off", zap.String("request_id", call.requestID))
 		status = http.StatusBadGateway
 	}
+	endSpan(span, call, r.Method, route, backend, status)
 	s.Metrics.request(backend, route, r.Method, status, took)
 	if ce := s.Log.Check(zap.InfoLevel, "request"); ce != nil {
 		ce.Write(zap.String("request_id", call.requestID), zap.String("project_id", call.caller.ProjectID),

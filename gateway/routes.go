@@ -22,7 +22,9 @@ func (s *Server) routes() {
 	e.Any("/", s.allVersions)
 	e.GET("/healthcheck", s.healthcheck)
 	e.GET("/healthz", s.healthz)
-	e.GET("/metrics", echo.WrapHandler(s.Metrics.handler()))
+	if !s.HideMetrics {
+		e.GET("/metrics", echo.WrapHandler(s.Metrics.handler()))
+	}
 	for prefix, handler := range s.Mounts {
 		e.Any(prefix, echo.WrapHandler(handler))
 		e.Any(prefix+"/*", echo.WrapHandler(handler))

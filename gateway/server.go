@@ -12,6 +12,7 @@ import (
 	"github.com/jonboulle/clockwork"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"cindergate/driver"
@@ -38,8 +39,14 @@ type Options struct {
 	// BodyTimeout limits the wait for each part of a body that is streamed to a backend; 0:
 	// no limit.
 	BodyTimeout time.Duration
-	// HealthTime is how long a result of /healthz is cached; 0: not at all.
+	// HealthTime is how long a result of /healthz or /healthcheck is cached; 0: not at all.
 	HealthTime time.Duration
+	// HealthTimeout limits how long each backend may take to report its health; 0: 5 s.
+	HealthTimeout time.Duration
+	// Tracer records a span for each request; nil: none.
+	Tracer trace.Tracer
+	// HideMetrics leaves /metrics to the handler of [Server.Internal].
+	HideMetrics bool
 	// Clock is the clock of times and pauses; nil: the system's.
 	Clock clockwork.Clock
 	// VBS also serves the native API of Huawei's Volume Backup Service.
@@ -52,10 +59,11 @@ type Options struct {
 // Server is the gateway's http.Handler.
 type Server struct {
 	Options
-	echo     *echo.Echo
-	backends map[string]*backend
-	underWay underWay
-	health   health
+	echo      *echo.Echo
+	backends  map[string]*backend
+	underWay  underWay
+	health    *health // of all backends, for /healthz
+	readiness *health // of what is this gateway's own, for /healthcheck
 }
 
 // New makes a Server.
@@ -65,6 +73,9 @@ func New(o Options) *Server {
 	}
 	if o.Clock == nil {
 		o.Clock = clockwork.NewRealClock()
+	}
+	if o.HealthTimeout == 0 {
+		o.HealthTimeout = defaultHealthTimeout
 	}
 	if o.Base == nil {
 		o.Base = BaseURL("", nil)
@@ -81,6 +92,7 @@ func New(o Options) *Server {
 	for name, d := range o.Backends {
 		s.backends[name] = newBackend(name, d)
 	}
+	s.health, s.readiness = s.newHealth(checkOf), s.newHealth(readyOf)
 	s.echo.HTTPErrorHandler = s.fail
 	s.echo.Pre(s.observe, tidyPath)
 	s.echo.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: s.logPanic}))

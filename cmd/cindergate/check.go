@@ -59,13 +59,16 @@ backup store.`,
 	return cmd
 }
 
-// checkFiles reads the certificates that the configuration names.
+// checkFiles reads the certificates that the configuration names, and what goes with the spans.
 func checkFiles(ctx context.Context, c *config.Config) error {
 	var problems []error
 	if c.TLS.Certificate != "" && c.TLS.Key != "" {
 		if _, err := tls.LoadX509KeyPair(c.TLS.Certificate, c.TLS.Key); err != nil {
 			problems = append(problems, fmt.Errorf("tls: %w", err))
 		}
+	}
+	if _, err := openTracing(ctx, c, zap.NewNop()); err != nil {
+		problems = append(problems, err)
 	}
 	if c.Auth == "keystone" && c.Keystone.URL != "" {
 		if _, err := openKeystone(&c.Keystone); err != nil {
@@ -83,7 +86,7 @@ func checkFiles(ctx context.Context, c *config.Config) error {
 		if !known || c.Backends[name].Driver == config.DriverEmbedded {
 			continue
 		}
-		if _, err := open(ctx, name, c, zap.NewNop(), gateway.NewMetrics()); err != nil {
+		if _, err := open(ctx, name, c, zap.NewNop(), observers{metrics: gateway.NewMetrics()}); err != nil {
 			problems = append(problems, fmt.Errorf("backends.%s: %w", name, err))
 		}
 	}
@@ -132,7 +135,7 @@ func probeKeystone(ctx context.Context, c *config.Keystone) (driver.Caller, erro
 func probe(ctx context.Context, name string, c *config.Config, self driver.Caller, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	d, err := drivers[c.Backends[name].Driver](ctx, name, c, zap.NewNop(), gateway.NewMetrics())
+	d, err := drivers[c.Backends[name].Driver](ctx, name, c, zap.NewNop(), observers{metrics: gateway.NewMetrics()})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"cindergate/internal/chunk/object"
 	"cindergate/internal/copies"
 	tenant "cindergate/internal/move/cloud"
+	"cindergate/internal/tracing"
 )
 
 // copiesDir is the directory of the copies' journals in the data directory.
@@ -37,24 +38,17 @@ func openCopier(c *config.Config, log *zap.Logger) (*copies.Copier, error) {
 		}
 		all[name] = &tenant.Access{Name: name, AuthURL: b.Copies.AuthURL, ID: b.Copies.ApplicationCredentialID, Secret: secret, URL: b.Cinder.URL,
 			Region: b.Copies.Region, Interface: b.Copies.Interface,
-			Connection: object.Connection{CAFile: b.Cinder.CAFile, Insecure: b.Cinder.Insecure}}
+			Connection: object.Connection{CAFile: b.Cinder.CAFile, Insecure: b.Cinder.Insecure, Wrap: tracing.Transport}}
 	}
 	return copies.New(copies.Options{Dir: filepath.Join(c.Data, copiesDir), Backends: all, Log: log}), errors.Join(problems...)
 }
 
 // copySecret returns the secret of the application credential. Errors never show it.
 func copySecret(t *config.CopyTarget) (string, error) {
-	switch {
-	case t.ApplicationCredentialSecretEnv != "":
+	if t.ApplicationCredentialSecretEnv != "" {
 		secret := os.Getenv(t.ApplicationCredentialSecretEnv)
 		if secret == "" {
 			return "", fmt.Errorf("application_credential_secret_env: the environment has no variable %s, or it is empty", t.ApplicationCredentialSecretEnv)
-		}
-		return secret, nil
-	case t.ApplicationCredentialSecretFile != "":
-		secret, err := readSecret(t.ApplicationCredentialSecretFile)
-		if err != nil {
-			return "", fmt.Errorf("application_credential_secret_file: %w", err)
 		}
 		return secret, nil
 	}

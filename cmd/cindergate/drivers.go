@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,10 +21,17 @@ import (
 	"cindergate/gateway"
 	"cindergate/internal/openstack"
 	"cindergate/internal/otc"
+	"cindergate/internal/tracing"
 )
 
 // opener opens a backend.
-type opener func(ctx context.Context, name string, c *config.Config, log *zap.Logger, metrics *gateway.Metrics) (driver.Driver, error)
+type opener func(ctx context.Context, name string, c *config.Config, log *zap.Logger, seen observers) (driver.Driver, error)
+
+// observers are told what backends do.
+type observers struct {
+	metrics *gateway.Metrics
+	traces  *tracing.Tracing // nil: none
+}
 
 // drivers are the openers of all drivers, by name.
 var drivers = map[string]opener{
@@ -35,10 +43,10 @@ var drivers = map[string]opener{
 
 // openBackends opens every backend of the configuration. If one fails, it closes those that
 // are already open.
-func openBackends(ctx context.Context, c *config.Config, log *zap.Logger, metrics *gateway.Metrics) (map[string]driver.Driver, error) {
+func openBackends(ctx context.Context, c *config.Config, log *zap.Logger, seen observers) (map[string]driver.Driver, error) {
 	open := map[string]driver.Driver{}
 	for _, name := range slices.Sorted(maps.Keys(c.Backends)) {
-		d, err := drivers[c.Backends[name].Driver](ctx, name, c, log.Named(name), metrics)
+		d, err := drivers[c.Backends[name].Driver](ctx, name, c, log.Named(name), seen)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("backend %s: %w", name, err), closeBackends(open))
 		}
@@ -59,12 +67,21 @@ func closeBackends(open map[string]driver.Driver) error {
 	return errors.Join(problems...)
 }
 
-func openEmbedded(ctx context.Context, _ string, c *config.Config, log *zap.Logger, metrics *gateway.Metrics) (driver.Driver, error) {
+func openEmbedded(ctx context.Context, _ string, c *config.Config, log *zap.Logger, seen observers) (driver.Driver, error) {
 	o, err := embeddedOptions(c, log)
 	if err != nil {
 		return nil, err
 	}
-	o.Observer = metrics
+	o.Observer = seen.metrics
+	if seen.traces != nil {
+		o.TraceJob = func(ctx context.Context, job embedded.JobTrace) (context.Context, func(string, error)) {
+			return seen.traces.Job(ctx, job.Kind, job.Request, map[string]string{
+				"cindergate.job.id": job.ID, "cindergate.job.attempt": strconv.Itoa(job.Attempt), "openstack.request_id": job.RequestID,
+				"openstack.project_id": job.ProjectID, "openstack.user_id": job.UserID,
+				"cindergate.backup_id": job.BackupID, "cindergate.volume_id": job.VolumeID,
+			})
+		}
+	}
 	return embedded.Open(ctx, o)
 }
 
@@ -97,7 +114,7 @@ func embeddedOptions(c *config.Config, log *zap.Logger) (embedded.Options, error
 	}, errors.Join(err, badCopies)
 }
 
-func openCinder(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ *gateway.Metrics) (driver.Driver, error) {
+func openCinder(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ observers) (driver.Driver, error) {
 	o := c.Backends[name].Cinder
 	return cinder.New(cinder.Options{
 		URL: o.URL, RestoreNeedsVolume: o.Restore == "volume", RestoreVolumeType: o.RestoreVolumeType,
@@ -105,14 +122,14 @@ func openCinder(_ context.Context, name string, c *config.Config, _ *zap.Logger,
 	})
 }
 
-func openVBS(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ *gateway.Metrics) (driver.Driver, error) {
+func openVBS(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ observers) (driver.Driver, error) {
 	o := c.Backends[name].VBS
 	return vbs.New(vbs.Options{
 		Options: cloudOf(name, &o.OTC), Native: o.Native,
 	})
 }
 
-func openCBR(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ *gateway.Metrics) (driver.Driver, error) {
+func openCBR(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ observers) (driver.Driver, error) {
 	o := c.Backends[name].CBR
 	return cbr.New(cbr.Options{
 		Options: cloudOf(name, &o.OTC), Vault: o.Vault, Bind: o.Bind, CreateVault: o.CreateVault, VaultSize: o.VaultSize,
@@ -131,7 +148,7 @@ func connection(name string, c *config.Connection) openstack.Options {
 	return openstack.Options{
 		Name: name, CAFile: c.CAFile, Insecure: c.Insecure, ConnectTimeout: c.ConnectTimeout, AnswerTimeout: c.AnswerTimeout,
 		MaxAnswer: c.MaxAnswer, Retries: orNone(c.Retries), RetryBudget: orNone(c.RetryBudget),
-		BreakAfter: orNone(c.BreakAfter), BreakFor: orNone(c.BreakFor),
+		BreakAfter: orNone(c.BreakAfter), BreakFor: orNone(c.BreakFor), Wrap: tracing.Transport,
 	}
 }
 

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 
+	"github.com/jonboulle/clockwork"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -16,6 +16,8 @@ import (
 	"cindergate/config"
 	"cindergate/driver"
 	"cindergate/gateway"
+	"cindergate/internal/systemd"
+	"cindergate/internal/tracing"
 )
 
 func serveCommand() *cobra.Command {
@@ -70,14 +72,28 @@ func load(cmd *cobra.Command, path string) (config.Config, *zap.Logger, error) {
 // serve runs until ctx ends. Then it stops accepting connections, waits for open requests,
 // stops the backends' jobs, and returns.
 func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
+	notify, err := systemd.New(ctx, os.Getenv, os.Getpid())
+	if err != nil {
+		return err
+	}
+	defer notify.Close() //nolint:errcheck // nothing was left to send
 	connections := gateway.NewConnections(maxConnections(c, log))
 	listener, err := listen(ctx, c, connections, log)
 	if err != nil {
 		return err
 	}
 	defer listener.Close() // usually already closed by Shutdown
+	traces, err := openTracing(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := traces.Close(ctx); err != nil {
+			log.Warn("spans could not be sent", zap.Error(err))
+		}
+	}()
 	metrics := gateway.NewMetrics()
-	backends, err := openBackends(ctx, c, log, metrics)
+	backends, err := openBackends(ctx, c, log, observers{metrics, traces})
 	if err != nil {
 		return err
 	}
@@ -107,16 +123,21 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{
-		Handler: gateway.WriteTimeout(gateway.New(gateway.Options{
-			Backends: backends, Default: c.DefaultBackend, Projects: c.Projects, Auth: auth, Log: log.Named("gateway"),
-			Metrics: metrics, Base: base, MaxBody: c.HTTP.MaxBody, VBS: c.API.VBS, Mounts: mounts,
-			MaxRequests: c.HTTP.MaxRequests, MaxRequestsPerProject: c.HTTP.MaxRequestsPerProject,
-			BodyTimeout: c.HTTP.ReadTimeout, HealthTime: c.HTTP.HealthCache,
-		}), c.HTTP.WriteTimeout, nil),
-		ReadHeaderTimeout: c.HTTP.HeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
-		ConnState: connections.State,
-		ErrorLog:  zap.NewStdLog(log.Named("http")),
+	api := gateway.New(gateway.Options{
+		Backends: backends, Default: c.DefaultBackend, Projects: c.Projects, Auth: auth, Log: log.Named("gateway"),
+		Metrics: metrics, Base: base, MaxBody: c.HTTP.MaxBody, VBS: c.API.VBS, Mounts: mounts,
+		MaxRequests: c.HTTP.MaxRequests, MaxRequestsPerProject: c.HTTP.MaxRequestsPerProject,
+		BodyTimeout: c.HTTP.ReadTimeout, HealthTime: c.HTTP.HealthCache, HealthTimeout: c.HTTP.HealthTimeout,
+		HideMetrics: c.Metrics.Listen != "", Tracer: traces.Tracer(),
+	})
+	endpoints := []endpoint{newEndpoint(c, api, listener, connections, log)}
+	if c.Metrics.Listen != "" {
+		internal, err := openInternal(ctx, c, api.Internal(), log)
+		if err != nil {
+			return err
+		}
+		defer internal.listener.Close()
+		endpoints = append(endpoints, internal)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	jobs, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
@@ -125,30 +146,57 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 			group.Go(func() error { return runner.Run(jobs) })
 		}
 	}
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
+	for _, e := range endpoints {
+		group.Go(e.serve)
+	}
 	group.Go(commands.serve)
 	group.Go(func() error {
 		<-ctx.Done()
 		defer stopJobs()
 		defer commands.close()
 		log.Info("stopping")
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.HTTP.ShutdownTimeout)
-		defer cancel()
-		if err := server.Shutdown(grace); err != nil {
-			log.Warn("requests did not end in time", zap.Error(err))
-			return server.Close()
+		tell("STOPPING", notify.Stopping(), log)
+		// The operators' listener stays until the clients' requests have ended.
+		for _, e := range endpoints {
+			if err := e.stop(ctx, c.HTTP.ShutdownTimeout, log); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 	if err := announce(c, listener, clouds, log); err != nil {
 		log.Error("write clouds.yaml", zap.Error(err))
 	}
+	tell("READY", notify.Ready(), log)
+	group.Go(func() error {
+		notify.Watch(ctx, clockwork.NewRealClock(), api.Alive, func(err error) { tell("WATCHDOG", err, log) })
+		return nil
+	})
 	return group.Wait()
+}
+
+// openTracing prepares to send spans, if the configuration names a collector.
+func openTracing(ctx context.Context, c *config.Config, log *zap.Logger) (*tracing.Tracing, error) {
+	if c.Tracing.Endpoint == "" {
+		return nil, nil
+	}
+	share, _ := config.ParseShare(c.Tracing.Sample) // config.Load has checked it
+	traces, err := tracing.Open(ctx, tracing.Options{
+		Endpoint: c.Tracing.Endpoint, Headers: c.Tracing.Headers.Reveal(), CAFile: c.Tracing.CAFile,
+		Service: c.Tracing.ServiceName, Version: version, Sample: share,
+		Failed: func(err error) { log.Warn("spans could not be sent", zap.Error(err)) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("tracing: %w", err)
+	}
+	return traces, nil
+}
+
+// tell logs that systemd did not hear of a state.
+func tell(state string, err error, log *zap.Logger) {
+	if err != nil {
+		log.Warn("systemd was not told of a state of the service", zap.String("state", state), zap.Error(err))
+	}
 }
 
 func listen(ctx context.Context, c *config.Config, connections *gateway.Connections, log *zap.Logger) (net.Listener, error) {

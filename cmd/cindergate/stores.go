@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -18,6 +17,7 @@ import (
 	"cindergate/internal/chunk/object"
 	"cindergate/internal/chunk/s3"
 	"cindergate/internal/chunk/swift"
+	"cindergate/internal/tracing"
 )
 
 // openStores makes the configured backup stores. It sends no request.
@@ -45,78 +45,41 @@ func openRemote(name string, o *config.Store, log *zap.Logger) (s embedded.Backu
 		s.Remote, err = openS3(name, &o.S3, log)
 		return s, err
 	}
-	options, err := swiftOptions(name, &o.Swift, log)
-	switch {
-	case err != nil:
-	case o.Swift.Auth == config.SwiftPerUser:
+	options := swiftOptions(name, &o.Swift, log)
+	if o.Swift.Auth == config.SwiftPerUser {
 		s.Accounts, err = swift.NewAccounts(options, o.Swift.TrustRoles)
-	default:
+	} else {
 		s.Remote, err = swift.New(options)
 	}
 	return s, err
 }
 
 func openS3(name string, o *config.S3Store, log *zap.Logger) (chunk.Remote, error) {
-	key := []byte(o.SSECustomerKey.Reveal())
-	if o.SSECustomerKeyFile != "" {
-		text, err := readSecret(o.SSECustomerKeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("sse_customer_key_file: %w", err)
-		}
-		key = []byte(text)
-	}
-	if len(key) == 0 {
-		key = nil
+	var key []byte
+	if o.SSECustomerKey != "" {
+		key = []byte(o.SSECustomerKey.Reveal())
 	}
 	return s3.New(s3.Options{Endpoint: o.Endpoint, Region: o.Region, Bucket: o.Bucket, AccessKey: o.AccessKey, SecretKey: o.SecretKey.Reveal(),
 		CredentialsFile: o.CredentialsFile, Profile: o.Profile, VirtualHost: o.VirtualHost, CustomerKey: key,
 		Connection: networkOf(&o.Network), Options: objectOptions(name, &o.Network, log)})
 }
 
-func swiftOptions(name string, o *config.SwiftStore, log *zap.Logger) (swift.Options, error) {
-	key := o.Key.Reveal()
-	if o.KeyFile != "" {
-		var err error
-		if key, err = readSecret(o.KeyFile); err != nil {
-			return swift.Options{}, fmt.Errorf("key_file: %w", err)
-		}
-	}
+func swiftOptions(name string, o *config.SwiftStore, log *zap.Logger) swift.Options {
 	return swift.Options{
-		Login: swift.Login{AuthURL: o.AuthURL, Version: o.AuthVersion, User: o.User, Key: key, UserDomain: o.UserDomain, Project: o.Project,
+		Login: swift.Login{AuthURL: o.AuthURL, Version: o.AuthVersion, User: o.User, Key: o.Key.Reveal(), UserDomain: o.UserDomain, Project: o.Project,
 			ProjectDomain: o.ProjectDomain, ApplicationCredentialID: o.ApplicationCredentialID,
 			ApplicationCredentialSecret: o.ApplicationCredentialSecret.Reveal(), Region: o.Region, Interface: o.Interface, StorageURL: o.StorageURL},
 		Container: o.Container, StoragePolicy: o.StoragePolicy,
-		Connection: networkOf(&o.Network), Options: objectOptions(name, &o.Network, log)}, nil
+		Connection: networkOf(&o.Network), Options: objectOptions(name, &o.Network, log)}
 }
 
 func networkOf(n *config.Network) object.Connection {
 	return object.Connection{CAFile: n.CAFile, Insecure: n.Insecure, ConnectTimeout: n.ConnectTimeout, AnswerTimeout: n.AnswerTimeout,
-		Connections: 2 * n.Uploads}
+		Connections: 2 * n.Uploads, Wrap: tracing.Transport}
 }
 
 func objectOptions(name string, n *config.Network, log *zap.Logger) object.Options {
 	return object.Options{Name: name, Log: log, Uploads: n.Uploads, Patience: n.Patience, Budget: n.RetryBudget, Stall: n.StallTimeout}
-}
-
-// maxSecret bounds a file with a secret, in bytes.
-const maxSecret = 4096
-
-// readSecret reads a file with one line. Errors name the file, never what it holds.
-func readSecret(path string) (string, error) {
-	f, err := os.Open(path) // #nosec G304 -- the operator names it
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-	if err != nil {
-		return "", err
-	}
-	secret := strings.TrimRight(string(text), "\r\n")
-	if secret == "" || len(text) > maxSecret || strings.ContainsAny(secret, "\r\n\x00") {
-		return "", fmt.Errorf("%s does not hold one line of at most %d bytes", path, maxSecret)
-	}
-	return secret, nil
 }
 
 // probeStores writes, reads, lists and deletes an object in each store on the network, and

@@ -12,6 +12,7 @@ import (
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/backups"
 	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/volumes"
 	"cindergate/internal/meta"
 )
 
@@ -131,7 +132,7 @@ func (d *Driver) adoptVolume(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		v := d.volumes.NewVolume(tx, who, id, t, size)
+		v := d.volumes.NewVolume(tx, who, id, t, size, volumes.Place{Gateway: d.core.Host, AvailabilityZone: d.core.AvailabilityZone})
 		v.CreatedAt, v.LaunchedAt, v.UpdatedAt = st.ModTime().UTC().Truncate(time.Microsecond), tx.Now, tx.Now
 		return tx.PutVolume(v)
 	})

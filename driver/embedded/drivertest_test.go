@@ -6,12 +6,23 @@ import (
 	"cindergate/driver"
 	"cindergate/driver/embedded"
 	"cindergate/internal/chunk/chunktest"
+	"cindergate/internal/database/pgtest"
 	"cindergate/internal/drivertest"
 )
 
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
 func TestDriver(t *testing.T) {
+	runSuite(t, func(*testing.T) string { return "" })
+}
+
+func TestDriverOnPostgreSQL(t *testing.T) {
+	runSuite(t, func(t *testing.T) string { return pgtest.URL(t) })
+}
+
+func runSuite(t *testing.T, database func(*testing.T) string) {
 	drivertest.Run(t, func(t *testing.T) drivertest.Backend {
-		d, err := embedded.Open(t.Context(), embedded.Small(embedded.Options{DataDir: t.TempDir(), Store: chunktest.NewMemory()}))
+		d, err := embedded.Open(t.Context(), embedded.Small(embedded.Options{DataDir: t.TempDir(), Database: database(t), Store: chunktest.NewMemory()}))
 		if err != nil {
 			t.Fatal(err)
 		}

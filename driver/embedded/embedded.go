@@ -34,6 +34,8 @@ import (
 	"cindergate/driver/embedded/internal/volumes"
 	"cindergate/internal/chunk"
 	"cindergate/internal/chunked"
+	"cindergate/internal/database"
+	"cindergate/internal/meta"
 )
 
 // Options configure a Driver. Only DataDir is required.
@@ -41,6 +43,10 @@ type Options struct {
 	// DataDir holds everything: cindergate.db, volumes/, snapshots/, backups/. It is
 	// created if missing, and locked against other processes.
 	DataDir string
+	// Database is where the rows are: postgres://…, which several gateways can share, each with a
+	// DataDir and a Host of its own; "": the file cindergate.db in DataDir. With PostgreSQL there
+	// is no store "local": DefaultStore must be one that all gateways reach.
+	Database string
 	// Installation is the id that DataDir must have. "" accepts any id, and generates one
 	// for a new directory. With an id, a directory that is not mounted is an error, and
 	// never becomes a new installation.
@@ -91,9 +97,21 @@ type Options struct {
 	// UploadExpiry is how long an upload is kept after something was sent; 0: a day.
 	UploadExpiry time.Duration
 	Observer     Observer // may be nil
+	// TraceJob is called before each attempt at a job. The job's requests to stores have the
+	// context that it returns. end is called after the attempt. nil: nothing is called.
+	TraceJob func(ctx context.Context, job JobTrace) (_ context.Context, end func(outcome string, err error))
 
 	unit     int64 // of volume sizes, in bytes; 0: a GiB. Tests set less to be fast.
 	rehearse bool  // see [meta.Options]; tests set it
+}
+
+// JobTrace is what a trace says of a job.
+type JobTrace struct {
+	ID, Kind           string
+	BackupID, VolumeID string
+	ProjectID, UserID  string
+	RequestID, Request string // id and traceparent of the request that queued the job
+	Attempt            int
 }
 
 // LocalStore is the name of the backup store in the data directory.
@@ -137,6 +155,8 @@ type Driver struct {
 	core  *core.Core
 	jobs  *jobs.Runner
 	owned []io.Closer // closed by Close, last first
+	// directory is the id of the data directory, if several gateways share the database.
+	directory string
 
 	backups *backups.Backups
 	volumes *volumes.Volumes
@@ -181,6 +201,7 @@ var (
 	_ driver.Cloud         = (*Driver)(nil)
 	_ driver.Runner        = (*Driver)(nil)
 	_ driver.Checker       = (*Driver)(nil)
+	_ driver.Readier       = (*Driver)(nil)
 )
 
 // Open opens the data directory and repairs the state after a crash, so that every status
@@ -188,7 +209,10 @@ var (
 func Open(ctx context.Context, o Options) (*Driver, error) {
 	o = o.withDefaults()
 	c := &core.Core{Stores: core.Stores{Default: o.DefaultStore}, Files: core.NewFiles(o.DataDir), Spare: core.NewReserve(o.DataDir), Log: o.Log, Clock: o.Clock, NewID: o.NewID,
-		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit, Copier: o.Copier}
+		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit, Copier: o.Copier, DownAfter: 2 * o.Lease}
+	if database.IsPostgres(o.Database) {
+		c.Gateway = o.Host
+	}
 	r := jobs.NewRunner(c, o.jobs())
 	vs := volumes.New(c, r, o.Quotas)
 	bs := backups.New(c, r, vs, backups.Format{
@@ -256,8 +280,22 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) jobs() jobs.Options {
-	return jobs.Options{Workers: o.Workers, CopyWorkers: o.CopyWorkers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone}
+	settings := jobs.Options{Workers: o.Workers, CopyWorkers: o.CopyWorkers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone}
+	if o.TraceJob != nil {
+		settings.TraceJob = func(ctx context.Context, j *meta.Job) (context.Context, func(string, error)) {
+			return o.TraceJob(ctx, JobTrace{ID: j.ID, Kind: j.Kind, BackupID: j.BackupID, VolumeID: j.VolumeID, ProjectID: j.ProjectID,
+				UserID: j.UserID, RequestID: j.RequestID, Request: j.Trace, Attempt: j.Attempts})
+		}
+	}
+	if database.IsPostgres(o.Database) {
+		settings.Poll = sharedPoll
+	}
+	return settings
 }
+
+// sharedPoll is how often idle workers look for jobs in a shared database: notifications of other
+// gateways can get lost, and nothing tells that the lease of a dead one has expired.
+const sharedPoll = 5 * time.Second
 
 // Run runs jobs, schedules scrubs, and ends old uploads and messages until ctx ends. Then it requeues the running jobs;
 // the next Run starts them again. It returns nil.
@@ -267,6 +305,9 @@ func (d *Driver) Run(ctx context.Context) error {
 	group.Go(func() error { d.cloud.ExpireMessages(ctx); return nil })
 	group.Go(func() error { d.backups.ScheduleScrubs(ctx); return nil })
 	group.Go(func() error { d.backups.ExpireUploads(ctx); return nil })
+	if d.core.Several() {
+		group.Go(func() error { d.beat(ctx); return nil })
+	}
 	return group.Wait()
 }
 
@@ -287,6 +328,9 @@ func (d *Driver) open(ctx context.Context) error {
 	d.owned = append(d.owned, lock)
 	// Before the database is opened, since its log needs free space.
 	d.core.Spare.Release()
+	if d.core.Several() && d.o.DefaultStore == core.LocalStore && d.o.Store == nil {
+		return localStoreAlone()
+	}
 	if err := d.openInstallation(ctx); err != nil {
 		return err
 	}
@@ -309,14 +353,23 @@ func (d *Driver) Close() error {
 	return errors.Join(errs...)
 }
 
-// Check returns an error unless the database answers, the directories of volumes and
-// backups are mounted, and the disk has free space. It does not ask stores on the network.
-func (d *Driver) Check(ctx context.Context) error {
+// Ready returns an error unless the database answers and the data directory is mounted. A full
+// disk is no error: clients must reach the gateway to delete something.
+func (d *Driver) Ready(ctx context.Context) error {
 	if err := d.core.DB.Ping(ctx); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The database does not answer.")
 	}
 	if err := d.core.Files.Check(); err != nil {
 		return driver.Wrap(driver.Unavailable, err, "The data directory is not there.")
+	}
+	return nil
+}
+
+// Check returns an error unless the gateway is [Driver.Ready], the directories of backups are
+// mounted, and the disk has free space. It does not ask stores on the network.
+func (d *Driver) Check(ctx context.Context) error {
+	if err := d.Ready(ctx); err != nil {
+		return err
 	}
 	for _, s := range d.core.Stores.All() {
 		if s.Remote() {

@@ -71,7 +71,7 @@ func TestPanicInATransaction(t *testing.T) {
 // disable disables a service.
 func (r *rig) disable(binary string, off bool) {
 	r.t.Helper()
-	check(r.t, r.UpdateService(r.t.Context(), admin, r.core.ServiceHost(binary), binary, driver.ServicePatch{Disabled: driver.Some(off)}))
+	check(r.t, r.UpdateService(r.t.Context(), admin, core.ServiceHost(r.core.Host, binary), binary, driver.ServicePatch{Disabled: driver.Some(off)}))
 }
 
 // The answers while a service is disabled (cinder/backup/api.py, cinder/scheduler).

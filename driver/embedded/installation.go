@@ -30,44 +30,67 @@ const databaseFile = "cindergate.db"
 // belong together, it returns an error and changes nothing: a lost database or a missing
 // mount looks the same as a new installation.
 func (d *Driver) openInstallation(ctx context.Context) error {
-	path := filepath.Join(d.o.DataDir, databaseFile)
-	exists, err := database.FileExists(path)
+	installation, err := d.openDatabase(ctx)
 	if err != nil {
 		return err
-	}
-	if !exists {
-		if err := d.refuseNewDatabase(); err != nil {
-			return err
-		}
-	}
-	if d.core.DB, err = meta.Open(ctx, meta.Options{Database: path, Now: d.core.Clock.Now, Rehearse: d.o.rehearse}); err != nil {
-		return err
-	}
-	d.owned = append(d.owned, d.core.DB)
-	installation, err := d.core.DB.Installation(ctx)
-	if err != nil {
-		return err
-	}
-	if installation == nil {
-		if installation, err = d.newInstallation(ctx); err != nil {
-			return err
-		}
 	}
 	if want := d.o.Installation; want != "" && want != installation.ID {
 		return fmt.Errorf("it belongs to the installation %s, not to %s as configured: is the right directory mounted?", installation.ID, want)
 	}
 	d.core.Files.ID = installation.ID
+	if d.core.Several() {
+		return d.join(ctx, installation)
+	}
 	if !installation.Ready {
 		return d.makeInstallation(ctx, installation)
 	}
+	return d.openFiles(ctx)
+}
+
+// openDatabase opens the database and returns its installation. A new database gets one.
+func (d *Driver) openDatabase(ctx context.Context) (*meta.Installation, error) {
+	where := d.o.Database
+	if where == "" {
+		where = filepath.Join(d.o.DataDir, databaseFile)
+	}
+	if !d.core.Several() {
+		exists, err := database.FileExists(where)
+		if err != nil {
+			return nil, err
+		}
+		if !exists {
+			if err := d.refuseNewDatabase(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var err error
+	if d.core.DB, err = meta.Open(ctx, meta.Options{Database: where, Now: d.core.Clock.Now, Rehearse: d.o.rehearse}); err != nil {
+		return nil, err
+	}
+	d.owned = append(d.owned, d.core.DB)
+	if d.core.Several() {
+		return d.sharedInstallation(ctx)
+	}
+	installation, err := d.core.DB.Installation(ctx)
+	if err != nil || installation != nil {
+		return installation, err
+	}
+	return d.newInstallation(ctx)
+}
+
+// openFiles checks the marked directories and opens the stores.
+func (d *Driver) openFiles(ctx context.Context) error {
 	if err := d.core.Files.Check(); err != nil {
 		return err
 	}
 	if err := chunked.RemoveSpills(d.core.Files.Dir); err != nil {
 		return err
 	}
-	if err := d.openStore(func(path string) (*dir.Store, error) { return dir.OpenMarked(path, installation.ID) }); err != nil {
-		return err
+	if !d.core.Several() || d.o.Store != nil {
+		if err := d.openStore(func(path string) (*dir.Store, error) { return dir.OpenMarked(path, d.core.Files.ID) }); err != nil {
+			return err
+		}
 	}
 	return d.openStores(ctx)
 }

@@ -348,6 +348,7 @@ func TestStoreAwayWhileRunning(t *testing.T) {
 	check(t, os.Remove(dir))
 	check(t, os.Rename(away, dir))
 	check(t, r.Check(t.Context()))
+	check(t, r.Ready(t.Context()))
 	restore, err := r.RestoreBackup(t.Context(), admin, b.ID, driver.RestoreTarget{})
 	if err == nil {
 		t.Fatal(restore, "a backup in error was restored")
@@ -368,8 +369,10 @@ func TestVolumesAwayWhileRunning(t *testing.T) {
 	dir, away := filepath.Join(r.dir, core.VolumesDir), filepath.Join(t.TempDir(), "away")
 	check(t, os.Rename(dir, away))
 	check(t, os.Mkdir(dir, 0o750))
-	if err := r.Check(t.Context()); driver.KindOf(err) != driver.Unavailable {
-		t.Fatal(err)
+	for _, err := range []error{r.Check(t.Context()), r.Ready(t.Context())} {
+		if driver.KindOf(err) != driver.Unavailable {
+			t.Fatal(err)
+		}
 	}
 	made := r.volume(alpha, 1)
 	r.wantVolume(made.ID, core.StatusError)

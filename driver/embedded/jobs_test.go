@@ -182,7 +182,7 @@ func TestClaimRace(t *testing.T) {
 			for {
 				var j *meta.Job
 				err := r.core.Write(t.Context(), func(tx *meta.Tx) (err error) {
-					j, err = tx.Claim("", "", time.Hour)
+					j, err = tx.Claim("", r.core.Gateway, time.Hour)
 					return err
 				})
 				if err != nil {
@@ -217,10 +217,10 @@ func TestOneJobPerVolume(t *testing.T) {
 	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
 	var first, second *meta.Job
 	check(t, r.core.Write(t.Context(), func(tx *meta.Tx) (err error) {
-		if first, err = tx.Claim("", "", time.Hour); err != nil {
+		if first, err = tx.Claim("", r.core.Gateway, time.Hour); err != nil {
 			return err
 		}
-		second, err = tx.Claim("", "", time.Hour)
+		second, err = tx.Claim("", r.core.Gateway, time.Hour)
 		return err
 	}))
 	if first.SnapshotID != s.ID || second != nil {
@@ -344,7 +344,7 @@ func TestRestart(t *testing.T) {
 	}
 	claim := func(r *rig) {
 		check(r.t, r.core.Write(r.t.Context(), func(tx *meta.Tx) error {
-			j, err := tx.Claim("", "", time.Hour)
+			j, err := tx.Claim("", r.core.Gateway, time.Hour)
 			if j == nil {
 				r.t.Fatal("no job")
 			}

@@ -127,7 +127,7 @@ func (d *Driver) failMissing(ctx context.Context) error {
 			return err
 		}
 		for _, v := range shouldHave {
-			if !core.IsFile(d.core.Files.Volume(v)) {
+			if d.core.Here(v.Host) && !core.IsFile(d.core.Files.Volume(v)) {
 				volumes = append(volumes, v.ID)
 			}
 		}
@@ -136,7 +136,11 @@ func (d *Driver) failMissing(ctx context.Context) error {
 			return err
 		}
 		for _, s := range taken {
-			if !core.IsFile(d.core.Files.Snapshot(s)) {
+			v, err := tx.Volume(s.VolumeID)
+			if err != nil {
+				return err
+			}
+			if v != nil && d.core.Here(v.Host) && !core.IsFile(d.core.Files.Snapshot(s)) {
 				snapshots = append(snapshots, s.ID)
 			}
 		}

@@ -24,7 +24,7 @@ func TestNoPoolForVolume(t *testing.T) {
 	check(t, r.DeleteVolume(ctx, alpha, v.ID, driver.VolumeDelete{}))
 	r.settle()
 
-	host := r.core.ServiceHost(core.VolumeService)
+	host := core.ServiceHost(r.core.Host, core.VolumeService)
 	check(t, r.UpdateService(ctx, admin, host, core.VolumeService, driver.ServicePatch{Disabled: driver.Some(true), Frozen: driver.Some(true)}))
 	v, err = r.CreateVolume(ctx, alpha, driver.VolumeSpec{Size: 1})
 	check(t, err)

@@ -23,5 +23,10 @@ func (db *DB) Installation(ctx context.Context) (*Installation, error) {
 	return rows[0], nil
 }
 
+// Installations returns the row, or none if the database has none yet.
+func (tx *Tx) Installations() ([]*Installation, error) {
+	return installations.find(tx.ctx, tx.q, "")
+}
+
 // PutInstallation inserts or replaces the row.
 func (tx *Tx) PutInstallation(i *Installation) error { return installations.put(tx.ctx, tx.q, i) }

@@ -91,6 +91,7 @@ type Job struct {
 	// Worker is the gateway that runs it or ran it last.
 	Worker                       string
 	ProjectID, UserID, RequestID string
+	Trace                        string // traceparent of the request's span; "": none
 	Arguments                    json.RawMessage
 }
 
@@ -231,5 +232,6 @@ var jobs = table[Job]{name: "jobs", key: func(j *Job) string { return j.ID }, co
 	{"project_id", func(j *Job) any { return text{&j.ProjectID} }},
 	{"user_id", func(j *Job) any { return text{&j.UserID} }},
 	{"request_id", func(j *Job) any { return text{&j.RequestID} }},
+	{"trace", func(j *Job) any { return text{&j.Trace} }},
 	{"arguments", func(j *Job) any { return document[json.RawMessage]{&j.Arguments} }},
 }}

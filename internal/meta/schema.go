@@ -273,7 +273,8 @@ var migrations = []string{
 		created_at BIGINT NOT NULL
 	);
 	CREATE INDEX copies_by_backup ON copies (backup_id);
-	CREATE INDEX copies_by_state ON copies (state);`, `ALTER TABLE jobs ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
+	CREATE INDEX copies_by_state ON copies (state);`,
+	`ALTER TABLE jobs ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
 	ALTER TABLE jobs ADD COLUMN host TEXT;
 	ALTER TABLE jobs ADD COLUMN worker TEXT;
 	UPDATE jobs SET seq = (SELECT COUNT(*) FROM jobs o
@@ -309,6 +310,7 @@ var migrations = []string{
 		free_bytes BIGINT NOT NULL,
 		seen_at BIGINT NOT NULL
 	);`,
+	`ALTER TABLE jobs ADD COLUMN trace TEXT;`,
 	`ALTER TABLE volumes ADD COLUMN file TEXT;
 	ALTER TABLE snapshots ADD COLUMN file TEXT;`,
 }

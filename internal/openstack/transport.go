@@ -51,6 +51,8 @@ type Options struct {
 	// for BreakFor. 0 means 10 and 5 s; a negative value disables the breaker.
 	BreakAfter int
 	BreakFor   time.Duration
+	// Wrap wraps the transport that sends requests: each try passes it. nil: nothing does.
+	Wrap func(http.RoundTripper) http.RoundTripper
 	// Clock is used for pauses, timeouts and caches; nil means the system's.
 	Clock clockwork.Clock
 }
@@ -94,7 +96,7 @@ func (o Options) withDefaults() Options {
 type Transport struct {
 	name       string
 	clock      clockwork.Clock
-	base       *http.Transport
+	base       http.RoundTripper
 	maxAnswer  int64
 	answerTime time.Duration
 	breakAfter int
@@ -133,6 +135,9 @@ func NewTransport(o Options) (*Transport, error) {
 		DisableCompression:    true,     // answers pass through unchanged
 		ReadBufferSize:        16 << 10, // per connection; some clouds close each after one answer
 	}}
+	if o.Wrap != nil {
+		t.base = o.Wrap(t.base)
+	}
 	t.breakAfter, t.breakFor = o.BreakAfter, o.BreakFor
 	burst := 0
 	if o.RetryBudget > 0 {

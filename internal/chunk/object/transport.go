@@ -20,6 +20,8 @@ type Connection struct {
 	ConnectTimeout time.Duration
 	AnswerTimeout  time.Duration // from the last byte of a request to the first of its answer
 	Connections    int           // idle connections to keep
+	// Wrap wraps the transport that sends requests: each try passes it. nil: nothing does.
+	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 // Trust returns the certificates that c trusts.
@@ -50,7 +52,7 @@ func NewTransport(c Connection, pauser *Pauser) (http.RoundTripper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &transport{pauser: pauser, next: &http.Transport{
+	base := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: orDefault(c.ConnectTimeout, 5*time.Second), KeepAlive: 15 * time.Second}).DialContext,
 		TLSClientConfig:       t,
@@ -63,7 +65,16 @@ func NewTransport(c Connection, pauser *Pauser) (http.RoundTripper, error) {
 		ForceAttemptHTTP2:     false,
 		WriteBufferSize:       64 << 10,
 		ReadBufferSize:        64 << 10,
-	}}, nil
+	}
+	return &transport{pauser: pauser, next: c.Wrapped(base)}, nil
+}
+
+// Wrapped returns next as Wrap wraps it.
+func (c Connection) Wrapped(next http.RoundTripper) http.RoundTripper {
+	if c.Wrap == nil {
+		return next
+	}
+	return c.Wrap(next)
 }
 
 type transport struct {

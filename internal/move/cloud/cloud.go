@@ -43,6 +43,7 @@ type Cloud struct {
 	auth      gophercloud.AuthOptions
 	endpoint  gophercloud.EndpointOpts
 	tls       *tls.Config
+	wrap      func(http.RoundTripper) http.RoundTripper // as [object.Connection] has it
 	provider  *gophercloud.ProviderClient
 	volume    *gophercloud.ServiceClient
 	transport *transport
@@ -70,7 +71,7 @@ type Access struct {
 
 // Connect logs in by an application credential.
 func Connect(ctx context.Context, a Access) (*Cloud, error) {
-	c := &Cloud{Name: a.Name, url: a.URL,
+	c := &Cloud{Name: a.Name, url: a.URL, wrap: a.Connection.Wrap,
 		auth:     gophercloud.AuthOptions{IdentityEndpoint: a.AuthURL, ApplicationCredentialID: a.ID, ApplicationCredentialSecret: a.Secret},
 		endpoint: gophercloud.EndpointOpts{Region: a.Region, Availability: gophercloud.Availability(cmp.Or(a.Interface, string(gophercloud.AvailabilityPublic)))}}
 	var err error
@@ -105,7 +106,7 @@ func (c *Cloud) login(ctx context.Context) error {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = c.tls
 	t.ResponseHeaderTimeout = 2 * time.Minute
-	c.transport = &transport{next: t}
+	c.transport = &transport{next: object.Connection{Wrap: c.wrap}.Wrapped(t)}
 	var err error
 	if c.provider, err = config.NewProviderClient(ctx, c.auth, config.WithHTTPClient(http.Client{Transport: c.transport})); err != nil {
 		return err
@@ -231,7 +232,7 @@ func (c *Cloud) swift() (*object.Store, error) {
 			}
 			return openstack.NewObjectStorageV1(provider, c.endpoint)
 		}},
-		Connection: object.Connection{TLS: c.tls},
+		Connection: object.Connection{TLS: c.tls, Wrap: c.wrap},
 	})
 }
 

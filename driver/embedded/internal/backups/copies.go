@@ -141,6 +141,9 @@ func (bs *Backups) queueCopy(tx *meta.Tx, kind string, b *meta.Backup, c *meta.C
 		return err
 	}
 	j.ID = copyJobID(kind, c.ID)
+	if bs.core.Several() {
+		j.Host = b.Host // the journal of a copy lies in one data directory
+	}
 	return bs.jobs.Enqueue(tx, j)
 }
 

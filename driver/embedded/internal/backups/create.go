@@ -94,10 +94,12 @@ func (bs *Backups) CreateBackup(ctx context.Context, who driver.Caller, spec dri
 		if s != nil {
 			b.SnapshotID, b.DataTimestamp = s.ID, s.CreatedAt
 		}
-		for _, binary := range []string{core.SchedulerService, core.BackupService} {
-			if off, err := core.Disabled(tx, binary); err != nil || off {
-				return errors.Join(err, bs.unscheduledBackup(tx, who, b))
-			}
+		scheduled, err := bs.core.TakesWork(tx, "", core.SchedulerService)
+		if err == nil && scheduled {
+			scheduled, err = bs.core.TakesWork(tx, bs.core.GatewayOf(v.Host), core.BackupService)
+		}
+		if err != nil || !scheduled {
+			return errors.Join(err, bs.unscheduledBackup(tx, who, b))
 		}
 		j, err := bs.jobs.New(who, backupJob, v.ID, backupArguments{Previous: v.Status})
 		if err != nil {

@@ -38,7 +38,7 @@ func (bs *Backups) ForceDeleteBackup(ctx context.Context, who driver.Caller, bac
 		if err != nil {
 			return err
 		}
-		if err := checkNoChildren(tx, b); err != nil {
+		if err := bs.checkNoChildren(tx, b); err != nil {
 			return err
 		}
 		if err := bs.cancelJobs(tx, b); err != nil {
@@ -57,7 +57,7 @@ func (bs *Backups) acceptDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) 
 }
 
 func (bs *Backups) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
-	if err := checkNoChildren(tx, b); err != nil {
+	if err := bs.checkNoChildren(tx, b); err != nil {
 		return err
 	}
 	if err := bs.forgetCopies(tx, b.ID); err != nil {
@@ -84,7 +84,7 @@ func (bs *Backups) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) e
 // checkNoChildren checks the dependents of all projects. Cinder checks only those of the
 // caller's project (cinder/backup/api.py delete), so an admin of another project can orphan
 // a child.
-func checkNoChildren(tx *meta.Tx, b *meta.Backup) error {
+func (bs *Backups) checkNoChildren(tx *meta.Tx, b *meta.Backup) error {
 	children, err := tx.Children(b.ID)
 	if err != nil {
 		return err
@@ -92,5 +92,5 @@ func checkNoChildren(tx *meta.Tx, b *meta.Backup) error {
 	if len(children) > 0 {
 		return driver.BackupHasDependents.Errorf("Incremental backups exist for this backup.")
 	}
-	return core.BackupServiceUp(tx)
+	return bs.core.BackupServiceUp(tx, "")
 }

@@ -7,6 +7,7 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
 )
 
 // record is the JSON object in backup_url. It has the fields of a row of Cinder's backups
@@ -55,7 +56,7 @@ func (bs *Backups) ExportRecord(ctx context.Context, who driver.Caller, backupID
 	if b.Status != driver.BackupAvailable {
 		return driver.BackupRecord{}, driver.BackupNotAvailable.Errorf("Backup status must be available and not %s.", b.Status)
 	}
-	if err := bs.core.Read(ctx, core.BackupServiceUp); err != nil {
+	if err := bs.core.Read(ctx, func(tx *meta.Tx) error { return bs.core.BackupServiceUp(tx, "") }); err != nil {
 		return driver.BackupRecord{}, err
 	}
 	children, err := bs.core.DB.CountChildren(ctx, b.ID)

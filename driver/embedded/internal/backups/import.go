@@ -29,7 +29,7 @@ func (bs *Backups) ImportRecord(ctx context.Context, who driver.Caller, r driver
 		if live && (b.Pending == nil || b.Status != driver.BackupError || b.ProjectID != who.ProjectID) {
 			return driver.BackupExists.Errorf("Backup already exists in database.")
 		}
-		if off, err := core.Disabled(tx, core.BackupService); err != nil || off {
+		if up, err := bs.core.TakesWork(tx, "", core.BackupService); err != nil || !up {
 			// Not 404 here, unlike elsewhere (cinder/api/contrib/backups.py import_record).
 			return errors.Join(err, driver.Errorf(driver.Unavailable, "Service %s could not be found.", core.BackupService))
 		}

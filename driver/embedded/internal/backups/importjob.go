@@ -212,7 +212,7 @@ func (bs *Backups) takeOver(tx *meta.Tx, j *meta.Job, found *meta.Backup) error 
 		if child.Status != driver.BackupError {
 			continue
 		}
-		who := driver.Caller{ProjectID: child.ProjectID, UserID: child.UserID, RequestID: j.RequestID}
+		who := driver.Caller{ProjectID: child.ProjectID, UserID: child.UserID, RequestID: j.RequestID, Trace: j.Trace}
 		if err := bs.startImport(tx, who, child); err != nil {
 			return err
 		}

@@ -21,7 +21,7 @@ func (bs *Backups) ResetBackupStatus(ctx context.Context, who driver.Caller, bac
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(core.BackupServiceUp(tx), bs.cancelJobs(tx, b)); err != nil {
+		if err := errors.Join(bs.core.BackupServiceUp(tx, ""), bs.cancelJobs(tx, b)); err != nil {
 			return err
 		}
 		b.Status = to
@@ -36,7 +36,7 @@ func (bs *Backups) resetToAvailable(ctx context.Context, who driver.Caller, back
 		if b, err = core.OwnBackup(tx, who, backupID); err != nil {
 			return err
 		}
-		if err := core.BackupServiceUp(tx); err != nil {
+		if err := bs.core.BackupServiceUp(tx, ""); err != nil {
 			return err
 		}
 		if b.ServiceMetadata == "" || b.Status == driver.BackupDeleting {

@@ -40,7 +40,7 @@ func (bs *Backups) RestoreBackup(ctx context.Context, who driver.Caller, backupI
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(core.BackupServiceUp(tx), bs.core.Use(b.Store, b.ProjectID)); err != nil {
+		if err := errors.Join(bs.core.BackupServiceUp(tx, bs.core.GatewayOf(v.Host)), bs.core.Use(b.Store, b.ProjectID)); err != nil {
 			return err
 		}
 		restore = driver.Restore{BackupID: b.ID, VolumeID: v.ID}
@@ -95,7 +95,15 @@ func (bs *Backups) newTarget(tx *meta.Tx, who driver.Caller, b *meta.Backup, id 
 	if err := bs.volumes.CheckVolumeQuota(tx, who.ProjectID, typ, b.Size, volumes.Plain); err != nil {
 		return nil, err
 	}
-	v := bs.volumes.NewVolume(tx, who, id, typ, b.Size)
+	at, placed, err := bs.volumes.Place(tx, typ, bs.core.AvailabilityZone, "")
+	if err != nil {
+		return nil, err
+	}
+	if !placed {
+		// The services of this gateway may be disabled; then they work for restores alone.
+		at = volumes.Place{Gateway: bs.core.Host, AvailabilityZone: bs.core.AvailabilityZone}
+	}
+	v := bs.volumes.NewVolume(tx, who, id, typ, b.Size, at)
 	v.Name, v.Description = &name, &description
 	v.Status, v.PreviousStatus = core.RestoringBack, core.Creating
 	return v, tx.PutVolume(v)

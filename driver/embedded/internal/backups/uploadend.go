@@ -12,6 +12,7 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/jobs"
 	"cindergate/internal/meta"
 	"cindergate/internal/sparse"
 )
@@ -24,6 +25,8 @@ func (bs *Backups) CommitUpload(ctx context.Context, who driver.Caller, backupID
 			return nil, err
 		}
 		switch {
+		case bs.elsewhere(b):
+			return nil, notHere(b)
 		case b.Status != driver.BackupError && (b.Status != driver.BackupCreating || u.Committed):
 			return nil, driver.InvalidBackup("The upload of backup %s cannot be committed: the backup's status is %s.", b.ID, b.Status)
 		case received != u.Received:
@@ -44,7 +47,7 @@ func (bs *Backups) CommitUpload(ctx context.Context, who driver.Caller, backupID
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(core.BackupServiceUp(tx), bs.core.Use(b.Store, b.ProjectID)); err != nil {
+		if err := errors.Join(bs.core.BackupServiceUp(tx, bs.core.Gateway), bs.core.Use(b.Store, b.ProjectID)); err != nil {
 			return err
 		}
 		u.Committed, u.ExpiresAt = true, tx.Now.Add(bs.uploads.expiry)
@@ -59,7 +62,7 @@ func (bs *Backups) CommitUpload(ctx context.Context, who driver.Caller, backupID
 		if err != nil {
 			return err
 		}
-		j.BackupID = b.ID
+		j.BackupID, j.Host = b.ID, bs.core.Gateway // the file is here
 		return bs.jobs.Enqueue(tx, j)
 	})
 }
@@ -192,8 +195,34 @@ func (bs *Backups) removeUpload(tx *meta.Tx, id string) error {
 	if err != nil || u == nil {
 		return err
 	}
+	b, err := tx.AnyBackup(id)
+	if err != nil {
+		return err
+	}
+	if b != nil && bs.elsewhere(b) {
+		j, err := bs.jobs.New(driver.Caller{ProjectID: b.ProjectID, UserID: b.UserID}, removeUploadJob, id, struct{}{})
+		if err != nil {
+			return err
+		}
+		j.BackupID, j.Host = id, b.Host
+		return errors.Join(tx.RemoveUpload(id), bs.jobs.Enqueue(tx, j))
+	}
 	tx.AfterCommit(func() { bs.core.RemoveFile(bs.core.Files.Upload(id)) })
 	return tx.RemoveUpload(id)
+}
+
+// removeUploadJob is the kind of jobs that remove the file of an upload at another gateway.
+const removeUploadJob = "upload-remove"
+
+func (bs *Backups) removeUploadTask(j *meta.Job, _ struct{}) jobs.Task {
+	return jobs.Task{Run: func(context.Context) (int64, func(*meta.Tx) error, error) {
+		return 0, jobs.Done, bs.core.Files.Remove(bs.core.Files.Upload(j.BackupID))
+	}}
+}
+
+// elsewhere reports whether the file of an upload is at another gateway.
+func (bs *Backups) elsewhere(b *meta.Backup) bool {
+	return bs.core.Several() && b.Host != bs.core.Gateway
 }
 
 // ExpireUploads ends uploads to which nothing has been sent for long, until ctx ends.

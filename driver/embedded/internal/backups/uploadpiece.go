@@ -99,10 +99,19 @@ func busy(format string, args ...any) error {
 	return &driver.Error{Kind: driver.Unavailable, Message: fmt.Sprintf(format, args...), RetryAfter: time.Second}
 }
 
+// notHere returns the error for a request about the file of an upload at another gateway. The
+// client repeats it, and a load balancer that is told to keep a client at one gateway does not
+// let it come to that.
+func notHere(b *meta.Backup) error {
+	return busy("The upload of backup %s is at the gateway %s.", b.ID, b.Host)
+}
+
 // checkPiece checks that an upload takes a piece.
 func (bs *Backups) checkPiece(b *meta.Backup, u *meta.Upload, p *driver.Piece) error {
 	size := bs.core.Bytes(b.Size)
 	switch {
+	case bs.elsewhere(b):
+		return notHere(b)
 	case u.Committed:
 		return driver.InvalidBackup("The upload of backup %s has been committed: it takes no more bytes.", b.ID)
 	case b.Status != driver.BackupCreating:

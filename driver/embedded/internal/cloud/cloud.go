@@ -5,12 +5,11 @@ package cloud
 import (
 	"context"
 
-	"golang.org/x/sys/unix"
-
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/driver/embedded/internal/jobs"
 	"cindergate/driver/embedded/internal/volumes"
+	"cindergate/internal/meta"
 )
 
 // Cloud serves the requests of this package.
@@ -23,11 +22,11 @@ type Cloud struct {
 // New returns a Cloud.
 func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes) *Cloud { return &Cloud{c, r, vs} }
 
-// Pools returns the file system of the data directory as the only pool.
+// Pools returns one pool for each gateway: the file system of its volumes.
 func (c *Cloud) Pools(ctx context.Context, _ driver.Caller) ([]driver.Pool, error) {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(c.core.Files.Dir, &fs); err != nil {
-		return nil, driver.Wrap(driver.Unavailable, err, "The data directory cannot be read.")
+	gateways, err := c.gateways(ctx)
+	if err != nil {
+		return nil, err
 	}
 	allVolumes, err := c.core.DB.AllVolumes(ctx)
 	if err != nil {
@@ -37,23 +36,49 @@ func (c *Cloud) Pools(ctx context.Context, _ driver.Caller) ([]driver.Pool, erro
 	if err != nil {
 		return nil, core.Classify(err)
 	}
-	volumeGB, snapshotGB := 0, 0
+	volumeGB, snapshotGB := map[string]int{}, map[string]int{}
 	for v := range allVolumes.All() {
 		if v.Host != "" { // without a host, the volume was never placed
-			volumeGB += v.Size
+			volumeGB[c.core.GatewayOf(v.Host)] += v.Size
 		}
 	}
 	for s := range allSnapshots.All() {
-		snapshotGB += s.Size
+		if v := allVolumes.Find(s.VolumeID); v != nil {
+			snapshotGB[c.core.GatewayOf(v.Host)] += s.Size
+		}
 	}
-	block := float64(fs.Bsize) / core.GiB
-	return []driver.Pool{{
-		Name: c.volumes.Pool(), TotalCapacityGB: float64(fs.Blocks) * block, FreeCapacityGB: float64(fs.Bavail) * block,
-		AllocatedCapacityGB: volumeGB, ProvisionedCapacityGB: volumeGB + snapshotGB, ReportedAt: c.core.Clock.Now().UTC(), Capabilities: c.volumes.Capabilities(),
-	}}, nil
+	pools := make([]driver.Pool, len(gateways))
+	for i, g := range gateways {
+		if !c.core.Several() {
+			if g.TotalBytes, g.FreeBytes, err = c.core.Space(); err != nil {
+				return nil, driver.Wrap(driver.Unavailable, err, "The data directory cannot be read.")
+			}
+		}
+		pool := core.PoolOf(g.Host)
+		of := c.core.GatewayOf(pool)
+		pools[i] = driver.Pool{
+			Name: pool, TotalCapacityGB: float64(g.TotalBytes) / core.GiB, FreeCapacityGB: float64(g.FreeBytes) / core.GiB,
+			AllocatedCapacityGB: volumeGB[of], ProvisionedCapacityGB: volumeGB[of] + snapshotGB[of], ReportedAt: g.SeenAt.UTC(), Capabilities: c.volumes.Capabilities(),
+		}
+	}
+	return pools, nil
 }
 
-// AvailabilityZones returns the only zone.
-func (c *Cloud) AvailabilityZones(context.Context, driver.Caller) (map[string]bool, error) {
-	return map[string]bool{c.core.AvailabilityZone: true}, nil
+func (c *Cloud) gateways(ctx context.Context) (all []core.Gateway, err error) {
+	err = c.core.Read(ctx, func(tx *meta.Tx) (err error) {
+		all, err = c.core.Gateways(tx)
+		return err
+	})
+	return all, err
+}
+
+// AvailabilityZones returns the zones of all gateways. One is available while a gateway in it is
+// up.
+func (c *Cloud) AvailabilityZones(ctx context.Context, _ driver.Caller) (map[string]bool, error) {
+	gateways, err := c.gateways(ctx)
+	zones := map[string]bool{}
+	for _, g := range gateways {
+		zones[g.AvailabilityZone] = zones[g.AvailabilityZone] || g.Up
+	}
+	return zones, err
 }

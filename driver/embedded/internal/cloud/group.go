@@ -1,7 +1,9 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"cindergate/driver"
@@ -65,12 +67,12 @@ func (c *Cloud) ListGroups(ctx context.Context, who driver.Caller, q driver.Quer
 }
 
 // newGroup returns an available group of the caller. It checks the quota of groups first.
-func (c *Cloud) newGroup(tx *meta.Tx, who driver.Caller, typeID string) (*meta.Group, error) {
+func (c *Cloud) newGroup(tx *meta.Tx, who driver.Caller, typeID string, at volumes.Place) (*meta.Group, error) {
 	if err := c.volumes.CheckGroupQuota(tx, who.ProjectID); err != nil {
 		return nil, err
 	}
 	return &meta.Group{Group: driver.Group{ID: c.core.NewID(), ProjectID: who.ProjectID, UserID: who.UserID, Status: core.Available,
-		AvailabilityZone: c.core.AvailabilityZone, GroupTypeID: typeID, Host: c.volumes.Pool(), CreatedAt: tx.Now}}, nil
+		AvailabilityZone: at.AvailabilityZone, GroupTypeID: typeID, Host: core.PoolOf(at.Gateway), CreatedAt: tx.Now}}, nil
 }
 
 // CreateGroup creates a group without volumes, which is available at once
@@ -86,6 +88,8 @@ func (c *Cloud) CreateGroup(ctx context.Context, who driver.Caller, spec driver.
 			return driver.Errorf(driver.InvalidInput, "Group_type %s is reserved for migrating CGs to groups. "+
 				"Migrated group can only be operated by CG APIs.", gt.ID)
 		}
+		zone := cmp.Or(spec.AvailabilityZone, c.core.AvailabilityZone)
+		at := volumes.Place{Gateway: c.core.Host, AvailabilityZone: c.core.AvailabilityZone}
 		fits := driver.Satisfies(c.volumes.Capabilities(), gt.Specs)
 		var typeIDs []string
 		for _, name := range spec.VolumeTypes {
@@ -94,16 +98,19 @@ func (c *Cloud) CreateGroup(ctx context.Context, who driver.Caller, spec driver.
 				return err
 			}
 			typeIDs = append(typeIDs, t.ID)
-			placed, err := c.volumes.Schedulable(tx, t)
+			here, placed, err := c.volumes.Place(tx, t, zone, "")
 			if err != nil {
 				return err
 			}
+			if placed {
+				at = here
+			}
 			fits = fits && placed
 		}
-		if zone := spec.AvailabilityZone; zone != "" && zone != c.core.AvailabilityZone {
-			return driver.Errorf(driver.InvalidInput, "Invalid input received: Availability zone '%s' is invalid.", zone)
+		if known, err := c.volumes.KnownZone(tx, spec.AvailabilityZone); err != nil || !known {
+			return errors.Join(err, driver.Errorf(driver.InvalidInput, "Invalid input received: Availability zone '%s' is invalid.", spec.AvailabilityZone))
 		}
-		if g, err = c.newGroup(tx, who, gt.ID); err != nil {
+		if g, err = c.newGroup(tx, who, gt.ID, at); err != nil {
 			return err
 		}
 		g.Name, g.Description, g.VolumeTypeIDs = spec.Name, spec.Description, typeIDs
@@ -127,12 +134,13 @@ func (c *Cloud) CreateGroupFromSource(ctx context.Context, who driver.Caller, sp
 		if err != nil {
 			return err
 		}
-		if g, err = c.newGroup(tx, who, origin.GroupTypeID); err != nil {
+		if g, err = c.newGroup(tx, who, origin.GroupTypeID, volumes.Place{}); err != nil {
 			return err
 		}
+		g.Host, g.AvailabilityZone = origin.Host, origin.AvailabilityZone
 		g.Name, g.Description, g.Status = spec.Name, spec.Description, core.Creating
 		g.VolumeTypeIDs, g.SourceGroupID, g.GroupSnapshotID = origin.VolumeTypeIDs, spec.SourceGroupID, spec.GroupSnapshotID
-		if err := core.NotFrozen(tx); err != nil {
+		if err := c.core.NotFrozen(tx, g.Host); err != nil {
 			return err
 		}
 		switch {
@@ -196,7 +204,7 @@ func (c *Cloud) DeleteGroup(ctx context.Context, who driver.Caller, groupID stri
 		if err != nil {
 			return err
 		}
-		if err := core.NotFrozen(tx); err != nil {
+		if err := c.core.NotFrozen(tx, g.Host); err != nil {
 			return err
 		}
 		members, err := tx.VolumesOfGroup(g.ID)

@@ -60,7 +60,7 @@ func (c *Cloud) CreateGroupSnapshot(ctx context.Context, who driver.Caller, spec
 		if err != nil {
 			return err
 		}
-		if err := core.NotFrozen(tx); err != nil {
+		if err := c.core.NotFrozen(tx, g.Host); err != nil {
 			return err
 		}
 		gs = &meta.GroupSnapshot{GroupSnapshot: driver.GroupSnapshot{ID: c.core.NewID(), ProjectID: who.ProjectID, UserID: who.UserID,
@@ -93,8 +93,14 @@ func (c *Cloud) DeleteGroupSnapshot(ctx context.Context, who driver.Caller, grou
 		if err != nil {
 			return err
 		}
-		if err := core.NotFrozen(tx); err != nil {
+		g, err := tx.Group(gs.GroupID)
+		if err != nil {
 			return err
+		}
+		if g != nil {
+			if err := c.core.NotFrozen(tx, g.Host); err != nil {
+				return err
+			}
 		}
 		groups, err := tx.GroupsIn(core.Creating)
 		if err != nil {

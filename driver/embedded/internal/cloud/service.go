@@ -10,35 +10,54 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Services returns Cinder's three services, which this process stands for. They are up
-// while Run runs.
+// Services returns Cinder's three services of each gateway. They are up while its heartbeat is
+// fresh, or, if there is only this one, while Run runs.
 func (c *Cloud) Services(ctx context.Context, _ driver.Caller) ([]driver.Service, error) {
-	changed, err := c.core.DB.Services(ctx)
-	if err != nil {
-		return nil, core.Classify(err)
-	}
 	var all []driver.Service
-	for _, binary := range []string{core.BackupService, core.SchedulerService, core.VolumeService} {
-		s := driver.Service{Binary: binary, Host: c.core.ServiceHost(binary), Zone: c.core.AvailabilityZone,
-			Up: c.jobs.Up(), UpdatedAt: c.core.Clock.Now().UTC()}
-		for _, c := range changed {
-			if c.Binary == binary {
-				s.Disabled, s.DisabledReason, s.Frozen = c.Disabled, c.DisabledReason, c.Frozen
+	err := c.core.Read(ctx, func(tx *meta.Tx) error {
+		gateways, err := c.core.Gateways(tx)
+		if err != nil {
+			return err
+		}
+		all = nil
+		for _, binary := range core.Services {
+			for _, g := range gateways {
+				s, err := c.core.Service(tx, g.Host, binary)
+				if err != nil {
+					return err
+				}
+				all = append(all, driver.Service{Binary: binary, Host: core.ServiceHost(g.Host, binary), Zone: g.AvailabilityZone,
+					Up: g.Up && (c.core.Several() || c.jobs.Up()), UpdatedAt: g.SeenAt.UTC(),
+					Disabled: s.Disabled, DisabledReason: s.DisabledReason, Frozen: s.Frozen})
 			}
 		}
-		all = append(all, s)
+		return nil
+	})
+	return all, err
+}
+
+// serving returns the gateway that a service's host names.
+func (c *Cloud) serving(tx *meta.Tx, host, binary string) (core.Gateway, error) {
+	gateways, err := c.core.Gateways(tx)
+	if err != nil {
+		return core.Gateway{}, err
 	}
-	return all, nil
+	i := slices.IndexFunc(gateways, func(g core.Gateway) bool { return host == core.ServiceHost(g.Host, binary) })
+	if i < 0 || !slices.Contains(core.Services, binary) {
+		return core.Gateway{}, driver.ServiceNotFound(host, binary)
+	}
+	return gateways[i], nil
 }
 
 // UpdateService enables, disables, freezes or thaws a service. A disabled cinder-volume
 // gets no new volumes. A frozen one also refuses snapshots and deletes, as in Cinder.
 func (c *Cloud) UpdateService(ctx context.Context, _ driver.Caller, host, binary string, patch driver.ServicePatch) error {
-	if !slices.Contains([]string{core.BackupService, core.SchedulerService, core.VolumeService}, binary) || host != c.core.ServiceHost(binary) {
-		return driver.ServiceNotFound(host, binary)
-	}
 	return c.core.Write(ctx, func(tx *meta.Tx) error {
-		s, err := tx.Service(binary)
+		g, err := c.serving(tx, host, binary)
+		if err != nil {
+			return err
+		}
+		s, err := c.core.Service(tx, g.Host, binary)
 		if err != nil {
 			return err
 		}
@@ -55,11 +74,17 @@ func (c *Cloud) UpdateService(ctx context.Context, _ driver.Caller, host, binary
 	})
 }
 
-// HostUse counts volumes and snapshots by project.
+// HostUse counts the volumes and snapshots of a gateway by project.
 func (c *Cloud) HostUse(ctx context.Context, _ driver.Caller, host string) ([]driver.HostUse, error) {
-	if host != c.core.ServiceHost(core.VolumeService) {
-		return nil, driver.ServiceNotFound(host, core.VolumeService)
+	var at core.Gateway
+	err := c.core.Read(ctx, func(tx *meta.Tx) (err error) {
+		at, err = c.serving(tx, host, core.VolumeService)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
+	pool := core.PoolOf(at.Host)
 	allVolumes, err := c.core.DB.AllVolumes(ctx)
 	if err != nil {
 		return nil, core.Classify(err)
@@ -70,12 +95,18 @@ func (c *Cloud) HostUse(ctx context.Context, _ driver.Caller, host string) ([]dr
 	}
 	use := map[string]driver.HostUse{}
 	for v := range allVolumes.All() {
+		if c.core.GatewayOf(v.Host) != c.core.GatewayOf(pool) {
+			continue
+		}
 		u := use[v.ProjectID]
 		u.Volumes++
 		u.VolumeGB += v.Size
 		use[v.ProjectID] = u
 	}
 	for s := range allSnapshots.All() {
+		if v := allVolumes.Find(s.VolumeID); v == nil || c.core.GatewayOf(v.Host) != c.core.GatewayOf(pool) {
+			continue
+		}
 		u := use[s.ProjectID]
 		u.Snapshots++
 		u.SnapshotsGB += s.Size

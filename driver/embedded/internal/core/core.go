@@ -7,6 +7,7 @@ package core
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jonboulle/clockwork"
 	"go.uber.org/zap"
@@ -29,8 +30,10 @@ type Core struct {
 	NewID  func() string
 
 	Host string // of the services shown
-	// Gateway is Host if several gateways share the database; "": this is the only one.
+	// Gateway is Host if several gateways share the database; "": this is the only one. DownAfter is
+	// the age of a heartbeat from which on a gateway counts as down.
 	Gateway          string
+	DownAfter        time.Duration
 	AvailabilityZone string
 	Unit             int64 // of a volume's size, in bytes: a GiB; less in tests
 }

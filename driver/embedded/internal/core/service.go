@@ -1,46 +1,83 @@
 package core
 
 import (
+	"slices"
+
 	"cindergate/driver"
 	"cindergate/internal/meta"
 )
 
-// The names of Cinder's services that this process stands for.
+// The names of Cinder's services that each gateway stands for.
 const (
 	BackupService    = "cinder-backup"
 	SchedulerService = "cinder-scheduler"
 	VolumeService    = "cinder-volume"
 )
 
-// ServiceHost returns the host of a service. For cinder-volume it includes the backend's
-// name.
-func (c *Core) ServiceHost(binary string) string {
+// Services are these names.
+var Services = []string{BackupService, SchedulerService, VolumeService}
+
+// ServiceHost returns the host of a service of a gateway. For cinder-volume it includes the
+// backend's name.
+func ServiceHost(gateway, binary string) string {
 	if binary == VolumeService {
-		return c.Host + "@embedded"
+		return gateway + backend
 	}
-	return c.Host
+	return gateway
 }
 
-// Disabled reports whether an admin has disabled a service.
-func Disabled(tx *meta.Tx, binary string) (bool, error) {
-	s, err := tx.Service(binary)
-	return err == nil && s.Disabled, err
+// Service returns the row of a service of a gateway; "": the only one.
+func (c *Core) Service(tx *meta.Tx, gateway, binary string) (*meta.Service, error) {
+	return tx.Service(c.serviceKey(gateway, binary))
 }
 
-// BackupServiceUp refuses work on backups while cinder-backup is disabled
-// (cinder/backup/api.py _get_available_backup_service_host).
-func BackupServiceUp(tx *meta.Tx) error {
-	off, err := Disabled(tx, BackupService)
-	if err == nil && off {
+func (c *Core) serviceKey(gateway, binary string) string {
+	if !c.Several() {
+		return binary
+	}
+	return binary + "@" + gateway
+}
+
+// Taking returns the gateways whose service takes work: they are up, and no admin has disabled
+// it.
+func (c *Core) Taking(tx *meta.Tx, binary string) ([]Gateway, error) {
+	all, err := c.Gateways(tx)
+	if err != nil {
+		return nil, err
+	}
+	taking := all[:0]
+	for _, g := range all {
+		s, err := c.Service(tx, g.Host, binary)
+		if err != nil {
+			return nil, err
+		}
+		if g.Up && !s.Disabled {
+			taking = append(taking, g)
+		}
+	}
+	return taking, nil
+}
+
+// TakesWork reports whether a service takes work at a gateway; "": at any.
+func (c *Core) TakesWork(tx *meta.Tx, gateway, binary string) (bool, error) {
+	taking, err := c.Taking(tx, binary)
+	return slices.ContainsFunc(taking, func(g Gateway) bool { return gateway == "" || g.Host == gateway }), err
+}
+
+// BackupServiceUp refuses work on backups while cinder-backup is down or disabled at a gateway;
+// "": at all (cinder/backup/api.py _get_available_backup_service_host).
+func (c *Core) BackupServiceUp(tx *meta.Tx, gateway string) error {
+	up, err := c.TakesWork(tx, gateway, BackupService)
+	if err == nil && !up {
 		err = driver.ServiceUnknown.Errorf("Service %s could not be found.", BackupService)
 	}
 	return err
 }
 
-// NotFrozen refuses changes while cinder-volume is frozen
+// NotFrozen refuses changes of what is at a host while its cinder-volume is frozen
 // (cinder/objects/base.py assert_not_frozen).
-func NotFrozen(tx *meta.Tx) error {
-	s, err := tx.Service(VolumeService)
+func (c *Core) NotFrozen(tx *meta.Tx, volumeHost string) error {
+	s, err := c.Service(tx, c.GatewayOf(volumeHost), VolumeService)
 	if err == nil && s.Frozen {
 		err = driver.Errorf(driver.InvalidState,
 			"Invalid input received: Modification operations are not allowed on frozen storage backends.")

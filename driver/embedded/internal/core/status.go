@@ -13,6 +13,7 @@ const (
 	Restoring      = driver.SnapshotRestoring
 	RestoringBack  = driver.VolumeRestoringBackup
 	Reverting      = driver.VolumeReverting
+	Extending      = driver.VolumeExtending
 	Attaching      = driver.VolumeAttaching
 	Detaching      = driver.VolumeDetaching
 	Maintenance    = driver.VolumeMaintenance

@@ -136,10 +136,10 @@ func (r *Runner) New(who driver.Caller, name, resource string, arguments any) (*
 		return nil, fmt.Errorf("arguments of a job %s: %w", name, err)
 	}
 	return &meta.Job{ID: r.core.NewID(), Kind: name, Queue: k.queue, Resource: resource, State: meta.Queued,
-		ProjectID: who.ProjectID, UserID: who.UserID, RequestID: who.RequestID, Arguments: raw}, nil
+		ProjectID: who.ProjectID, UserID: who.UserID, RequestID: who.RequestID, Trace: who.Trace, Arguments: raw}, nil
 }
 
 // Requester returns the user who requested a job, with the fields that a message needs.
 func Requester(j *meta.Job) driver.Caller {
-	return driver.Caller{ProjectID: j.ProjectID, UserID: j.UserID, RequestID: j.RequestID}
+	return driver.Caller{ProjectID: j.ProjectID, UserID: j.UserID, RequestID: j.RequestID, Trace: j.Trace}
 }

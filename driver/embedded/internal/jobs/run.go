@@ -78,7 +78,12 @@ func (r *Runner) attempt(ctx context.Context, j *meta.Job, until time.Time) {
 	go func() { defer close(stopped); r.heartbeat(beat, j, own, until) }()
 
 	began := r.core.Clock.Now()
+	endTrace := func(string, error) {}
+	if r.o.TraceJob != nil {
+		jobCtx, endTrace = r.o.TraceJob(jobCtx, j)
+	}
 	outcome, bytes, err := r.perform(jobCtx, j)
+	endTrace(outcome, err)
 	stop()
 	<-stopped
 	took := r.core.Clock.Now().Sub(began)

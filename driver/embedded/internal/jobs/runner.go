@@ -14,7 +14,7 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Options configure a Runner. All are required except JobDone.
+// Options configure a Runner. All are required except JobDone and TraceJob.
 type Options struct {
 	Workers     int           // concurrent jobs of the data queue
 	CopyWorkers int           // concurrent jobs of the copy queue; the other queues have one worker each
@@ -24,6 +24,9 @@ type Options struct {
 	Poll time.Duration
 	// JobDone is called for each job that ended; see embedded.Observer.
 	JobDone func(kind, outcome string, bytes int64, took time.Duration)
+	// TraceJob is called before each attempt at a job, which gets the context that it returns. end
+	// is called after the attempt.
+	TraceJob func(ctx context.Context, j *meta.Job) (_ context.Context, end func(outcome string, err error))
 }
 
 // Runner queues jobs and runs them.
@@ -47,9 +50,19 @@ func NewRunner(c *core.Core, o Options) *Runner {
 // Up reports whether [Runner.Run] is running.
 func (r *Runner) Up() bool { return r.up.Load() }
 
-// Enqueue inserts the job and wakes a worker once it is committed.
+// Enqueue inserts the job and wakes a worker once it is committed. A job on a volume runs at the
+// gateway that has its file.
 func (r *Runner) Enqueue(tx *meta.Tx, j *meta.Job) error {
 	j.CreatedAt = tx.Now
+	if r.core.Several() && j.Host == "" && j.VolumeID != "" {
+		v, err := tx.Volume(j.VolumeID)
+		if err != nil {
+			return err
+		}
+		if v != nil {
+			j.Host = r.core.GatewayOf(v.Host)
+		}
+	}
 	tx.AfterCommit(r.signal)
 	return tx.PutJob(j)
 }

@@ -87,7 +87,8 @@ func (vs *Volumes) act(tx *meta.Tx, who driver.Caller, v *meta.Volume, action dr
 
 // extend grows a volume. The file grows between two transactions. The first one checks the
 // request, so that no file grows for a refused request. The second one checks again and
-// stores the size. A file that is larger than its row says is harmless.
+// stores the size. A file that is larger than its row says is harmless. A job extends a volume at
+// another gateway.
 func (vs *Volumes) extend(ctx context.Context, who driver.Caller, volumeID string, a driver.ExtendVolume) error {
 	return vs.extendWith(ctx, who, volumeID, a, func() {})
 }
@@ -105,13 +106,14 @@ func (vs *Volumes) extendWith(ctx context.Context, who driver.Caller, volumeID s
 // tryExtend is one try of extend. stale says that a job has given the volume another file
 // between the two transactions: the file that has grown is not the volume's any more.
 func (vs *Volumes) tryExtend(ctx context.Context, who driver.Caller, volumeID string, a driver.ExtendVolume, between func()) (stale bool, err error) {
-	placed, file := false, ""
+	placed, here, file := false, false, ""
 	err = vs.core.Read(ctx, func(tx *meta.Tx) error {
 		v, err := core.OwnVolume(tx, who, volumeID)
 		if err != nil {
 			return err
 		}
 		file = core.VolumeFile(v)
+		here = vs.core.Here(v.Host)
 		placed, err = vs.checkExtend(tx, v, a)
 		return err
 	})
@@ -119,7 +121,7 @@ func (vs *Volumes) tryExtend(ctx context.Context, who driver.Caller, volumeID st
 		return false, err
 	}
 	var refused error // the error of the file system
-	if placed {
+	if placed && here {
 		if refused = vs.core.Files.Grow(vs.core.Files.Path(file), vs.core.Bytes(a.Size)); refused != nil {
 			vs.core.Log.Error("the file of a volume cannot be extended", zap.String("volume_id", volumeID), zap.Error(refused))
 		}
@@ -139,6 +141,8 @@ func (vs *Volumes) tryExtend(ctx context.Context, who driver.Caller, volumeID st
 			return err
 		case !placed || !still:
 			err = vs.core.AddMessage(tx, who, core.ActionExtend, core.DetailNoBackend, core.VolumeResource, v.ID, "")
+		case !here:
+			return vs.startExtend(tx, who, v, a.Size)
 		case refused != nil:
 			// The request was accepted, so the volume's status shows the failure
 			// (cinder/volume/manager.py extend_volume).
@@ -180,7 +184,7 @@ func (vs *Volumes) checkExtend(tx *meta.Tx, v *meta.Volume, a driver.ExtendVolum
 	if err := vs.checkExtendQuota(tx, v.ProjectID, t, a.Size-v.Size, a.Size); err != nil {
 		return false, err
 	}
-	return serviceTakesWork(tx)
+	return vs.takesWork(tx, v.Host)
 }
 
 // OwnType returns the type of the volume.
@@ -206,7 +210,7 @@ func (vs *Volumes) resetVolume(tx *meta.Tx, v *meta.Volume, a driver.ResetVolume
 		if filled {
 			return driver.InvalidVolume("Volume %s cannot be reset to %s while a job fills it, its status is %s.", v.ID, status, v.Status)
 		}
-		if !core.IsFile(vs.core.Files.Volume(v)) {
+		if !vs.hasData(v) {
 			return driver.InvalidVolume("Volume %s cannot be reset to %s: it has no data, its status is %s.", v.ID, status, v.Status)
 		}
 	}
@@ -240,7 +244,7 @@ func isFilled(tx *meta.Tx, volumeID string) (bool, error) {
 	about, err := tx.JobsOfVolume(volumeID)
 	return slices.ContainsFunc(about, func(j *meta.Job) bool {
 		cascade, err := cascades(j)
-		return slices.Contains([]string{RestoreJob, copyVolumeJob, revertJob, deleteVolumeJob}, j.Kind) || err != nil || cascade
+		return slices.Contains([]string{RestoreJob, createVolumeJob, copyVolumeJob, extendVolumeJob, revertJob, deleteVolumeJob}, j.Kind) || err != nil || cascade
 	}), err
 }
 
@@ -263,7 +267,7 @@ func (vs *Volumes) retype(tx *meta.Tx, who driver.Caller, v *meta.Volume, a driv
 	if err := vs.checkRetypeQuota(tx, v, t); err != nil {
 		return err
 	}
-	if placed, err := vs.Schedulable(tx, t); err != nil || !placed {
+	if _, placed, err := vs.Place(tx, t, "", vs.core.GatewayOf(v.Host)); err != nil || !placed {
 		return err // the volume keeps its type, as if Cinder's scheduler found no pool
 	}
 	v.VolumeTypeID = t.ID

@@ -3,11 +3,21 @@ package volumes
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	"cindergate/driver"
 )
 
-// serviceUUID is the id of the only cinder-volume that this backend shows.
-const serviceUUID = "6f2a4a2e-9a55-4a4b-8a0e-5b0c3c1d2e4f"
+// onlyService is the id of the cinder-volume of a gateway that has the database to itself. Those
+// of several gateways are made of it and of their names.
+var onlyService = uuid.MustParse("6f2a4a2e-9a55-4a4b-8a0e-5b0c3c1d2e4f")
+
+func (vs *Volumes) serviceUUID(volumeHost string) string {
+	if gateway := vs.core.GatewayOf(volumeHost); gateway != "" {
+		return uuid.NewSHA1(onlyService, []byte(gateway)).String()
+	}
+	return onlyService.String()
+}
 
 var _ driver.VolumeConnector = (*Volumes)(nil)
 

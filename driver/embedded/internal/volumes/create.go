@@ -13,19 +13,20 @@ import (
 )
 
 // NewVolume returns an empty, available volume of the caller.
-func (vs *Volumes) NewVolume(tx *meta.Tx, who driver.Caller, id string, t *meta.VolumeType, sizeGiB int) *meta.Volume {
+func (vs *Volumes) NewVolume(tx *meta.Tx, who driver.Caller, id string, t *meta.VolumeType, sizeGiB int, at Place) *meta.Volume {
 	return &meta.Volume{Volume: driver.Volume{
 		ID: id, ProjectID: who.ProjectID, UserID: who.UserID, Status: core.Available, Size: sizeGiB,
-		AvailabilityZone: vs.core.AvailabilityZone, VolumeTypeID: t.ID, AttachStatus: core.Detached, Host: vs.Pool(),
+		AvailabilityZone: at.AvailabilityZone, VolumeTypeID: t.ID, AttachStatus: core.Detached, Host: core.PoolOf(at.Gateway),
 		Multiattach: t.ExtraSpecs["multiattach"] == "<is> True",
 		Metadata:    map[string]string{}, CreatedAt: tx.Now,
 	}}
 }
 
 // CreateVolume creates a volume. An empty volume is available at once, although the answer
-// shows the status creating, as in Cinder. A job fills a volume that has a source.
+// shows the status creating, as in Cinder. A job fills a volume that has a source, and one
+// creates the file of a volume at another gateway.
 //
-// The file of an empty volume is created between two transactions. The first one checks the
+// Here, the file of an empty volume is created between two transactions. The first one checks the
 // request, so that no file is created for a refused request. The second one checks again
 // and stores the row.
 func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec driver.VolumeSpec) (driver.Volume, error) {
@@ -43,7 +44,7 @@ func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec dri
 		return driver.Volume{}, err
 	}
 	id := vs.core.NewID()
-	blank := checked.placed && checked.from == source{}
+	blank := checked.placed && checked.from == source{} && vs.core.Here(core.PoolOf(checked.at.Gateway))
 	var refused error // the error of the file system
 	if blank {
 		if refused = vs.core.Files.CreateBlank(vs.newFile(id), vs.core.Bytes(checked.size)); refused != nil {
@@ -56,7 +57,10 @@ func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec dri
 		if err != nil {
 			return err
 		}
-		v = vs.NewVolume(tx, who, id, plan.volumeType, plan.size)
+		if blank {
+			plan.at = checked.at // where the file is
+		}
+		v = vs.NewVolume(tx, who, id, plan.volumeType, plan.size, plan.at)
 		v.Name, v.Description, v.GroupID = spec.Name, spec.Description, spec.GroupID
 		v.Multiattach = v.Multiattach || spec.Multiattach
 		if spec.Metadata != nil {
@@ -158,6 +162,11 @@ func (vs *Volumes) startVolume(tx *meta.Tx, who driver.Caller, v *meta.Volume, f
 		}
 		j.VolumeID = v.ID
 		inheritImage(v, from.volume)
+	default:
+		if j, err = vs.jobs.New(who, createVolumeJob, v.ID, struct{}{}); err != nil {
+			return err
+		}
+		j.VolumeID = v.ID
 	}
 	v.Status = core.Creating
 	if err := tx.PutVolume(v); err != nil {
@@ -192,7 +201,13 @@ func (vs *Volumes) CreateInGroup(tx *meta.Tx, who driver.Caller, g *meta.Group, 
 	if err := vs.CheckVolumeQuota(tx, who.ProjectID, t, size, Prefixed); err != nil {
 		return err
 	}
-	v := vs.NewVolume(tx, who, vs.core.NewID(), t, size)
+	// A copy is made where its source is, whether new volumes are placed there or not.
+	v := vs.NewVolume(tx, who, vs.core.NewID(), t, size, Place{vs.core.Host, vs.core.AvailabilityZone})
+	if host, zone, err := from.where(tx); err != nil {
+		return err
+	} else if host != "" {
+		v.Host, v.AvailabilityZone = host, zone
+	}
 	v.GroupID = g.ID
 	return vs.startVolume(tx, who, v, from)
 }

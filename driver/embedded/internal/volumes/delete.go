@@ -21,7 +21,7 @@ func (vs *Volumes) DeleteVolume(ctx context.Context, who driver.Caller, volumeID
 		if err != nil {
 			return err
 		}
-		if err := core.NotFrozen(tx); err != nil {
+		if err := vs.core.NotFrozen(tx, v.Host); err != nil {
 			return err
 		}
 		snapshots, err := tx.SnapshotsOf(v.ID)

@@ -1,6 +1,8 @@
 package volumes
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -21,6 +23,7 @@ type volumePlan struct {
 	from       source
 	size       int // GiB
 	volumeType *meta.VolumeType
+	at         Place
 	placed     bool // false: the volume cannot be placed and gets the status error
 }
 
@@ -48,24 +51,54 @@ func (vs *Volumes) planVolume(tx *meta.Tx, who driver.Caller, spec driver.Volume
 	if err := RefuseEncrypted(t); err != nil {
 		return nil, err
 	}
-	if zone := spec.AvailabilityZone; zone != "" && zone != vs.core.AvailabilityZone {
-		return nil, driver.Errorf(driver.InvalidInput, "Availability zone '%s' is invalid.", zone)
+	near, err := vs.nearGroupOr(tx, spec.GroupID, from)
+	if err != nil {
+		return nil, err
+	}
+	if known, err := vs.KnownZone(tx, spec.AvailabilityZone); err != nil || !known {
+		return nil, errors.Join(err, driver.Errorf(driver.InvalidInput, "Availability zone '%s' is invalid.", spec.AvailabilityZone))
 	}
 	if err := vs.CheckVolumeQuota(tx, who.ProjectID, t, size, Prefixed); err != nil {
 		return nil, err
 	}
-	placed, err := vs.Schedulable(tx, t)
+	at, placed, err := vs.Place(tx, t, cmp.Or(spec.AvailabilityZone, vs.core.AvailabilityZone), near)
 	if err != nil {
 		return nil, err
 	}
-	if from.backup != nil { // as in cinder/volume/flows/manager/create_volume.py
-		off, err := core.Disabled(tx, core.BackupService)
-		if err != nil {
+	if from.backup != nil && placed { // as in cinder/volume/flows/manager/create_volume.py
+		if placed, err = vs.core.TakesWork(tx, vs.core.GatewayOf(core.PoolOf(at.Gateway)), core.BackupService); err != nil {
 			return nil, err
 		}
-		placed = placed && !off
 	}
-	return &volumePlan{from, size, t, placed}, nil
+	return &volumePlan{from, size, t, at, placed}, nil
+}
+
+// nearGroupOr returns the gateway at which a new volume must be: that of its source, or else of
+// its group; "" if it may be anywhere.
+func (vs *Volumes) nearGroupOr(tx *meta.Tx, groupID string, from source) (string, error) {
+	host, _, err := from.where(tx)
+	if err != nil || host != "" || groupID == "" {
+		return vs.core.GatewayOf(host), err
+	}
+	g, err := tx.Group(groupID)
+	if err != nil || g == nil {
+		return "", err
+	}
+	return vs.core.GatewayOf(g.Host), nil
+}
+
+// where returns the host and the availability zone of the files of a source; "" if it has none.
+func (from source) where(tx *meta.Tx) (host, zone string, err error) {
+	v := from.volume
+	if from.snapshot != nil {
+		if v, err = tx.Volume(from.snapshot.VolumeID); err != nil {
+			return "", "", err
+		}
+	}
+	if v == nil {
+		return "", "", nil
+	}
+	return v.Host, v.AvailabilityZone, nil
 }
 
 func (vs *Volumes) source(tx *meta.Tx, who driver.Caller, spec driver.VolumeSpec) (from source, err error) {

@@ -1,11 +1,6 @@
 package volumes
 
-import "cindergate/driver/embedded/internal/core"
-
-// Pool returns the name of the only storage pool: host@backend#pool.
-func (vs *Volumes) Pool() string { return vs.core.ServiceHost(core.VolumeService) + "#embedded" }
-
-// Capabilities returns the pool's capabilities that volume types can require.
+// Capabilities returns each pool's capabilities that volume types can require.
 func (vs *Volumes) Capabilities() map[string]any {
 	return map[string]any{
 		"volume_backend_name": "embedded", "vendor_name": "Cindergate", "driver_version": "1.0.0", "storage_protocol": "file",

@@ -17,7 +17,7 @@ func Recover(tx *meta.Tx) error {
 }
 
 func recoverVolumes(tx *meta.Tx) error {
-	volumes, err := tx.VolumesIn(core.Creating, core.BackingUp, core.RestoringBack, core.Reverting, core.Deleting)
+	volumes, err := tx.VolumesIn(core.Creating, core.BackingUp, core.RestoringBack, core.Reverting, core.Extending, core.Deleting)
 	if err != nil {
 		return err
 	}
@@ -43,6 +43,8 @@ func recoverVolumes(tx *meta.Tx) error {
 			}
 		case core.RestoringBack:
 			v.Status = core.ErrorRestoring
+		case core.Extending:
+			v.Status = core.ErrorExtending
 		case core.Deleting:
 			v.Status = core.ErrorDeleting
 		default:

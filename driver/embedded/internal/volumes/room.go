@@ -25,6 +25,8 @@ func New(c *core.Core, r *jobs.Runner, quotas map[string]int) *Volumes {
 
 // register registers the kinds of jobs on volumes and snapshots.
 func (vs *Volumes) register() {
+	jobs.Register(vs.jobs, createVolumeJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, Task: vs.createVolumeTask})
+	jobs.Register(vs.jobs, extendVolumeJob, jobs.Kind[extendArguments]{Queue: jobs.QuickQueue, Task: vs.extendVolumeTask})
 	jobs.Register(vs.jobs, copyVolumeJob, jobs.Kind[copyArguments]{Queue: jobs.DataQueue, Task: vs.copyVolumeTask})
 	jobs.Register(vs.jobs, snapshotJob, jobs.Kind[copyArguments]{Queue: jobs.DataQueue, Task: vs.snapshotTask})
 	jobs.Register(vs.jobs, revertJob, jobs.Kind[struct{}]{Queue: jobs.DataQueue, Task: vs.revertTask})

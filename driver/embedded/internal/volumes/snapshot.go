@@ -61,7 +61,7 @@ func (vs *Volumes) CreateSnapshot(ctx context.Context, who driver.Caller, spec d
 		if err != nil {
 			return err
 		}
-		if err := core.NotFrozen(tx); err != nil {
+		if err := vs.core.NotFrozen(tx, v.Host); err != nil {
 			return err
 		}
 		s, err = vs.StartSnapshot(tx, who, v, spec, "")
@@ -99,7 +99,7 @@ func (vs *Volumes) StartSnapshot(tx *meta.Tx, who driver.Caller, v *meta.Volume,
 		Description: spec.Description, Status: core.Creating, Progress: "0%", Size: v.Size,
 		VolumeTypeID: v.VolumeTypeID, GroupSnapshotID: groupSnapshotID, Metadata: metadata, CreatedAt: tx.Now,
 	}}
-	if placed, err := serviceTakesWork(tx); err != nil || !placed {
+	if placed, err := vs.takesWork(tx, v.Host); err != nil || !placed {
 		// As in cinder/scheduler/manager.py create_snapshot. The answer shows the status
 		// creating.
 		row := *s
@@ -156,7 +156,11 @@ func (vs *Volumes) DeleteSnapshot(ctx context.Context, who driver.Caller, snapsh
 		if err != nil {
 			return err
 		}
-		if err := core.NotFrozen(tx); err != nil {
+		v, err := tx.Volume(s.VolumeID)
+		if err != nil {
+			return err
+		}
+		if err := vs.core.NotFrozen(tx, v.Host); err != nil {
 			return err
 		}
 		switch part := s.GroupSnapshotID != ""; {
@@ -198,7 +202,10 @@ func (vs *Volumes) ResetSnapshotStatus(ctx context.Context, who driver.Caller, s
 				return errors.Join(err, driver.InvalidSnapshot(
 					"Snapshot %s cannot be reset to %s while a job makes or deletes it, its status is %s.", s.ID, to, s.Status))
 			}
-			if !core.IsFile(vs.core.Files.Snapshot(s)) {
+			if v, err := tx.Volume(s.VolumeID); err != nil || vs.core.Here(v.Host) && !core.IsFile(vs.core.Files.Snapshot(s)) {
+				if err != nil {
+					return err
+				}
 				return driver.InvalidSnapshot("Snapshot %s cannot be reset to %s: it has no data, its status is %s.", s.ID, to, s.Status)
 			}
 		}

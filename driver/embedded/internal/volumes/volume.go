@@ -38,7 +38,7 @@ func (vs *Volumes) ListVolumes(ctx context.Context, who driver.Caller, q driver.
 // viewVolume adds the volume's service and the current name of its type.
 func (vs *Volumes) viewVolume(ctx context.Context, v *meta.Volume) (view driver.Volume, err error) {
 	view = v.Volume
-	view.ServiceUUID = serviceUUID
+	view.ServiceUUID = vs.serviceUUID(v.Host)
 	view.VolumeType, err = vs.typeName(ctx, v.VolumeTypeID)
 	return view, err
 }
