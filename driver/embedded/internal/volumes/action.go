@@ -112,8 +112,8 @@ func (vs *Volumes) tryExtend(ctx context.Context, who driver.Caller, volumeID st
 		if err != nil {
 			return err
 		}
-		here = vs.core.Here(v.Host)
 		file = core.VolumeFile(v)
+		here = vs.core.Here(v.Host)
 		placed, err = vs.checkExtend(tx, v, a)
 		return err
 	})

@@ -38,23 +38,10 @@ func (vs *Volumes) copyVolumeTask(j *meta.Job, a copyArguments) jobs.Task {
 				return 0, nil, err
 			}
 			return vs.core.Bytes(v.Size), func(tx *meta.Tx) error {
-				v, err := tx.Volume(j.VolumeID)
-				if err != nil {
+				if err := vs.publishNew(tx, j, out); err != nil {
 					return err
 				}
-				if v == nil { // deleted by force in the meantime
-					return vs.Discard(tx, j, out)
-				}
-				if err := vs.Publish(tx, j, v, out); err != nil {
-					return err
-				}
-				if v.Status != core.Deleting { // else its delete removes the file
-					v.Status, v.LaunchedAt = core.Available, tx.Now
-				}
-				if err := tx.TouchVolume(v); err != nil {
-					return err
-				}
-				return SettleGroup(tx, v.GroupID)
+				return settleGroupOf(tx, j.VolumeID)
 			}, nil
 		},
 		Fail: func(tx *meta.Tx, reason string) error {

@@ -34,22 +34,7 @@ func (vs *Volumes) createVolumeTask(j *meta.Job, _ struct{}) jobs.Task {
 			if err := vs.core.Files.CreateBlank(vs.core.Files.Path(out.File(j.Attempts)), vs.core.Bytes(v.Size)); err != nil {
 				return 0, nil, err
 			}
-			return 0, func(tx *meta.Tx) error {
-				v, err := tx.Volume(j.VolumeID)
-				if err != nil {
-					return err
-				}
-				if v == nil { // deleted by force in the meantime
-					return vs.Discard(tx, j, out)
-				}
-				if err := vs.Publish(tx, j, v, out); err != nil {
-					return err
-				}
-				if v.Status != core.Deleting { // else its delete removes the file
-					v.Status, v.LaunchedAt = core.Available, tx.Now
-				}
-				return tx.TouchVolume(v)
-			}, nil
+			return 0, func(tx *meta.Tx) error { return vs.publishNew(tx, j, out) }, nil
 		},
 		Fail: func(tx *meta.Tx, reason string) error {
 			if err := FailVolume(tx, j.VolumeID, core.StatusError); err != nil {
@@ -98,8 +83,11 @@ func (vs *Volumes) extendVolumeTask(j *meta.Job, a extendArguments) jobs.Task {
 	return jobs.Task{
 		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
 			v, err := vs.core.DB.Volume(ctx, j.VolumeID)
-			if err != nil || v == nil {
-				return 0, jobs.Done, err
+			if err != nil {
+				return 0, nil, err
+			}
+			if v == nil {
+				return 0, nil, core.Reasonf("The volume is gone.")
 			}
 			return 0, settle(func(v *meta.Volume) { v.Status = a.Previous }), vs.core.Files.Grow(vs.core.Files.Volume(v), vs.core.Bytes(a.Size))
 		},

@@ -2,6 +2,7 @@ package volumes
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -116,6 +117,7 @@ func TestPausedWorkers(t *testing.T) {
 		task  func(j *meta.Job) jobs.Task // of the job that is queued
 		file  func() string               // the result's
 		isNew bool
+		made  string
 	}
 	for name, queue := range map[string]func(b *bench, v *meta.Volume) tested{
 		"snapshot": func(b *bench, v *meta.Volume) tested {
@@ -127,14 +129,28 @@ func TestPausedWorkers(t *testing.T) {
 					row, err := b.core.DB.Snapshot(t.Context(), s.ID)
 					check(t, err)
 					return b.core.Files.Snapshot(row)
-				}, true,
+				}, true, "data",
+			}
+		},
+		"empty volume of another gateway's request": func(b *bench, v *meta.Volume) tested {
+			row := *v
+			row.ID, row.Status, row.CreatedAt = uuid.NewString(), core.Creating, v.CreatedAt.Add(time.Millisecond)
+			check(t, b.core.Write(t.Context(), func(tx *meta.Tx) error {
+				j, err := b.jobs.New(user, createVolumeJob, row.ID, struct{}{})
+				check(t, err)
+				j.VolumeID = row.ID
+				return errors.Join(tx.PutVolume(&row), b.jobs.Enqueue(tx, j))
+			}))
+			return tested{
+				func(j *meta.Job) jobs.Task { return b.createVolumeTask(j, struct{}{}) },
+				func() string { return b.core.Files.Volume(b.row(row.ID)) }, true, "\x00\x00\x00\x00",
 			}
 		},
 		"volume from a volume": func(b *bench, v *meta.Volume) tested {
 			c := b.volume(driver.VolumeSpec{SourceVolumeID: v.ID})
 			return tested{
 				func(j *meta.Job) jobs.Task { return b.copyVolumeTask(j, arguments[copyArguments](t, j)) },
-				func() string { return b.core.Files.Volume(b.row(c.ID)) }, true,
+				func() string { return b.core.Files.Volume(b.row(c.ID)) }, true, "data",
 			}
 		},
 		"revert": func(b *bench, v *meta.Volume) tested {
@@ -146,7 +162,7 @@ func TestPausedWorkers(t *testing.T) {
 			check(t, b.ActOnVolume(t.Context(), user, v.ID, driver.RevertVolume{SnapshotID: s.ID}))
 			return tested{
 				func(j *meta.Job) jobs.Task { return b.revertTask(j, struct{}{}) },
-				func() string { return b.core.Files.Volume(b.row(v.ID)) }, false,
+				func() string { return b.core.Files.Volume(b.row(v.ID)) }, false, "data",
 			}
 		},
 	} {
@@ -164,7 +180,7 @@ func TestPausedWorkers(t *testing.T) {
 				}
 				b.clock.Advance(time.Hour)
 				b.run()
-				if got := b.read(work.file()); got != "data" {
+				if got := b.read(work.file()); got != work.made {
 					t.Fatalf("the second worker has made %q", got)
 				}
 				b.write(work.file(), "user")

@@ -47,6 +47,25 @@ func (vs *Volumes) Publish(tx *meta.Tx, j *meta.Job, v *meta.Volume, o core.Outp
 	return vs.discard(tx, j, v.ID, old)
 }
 
+// publishNew is [Volumes.Publish] for a volume that j has filled for the first time. It makes the
+// volume available.
+func (vs *Volumes) publishNew(tx *meta.Tx, j *meta.Job, o core.Output) error {
+	v, err := tx.Volume(j.VolumeID)
+	if err != nil {
+		return err
+	}
+	if v == nil { // deleted by force in the meantime
+		return vs.Discard(tx, j, o)
+	}
+	if err := vs.Publish(tx, j, v, o); err != nil {
+		return err
+	}
+	if v.Status != core.Deleting { // else its delete removes the file
+		v.Status, v.LaunchedAt = core.Available, tx.Now
+	}
+	return tx.TouchVolume(v)
+}
+
 // Discard removes the file that the attempt at j has written for a volume that is gone, in
 // the transaction that settles j.
 func (vs *Volumes) Discard(tx *meta.Tx, j *meta.Job, o core.Output) error {
