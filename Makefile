@@ -1,4 +1,5 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+export HELM := helm.sh/helm/v3/cmd/helm@v3.22.0
 LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export CGO_ENABLED ?= 0
 
@@ -47,6 +48,7 @@ check:
 	go mod tidy -diff
 	cd packaging/image && go vet ./... && go mod tidy -diff
 	go run $(LINT) run ./...
+	go test -count=1 -tags helm ./packaging/helm
 
 # Foreign clients and real servers; installs the Debian packages that it needs.
 acceptance: build
