@@ -32,9 +32,7 @@ func served(t *testing.T) map[string][]string {
 	server.Internal().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	found := map[string][]string{}
 	for _, m := range regexp.MustCompile(`(?m)^([a-z_]+)(\{.*\})? `).FindAllStringSubmatch(answer.Body.String(), -1) {
-		for _, label := range all(`([a-z_]+)="`, m[2]) {
-			found[m[1]] = append(found[m[1]], label)
-		}
+		found[m[1]] = append(found[m[1]], all(`([a-z_]+)="`, m[2])...)
 		found[m[1]] = append(found[m[1]], "instance", "job") // Prometheus adds them
 	}
 	if len(found) < 20 {
