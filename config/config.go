@@ -136,7 +136,7 @@ type HTTP struct {
 
 // Metrics says where operators read metrics.
 type Metrics struct {
-	// Listen is the address of a listener for /metrics, /healthcheck and /healthz only; "": the
+	// Listen is the address of a listener for /metrics, /healthcheck, /healthz and /livez only; "": the
 	// public listener serves /metrics.
 	Listen string `mapstructure:"listen"`
 }
