@@ -284,6 +284,7 @@ var defaults = map[string]any{
 	"listen":                               "127.0.0.1:8776",
 	"data":                                 "",
 	"database":                             "",
+	"database_file":                        "",
 	"public_url":                           "",
 	"auth":                                 "embedded",
 	"tls.certificate":                      "",
