@@ -10,6 +10,9 @@ type Config struct {
 	Listen string `mapstructure:"listen"`
 	// Data is the directory that everything is kept in.
 	Data string `mapstructure:"data"`
+	// Database is where the embedded backend and the embedded identity service keep their rows:
+	// postgres://…, which several gateways share; "": files in Data. It may hold a password.
+	Database Secret `mapstructure:"database"`
 	// PublicURL is what links in answers begin with; "" is the address that the
 	// client used.
 	PublicURL string `mapstructure:"public_url"`
@@ -133,7 +136,7 @@ type HTTP struct {
 
 // Metrics says where operators read metrics.
 type Metrics struct {
-	// Listen is the address of a listener for /metrics, /healthcheck and /healthz only; "": the
+	// Listen is the address of a listener for /metrics, /healthcheck, /healthz and /livez only; "": the
 	// public listener serves /metrics.
 	Listen string `mapstructure:"listen"`
 }
@@ -241,6 +244,9 @@ type Embedded struct {
 	AvailabilityZone string `mapstructure:"availability_zone"`
 	// Scrub says when the stored backups are read without being asked.
 	Scrub Scrub `mapstructure:"scrub"`
+	// Lease is how long a job belongs to its worker without a sign of life, and half of the time
+	// after which a gateway that shares a database counts as down.
+	Lease time.Duration `mapstructure:"lease"`
 	// UploadExpiry is how long an unfinished upload of a backup's content is kept after
 	// something was sent.
 	UploadExpiry time.Duration `mapstructure:"upload_expiry"`
@@ -274,6 +280,7 @@ type Quotas struct {
 var defaults = map[string]any{
 	"listen":                               "127.0.0.1:8776",
 	"data":                                 "",
+	"database":                             "",
 	"public_url":                           "",
 	"auth":                                 "embedded",
 	"tls.certificate":                      "",
@@ -339,11 +346,12 @@ var defaults = map[string]any{
 	"embedded.compression":                 "zstd",
 	"embedded.block_size":                  0,
 	"embedded.workers":                     2,
-	"embedded.host":                        "cindergate",
+	"embedded.host":                        DefaultHost,
 	"embedded.availability_zone":           "nova",
 	"embedded.scrub.interval":              "0s",
 	"embedded.scrub.sample":                "100%",
 	"embedded.upload_expiry":               "24h",
+	"embedded.lease":                       "30s",
 	"embedded.copies.workers":              2,
 	"embedded.copies.attempts":             10,
 	"embedded.quotas.volumes":              10,
@@ -354,3 +362,6 @@ var defaults = map[string]any{
 	"embedded.quotas.backup_gigabytes":     1000,
 	"embedded.quotas.groups":               10,
 }
+
+// DefaultHost is the default of embedded.host.
+const DefaultHost = "cindergate"

@@ -141,6 +141,14 @@ func (c *Config) Validate() error {
 	if c.Data == "" && (c.Embeds() || c.Auth == "embedded" && len(c.Identity.Users) == 0) {
 		bad("data", "a directory is required")
 	}
+	if url := c.Database.Reveal(); url != "" {
+		if !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://") {
+			bad("database", "the value does not begin with postgres://; without it, the database is a file in the data directory")
+		}
+		if c.Embeds() && c.DefaultStore == LocalStore {
+			bad("default_store", "%s is the store in the data directory of one gateway; with database, all gateways must reach it: name one of the stores", LocalStore)
+		}
+	}
 	if c.Metrics.Listen != "" {
 		if _, _, err := net.SplitHostPort(c.Metrics.Listen); err != nil {
 			bad("metrics.listen", "%q is not host:port", c.Metrics.Listen)
@@ -211,6 +219,9 @@ func (c *Config) Validate() error {
 	}
 	if every := c.Embedded.Scrub.Interval; every < 0 || every > 0 && every < time.Minute {
 		bad("embedded.scrub.interval", "%s is neither 0, for no schedule, nor at least 1m", every)
+	}
+	if c.Embedded.Lease < time.Second || c.Embedded.Lease > time.Hour {
+		bad("embedded.lease", "%s is not between 1s and 1h", c.Embedded.Lease)
 	}
 	if c.Embedded.UploadExpiry < time.Minute {
 		bad("embedded.upload_expiry", "%s is less than 1m", c.Embedded.UploadExpiry)

@@ -27,7 +27,14 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// find lists the files below the root whose name ends in suffix, but not what is built.
+// isModule reports whether a directory is the root of a module of its own.
+func isModule(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
+}
+
+// find lists the files below the root whose name ends in suffix, but not what is built, and no
+// module of its own.
 func find(t *testing.T, suffix string) []string {
 	t.Helper()
 	var found []string
@@ -36,7 +43,7 @@ func find(t *testing.T, suffix string) []string {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (name == "build" || name == ".git"):
+		case d.IsDir() && (name == "build" || name == ".git" || name != "." && isModule(path)):
 			return filepath.SkipDir
 		case !d.IsDir() && strings.HasSuffix(name, suffix):
 			found = append(found, name)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -79,12 +80,20 @@ func (s *Server) Alive(ctx context.Context) error {
 }
 
 // Internal returns a handler of what operators ask for, for a listener that clients do not
-// reach: /metrics, /healthcheck and /healthz.
+// reach: /metrics, /healthcheck, /healthz, and /livez, which is 503 if the gateway hangs and a
+// restart would help.
 func (s *Server) Internal() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.Metrics.handler())
 	mux.Handle("GET /healthcheck", s)
 	mux.Handle("GET /healthz", s)
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.Alive(r.Context()); err != nil {
+			http.Error(w, "The gateway hangs.", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "ok\n")
+	})
 	return mux
 }
 

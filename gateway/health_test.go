@@ -106,8 +106,10 @@ func TestReadiness(t *testing.T) {
 		if n := checks.Load(); n != 0 {
 			t.Errorf("%d checks of other services", n)
 		}
-		if err := server.Alive(t.Context()); (err == nil) != x.alive {
-			t.Errorf("%s: alive: %v", x.body, err)
+		answer = httptest.NewRecorder()
+		server.Internal().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/livez", nil))
+		if err := server.Alive(t.Context()); (err == nil) != x.alive || (answer.Code == http.StatusOK) != x.alive {
+			t.Errorf("%s: alive: %v, /livez: %d", x.body, err, answer.Code)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -69,7 +70,7 @@ func openAccounts(ctx context.Context, c *config.Config) (*accounts.DB, error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, err
 	}
-	kept, err := accounts.Open(ctx, filepath.Join(c.Data, accountsFile))
+	kept, err := accounts.Open(ctx, cmp.Or(c.Database.Reveal(), filepath.Join(c.Data, accountsFile)))
 	if err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}

@@ -76,7 +76,7 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer notify.Close() //nolint:errcheck // nothing was left to send
+	defer notify.Close()
 	connections := gateway.NewConnections(maxConnections(c, log))
 	listener, err := listen(ctx, c, connections, log)
 	if err != nil {

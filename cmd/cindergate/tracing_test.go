@@ -33,7 +33,7 @@ type spans struct {
 func newCollector(t *testing.T) (*spans, string) {
 	t.Helper()
 	s := &spans{services: map[string]bool{}}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var body io.Reader = r.Body
 		if r.Header.Get("Content-Encoding") == "gzip" {
 			unzipped, err := gzip.NewReader(r.Body)
@@ -182,12 +182,16 @@ default_store: archive
 		})
 		return span
 	}
-	request := one("the span of the request", func(p *otlp.Span) bool { return attributeOf(p, "openstack.request_id") == id && p.Kind == otlp.Span_SPAN_KIND_SERVER })
+	request := one("the span of the request", func(p *otlp.Span) bool {
+		return attributeOf(p, "openstack.request_id") == id && p.Kind == otlp.Span_SPAN_KIND_SERVER
+	})
 	if request.Name != "POST /v3/:project_id/backups" || hex.EncodeToString(request.TraceId) != trace ||
 		hex.EncodeToString(request.ParentSpanId) != "b7ad6b7169203331" || attributeOf(request, "http.response.status_code") != "202" {
 		t.Errorf("the request: %v", request)
 	}
-	job := one("the span of the job", func(p *otlp.Span) bool { return p.Name == "job backup-create" || strings.HasPrefix(p.Name, "job ") && attributeOf(p, "openstack.request_id") == id })
+	job := one("the span of the job", func(p *otlp.Span) bool {
+		return p.Name == "job backup-create" || strings.HasPrefix(p.Name, "job ") && attributeOf(p, "openstack.request_id") == id
+	})
 	if len(job.Links) != 1 || !bytes.Equal(job.Links[0].SpanId, request.SpanId) || !bytes.Equal(job.Links[0].TraceId, request.TraceId) ||
 		bytes.Equal(job.TraceId, request.TraceId) || len(job.ParentSpanId) != 0 || attributeOf(job, "cindergate.job.outcome") != "ok" {
 		t.Errorf("the job: %v", job)

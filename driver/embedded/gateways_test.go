@@ -257,3 +257,39 @@ func TestDrainedGateways(t *testing.T) {
 		}
 	})
 }
+
+// PostgreSQL stores no character U+0000: such a text is the client's mistake, wherever it is, and an
+// id that has one is unknown.
+func TestTextsThatPostgreSQLDoesNotTake(t *testing.T) {
+	r := newGateways(t)[0]
+	ctx, bad := t.Context(), "a\x00b"
+	v := r.volume(alpha, 1)
+	r.settle()
+	for name, err := range map[string]error{
+		"name of a volume": func() error {
+			_, err := r.CreateVolume(ctx, alpha, driver.VolumeSpec{Name: &bad, Size: 1})
+			return err
+		}(),
+		"name of a backup": func() error {
+			_, err := r.CreateBackup(ctx, alpha, driver.BackupSpec{VolumeID: v.ID, Name: &bad})
+			return err
+		}(),
+		"description": func() error {
+			_, err := r.UpdateVolume(ctx, alpha, v.ID, driver.VolumePatch{Description: driver.Some(&bad)})
+			return err
+		}(),
+	} {
+		if driver.KindOf(err) != driver.InvalidInput {
+			t.Errorf("%s: %v (kind %d)", name, err, driver.KindOf(err))
+		}
+	}
+	if _, err := r.GetBackup(ctx, alpha, bad); driver.KindOf(err) != driver.NotFound {
+		t.Errorf("an id: %v", err)
+	}
+	if err := r.DeleteVolume(ctx, alpha, "\xff", driver.VolumeDelete{}); driver.KindOf(err) != driver.NotFound {
+		t.Errorf("an id that is not UTF-8: %v", err)
+	}
+	if _, err := r.UpdateVolume(ctx, alpha, v.ID, driver.VolumePatch{Metadata: driver.Some(driver.MetadataChange{Set: map[string]string{"k": bad}})}); err != nil {
+		t.Errorf("metadata are stored as JSON, which escapes it: %v", err)
+	}
+}

@@ -60,6 +60,10 @@ func Conflict(err error) bool { return conflictSQLite(err) || conflictPostgres(e
 // is full or has I/O errors.
 func Unwritable(err error) bool { return unwritableSQLite(err) || unwritablePostgres(err) }
 
+// Unstorable reports whether err means that the database takes no such text: PostgreSQL stores
+// neither the character U+0000 nor what is not UTF-8.
+func Unstorable(err error) bool { return code(err) == untranslatable }
+
 // Unavailable reports whether err means that the server of the database cannot be reached, is
 // starting or stopping, or is a standby that takes no changes.
 func Unavailable(err error) bool { return unavailablePostgres(err) }

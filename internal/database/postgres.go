@@ -84,6 +84,7 @@ const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 	diskFull             = "53100"
+	untranslatable       = "22021"
 	readOnlyTransaction  = "25006" // the server is a standby
 	idleInTransaction    = "25P03"
 	classConnection      = "08"

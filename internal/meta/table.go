@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // table maps a row type to its columns. Every statement uses this list.
@@ -72,6 +73,9 @@ func (t *table[T]) find(ctx context.Context, q querier, clause string, args ...a
 // get returns the row with the id; nil if there is none. It ignores the case of the id, as
 // MariaDB does for Cinder; the ids that we generate are lower case.
 func (t *table[T]) get(ctx context.Context, q querier, id string) (*T, error) {
+	if strings.ContainsRune(id, 0) || !utf8.ValidString(id) {
+		return nil, nil // PostgreSQL would refuse the question
+	}
 	rows, err := t.find(ctx, q, "WHERE id = $1", id)
 	if err == nil && len(rows) == 0 && strings.ToLower(id) != id {
 		rows, err = t.find(ctx, q, "WHERE id = $1", strings.ToLower(id))

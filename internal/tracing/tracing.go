@@ -136,13 +136,13 @@ type likeLinked struct{ trace.Sampler }
 
 // ShouldSample implements trace.Sampler.
 func (s likeLinked) ShouldSample(p trace.SamplingParameters) trace.SamplingResult {
-	for _, link := range p.Links {
-		if link.SpanContext.IsSampled() {
-			return trace.AlwaysSample().ShouldSample(p)
-		}
-		return trace.NeverSample().ShouldSample(p)
+	switch {
+	case len(p.Links) == 0:
+		return s.Sampler.ShouldSample(p)
+	case p.Links[0].SpanContext.IsSampled():
+		return trace.AlwaysSample().ShouldSample(p)
 	}
-	return s.Sampler.ShouldSample(p)
+	return trace.NeverSample().ShouldSample(p)
 }
 
 // ParseHeaders reads headers as OTEL_EXPORTER_OTLP_HEADERS has them. Errors do not show values,

@@ -1,7 +1,6 @@
 package tracing
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -31,7 +30,7 @@ func TestTransportWithoutSpan(t *testing.T) {
 	answer := &http.Response{Body: http.NoBody}
 	var got *http.Request
 	wrapped := Transport(answers(func(r *http.Request) (*http.Response, error) { got = r; return answer, nil }))
-	r := httptest.NewRequest(http.MethodGet, "http://x/", nil).WithContext(context.WithValue(t.Context(), answers(nil) == nil, 1))
+	r := httptest.NewRequest(http.MethodGet, "http://x/", nil)
 	if resp, err := wrapped.RoundTrip(r); resp != answer || err != nil || got != r || len(r.Header) != 0 {
 		t.Errorf("%v, %v, %v", resp, err, r)
 	}
@@ -75,8 +74,8 @@ func TestTransportEndsItsSpan(t *testing.T) {
 			t.Errorf("%+v", span)
 		}
 		for _, a := range span.Attributes() {
-			if strings.Contains(a.Value.Emit(), "hush") {
-				t.Errorf("%s has the query: %s", a.Key, a.Value.Emit())
+			if strings.Contains(a.Value.String(), "hush") {
+				t.Errorf("%s has the query: %s", a.Key, a.Value.String())
 			}
 		}
 	}

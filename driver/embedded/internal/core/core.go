@@ -51,6 +51,8 @@ func Classify(err error) error {
 		return driver.Wrap(driver.Unavailable, err, "The request took too long.")
 	case database.Unwritable(err):
 		return driver.Wrap(driver.Unavailable, err, "The disk of the database is full.")
+	case database.Unstorable(err):
+		return driver.Wrap(driver.InvalidInput, err, "Invalid input received: the request has a text with the character U+0000, which cannot be stored.")
 	case database.Unavailable(err):
 		return driver.Wrap(driver.Unavailable, err, "The database does not answer.")
 	}
