@@ -14,7 +14,6 @@ import (
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/chunktest"
 	"cindergate/internal/database/pgtest"
-	"cindergate/internal/meta"
 )
 
 // gateways are rigs that share a database and a backup store. Their jobs run only in settle.
@@ -159,12 +158,7 @@ func TestPausedRestoreOnPostgreSQL(t *testing.T) {
 	r.fill(v.ID, 2)
 	other, written := r.another(), ""
 	r.store.Inject(chunktest.Fault{Op: chunktest.Get, Key: "-00001", Do: func() {
-		check(t, r.core.Write(t.Context(), func(tx *meta.Tx) error { // PostgreSQL's clock cannot be moved
-			all, err := tx.Jobs()
-			check(t, err)
-			all[0].LeaseUntil = tx.Now.Add(-time.Second)
-			return tx.PutJob(all[0])
-		}))
+		r.expireLease()
 		settleWith(t, other)
 		r.fill(v.ID, 3) // the user
 		written = r.digest(v.ID)

@@ -401,6 +401,25 @@ func TestChangesAtTwoGateways(t *testing.T) {
 	root := a.mustLogin("root", "root")
 	var all sync.WaitGroup
 	var mu sync.Mutex
+	// Both check the name before one of them stores it.
+	turn, err := a.db.sql.Writer.BeginTx(t.Context(), nil)
+	must(t, err)
+	_, err = turn.ExecContext(t.Context(), "SELECT 1 FROM identity_head FOR UPDATE")
+	must(t, err)
+	twice := make(chan int, 2)
+	for _, g := range []*gateway{a, b} {
+		go func() {
+			status, _, _ := g.call("POST", "/users", root, "", object{"user": object{"name": "twice"}})
+			twice <- status
+		}()
+	}
+	for waiting := 0; waiting < 2; {
+		must(t, a.db.sql.Reader.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").Scan(&waiting))
+	}
+	must(t, turn.Commit())
+	if one, other := <-twice, <-twice; one+other != http.StatusCreated+http.StatusConflict {
+		t.Errorf("two users of one name at once: %d and %d", one, other)
+	}
 	statuses := map[int]int{}
 	for n := range 12 {
 		for _, g := range []*gateway{a, b} {
@@ -417,7 +436,7 @@ func TestChangesAtTwoGateways(t *testing.T) {
 		t.Errorf("the answers are %v", statuses)
 	}
 	for _, g := range []*gateway{a, b} {
-		if users := g.must(200, "GET", "/users", root, nil)["users"].([]any); len(users) != 14 {
+		if users := g.must(200, "GET", "/users", root, nil)["users"].([]any); len(users) != 15 {
 			t.Errorf("there are %d users", len(users))
 		}
 	}
