@@ -275,7 +275,7 @@ func TestCopyRecovery(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				return tx.RemoveJob("copy-" + all[0].ID)
+				return tx.RemoveJob(&meta.Job{ID: "copy-" + all[0].ID})
 			}))
 		}
 		r.settle()

@@ -263,10 +263,9 @@ func TestDrainedGateways(t *testing.T) {
 // PostgreSQL stores no character U+0000: such a text is the client's mistake, wherever it is, and an
 // id that has one is unknown.
 func TestTextsThatPostgreSQLDoesNotTake(t *testing.T) {
-	r := newGateways(t)[0]
+	r := newGateway(t, "gw", pgtest.URL(t), chunktest.NewMemory())
 	ctx, bad := t.Context(), "a\x00b"
 	v := r.volume(alpha, 1)
-	r.settle()
 	for name, err := range map[string]error{
 		"name of a volume": func() error {
 			_, err := r.CreateVolume(ctx, alpha, driver.VolumeSpec{Name: &bad, Size: 1})

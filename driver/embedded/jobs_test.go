@@ -335,7 +335,7 @@ func TestRestart(t *testing.T) {
 	dropJobs := func(r *rig, backupID string) {
 		check(r.t, r.core.Write(r.t.Context(), func(tx *meta.Tx) error {
 			for _, j := range r.jobsIn(tx, backupID) {
-				if err := tx.RemoveJob(j.ID); err != nil {
+				if err := tx.RemoveJob(j); err != nil {
 					return err
 				}
 			}

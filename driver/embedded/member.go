@@ -175,6 +175,9 @@ func (d *Driver) put(ctx context.Context, directory string, change func(*meta.Ga
 		return err
 	}
 	return d.core.Lease(ctx, func(tx *meta.Tx) error {
+		if err := tx.DropDead(); err != nil {
+			return err
+		}
 		g := &meta.Gateway{Host: d.core.Host, Directory: directory, AvailabilityZone: d.core.AvailabilityZone, TotalBytes: total, FreeBytes: free}
 		change(g, tx)
 		return tx.PutGateway(g)

@@ -26,22 +26,3 @@ func (tx *Tx) Gateways() ([]*Gateway, error) { return gateways.find(tx.ctx, tx.q
 
 // PutGateway inserts or replaces a gateway.
 func (tx *Tx) PutGateway(g *Gateway) error { return gateways.put(tx.ctx, tx.q, g) }
-
-// GigabytesByHost returns the size of all volumes by their host.
-func (tx *Tx) GigabytesByHost() (map[string]int, error) {
-	rows, err := tx.q.QueryContext(tx.ctx, "SELECT COALESCE(host, ''), COALESCE(SUM(size), 0) FROM volumes GROUP BY COALESCE(host, '')")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	sizes := map[string]int{}
-	for rows.Next() {
-		var host string
-		var size int
-		if err := rows.Scan(&host, &size); err != nil {
-			return nil, err
-		}
-		sizes[host] = size
-	}
-	return sizes, rows.Err()
-}

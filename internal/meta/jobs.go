@@ -20,14 +20,32 @@ func (tx *Tx) PutJob(j *Job) error {
 			return fmt.Errorf("read jobs: %w", err)
 		}
 	}
-	tx.announce(jobsChanged)
+	if j.State == Queued {
+		tx.announce(Wake{j.Queue, j.Host}.text())
+	}
 	return jobs.put(tx.ctx, tx.q, j)
 }
 
-// RemoveJob deletes a finished or cancelled job.
-func (tx *Tx) RemoveJob(id string) error {
-	tx.announce(jobsChanged) // another job may have waited for it
-	return jobs.remove(tx.ctx, tx.q, id)
+// RemoveJob deletes a finished or cancelled job, and wakes the gateways of those that may have waited
+// for it.
+func (tx *Tx) RemoveJob(j *Job) error {
+	if err := jobs.remove(tx.ctx, tx.q, j.ID); err != nil || !tx.db.sql.Shared {
+		return err
+	}
+	rows, err := tx.q.QueryContext(tx.ctx, `SELECT DISTINCT lane, COALESCE(host, '') FROM jobs WHERE state = 'queued'
+		AND (resource = $1 OR backup_id = $2 OR volume_id = $3 OR snapshot_id = $4)`, j.Resource, j.BackupID, j.VolumeID, j.SnapshotID)
+	if err != nil {
+		return fmt.Errorf("read jobs: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var w Wake
+		if err := rows.Scan(&w.Queue, &w.Host); err != nil {
+			return fmt.Errorf("read jobs: %w", err)
+		}
+		tx.announce(w.text())
+	}
+	return rows.Err()
 }
 
 // CancelJob cancels a job. In a shared database the row of a running one stays until its worker
@@ -35,7 +53,7 @@ func (tx *Tx) RemoveJob(id string) error {
 // jobs that must not run beside it wait.
 func (tx *Tx) CancelJob(j *Job) error {
 	if !tx.db.sql.Shared || j.State != Running {
-		return tx.RemoveJob(j.ID)
+		return tx.RemoveJob(j)
 	}
 	tx.announce(jobStopped + j.ID)
 	_, err := tx.q.ExecContext(tx.ctx, "UPDATE jobs SET state = 'cancelled' WHERE id = $1", j.ID)
@@ -44,9 +62,22 @@ func (tx *Tx) CancelJob(j *Job) error {
 
 // DropCancelled deletes the row of a cancelled job after its worker has stopped.
 func (tx *Tx) DropCancelled(id string, attempts int) error {
-	tx.announce(jobsChanged)
+	tx.announce(Wake{}.text())
 	_, err := tx.q.ExecContext(tx.ctx, "DELETE FROM jobs WHERE id = $1 AND attempts = $2 AND state = 'cancelled'", id, attempts)
 	return err
+}
+
+// DropDead deletes the rows of cancelled jobs whose workers are dead: their leases have expired.
+func (tx *Tx) DropDead() error {
+	result, err := tx.q.ExecContext(tx.ctx, "DELETE FROM jobs WHERE state = 'cancelled' AND lease_until < $1", tx.Now.UnixMicro())
+	if err != nil {
+		return fmt.Errorf("delete cancelled jobs: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	tx.announce(Wake{}.text())
+	return nil
 }
 
 // Job returns a job; nil if it is finished or cancelled.
@@ -106,11 +137,6 @@ func (tx *Tx) claim(queue, worker string, lease time.Duration, locking string) (
 	if !tx.db.sql.Shared {
 		locking = ""
 	}
-	if tx.db.sql.Shared { // the workers of these are dead
-		if _, err := tx.q.ExecContext(tx.ctx, "DELETE FROM jobs WHERE state = 'cancelled' AND lease_until < $1", tx.Now.UnixMicro()); err != nil {
-			return nil, fmt.Errorf("delete cancelled jobs: %w", err)
-		}
-	}
 	var id string
 	err := tx.q.QueryRowContext(tx.ctx, fmt.Sprintf(claim, locking), tx.Now.UnixMicro(), tx.Now.Add(lease).UnixMicro(), queue, worker).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -148,7 +174,7 @@ func (tx *Tx) EndJob(j *Job) error {
 			return fmt.Errorf("write job_ends: %w", err)
 		}
 	}
-	return tx.RemoveJob(j.ID)
+	return tx.RemoveJob(j)
 }
 
 // Ended reports whether [Tx.EndJob] has ended this attempt at a job.
@@ -173,7 +199,7 @@ func (tx *Tx) Renew(id string, attempts int, lease time.Duration) (held bool, er
 // RequeueAll makes the running jobs of a worker claimable again; "": of all workers. The caller
 // must know that they do not run any more.
 func (tx *Tx) RequeueAll(worker string) error {
-	tx.announce(jobsChanged)
+	tx.announce(Wake{}.text())
 	_, err := tx.q.ExecContext(tx.ctx,
 		"UPDATE jobs SET state = 'queued', lease_until = 0 WHERE state = 'running' AND ($1 = '' OR worker = $1)", worker)
 	return err

@@ -13,11 +13,24 @@ import (
 // What they say is a hint: whoever misses it finds the same in the tables, only later.
 const channel = "cindergate"
 
-// The texts on the channel.
-const (
-	jobsChanged = "jobs"
-	jobStopped  = "stop " // and the id of the job
-)
+// jobStopped begins a text on the channel; the id of the job follows. All other texts are those of
+// a [Wake].
+const jobStopped = "stop "
+
+// Wake says which workers may find a job.
+type Wake struct {
+	Queue string // "": of all queues
+	Host  string // "": of any gateway
+}
+
+func (w Wake) text() string { return "jobs " + w.Queue + " " + w.Host }
+
+func wakeOf(text string) (w Wake) {
+	if parts := strings.SplitN(text, " ", 3); len(parts) == 3 {
+		w = Wake{parts[1], parts[2]}
+	}
+	return w
+}
 
 // announce tells other processes something once the transaction is committed.
 func (tx *Tx) announce(text string) {
@@ -29,10 +42,10 @@ func (tx *Tx) announce(text string) {
 	tx.announced = append(tx.announced, text)
 }
 
-// Listen calls changed when another process has changed jobs, and stopped with the id of a job that
+// Listen calls changed when a process has queued a job or ended one that others waited for, and stopped with the id of a job that
 // one has cancelled, until ctx ends or the connection is lost. It returns why. listening is
 // called when it hears everything from then on.
-func (db *DB) Listen(ctx context.Context, listening, changed func(), stopped func(jobID string)) error {
+func (db *DB) Listen(ctx context.Context, listening func(), changed func(Wake), stopped func(jobID string)) error {
 	config, err := database.PostgresConfig(db.sql.URL)
 	if err != nil {
 		return err
@@ -54,7 +67,7 @@ func (db *DB) Listen(ctx context.Context, listening, changed func(), stopped fun
 		if id, ok := strings.CutPrefix(n.Payload, jobStopped); ok {
 			stopped(id)
 		} else {
-			changed()
+			changed(wakeOf(n.Payload))
 		}
 	}
 }

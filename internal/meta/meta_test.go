@@ -241,7 +241,7 @@ func testClaim(t *testing.T, where string) {
 		if held, err := tx.Renew("1", 2, time.Hour); !held || err != nil {
 			t.Errorf("the second worker did not renew: %v %v", held, err)
 		}
-		return tx.RemoveJob("1")
+		return tx.RemoveJob(&Job{ID: "1"})
 	})
 	if got := claim("", time.Hour); got != "2" {
 		t.Fatalf("claimed %q, want 2", got)

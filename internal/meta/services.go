@@ -35,13 +35,18 @@ func (tx *Tx) Service(binary string) (*Service, error) {
 	return s, err
 }
 
+// Services returns the services that have been changed, by their key.
+func (tx *Tx) Services() (map[string]*Service, error) {
+	rows, err := services.find(tx.ctx, tx.q, "")
+	byKey := make(map[string]*Service, len(rows))
+	for _, s := range rows {
+		byKey[s.Binary] = s
+	}
+	return byKey, err
+}
+
 // PutService inserts or replaces a service.
 func (tx *Tx) PutService(s *Service) error { return services.put(tx.ctx, tx.q, s) }
-
-// Services returns the services that have been changed.
-func (db *DB) Services(ctx context.Context) ([]*Service, error) {
-	return services.find(ctx, db.reader, "")
-}
 
 // DefaultType returns a project's default type; nil if it has none of its own.
 func (tx *Tx) DefaultType(projectID string) (*DefaultType, error) {

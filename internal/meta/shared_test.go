@@ -209,7 +209,7 @@ func (tx *Tx) endJobOnce(j *Job) error {
 	if known, err := tx.Job(j.ID); err != nil || known == nil {
 		return err
 	}
-	return tx.RemoveJob(j.ID)
+	return tx.RemoveJob(j)
 }
 
 // Workers of several gateways claim each job once, and jobs of one resource one after the other.
@@ -314,6 +314,8 @@ func TestCancelledJobBlocksItsBackup(t *testing.T) {
 				t.Fatalf("%s runs beside a worker that may still write", j.ID)
 			}
 			a.must(t, func(tx *Tx) error { return tx.DropCancelled(running.ID, running.Attempts) })
+		} else {
+			a.must(t, (*Tx).DropDead)
 		}
 		if j := claim(b, -time.Second); j == nil || j.ID != "delete" {
 			t.Fatalf("%s: the delete does not run: %+v", how, j)
@@ -349,17 +351,19 @@ func TestEnded(t *testing.T) {
 func TestListen(t *testing.T) {
 	a, b := two(t)
 	ctx, stop := context.WithCancel(t.Context())
-	listening, changed, stopped := make(chan struct{}), make(chan struct{}, 10), make(chan string, 10)
+	listening, changed, stopped := make(chan struct{}), make(chan Wake, 10), make(chan string, 10)
 	ended := make(chan error)
 	go func() {
-		ended <- b.Listen(ctx, func() { close(listening) }, func() { changed <- struct{}{} }, func(id string) { stopped <- id })
+		ended <- b.Listen(ctx, func() { close(listening) }, func(w Wake) { changed <- w }, func(id string) { stopped <- id })
 	}()
 	<-listening
 	var j *Job
 	a.must(t, func(tx *Tx) (err error) {
 		return tx.PutJob(&Job{ID: "1", Kind: "k", Queue: "data", Resource: "r", State: Queued, CreatedAt: tx.Now})
 	})
-	<-changed
+	if w := <-changed; w != (Wake{Queue: "data"}) {
+		t.Errorf("%+v", w)
+	}
 	a.must(t, func(tx *Tx) (err error) { j, err = tx.Claim("", "w", time.Hour); return err })
 	a.must(t, func(tx *Tx) error { return tx.CancelJob(j) })
 	if id := <-stopped; id != "1" {

@@ -45,17 +45,11 @@ func (c *Core) Taking(tx *meta.Tx, binary string) ([]Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	taking := all[:0]
-	for _, g := range all {
-		s, err := c.Service(tx, g.Host, binary)
-		if err != nil {
-			return nil, err
-		}
-		if g.Up && !s.Disabled {
-			taking = append(taking, g)
-		}
-	}
-	return taking, nil
+	changed, err := tx.Services()
+	return slices.DeleteFunc(all, func(g Gateway) bool {
+		s := changed[c.serviceKey(g.Host, binary)]
+		return !g.Up || s != nil && s.Disabled
+	}), err
 }
 
 // TakesWork reports whether a service takes work at a gateway; "": at any.

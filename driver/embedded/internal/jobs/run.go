@@ -104,7 +104,9 @@ func (r *Runner) attempt(ctx context.Context, j *meta.Job, until time.Time) {
 	if err := r.core.Spare.Keep(); err != nil {
 		r.core.Log.Debug("no room is reserved for the database", zap.Error(err))
 	}
-	r.signal() // another job may have waited for this one's resource
+	if !r.core.DB.Shared() { // else the transaction that has ended the job says who is to look
+		r.signal() // another job may have waited for this one's resource
+	}
 }
 
 // heartbeat renews the lease until ctx ends. If the lease is lost, it ends the job. The lease

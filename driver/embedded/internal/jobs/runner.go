@@ -63,7 +63,7 @@ func (r *Runner) Enqueue(tx *meta.Tx, j *meta.Job) error {
 			j.Host = r.core.GatewayOf(v.Host)
 		}
 	}
-	tx.AfterCommit(r.signal)
+	tx.AfterCommit(func() { r.wakeFor(meta.Wake{Queue: j.Queue, Host: j.Host}) })
 	return tx.PutJob(j)
 }
 
@@ -90,15 +90,24 @@ func (r *Runner) Cancel(tx *meta.Tx, j *meta.Job) error {
 	return nil
 }
 
-// signal wakes the workers. A busy worker checks the queue when it is done.
-func (r *Runner) signal() {
-	for _, wake := range r.wake {
+// wakeFor wakes a worker that may find a job.
+func (r *Runner) wakeFor(w meta.Wake) {
+	if w.Host != "" && w.Host != r.core.Gateway {
+		return
+	}
+	for queue, wake := range r.wake {
+		if w.Queue != "" && w.Queue != queue {
+			continue
+		}
 		select {
 		case wake <- struct{}{}:
 		default:
 		}
 	}
 }
+
+// signal wakes a worker of each queue. A busy worker checks the queue when it is done.
+func (r *Runner) signal() { r.wakeFor(meta.Wake{}) }
 
 // Run runs jobs until ctx ends. Then it requeues the running jobs; the next Run starts them
 // again. It returns nil.
@@ -147,7 +156,7 @@ func (r *Runner) work(ctx context.Context, queue string) {
 // has cancelled.
 func (r *Runner) listen(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := r.core.DB.Listen(ctx, r.signal, r.signal, r.stop)
+		err := r.core.DB.Listen(ctx, r.signal, r.wakeFor, r.stop)
 		if ctx.Err() == nil {
 			r.core.Log.Warn("the database's notifications are interrupted", zap.Error(err))
 			r.core.Wait(ctx, retryWrite)

@@ -31,18 +31,10 @@ func (vs *Volumes) Place(tx *meta.Tx, t *meta.VolumeType, zone, near string) (at
 	if len(taking) == 0 {
 		return at, false, nil
 	}
-	best := taking[0]
-	if len(taking) > 1 {
-		placed, err := tx.GigabytesByHost()
-		if err != nil {
-			return at, false, err
-		}
-		// Gateways with about the same free space take turns: they may be on one file system.
-		best = slices.MinFunc(taking, func(a, b core.Gateway) int {
-			return cmp.Or(cmp.Compare(b.FreeBytes/core.GiB, a.FreeBytes/core.GiB),
-				cmp.Compare(placed[core.PoolOf(a.Host)], placed[core.PoolOf(b.Host)]), cmp.Compare(a.Host, b.Host))
-		})
-	}
+	// Gateways with about the same free space take turns: they may be on one file system.
+	most := slices.MaxFunc(taking, func(a, b core.Gateway) int { return cmp.Compare(a.FreeBytes/core.GiB, b.FreeBytes/core.GiB) })
+	taking = slices.DeleteFunc(taking, func(g core.Gateway) bool { return g.FreeBytes/core.GiB < most.FreeBytes/core.GiB })
+	best := taking[tx.Now.UnixMicro()%int64(len(taking))]
 	if vs.core.SharedVolumes {
 		best.Host = core.SharedHost
 	}
