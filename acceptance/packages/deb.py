@@ -48,6 +48,7 @@ def scenario(unit):
     unit.expect('WATCHDOG=1')
     unit.expect('WATCHDOG=1')
     check('the watchdog hears of it', True)
+    check('its system calls are filtered', 'Seccomp:\t2' in open('/proc/%d/status' % unit.process.pid).read())
     said = sh('systemd-analyze', 'verify', unit_file, good=False)
     # Units of other packages may lack what they name. The manual is not read.
     mine = [line for line in said.splitlines() if 'cindergate' in line and 'man cindergate' not in line]

@@ -1,6 +1,8 @@
 """Runs the command of a systemd unit without systemd, by the rules of systemd.service(5) and
-sd_notify(3) that the unit uses: user, state directory, environment file, notify socket, watchdog."""
+sd_notify(3) that the unit uses: user, state directory, environment file, notify socket, watchdog,
+and the filter of system calls."""
 
+import errno
 import os
 import pwd
 import shlex
@@ -9,6 +11,19 @@ import socket
 import subprocess
 import threading
 import time
+
+import seccomp
+
+
+def calls(group):
+    """Returns the system calls of a group, as systemd has them."""
+    said = subprocess.run(['systemd-analyze', 'syscall-filter', group], capture_output=True, text=True, check=True).stdout
+    found = set()
+    for line in said.splitlines()[1:]:
+        name = line.strip()
+        if name and not name.startswith('#'):
+            found |= calls(name) if name.startswith('@') else {name}
+    return found
 
 
 class Unit:
@@ -45,11 +60,22 @@ class Unit:
                 key, _, value = line.strip().partition('=')
                 environment[key] = value
         environment.update(self.extra)
+        allowed = calls('@default')
+        for line in self.settings['SystemCallFilter']:
+            for group in line.lstrip('~').split():
+                allowed = allowed - calls(group) if line.startswith('~') else allowed | calls(group)
+        # A call that libseccomp does not know is refused, as any that is not allowed.
+        rules = seccomp.SyscallFilter(seccomp.ERRNO(getattr(errno, self.one('SystemCallErrorNumber'))))
+        for name in sorted(allowed):
+            try:
+                rules.add_rule(seccomp.ALLOW, name)
+            except (RuntimeError, OSError):
+                pass
         self.log = open(os.path.join(self.work, 'log'), 'ab')
         began = time.monotonic()
         self.process = subprocess.Popen(shlex.split(self.one('ExecStart')), env=environment, cwd='/', user=user.pw_uid, group=user.pw_gid,
                                         extra_groups=[], umask=int(self.one('UMask'), 8), stdin=subprocess.DEVNULL,
-                                        stdout=self.log, stderr=self.log)
+                                        preexec_fn=rules.load, stdout=self.log, stderr=self.log)
         # A process that ends without a word would leave us waiting.
         threading.Thread(target=self.process.wait, daemon=True).start()
         self.expect('READY=1')
