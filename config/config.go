@@ -244,6 +244,9 @@ type Embedded struct {
 	AvailabilityZone string `mapstructure:"availability_zone"`
 	// Scrub says when the stored backups are read without being asked.
 	Scrub Scrub `mapstructure:"scrub"`
+	// SharedVolumes is a directory on a file system that all gateways have mounted, with the
+	// volumes of all of them; "": each has its own in its data directory. It needs Database.
+	SharedVolumes string `mapstructure:"shared_volumes"`
 	// Lease is how long a job belongs to its worker without a sign of life, and half of the time
 	// after which a gateway that shares a database counts as down.
 	Lease time.Duration `mapstructure:"lease"`
@@ -281,6 +284,7 @@ var defaults = map[string]any{
 	"listen":                               "127.0.0.1:8776",
 	"data":                                 "",
 	"database":                             "",
+	"database_file":                        "",
 	"public_url":                           "",
 	"auth":                                 "embedded",
 	"tls.certificate":                      "",
@@ -352,6 +356,7 @@ var defaults = map[string]any{
 	"embedded.scrub.sample":                "100%",
 	"embedded.upload_expiry":               "24h",
 	"embedded.lease":                       "30s",
+	"embedded.shared_volumes":              "",
 	"embedded.copies.workers":              2,
 	"embedded.copies.attempts":             10,
 	"embedded.quotas.volumes":              10,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -219,6 +220,14 @@ func (c *Config) Validate() error {
 	}
 	if every := c.Embedded.Scrub.Interval; every < 0 || every > 0 && every < time.Minute {
 		bad("embedded.scrub.interval", "%s is neither 0, for no schedule, nor at least 1m", every)
+	}
+	if dir := c.Embedded.SharedVolumes; dir != "" {
+		if !filepath.IsAbs(dir) {
+			bad("embedded.shared_volumes", "%q is not an absolute path", dir)
+		}
+		if c.Database == "" {
+			bad("embedded.shared_volumes", "gateways can share volumes only if they share a database: set database")
+		}
 	}
 	if c.Embedded.Lease < time.Second || c.Embedded.Lease > time.Hour {
 		bad("embedded.lease", "%s is not between 1s and 1h", c.Embedded.Lease)

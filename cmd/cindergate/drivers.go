@@ -101,7 +101,7 @@ func embeddedOptions(c *config.Config, log *zap.Logger) (embedded.Options, error
 	q := c.Embedded.Quotas
 	sample, _ := config.ParseShare(c.Embedded.Scrub.Sample) // config.Load has checked it
 	return embedded.Options{
-		DataDir: c.Data, Database: c.Database.Reveal(), Lease: c.Embedded.Lease, Stores: stores, DefaultStore: c.DefaultStore, Installation: c.Embedded.Installation, Log: log,
+		DataDir: c.Data, Database: c.Database.Reveal(), Lease: c.Embedded.Lease, SharedVolumes: c.Embedded.SharedVolumes, Stores: stores, DefaultStore: c.DefaultStore, Installation: c.Embedded.Installation, Log: log,
 		Host: c.Embedded.Host, AvailabilityZone: c.Embedded.AvailabilityZone,
 		Compression: c.Embedded.Compression, BlockSize: c.Embedded.BlockSize, Workers: c.Embedded.Workers,
 		Copier: copier, CopyWorkers: c.Embedded.Copies.Workers, CopyAttempts: c.Embedded.Copies.Attempts,

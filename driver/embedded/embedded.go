@@ -53,6 +53,10 @@ type Options struct {
 	Installation string
 	// Adopt, if set, creates rows for volumes and backups that have none.
 	Adopt *Adoption
+	// SharedVolumes is a directory on a file system that all gateways of a shared database have
+	// mounted, with the files of all volumes and snapshots: then any gateway can work on any volume.
+	// "": each gateway has its own in DataDir.
+	SharedVolumes string
 	// Store holds the objects of backups in the store "local"; nil: DataDir/backups.
 	Store chunk.Store
 	// Stores are further places for backups, by name.
@@ -209,7 +213,11 @@ var (
 func Open(ctx context.Context, o Options) (*Driver, error) {
 	o = o.withDefaults()
 	c := &core.Core{Stores: core.Stores{Default: o.DefaultStore}, Files: core.NewFiles(o.DataDir), Spare: core.NewReserve(o.DataDir), Log: o.Log, Clock: o.Clock, NewID: o.NewID,
-		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit, Copier: o.Copier, DownAfter: 2 * o.Lease}
+		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit, Copier: o.Copier, DownAfter: 2 * o.Lease,
+		DataDir: o.DataDir, SharedVolumes: o.SharedVolumes != ""}
+	if o.SharedVolumes != "" {
+		c.Files = core.NewFiles(o.SharedVolumes)
+	}
 	if database.IsPostgres(o.Database) {
 		c.Gateway = o.Host
 	}

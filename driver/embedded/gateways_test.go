@@ -2,8 +2,10 @@ package embedded
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -292,4 +294,100 @@ func TestTextsThatPostgreSQLDoesNotTake(t *testing.T) {
 	if _, err := r.UpdateVolume(ctx, alpha, v.ID, driver.VolumePatch{Metadata: driver.Some(driver.MetadataChange{Set: map[string]string{"k": bad}})}); err != nil {
 		t.Errorf("metadata are stored as JSON, which escapes it: %v", err)
 	}
+}
+
+// Gateways that share a file system work on each other's volumes, and one that starts meanwhile
+// touches no file.
+func TestSharedVolumes(t *testing.T) {
+	shared := t.TempDir()
+	all := newGateways(t, func(o *Options) { o.SharedVolumes = shared })
+	a, b, c := all[0], all[1], all[2]
+	v := a.volume(alpha, 1)
+	if ran, err := b.RunOne(t.Context()); err != nil || !ran {
+		t.Fatalf("another gateway does not make the volume's file: %v", err)
+	}
+	if got := a.getVolume(v.ID); got.Status != core.Available || got.Host != core.PoolOf(core.SharedHost) {
+		t.Fatalf("%+v", got)
+	}
+	a.fill(v.ID, 1)
+	want := b.digest(v.ID)
+	full := b.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
+	check(t, runOnly(c))
+	a.wantBackup(full.ID, driver.BackupAvailable)
+	check(t, a.ActOnVolume(t.Context(), alpha, v.ID, driver.ExtendVolume{Size: 2}))
+	if got := b.getVolume(v.ID); got.Status != core.Extending || got.Size != 2 {
+		t.Fatalf("%+v", got)
+	}
+	check(t, runOnly(b))
+	restore, err := c.RestoreBackup(t.Context(), alpha, full.ID, driver.RestoreTarget{})
+	check(t, err)
+	stray := filepath.Join(shared, core.VolumesDir, core.VolumePrefix+restore.VolumeID) // which a running job of another gateway makes
+	check(t, os.WriteFile(stray, nil, 0o600))
+	b.reopen()
+	if _, err := os.Stat(stray); err != nil {
+		t.Errorf("a start touches the file of a job: %v", err)
+	}
+	all.settle()
+	if got := a.digest(restore.VolumeID); got != want {
+		t.Error("the restored volume has other bytes")
+	}
+	pools, err := a.Pools(t.Context(), admin)
+	if err != nil || len(pools) != 1 || pools[0].AllocatedCapacityGB != 3 {
+		t.Errorf("%+v, %v", pools, err)
+	}
+	late := Options{unit: small, DataDir: t.TempDir(), Database: a.opts.Database, Host: "late", Store: a.store, SharedVolumes: filepath.Join(t.TempDir(), "not mounted")}
+	if d, err := Open(t.Context(), late); err == nil || !strings.Contains(err.Error(), "is it mounted?") {
+		t.Errorf("a new gateway without the file system starts: %v", err)
+		if d != nil {
+			check(t, d.Close())
+		}
+	}
+}
+
+// runOnly runs all jobs that a gateway can run.
+func runOnly(g *rig) error {
+	for {
+		if ran, err := g.RunOne(g.t.Context()); err != nil || !ran {
+			return err
+		}
+	}
+}
+
+// A gateway is known by its name and its directory. Neither goes with another one.
+func TestGatewaysAreWhatTheySay(t *testing.T) {
+	r := newGateways(t)[0]
+	for name, o := range map[string]Options{
+		"a second gateway of the name": {DataDir: t.TempDir(), Host: "gw0"},
+		"another name":                 {DataDir: r.dir, Host: "other"},
+		"a directory that is lost":     {DataDir: emptied(t, r), Host: "gw0"},
+		"the name of all":              {DataDir: t.TempDir(), Host: core.SharedHost},
+		"a store of its own":           {DataDir: t.TempDir(), Host: "new"},
+	} {
+		o.unit, o.Database = small, r.opts.Database
+		if name != "a store of its own" {
+			o.Store = r.store
+		}
+		d, err := Open(t.Context(), o)
+		if err == nil {
+			check(t, d.Close())
+		}
+		if err == nil || !strings.Contains(err.Error(), map[string]string{
+			"a second gateway of the name": "a name of its own", "another name": "the directory of the gateway gw0", "a directory that is lost": "is it mounted?",
+			"the name of all": "stands for all", "a store of its own": "default_store",
+		}[name]) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	r.open()
+	all, err := r.Services(t.Context(), admin)
+	if err != nil || len(all) != 9 {
+		t.Errorf("%d services, %v", len(all), err)
+	}
+}
+
+// emptied stops a gateway and returns a directory as one that is not mounted.
+func emptied(t *testing.T, r *rig) string {
+	t.Helper()
+	check(t, r.Close())
+	return t.TempDir()
 }

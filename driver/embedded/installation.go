@@ -84,7 +84,7 @@ func (d *Driver) openFiles(ctx context.Context) error {
 	if err := d.core.Files.Check(); err != nil {
 		return err
 	}
-	if err := chunked.RemoveSpills(d.core.Files.Dir); err != nil {
+	if err := chunked.RemoveSpills(d.core.DataDir); err != nil {
 		return err
 	}
 	if !d.core.Several() || d.o.Store != nil {

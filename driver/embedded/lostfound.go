@@ -22,6 +22,11 @@ import (
 // request was not committed, or the database is older than the file. The files of unfinished
 // jobs stay, the jobs remove them. A volume or snapshot without a file gets the status error.
 func (d *Driver) settleFiles(ctx context.Context) error {
+	if d.core.SharedVolumes {
+		if others, err := d.othersUp(ctx); err != nil || others {
+			return err // they work on the files
+		}
+	}
 	pending, err := d.pendingFiles(ctx)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -64,15 +65,19 @@ func (d *Driver) join(ctx context.Context, installation *meta.Installation) erro
 	if err != nil {
 		return err
 	}
-	own, err := d.member(ctx, id)
+	own, known, err := d.member(ctx, id)
 	if err != nil {
 		return err
 	}
 	switch {
+	case d.core.Host == core.SharedHost:
+		return fmt.Errorf("embedded.host: %s stands for all gateways, none can have this name", core.SharedHost)
 	case own != nil && own.Directory != id:
 		return fmt.Errorf("the gateway %s has another directory: is it mounted? If this is another gateway, give it a name of its own: embedded.host", d.core.Host)
 	case own == nil && id != "":
 		return fmt.Errorf("it is the directory of a gateway that the database does not know: it is another database, or one that has lost rows")
+	case own == nil && d.core.SharedVolumes && marked == "" && known > 0:
+		return fmt.Errorf("%s has no data, but the database knows of other gateways: is it mounted?", d.o.SharedVolumes)
 	case own == nil:
 		if id, err = d.newDirectory(ctx, marked); err != nil {
 			return err
@@ -85,14 +90,15 @@ func (d *Driver) join(ctx context.Context, installation *meta.Installation) erro
 	return d.report(ctx, id)
 }
 
-// member returns the row of this gateway; nil if there is none. A directory of another gateway is
-// an error.
-func (d *Driver) member(ctx context.Context, directory string) (own *meta.Gateway, err error) {
+// member returns the row of this gateway, nil if there is none, and the number of all gateways. A
+// directory of another gateway is an error.
+func (d *Driver) member(ctx context.Context, directory string) (own *meta.Gateway, known int, err error) {
 	err = d.core.DB.Read(ctx, func(tx *meta.Tx) error {
 		all, err := tx.Gateways()
 		if err != nil {
 			return err
 		}
+		known = len(all)
 		for _, g := range all {
 			switch {
 			case g.Host == d.core.Host:
@@ -103,7 +109,17 @@ func (d *Driver) member(ctx context.Context, directory string) (own *meta.Gatewa
 		}
 		return nil
 	})
-	return own, err
+	return own, known, err
+}
+
+// othersUp reports whether another gateway is up.
+func (d *Driver) othersUp(ctx context.Context) (yes bool, err error) {
+	err = d.core.Read(ctx, func(tx *meta.Tx) error {
+		all, err := d.core.Gateways(tx)
+		yes = slices.ContainsFunc(all, func(g core.Gateway) bool { return g.Up && g.Host != d.core.Host })
+		return err
+	})
+	return yes, err
 }
 
 // directoryID returns the id of the data directory; "" if it has none yet.

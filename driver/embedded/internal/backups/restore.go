@@ -101,7 +101,7 @@ func (bs *Backups) newTarget(tx *meta.Tx, who driver.Caller, b *meta.Backup, id 
 	}
 	if !placed {
 		// The services of this gateway may be disabled; then they work for restores alone.
-		at = volumes.Place{Gateway: bs.core.Host, AvailabilityZone: bs.core.AvailabilityZone}
+		at = volumes.Place{Gateway: bs.core.OwnHost(), AvailabilityZone: bs.core.AvailabilityZone}
 	}
 	v := bs.volumes.NewVolume(tx, who, id, typ, b.Size, at)
 	v.Name, v.Description = &name, &description

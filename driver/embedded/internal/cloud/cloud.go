@@ -4,6 +4,7 @@ package cloud
 
 import (
 	"context"
+	"slices"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
@@ -22,7 +23,8 @@ type Cloud struct {
 // New returns a Cloud.
 func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes) *Cloud { return &Cloud{c, r, vs} }
 
-// Pools returns one pool for each gateway: the file system of its volumes.
+// Pools returns one pool for each file system that has volumes: one for each gateway, or one that
+// all of them share.
 func (c *Cloud) Pools(ctx context.Context, _ driver.Caller) ([]driver.Pool, error) {
 	gateways, err := c.gateways(ctx)
 	if err != nil {
@@ -46,6 +48,12 @@ func (c *Cloud) Pools(ctx context.Context, _ driver.Caller) ([]driver.Pool, erro
 		if v := allVolumes.Find(s.VolumeID); v != nil {
 			snapshotGB[c.core.GatewayOf(v.Host)] += s.Size
 		}
+	}
+	if c.core.SharedVolumes {
+		// All gateways have the same pool. The one with the last heartbeat knows it best.
+		last := slices.MaxFunc(gateways, func(a, b core.Gateway) int { return a.SeenAt.Compare(b.SeenAt) })
+		last.Host = core.SharedHost
+		gateways = []core.Gateway{last}
 	}
 	pools := make([]driver.Pool, len(gateways))
 	for i, g := range gateways {

@@ -89,7 +89,7 @@ func (c *Cloud) CreateGroup(ctx context.Context, who driver.Caller, spec driver.
 				"Migrated group can only be operated by CG APIs.", gt.ID)
 		}
 		zone := cmp.Or(spec.AvailabilityZone, c.core.AvailabilityZone)
-		at := volumes.Place{Gateway: c.core.Host, AvailabilityZone: c.core.AvailabilityZone}
+		at := volumes.Place{Gateway: c.core.OwnHost(), AvailabilityZone: c.core.AvailabilityZone}
 		fits := driver.Satisfies(c.volumes.Capabilities(), gt.Specs)
 		var typeIDs []string
 		for _, name := range spec.VolumeTypes {

@@ -32,8 +32,12 @@ type Core struct {
 	Host string // of the services shown
 	// Gateway is Host if several gateways share the database; "": this is the only one. DownAfter is
 	// the age of a heartbeat from which on a gateway counts as down.
-	Gateway          string
-	DownAfter        time.Duration
+	Gateway   string
+	DownAfter time.Duration
+	// SharedVolumes says that the files of all volumes are on a file system that all gateways share.
+	SharedVolumes bool
+	// DataDir is the data directory of this gateway: Files.Dir, unless the volumes are shared.
+	DataDir          string
 	AvailabilityZone string
 	Unit             int64 // of a volume's size, in bytes: a GiB; less in tests
 }

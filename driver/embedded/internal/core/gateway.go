@@ -53,15 +53,33 @@ const backend = "@embedded"
 // PoolOf returns the host of the volumes of a gateway, as rows have it: host@backend#pool.
 func PoolOf(gateway string) string { return gateway + backend + "#embedded" }
 
+// SharedHost stands for all gateways in the host of a volume that is on a file system that they
+// share.
+const SharedHost = "shared"
+
+// OwnHost returns the gateway's part of the host of volumes that are made here.
+func (c *Core) OwnHost() string {
+	if c.SharedVolumes {
+		return SharedHost
+	}
+	return c.Host
+}
+
 // GatewayOf returns the gateway that has a volume, by the volume's host; "" if there is only this
-// one, or if the volume was never placed.
+// one, if all of them have it, or if the volume was never placed.
 func (c *Core) GatewayOf(volumeHost string) string {
-	if !c.Several() {
+	if !c.Several() || c.SharedVolumes {
 		return ""
 	}
 	name, _, _ := strings.Cut(volumeHost, "@")
 	return name
 }
 
-// Here reports whether the files of a volume are those of this gateway.
-func (c *Core) Here(volumeHost string) bool { return c.GatewayOf(volumeHost) == c.Gateway }
+// Here reports whether this gateway can see the files of a volume.
+func (c *Core) Here(volumeHost string) bool {
+	return c.SharedVolumes || c.GatewayOf(volumeHost) == c.Gateway
+}
+
+// Alone reports whether this gateway alone changes the files of a volume. Otherwise requests leave
+// that to jobs, which run one after the other.
+func (c *Core) Alone(volumeHost string) bool { return !c.SharedVolumes && c.Here(volumeHost) }

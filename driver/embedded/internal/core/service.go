@@ -77,7 +77,25 @@ func (c *Core) BackupServiceUp(tx *meta.Tx, gateway string) error {
 // NotFrozen refuses changes of what is at a host while its cinder-volume is frozen
 // (cinder/objects/base.py assert_not_frozen).
 func (c *Core) NotFrozen(tx *meta.Tx, volumeHost string) error {
-	s, err := c.Service(tx, c.GatewayOf(volumeHost), VolumeService)
+	if c.SharedVolumes {
+		return c.noneFrozen(tx)
+	}
+	return c.notFrozen(tx, c.GatewayOf(volumeHost))
+}
+
+// noneFrozen is NotFrozen for volumes that all gateways have.
+func (c *Core) noneFrozen(tx *meta.Tx) error {
+	all, err := c.Gateways(tx)
+	for _, g := range all {
+		if err == nil {
+			err = c.notFrozen(tx, g.Host)
+		}
+	}
+	return err
+}
+
+func (c *Core) notFrozen(tx *meta.Tx, gateway string) error {
+	s, err := c.Service(tx, gateway, VolumeService)
 	if err == nil && s.Frozen {
 		err = driver.Errorf(driver.InvalidState,
 			"Invalid input received: Modification operations are not allowed on frozen storage backends.")

@@ -113,7 +113,7 @@ func (vs *Volumes) tryExtend(ctx context.Context, who driver.Caller, volumeID st
 			return err
 		}
 		file = core.VolumeFile(v)
-		here = vs.core.Here(v.Host)
+		here = vs.core.Alone(v.Host)
 		placed, err = vs.checkExtend(tx, v, a)
 		return err
 	})

@@ -44,7 +44,7 @@ func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec dri
 		return driver.Volume{}, err
 	}
 	id := vs.core.NewID()
-	blank := checked.placed && checked.from == source{} && vs.core.Here(core.PoolOf(checked.at.Gateway))
+	blank := checked.placed && checked.from == source{} && vs.core.Alone(core.PoolOf(checked.at.Gateway))
 	var refused error // the error of the file system
 	if blank {
 		if refused = vs.core.Files.CreateBlank(vs.newFile(id), vs.core.Bytes(checked.size)); refused != nil {
@@ -202,7 +202,7 @@ func (vs *Volumes) CreateInGroup(tx *meta.Tx, who driver.Caller, g *meta.Group, 
 		return err
 	}
 	// A copy is made where its source is, whether new volumes are placed there or not.
-	v := vs.NewVolume(tx, who, vs.core.NewID(), t, size, Place{vs.core.Host, vs.core.AvailabilityZone})
+	v := vs.NewVolume(tx, who, vs.core.NewID(), t, size, Place{vs.core.OwnHost(), vs.core.AvailabilityZone})
 	if host, zone, err := from.where(tx); err != nil {
 		return err
 	} else if host != "" {

@@ -43,6 +43,9 @@ func (vs *Volumes) Place(tx *meta.Tx, t *meta.VolumeType, zone, near string) (at
 				cmp.Compare(placed[core.PoolOf(a.Host)], placed[core.PoolOf(b.Host)]), cmp.Compare(a.Host, b.Host))
 		})
 	}
+	if vs.core.SharedVolumes {
+		best.Host = core.SharedHost
+	}
 	return Place{best.Host, best.AvailabilityZone}, true, nil
 }
 
