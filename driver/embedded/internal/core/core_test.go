@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"cindergate/driver"
@@ -32,6 +33,29 @@ func TestGrowNeverCuts(t *testing.T) {
 	}
 	if err := files.Grow(filepath.Join(files.Dir, "none"), 1); err == nil {
 		t.Fatal("a file that is missing is made")
+	}
+}
+
+// Two processes extend one file at the same time.
+func TestGrowInTwoProcesses(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "volume-x")
+	if err := sparse.Create(path, 1); err != nil {
+		t.Fatal(err)
+	}
+	const most = 200
+	var all sync.WaitGroup
+	for n := range most {
+		files := NewFiles(dir) // of another process
+		all.Go(func() {
+			if err := files.Grow(path, int64(most-n)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if st, err := os.Stat(path); err != nil || st.Size() != most {
+		t.Fatal(st.Size(), err)
 	}
 }
 
