@@ -55,7 +55,7 @@ func URL(t testing.TB) string {
 			shared.err = err
 			return
 		}
-		shared.server, shared.err = Start(dir, "-c", "fsync=off")
+		shared.server, shared.err = Start(dir, "-c", "fsync=off", "-c", "max_wal_size=64MB")
 	})
 	if shared.err != nil {
 		t.Fatal(shared.err)
@@ -64,6 +64,11 @@ func URL(t testing.TB) string {
 	if err := shared.server.Exec(t.Context(), "CREATE DATABASE "+name); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := shared.server.Exec(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Error(err)
+		}
+	})
 	return shared.server.URL(name)
 }
 
