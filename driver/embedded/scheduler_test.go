@@ -14,7 +14,9 @@ func TestNoPoolForVolume(t *testing.T) {
 	check(t, err)
 	v, err := r.CreateVolume(ctx, alpha, driver.VolumeSpec{Size: 1, VolumeType: "odd"})
 	check(t, err)
-	r.wantVolume(v.ID, core.StatusError)
+	if got := r.wantVolume(v.ID, core.StatusError); got.AvailabilityZone != "nova" {
+		t.Errorf("its availability zone is %q", got.AvailabilityZone)
+	}
 	page, err := r.ListMessages(ctx, alpha, driver.Query{Limit: -1})
 	check(t, err)
 	if len(page.Items) != 1 || page.Items[0].EventID != "VOLUME_VOLUME_001_003" || page.Items[0].ResourceUUID != v.ID ||

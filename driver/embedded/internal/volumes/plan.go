@@ -61,9 +61,13 @@ func (vs *Volumes) planVolume(tx *meta.Tx, who driver.Caller, spec driver.Volume
 	if err := vs.CheckVolumeQuota(tx, who.ProjectID, t, size, Prefixed); err != nil {
 		return nil, err
 	}
-	at, placed, err := vs.Place(tx, t, cmp.Or(spec.AvailabilityZone, vs.core.AvailabilityZone), near)
+	zone := cmp.Or(spec.AvailabilityZone, vs.core.AvailabilityZone)
+	at, placed, err := vs.Place(tx, t, zone, near)
 	if err != nil {
 		return nil, err
+	}
+	if !placed {
+		at.AvailabilityZone = zone // a volume in error shows it as well
 	}
 	if from.backup != nil && placed { // as in cinder/volume/flows/manager/create_volume.py
 		if placed, err = vs.core.TakesWork(tx, vs.core.GatewayOf(core.PoolOf(at.Gateway)), core.BackupService); err != nil {
