@@ -18,8 +18,9 @@ install() {
     [ ${#missing[@]} = 0 ] && return
     echo "installing ${missing[*]}"
     local sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
-    { $sudo apt-get update -q && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -q -y --no-install-recommends "${missing[@]}"; } >"$WORK/apt.log" 2>&1 ||
-        { tail -20 "$WORK/apt.log"; exit 1; }
+    # One at a time, for a part may run beside the servers of another one (acceptance/openstack/up).
+    { flock 8 && $sudo apt-get update -q && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -q -y --no-install-recommends "${missing[@]}"; } \
+        8>"${TMPDIR:-/tmp}/cindergate-lab-packages.lock" >"$WORK/apt.log" 2>&1 || { tail -20 "$WORK/apt.log"; exit 1; }
 }
 
 # serve NAME: starts a gateway with an empty data directory of that name and the

@@ -62,13 +62,15 @@ func callers(
 const accountsFile = "identity.db"
 
 // openAccounts opens the database of the embedded identity service. It returns nil if that
-// service is off or there is no data directory.
+// service is off, or if there is neither a database nor a data directory.
 func openAccounts(ctx context.Context, c *config.Config) (*accounts.DB, error) {
-	if c.Auth != "embedded" || c.Data == "" {
+	if c.Auth != "embedded" || c.Data == "" && c.Database.Reveal() == "" {
 		return nil, nil
 	}
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return nil, err
+	if c.Data != "" {
+		if err := os.MkdirAll(c.Data, 0o700); err != nil {
+			return nil, err
+		}
 	}
 	kept, err := accounts.Open(ctx, cmp.Or(c.Database.Reveal(), filepath.Join(c.Data, accountsFile)))
 	if err != nil {

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -146,6 +147,39 @@ func uploadChain(t *testing.T, r *rig) {
 	}
 	_, err = r.ShowUpload(ctx, alpha, b.ID)
 	refused(t, err, driver.NotFound, "Backup "+b.ID+" has no upload: its content was not sent by a client, or is complete.")
+}
+
+// Two attempts at the job of an incremental upload may prepare its file, one of them late. The
+// bytes that were not sent never change once they are the parent's.
+func TestUploadIsPreparedTwice(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.BlockSize = 512 << 10 })
+	first, _ := r.startUpload(driver.UploadSpec{Size: 1})
+	want := noise(1, piece)
+	check(t, r.put(first.ID, 0, want))
+	check(t, r.CommitUpload(t.Context(), alpha, first.ID, piece))
+	r.settle()
+	next, _ := r.startUpload(driver.UploadSpec{ParentID: first.ID})
+	changed := noise(2, 4<<10)
+	copy(want, changed)
+	check(t, r.put(next.ID, 0, changed))
+	check(t, r.CommitUpload(t.Context(), alpha, next.ID, 4<<10))
+
+	ctx, stop := context.WithCancel(t.Context())
+	r.store.Inject(chunktest.Fault{Op: chunktest.Put, Do: stop, Block: make(chan struct{})})
+	check(t, r.Run(ctx)) // the first attempt has prepared the file
+	looked := false
+	r.store.Inject(chunktest.Fault{Op: chunktest.Get, Key: "-00001", Do: func() {
+		got, err := os.ReadFile(r.uploads()[0])
+		check(t, err)
+		if looked = true; !bytes.Equal(got[:512<<10], want[:512<<10]) {
+			t.Error("the second attempt has changed what the first one reads")
+		}
+	}})
+	r.settle()
+	r.wantBackup(next.ID, driver.BackupAvailable)
+	if !looked || !bytes.Equal(r.content(next.ID)[:piece], want) {
+		t.Errorf("looked: %v; the content is another one", looked)
+	}
 }
 
 func TestUploadTexts(t *testing.T) {

@@ -96,12 +96,14 @@ func (db *DB) migrate(ctx context.Context) error {
 		return err
 	}
 	return db.write(ctx, func(tx *sql.Tx) error {
-		for _, table := range []string{"projects", "users", "grants"} { // the order of those from before there was the column
-			if _, err := tx.ExecContext(ctx, "UPDATE "+table+" SET place = rowid WHERE place = 0"); err != nil {
-				return err
-			}
+		// The order of those from before there was the column.
+		_, err := tx.ExecContext(ctx, `UPDATE projects SET place = rowid WHERE place = 0;
+			UPDATE users SET place = rowid WHERE place = 0;
+			UPDATE grants SET place = rowid WHERE place = 0`)
+		if err != nil {
+			return err
 		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", sqliteVersion))
+		_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", sqliteVersion))
 		return err
 	})
 }
@@ -234,9 +236,6 @@ func (c changes) change(ctx context.Context, do func(*sql.Tx) error) error {
 	})
 }
 
-// next is the place of a new row at the end of a table.
-func next(table string) string { return "(SELECT COALESCE(MAX(place), 0) + 1 FROM " + table + ")" }
-
 // SaveProject implements identity.Changes.
 func (c changes) SaveProject(ctx context.Context, p identity.Project) error {
 	tags, err := json.Marshal(append([]string{}, p.Tags...))
@@ -248,7 +247,8 @@ func (c changes) SaveProject(ctx context.Context, p identity.Project) error {
 		return err
 	}
 	return c.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO projects (id, name, description, enabled, tags, extra, place) VALUES ($1, $2, $3, $4, $5, $6, "+next("projects")+`)
+		_, err := tx.ExecContext(ctx, `INSERT INTO projects (id, name, description, enabled, tags, extra, place)
+			VALUES ($1, $2, $3, $4, $5, $6, (SELECT COALESCE(MAX(place), 0) + 1 FROM projects))
 			ON CONFLICT (id) DO UPDATE SET name = excluded.name, description = excluded.description, enabled = excluded.enabled,
 			tags = excluded.tags, extra = excluded.extra`, p.ID, p.Name, p.Description, p.Enabled, string(tags), string(extra))
 		return err
@@ -262,7 +262,8 @@ func (c changes) SaveUser(ctx context.Context, u identity.Account) error {
 		return err
 	}
 	return c.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO users (id, name, password_hash, default_project, enabled, generation, extra, place) VALUES ($1, $2, $3, $4, $5, $6, $7, "+next("users")+`)
+		_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, password_hash, default_project, enabled, generation, extra, place)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT COALESCE(MAX(place), 0) + 1 FROM users))
 			ON CONFLICT (id) DO UPDATE SET name = excluded.name, password_hash = excluded.password_hash, default_project = excluded.default_project,
 			enabled = excluded.enabled, generation = excluded.generation, extra = excluded.extra`,
 			u.ID, u.Name, u.PasswordHash, u.DefaultProject, u.Enabled, u.Generation, string(extra))
@@ -294,7 +295,8 @@ func (c changes) delete(ctx context.Context, id string, statements ...string) er
 // SaveGrant implements identity.Changes.
 func (c changes) SaveGrant(ctx context.Context, g identity.Grant) error {
 	return c.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO grants (user_id, project_id, role, place) VALUES ($1, $2, $3, "+next("grants")+") ON CONFLICT DO NOTHING",
+		_, err := tx.ExecContext(ctx, `INSERT INTO grants (user_id, project_id, role, place)
+			VALUES ($1, $2, $3, (SELECT COALESCE(MAX(place), 0) + 1 FROM grants)) ON CONFLICT DO NOTHING`,
 			g.UserID, g.ProjectID, g.Role)
 		return err
 	})

@@ -30,20 +30,21 @@ func (db *DB) SaveToken(ctx context.Context, t *identity.Token, limits identity.
 		if err := tx.QueryRowContext(ctx, "UPDATE identity_head SET count = count + 1 RETURNING count").Scan(&count); err != nil {
 			return err
 		}
-		remove := func(which string, arguments ...any) ([]identity.TokenHash, error) {
-			return removeTokens(ctx, tx, "SELECT hash FROM tokens WHERE "+which, arguments...)
-		}
-		expired, err := remove("expires_at <= $1 ORDER BY expires_at LIMIT $2", t.IssuedAt.UnixMicro(), batch)
+		expired, err := removed(ctx, tx, `DELETE FROM tokens WHERE hash IN
+			(SELECT hash FROM tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) RETURNING hash`, t.IssuedAt.UnixMicro(), batch)
 		if err != nil {
 			return err
 		}
-		ended, err = remove("user_id = $1 ORDER BY issued_at DESC, hash LIMIT $2 OFFSET $3", t.UserID, batch, max(0, limits.PerUser-1))
+		ended, err = removed(ctx, tx, `DELETE FROM tokens WHERE hash IN
+			(SELECT hash FROM tokens WHERE user_id = $1 ORDER BY issued_at DESC, hash LIMIT $2 OFFSET $3) RETURNING hash`,
+			t.UserID, batch, max(0, limits.PerUser-1))
 		if err != nil {
 			return err
 		}
 		if count -= len(expired) + len(ended); count > limits.All {
-			more, err := remove(`user_id = (SELECT user_id FROM tokens GROUP BY user_id ORDER BY COUNT(*) DESC LIMIT 1)
-				ORDER BY issued_at, hash LIMIT $1`, min(batch, count-limits.All))
+			more, err := removed(ctx, tx, `DELETE FROM tokens WHERE hash IN
+				(SELECT hash FROM tokens WHERE user_id = (SELECT user_id FROM tokens GROUP BY user_id ORDER BY COUNT(*) DESC LIMIT 1)
+				ORDER BY issued_at, hash LIMIT $1) RETURNING hash`, min(batch, count-limits.All))
 			if err != nil {
 				return err
 			}
@@ -64,9 +65,9 @@ func (db *DB) SaveToken(ctx context.Context, t *identity.Token, limits identity.
 	return ended, err
 }
 
-// removeTokens removes the tokens whose hashes a query selects.
-func removeTokens(ctx context.Context, tx *sql.Tx, query string, arguments ...any) (removed []identity.TokenHash, err error) {
-	rows, err := tx.QueryContext(ctx, "DELETE FROM tokens WHERE hash IN ("+query+") RETURNING hash", arguments...)
+// removed runs a statement that removes tokens, and returns their hashes.
+func removed(ctx context.Context, tx *sql.Tx, statement string, arguments ...any) (hashes []identity.TokenHash, err error) {
+	rows, err := tx.QueryContext(ctx, statement, arguments...)
 	if err != nil {
 		return nil, err
 	}
@@ -80,9 +81,9 @@ func removeTokens(ctx context.Context, tx *sql.Tx, query string, arguments ...an
 		if err != nil {
 			return nil, err
 		}
-		removed = append(removed, hash)
+		hashes = append(hashes, hash)
 	}
-	return removed, rows.Err()
+	return hashes, rows.Err()
 }
 
 func parseHash(text string) (hash identity.TokenHash, err error) {
@@ -123,8 +124,8 @@ func (db *DB) DeleteToken(ctx context.Context, hash identity.TokenHash) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE identity_head SET count = count"); err != nil {
 			return err
 		}
-		removed, err := removeTokens(ctx, tx, "$1", hex.EncodeToString(hash[:]))
-		if err != nil || len(removed) == 0 {
+		gone, err := removed(ctx, tx, "DELETE FROM tokens WHERE hash = $1 RETURNING hash", hex.EncodeToString(hash[:]))
+		if err != nil || len(gone) == 0 {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, "UPDATE identity_head SET count = count - 1"); err != nil {

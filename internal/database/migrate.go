@@ -71,14 +71,14 @@ func (db *DB) migrateOne(ctx context.Context, tx *sql.Tx, s Schema) (done bool, 
 	if _, err := tx.ExecContext(ctx, s.Migrations[version]); err != nil {
 		return false, fmt.Errorf("migration %d: %w", version+1, err)
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO "+s.Name+" (version) VALUES ($1)", version+1); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO "+s.Name+" (version) VALUES ($1)", version+1); err != nil { //nolint:gosec // a constant of the caller
 		return false, err
 	}
 	needs := s.Oldest
 	if needs == 0 {
 		needs = known - 1
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO "+s.Name+"_oldest (version) VALUES ($1)", needs)
+	_, err = tx.ExecContext(ctx, "INSERT INTO "+s.Name+"_oldest (version) VALUES ($1)", needs) //nolint:gosec // a constant of the caller
 	return version+1 == known, err
 }
 

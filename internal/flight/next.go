@@ -31,7 +31,7 @@ func (n *Next) Do(ctx context.Context) error {
 	own := n.next
 	if !n.running {
 		n.running = true
-		go n.run()
+		go n.run() //nolint:gosec // a run is for all that wait, so it outlives the caller that began it
 	}
 	n.mu.Unlock()
 	select {

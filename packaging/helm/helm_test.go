@@ -187,7 +187,12 @@ func TestEverything(t *testing.T) {
 	objects := render(t, `
 replicas: 3
 database: {secret: pg}
-config: {log: {level: debug}, http: {trusted_proxies: [10.0.0.0/8]}, identity: {region: west}}
+config:
+  log: {level: debug}
+  http: {trusted_proxies: [10.0.0.0/8]}
+  identity: {region: west, users: [{name: ops, password_hash: "$2b$04$abcdefghijklmnopqrstuuVvwqgwcbFqZZRs5UwGLCyBpBsFwBiHC", projects: [{project: ops, role: admin}]}]}
+  stores: {archive: {driver: s3, s3: {endpoint: "https://s3.example.com", access_key: cindergate, secret_key: secret}}}
+  default_store: archive
 secretFiles: [{secret: keystone, items: [{key: password, path: keystone-password}]}, {secret: s3}]
 ingress: {enabled: true, className: nginx, host: volume.example.com, tlsSecret: volume-tls}
 metrics:
@@ -200,6 +205,7 @@ preStopSleep: 5
 extraEnv: [{name: OTEL_EXPORTER_OTLP_ENDPOINT, value: "http://collector:4318"}]
 `)
 	container := checkPod(t, objects)
+	t.Setenv("CINDERGATE_DATABASE", "postgres://gateways@db.example.com/cindergate") // which the secret has
 	c := configured(t, objects)
 	if c.Log.Level != "debug" || c.Identity.Region != "west" || c.Metrics.Listen != "0.0.0.0:9999" || len(c.HTTP.TrustedProxies) != 1 {
 		t.Errorf("%+v", c)
@@ -257,7 +263,9 @@ func sameYAML(a, b []byte) bool {
 // Mistakes end before anything is installed.
 func TestMistakes(t *testing.T) {
 	for values, want := range map[string]string{
-		"replicas=2":              "more than one gateway needs database.secret",
+		"replicas=2":         "more than one gateway needs database.secret",
+		"database.secret=pg": "config.default_store",
+		"replicas=2,database.secret=pg,config.default_store=archive": "config.identity.users",
 		"replicas=0":              "replicas",
 		"config.listen=0.0.0.0:1": "config",
 		"persistence.size=much":   "size",

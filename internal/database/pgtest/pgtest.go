@@ -86,7 +86,7 @@ func Start(dir string, options ...string) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Dir: dir, Port: port, options: options}
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the server's user must reach its directory
+	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
 	}
 	if os.Getuid() == 0 { // the server refuses to run as root
@@ -162,7 +162,7 @@ func (s *Server) cluster() string { return filepath.Join(s.Dir, "cluster") }
 const nobody = 65534
 
 func (s *Server) command(name string, args ...string) *exec.Cmd {
-	c := exec.Command(filepath.Join(binaries(), name), args...) //nolint:gosec // the programs of PostgreSQL
+	c := exec.CommandContext(context.Background(), filepath.Join(binaries(), name), args...) //nolint:gosec // the programs of PostgreSQL; Down ends them
 	c.Dir = s.Dir
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
 	if os.Getuid() == 0 {
@@ -184,7 +184,7 @@ var binaries = sync.OnceValue(func() string {
 })
 
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}

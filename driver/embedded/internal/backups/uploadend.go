@@ -67,8 +67,8 @@ func (bs *Backups) CommitUpload(ctx context.Context, who driver.Caller, backupID
 	})
 }
 
-// openUpload opens the file of a committed upload. Whatever it holds outside of the received
-// ranges, an interrupted request has left there: it becomes a hole.
+// openUpload opens the file of a committed upload. What it holds outside of the received ranges,
+// an interrupted request has left there: it becomes a hole, or what the parent has there.
 func (bs *Backups) openUpload(ctx context.Context, b *meta.Backup, u *meta.Upload) (source, error) {
 	s := source{volumeMeta: u.VolumeMeta, changed: [][2]int64{}}
 	f, err := openData(bs.core.Files.Upload(b.ID), os.O_RDWR)
@@ -76,19 +76,35 @@ func (bs *Backups) openUpload(ctx context.Context, b *meta.Backup, u *meta.Uploa
 		return s, err
 	}
 	s.file = f
-	if err := bs.emptyRest(ctx, b, &s); err != nil {
-		_ = f.Close()
-		return s, err
-	}
-	if b.ParentID == "" {
-		s.changed = nil
-		return s, nil
-	}
-	if err := bs.completeBlocks(ctx, b, &s); err != nil {
+	if err := bs.prepareUpload(ctx, b, &s); err != nil {
 		_ = f.Close()
 		return s, err
 	}
 	return s, nil
+}
+
+// prepareUpload gives the file of an upload the bytes that were not sent. Each attempt at the job
+// writes the same bytes, and no others in between: a worker that was paused beyond its lease
+// may do so while another one reads the file.
+func (bs *Backups) prepareUpload(ctx context.Context, b *meta.Backup, s *source) error {
+	for r, err := range bs.received(ctx, b.ID, 0) {
+		if err != nil {
+			return err
+		}
+		s.changed = append(s.changed, r)
+	}
+	if b.ParentID != "" {
+		if err := bs.completeBlocks(ctx, b, s); err != nil {
+			return err
+		}
+	}
+	if err := bs.emptyRest(ctx, b, s); err != nil {
+		return err
+	}
+	if b.ParentID == "" {
+		s.changed = nil
+	}
+	return nil
 }
 
 // completeBlocks widens what has changed to whole blocks of the parent. The rest of a block
@@ -141,6 +157,7 @@ func (bs *Backups) completeBlocks(ctx context.Context, b *meta.Backup, s *source
 	return nil
 }
 
+// emptyRest makes a hole of all that is outside of what has changed.
 func (bs *Backups) emptyRest(ctx context.Context, b *meta.Backup, s *source) error {
 	at, size := int64(0), bs.core.Bytes(b.Size)
 	rest := func(to int64) error {
@@ -149,14 +166,11 @@ func (bs *Backups) emptyRest(ctx context.Context, b *meta.Backup, s *source) err
 		}
 		return nil
 	}
-	for r, err := range bs.received(ctx, b.ID, 0) {
-		if err != nil {
-			return err
-		}
+	for _, r := range s.changed {
 		if err := rest(r[0]); err != nil {
 			return err
 		}
-		s.changed, at = append(s.changed, r), r[1]
+		at = r[1]
 	}
 	return rest(size)
 }

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -21,13 +20,12 @@ import (
 // Files are the files of volumes and snapshots: one sparse file each. When a method returns
 // nil, its effect is durable, so a row may rely on it.
 type Files struct {
-	Dir     string
-	ID      string      // of the installation, as in the markers of the directories
-	growing *sync.Mutex // held while a file's length is read and changed
+	Dir string
+	ID  string // of the installation, as in the markers of the directories
 }
 
 // NewFiles returns the files below a data directory. ID is set once it is known.
-func NewFiles(dir string) Files { return Files{Dir: dir, growing: new(sync.Mutex)} }
+func NewFiles(dir string) Files { return Files{Dir: dir} }
 
 // Directories below the data directory.
 const (
@@ -139,15 +137,24 @@ func (f Files) Resize(path string, bytes int64) error {
 }
 
 // Grow extends a file to at least bytes. It never shortens the file, because the smaller of
-// two extends of a volume may come last.
-func (f Files) Grow(path string, bytes int64) error {
-	f.growing.Lock()
-	defer f.growing.Unlock()
-	st, err := os.Stat(path)
-	if err != nil || st.Size() >= bytes && st.Mode().IsRegular() {
+// two extends of a volume may come last. Other processes may extend the file at the same time.
+func (f Files) Grow(path string, bytes int64) (err error) {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
 		return err
 	}
-	return f.Resize(path, bytes)
+	defer func() { err = errors.Join(err, file.Close()) }() // which ends the lock
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+		err = unix.Flock(int(file.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		return err
+	}
+	st, err := file.Stat()
+	if err != nil || st.Size() >= bytes {
+		return err
+	}
+	return errors.Join(file.Truncate(bytes), file.Sync())
 }
 
 // Replace durably renames a file and replaces an existing one.

@@ -56,7 +56,7 @@ type extendArguments struct {
 // startExtend stores the size of a volume that its gateway is to extend, so that quotas count it,
 // and queues the job.
 func (vs *Volumes) startExtend(tx *meta.Tx, who driver.Caller, v *meta.Volume, size int) error {
-	j, err := vs.jobs.New(who, extendVolumeJob, v.ID, extendArguments{Size: size, OldSize: v.Size, Previous: string(v.Status)})
+	j, err := vs.jobs.New(who, extendVolumeJob, v.ID, extendArguments{Size: size, OldSize: v.Size, Previous: v.Status})
 	if err != nil {
 		return err
 	}

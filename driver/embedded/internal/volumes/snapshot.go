@@ -202,10 +202,11 @@ func (vs *Volumes) ResetSnapshotStatus(ctx context.Context, who driver.Caller, s
 				return errors.Join(err, driver.InvalidSnapshot(
 					"Snapshot %s cannot be reset to %s while a job makes or deletes it, its status is %s.", s.ID, to, s.Status))
 			}
-			if v, err := tx.Volume(s.VolumeID); err != nil || vs.core.Here(v.Host) && !core.IsFile(vs.core.Files.Snapshot(s)) {
-				if err != nil {
-					return err
-				}
+			v, err := tx.Volume(s.VolumeID)
+			if err != nil {
+				return err
+			}
+			if v == nil || vs.core.Here(v.Host) && !core.IsFile(vs.core.Files.Snapshot(s)) {
 				return driver.InvalidSnapshot("Snapshot %s cannot be reset to %s: it has no data, its status is %s.", s.ID, to, s.Status)
 			}
 		}
