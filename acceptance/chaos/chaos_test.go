@@ -55,7 +55,7 @@ func ask(c net.Conn, limit time.Duration) error {
 }
 
 func TestProxy(t *testing.T) {
-	p, err := newProxy("127.0.0.1:0", echo(t))
+	p, err := newProxy(t.Context(), "127.0.0.1:0", echo(t))
 	if err != nil {
 		t.Fatal(err)
 	}

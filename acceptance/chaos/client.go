@@ -306,7 +306,7 @@ func (c *client) once(ctx context.Context) {
 	case n < 84:
 		c.with("backup", func(o *object) bool { return o.failed || c.m.live("backup") > backups/2 }, func(b *object) { c.remove(ctx, b) })
 	case n < 87:
-		c.with("snapshot", func(o *object) bool { return true }, func(s *object) { c.remove(ctx, s) })
+		c.with("snapshot", func(*object) bool { return true }, func(s *object) { c.remove(ctx, s) })
 	case n < 90:
 		c.with("volume", func(o *object) bool { return o.failed || o.frozen || !room }, func(v *object) { c.remove(ctx, v) })
 	case n < 95:

@@ -66,7 +66,7 @@ func run(ctx context.Context, o options) error {
 	if o.dir, err = filepath.Abs(o.dir); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.dir, 0o755); err != nil { //nolint:gosec // PostgreSQL's user must reach its directory
+	if err := os.MkdirAll(o.dir, 0o755); err != nil {
 		return err
 	}
 	for o.seed == 0 {

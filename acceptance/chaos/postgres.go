@@ -47,7 +47,7 @@ func newCluster(dir string, port int) (*cluster, error) {
 
 // own makes a directory of the user that runs PostgreSQL.
 func (c *cluster) own(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // the server's user must reach its directory
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	if os.Getuid() != 0 {
@@ -82,7 +82,7 @@ func (c *cluster) start(ctx context.Context) error {
 	if err := c.up(ctx, c.primary); err != nil {
 		return err
 	}
-	if _, err := c.exec(ctx, c.primary, "postgres", "CREATE DATABASE cindergate"); err != nil {
+	if _, err := c.exec(ctx, c.primary, "CREATE DATABASE cindergate"); err != nil {
 		return err
 	}
 	return c.follow(ctx)
@@ -103,7 +103,7 @@ func (c *cluster) up(ctx context.Context, n *node) error {
 		return err
 	}
 	return poll(ctx, time.Minute, fmt.Sprintf("PostgreSQL answers on port %d", n.port), func() bool {
-		_, err := c.exec(ctx, n, "postgres", "SELECT 1")
+		_, err := c.exec(ctx, n, "SELECT 1")
 		return err == nil
 	})
 }
@@ -121,7 +121,7 @@ func (c *cluster) follow(ctx context.Context) error {
 		return err
 	}
 	for _, statement := range []string{"ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"} {
-		if _, err := c.exec(ctx, c.primary, "postgres", statement); err != nil {
+		if _, err := c.exec(ctx, c.primary, statement); err != nil {
 			return err
 		}
 	}
@@ -131,7 +131,7 @@ func (c *cluster) follow(ctx context.Context) error {
 // synchronous waits until the standby has everything, and every commit waits for it.
 func (c *cluster) synchronous(ctx context.Context) error {
 	return poll(ctx, time.Minute, "the standby is synchronous", func() bool {
-		n, err := c.exec(ctx, c.primary, "postgres", "SELECT COUNT(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND flush_lsn >= pg_current_wal_flush_lsn()")
+		n, err := c.exec(ctx, c.primary, "SELECT COUNT(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND flush_lsn >= pg_current_wal_flush_lsn()")
 		return err == nil && n == 1
 	})
 }
@@ -182,11 +182,11 @@ func (c *cluster) connect(ctx context.Context, n *node, database string) (*pgx.C
 	return pgx.Connect(ctx, fmt.Sprintf("postgres://test@127.0.0.1:%d/%s?sslmode=disable&connect_timeout=5", n.port, database))
 }
 
-// exec runs a statement, and returns the number in its first row.
-func (c *cluster) exec(ctx context.Context, n *node, database, statement string) (number int64, err error) {
+// exec runs a statement in a server's first database, and returns the number in its first row.
+func (c *cluster) exec(ctx context.Context, n *node, statement string) (number int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	conn, err := c.connect(ctx, n, database)
+	conn, err := c.connect(ctx, n, "postgres")
 	if err != nil {
 		return 0, err
 	}

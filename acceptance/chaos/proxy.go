@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net"
 	"sync"
@@ -24,8 +25,9 @@ type proxy struct {
 	conns map[net.Conn]bool // both ends of all connections
 }
 
-func newProxy(listen, target string) (*proxy, error) {
-	l, err := net.Listen("tcp", listen)
+func newProxy(ctx context.Context, listen, target string) (*proxy, error) {
+	var listener net.ListenConfig
+	l, err := listener.Listen(ctx, "tcp", listen)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +38,7 @@ func newProxy(listen, target string) (*proxy, error) {
 			if err != nil {
 				return // the listener is closed
 			}
-			go p.serve(c)
+			go p.serve(ctx, c)
 		}
 	}()
 	return p, nil
@@ -95,7 +97,7 @@ func (p *proxy) vanishes() bool {
 	return p.mode == silence
 }
 
-func (p *proxy) serve(client net.Conn) {
+func (p *proxy) serve(ctx context.Context, client net.Conn) {
 	switch p.keep(client) {
 	case refuse:
 		reset(client)
@@ -105,7 +107,8 @@ func (p *proxy) serve(client net.Conn) {
 		p.drop(client)
 		return
 	}
-	server, err := net.Dial("tcp", p.target)
+	var dialer net.Dialer
+	server, err := dialer.DialContext(ctx, "tcp", p.target)
 	if err != nil {
 		p.drop(client)
 		return

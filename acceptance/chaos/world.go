@@ -126,11 +126,11 @@ func newWorld(ctx context.Context, o options, count int) (w *world, err error) {
 		return nil, err
 	}
 	storeURL := fmt.Sprintf("127.0.0.1:%d", o.port+20)
-	if w.store, err = newProxy(storeURL, o.store); err != nil {
+	if w.store, err = newProxy(ctx, storeURL, o.store); err != nil {
 		return nil, err
 	}
 	for n := range count {
-		if err := w.add(n, storeURL); err != nil {
+		if err := w.add(ctx, n, storeURL); err != nil {
 			return nil, err
 		}
 	}
@@ -153,14 +153,14 @@ default_store: s3
 stores: {s3: {driver: s3, s3: {endpoint: "http://%s", access_key: "%s", secret_key: "%s"}}}
 `
 
-func (w *world) add(n int, storeURL string) error {
+func (w *world) add(ctx context.Context, n int, storeURL string) error {
 	port := w.options.port
 	name := fmt.Sprintf("g%d", n+1)
 	g := &gateway{name: name, url: fmt.Sprintf("http://127.0.0.1:%d", port+1+n), binary: w.options.binary,
 		config: filepath.Join(w.options.dir, name+".yaml"), dir: filepath.Join(w.options.dir, name)}
 	links := port + 10 + 2*n
 	for i := range 2 {
-		p, err := newProxy(fmt.Sprintf("127.0.0.1:%d", links+i), fmt.Sprintf("127.0.0.1:%d", port+30+i))
+		p, err := newProxy(ctx, fmt.Sprintf("127.0.0.1:%d", links+i), fmt.Sprintf("127.0.0.1:%d", port+30+i))
 		if err != nil {
 			return err
 		}
@@ -171,7 +171,7 @@ func (w *world) add(n int, storeURL string) error {
 		q = -1
 	}
 	text := fmt.Sprintf(gatewayConfig, port+1+n, g.dir, links, links+1, name, q, q, q, q, q, storeURL, os.Getenv("S3_KEY"), os.Getenv("S3_SECRET"))
-	if err := os.WriteFile(g.config, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(g.config, []byte(text), 0o600); err != nil { //nolint:gosec // below the directory of this run
 		return err
 	}
 	var err error
@@ -212,7 +212,7 @@ func (w *world) balance(ctx context.Context) error {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
-	log, err := os.Create(filepath.Join(w.options.dir, "haproxy.log")) //nolint:gosec // below the directory of this run
+	log, err := os.Create(filepath.Join(w.options.dir, "haproxy.log"))
 	if err != nil {
 		return err
 	}
