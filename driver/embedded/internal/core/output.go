@@ -96,9 +96,10 @@ func (c *Core) DropAttempts(ctx context.Context, o Output, first, last int) erro
 	return err
 }
 
-// fileOf returns whether a volume or snapshot has a row, and the file name in it.
+// fileOf returns whether a volume or snapshot has a row, and the file name in it. It waits for a
+// transaction that has not ended: that may be a commit whose answer was lost.
 func (c *Core) fileOf(ctx context.Context, volumeID, snapshotID string) (known bool, name string, err error) {
-	err = c.Read(ctx, func(tx *meta.Tx) error {
+	err = c.Write(ctx, func(tx *meta.Tx) error {
 		if snapshotID != "" {
 			s, err := tx.Snapshot(snapshotID)
 			if s != nil {

@@ -92,12 +92,13 @@ func (vs *Volumes) newFile(volumeID string) string {
 }
 
 // dropFile removes the file of a volume whose row was not stored. It first asks the
-// database whether the row exists. If the database does not answer, the file stays, and the
+// database whether the row exists, in a transaction that waits for the one in doubt: a commit
+// whose answer was lost may still be on its way. If the database does not answer, the file stays, and the
 // next start moves it to lost+found.
 func (vs *Volumes) dropFile(ctx context.Context, volumeID string) {
 	ctx = context.WithoutCancel(ctx)
 	var v *meta.Volume
-	err := vs.core.Read(ctx, func(tx *meta.Tx) (err error) {
+	err := vs.core.Write(ctx, func(tx *meta.Tx) (err error) {
 		v, err = tx.Volume(volumeID)
 		return err
 	})

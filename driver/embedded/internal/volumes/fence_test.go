@@ -276,3 +276,38 @@ func TestExtendMeetsAnotherFile(t *testing.T) {
 		t.Fatalf("size %d, file %s of %d bytes", row.Size, row.File, st.Size())
 	}
 }
+
+// A file is removed only when no transaction is left that may give it a row: the answer to a commit
+// can be lost while the commit is still on its way.
+func TestCommitInDoubtKeepsItsFile(t *testing.T) {
+	b := newBench(t)
+	id := b.core.NewID()
+	v := &meta.Volume{Volume: driver.Volume{ID: id, ProjectID: "p", Status: core.Available, Size: 1}}
+	check(t, b.core.Files.CreateBlank(b.core.Files.Volume(v), unit))
+	began, release, committed, dropped := make(chan struct{}), make(chan struct{}), make(chan error, 1), make(chan struct{})
+	first := true
+	go func() {
+		committed <- b.core.Write(context.Background(), func(tx *meta.Tx) error {
+			if first { // the rehearsal
+				first = false
+				return nil
+			}
+			close(began)
+			<-release
+			return tx.PutVolume(v)
+		})
+	}()
+	<-began
+	go func() { b.dropFile(context.Background(), id); close(dropped) }()
+	select {
+	case <-dropped:
+		t.Error("it does not wait for the transaction in doubt")
+	case <-time.After(100 * time.Millisecond): // only a wrong one is seen by this
+	}
+	close(release)
+	check(t, <-committed)
+	<-dropped
+	if !core.IsFile(b.core.Files.Volume(v)) {
+		t.Error("the file of a volume is gone")
+	}
+}
