@@ -294,6 +294,7 @@ func TestCommitInDoubtKeepsItsFile(t *testing.T) {
 			}
 			close(began)
 			<-release
+			v.CreatedAt, v.AttachStatus = tx.Now, core.Detached
 			return tx.PutVolume(v)
 		})
 	}()
