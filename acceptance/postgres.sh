@@ -1,7 +1,6 @@
-# Sourced by scripts that need PostgreSQL: starts a server on loopback, below the directory
-# $POSTGRES, and stops it.
+# Sourced by scripts that need PostgreSQL: starts a server on loopback, in a directory of its own
+# that the user nobody can reach, and stops it.
 
-POSTGRES=${POSTGRES:-$WORK/postgres/server}
 POSTGRES_PORT=${POSTGRES_PORT:-$((PORT + 30))}
 postgres_bin() { ls -d /usr/lib/postgresql/*/bin | tail -1; }
 
@@ -20,8 +19,8 @@ sql() { "$(postgres_bin)/psql" -X -q -t -A -v ON_ERROR_STOP=1 "$(postgres_url "$
 postgres_up() {
     local n
     install postgresql-15
-    rm -rf "$POSTGRES"; mkdir -p "$POSTGRES"
-    [ "$(id -u)" != 0 ] || { chown 65534:65534 "$POSTGRES"; chmod 755 "$WORK" "$(dirname "$POSTGRES")"; }
+    POSTGRES=$(mktemp -d "${TMPDIR:-/tmp}/cindergate-postgres.XXXXXX")
+    [ "$(id -u)" != 0 ] || chown 65534:65534 "$POSTGRES"
     (cd "$POSTGRES" && as_postgres "$(postgres_bin)/initdb" -D "$POSTGRES/data" -A trust -U test --no-sync -E UTF8 --locale C.UTF-8 >/dev/null) || exit 1
     local user=()
     [ "$(id -u)" != 0 ] || user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
@@ -33,7 +32,7 @@ postgres_up() {
 }
 
 postgres_down() {
-    [ -s "$POSTGRES.pid" ] || return 0
+    [ -n "${POSTGRES:-}" ] || return 0
     kill -INT "$(cat "$POSTGRES.pid")" 2>/dev/null
     tail --pid="$(cat "$POSTGRES.pid")" -f /dev/null
     rm -rf "$POSTGRES" "$POSTGRES.pid" "$POSTGRES.log"

@@ -18,6 +18,7 @@ import (
 
 type options struct {
 	binary, dir     string
+	postgresDir     string
 	port            int
 	store, storeDir string
 	storePID        int
@@ -43,6 +44,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.binary, "binary", "build/cindergate", "the gateway")
 	flag.StringVar(&o.dir, "dir", "build/acceptance/chaos", "a directory of this run")
+	flag.StringVar(&o.postgresDir, "postgres-dir", "", "a directory that the user nobody can reach, for PostgreSQL, which does not run as root")
 	flag.IntVar(&o.port, "port", 19776, "of the load balancer; others follow it")
 	flag.StringVar(&o.store, "store", "", "the address of the object store, whose keys are $S3_KEY and $S3_SECRET")
 	flag.StringVar(&o.storeDir, "store-dir", "", "where it has its buckets")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,7 +120,7 @@ func newWorld(ctx context.Context, o options, count int) (w *world, err error) {
 			w.close()
 		}
 	}()
-	if w.pg, err = newCluster(filepath.Join(o.dir, "postgres"), o.port+30); err != nil {
+	if w.pg, err = newCluster(cmp.Or(o.postgresDir, filepath.Join(o.dir, "postgres")), o.port+30); err != nil {
 		return nil, err
 	}
 	if err := w.pg.start(ctx); err != nil {
