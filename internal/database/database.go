@@ -64,6 +64,21 @@ func Unwritable(err error) bool { return unwritableSQLite(err) || unwritablePost
 // neither the character U+0000 nor what is not UTF-8.
 func Unstorable(err error) bool { return code(err) == untranslatable }
 
+// Away is an error of a database that cannot be reached now; see [Unavailable]. Package meta marks
+// such errors, so that work that meets one can be told from work that has failed.
+type Away struct{ Err error }
+
+func (a *Away) Error() string { return a.Err.Error() }
+func (a *Away) Unwrap() error { return a.Err }
+
+// Mark returns err as [Away] if it means that the database cannot be reached.
+func Mark(err error) error {
+	if err == nil || errors.As(err, new(*Away)) || !Unavailable(err) {
+		return err
+	}
+	return &Away{err}
+}
+
 // Unavailable reports whether err means that the server of the database cannot be reached, is
 // starting or stopping, or is a standby that takes no changes.
 func Unavailable(err error) bool { return unavailablePostgres(err) }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cindergate/driver"
+	"cindergate/internal/database"
 )
 
 // Rows in memory of a shared database stay current like this. The table head has one row. A
@@ -66,7 +67,7 @@ func (db *DB) isCurrent(ctx context.Context) error {
 	c.mu.Unlock()
 	select {
 	case <-own.done:
-		return own.err
+		return database.Mark(own.err)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

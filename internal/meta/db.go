@@ -110,16 +110,24 @@ func (db *DB) Read(ctx context.Context, look func(*Tx) error) error {
 	}
 	sqlTx, err := db.reader.BeginTx(ctx, how)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return db.mark(fmt.Errorf("begin: %w", err))
 	}
 	defer func() { _ = sqlTx.Rollback() }() // a read has nothing to commit
 	tx := db.newTx(ctx, sqlTx)
 	if db.sql.Shared {
 		if err := tx.readClock(); err != nil {
-			return err
+			return db.mark(err)
 		}
 	}
-	return look(tx)
+	return db.mark(look(tx))
+}
+
+// mark marks an error that means that a shared database cannot be reached.
+func (db *DB) mark(err error) error {
+	if !db.sql.Shared {
+		return err
+	}
+	return database.Mark(err)
 }
 
 func (db *DB) newTx(ctx context.Context, q querier) *Tx {
@@ -188,7 +196,7 @@ func (db *DB) transact(ctx context.Context, begin func(*Tx) error, change func(*
 			return nil
 		}
 		if runs == maxRuns || !db.conflict(err) {
-			return err
+			return db.mark(err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -15,6 +16,7 @@ import (
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/database"
 	"cindergate/internal/meta"
 )
 
@@ -174,6 +176,32 @@ func TestFailure(t *testing.T) {
 	if reason != "No room." || !slices.Equal(order, []string{"undo", "fail"}) {
 		t.Fatalf("%q %v", reason, order)
 	}
+}
+
+// A job that met a database that was away runs again. That is no failure, and does not count.
+func TestDatabaseAway(t *testing.T) {
+	b := newBench(t)
+	runs := 0
+	Register(b.Runner, "work", Kind[struct{}]{Queue: DataQueue, Task: func(*meta.Job, struct{}) Task {
+		return Task{
+			Run: func(context.Context) (int64, func(*meta.Tx) error, error) {
+				if runs++; runs < 4 { // more often than a job may die
+					return 0, nil, fmt.Errorf("read: %w", &database.Away{Err: errors.New("connection refused")})
+				}
+				return 0, Done, nil
+			},
+			Fail: func(*meta.Tx, string) error { t.Error("failed"); return nil },
+			Undo: func(context.Context) error { t.Error("undone"); return nil },
+		}
+	}})
+	b.queue("work", struct{}{}, nil)
+	for range 4 {
+		b.run()
+		b.clock.mu.Lock()
+		b.clock.now = b.clock.now.Add(time.Minute)
+		b.clock.mu.Unlock()
+	}
+	b.want("work repeated", "work repeated", "work repeated", "work ok")
 }
 
 // A job with unreadable arguments or an unknown kind ends in an error.

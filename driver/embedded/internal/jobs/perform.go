@@ -33,6 +33,10 @@ func (r *Runner) perform(ctx context.Context, j *meta.Job) (outcome string, byte
 	if again := (*Again)(nil); errors.As(err, &again) {
 		return "repeated", 0, errors.Join(err, r.requeue(after, j, again.After, again.Change))
 	}
+	if errors.As(err, new(*database.Away)) {
+		// The database was away, and not the work at fault: it runs again.
+		return "repeated", 0, errors.Join(err, r.requeueLater(ctx, j))
+	}
 	outcome = "ok"
 	if err != nil {
 		outcome = "error"
@@ -112,6 +116,18 @@ func (r *Runner) settle(ctx context.Context, j *meta.Job, change func(*meta.Tx) 
 		return tx.EndJob(own)
 	})
 	return held, err
+}
+
+// requeueLater requeues a job as soon as the database answers, unless its lease expires before. The
+// attempt does not count.
+func (r *Runner) requeueLater(ctx context.Context, j *meta.Job) error {
+	for {
+		err := r.requeue(context.WithoutCancel(ctx), j, retryWrite, Done)
+		if err == nil || !database.Unavailable(err) || ctx.Err() != nil {
+			return err
+		}
+		r.core.Wait(ctx, retryWrite)
+	}
 }
 
 // requeue returns a job to the queue, to run after a pause at the earliest. The attempt does not
