@@ -51,6 +51,9 @@ func (c *clock) After(time.Duration) <-chan time.Time {
 	return done
 }
 
+// AfterFunc never calls f: the test runs jobs itself.
+func (c *clock) AfterFunc(time.Duration, func()) clockwork.Timer { return nil }
+
 // pass advances the clock, and ends the current wait or else the next one.
 func (c *clock) pass(d time.Duration) {
 	c.mu.Lock()
