@@ -36,6 +36,7 @@ ids = [b['id'] for n in range(50) for b in call(project(n), 'GET', '/backups?lim
 row('GET one backup', lambda n: call(project(n // 20 % 50), 'GET', '/backups/' + ids[n % len(ids)])[0], 4000)
 row('GET backups/detail, the 100 of a project', lambda n: call(project(n), 'GET', '/backups/detail')[0], 1000)
 row('GET backups?limit=20, filtered by status', lambda n: call(project(n), 'GET', '/backups?limit=20&status=available&sort=size:asc')[0], 1000)
+row('GET volumes/detail, the 10 of a project', lambda n: call(project(n), 'GET', '/volumes/detail')[0], 1000)
 made = []
 
 

@@ -7,6 +7,13 @@ import (
 	"cindergate/internal/meta"
 )
 
+// Current makes sure once that the rows in memory are current, for a request that reads many of
+// them. The reads with the context that it returns do not ask the database again.
+func (c *Core) Current(ctx context.Context) (context.Context, error) {
+	ctx, err := c.DB.Current(ctx)
+	return ctx, Classify(err)
+}
+
 // Visible returns the rows that the caller may see and asked for: those of its project, or
 // all rows.
 func Visible[R, T any](ctx context.Context, who driver.Caller, q driver.Query,

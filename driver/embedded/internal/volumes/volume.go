@@ -10,6 +10,10 @@ import (
 
 // GetVolume returns one volume. Callers must not change its maps.
 func (vs *Volumes) GetVolume(ctx context.Context, who driver.Caller, volumeID string) (driver.Volume, error) {
+	ctx, err := vs.core.Current(ctx)
+	if err != nil {
+		return driver.Volume{}, err
+	}
 	v, err := vs.core.DB.Volume(ctx, volumeID)
 	if err != nil {
 		return driver.Volume{}, core.Classify(err)
@@ -22,6 +26,10 @@ func (vs *Volumes) GetVolume(ctx context.Context, who driver.Caller, volumeID st
 
 // ListVolumes returns one page of volumes. Callers must not change their maps.
 func (vs *Volumes) ListVolumes(ctx context.Context, who driver.Caller, q driver.Query) (driver.Page[driver.Volume], error) {
+	ctx, err := vs.core.Current(ctx)
+	if err != nil {
+		return driver.Page[driver.Volume]{}, err
+	}
 	rows, err := core.Visible(ctx, who, q, vs.core.DB.Volumes, vs.core.DB.AllVolumes)
 	if err != nil {
 		return driver.Page[driver.Volume]{}, err
