@@ -1,6 +1,8 @@
 """Imported by scripts that run checks as a client. Each check prints a line and is counted."""
 
+import glob
 import sys
+import time
 import traceback
 
 passed = failed = 0
@@ -22,6 +24,17 @@ def run(what, scenario, *arguments):
     except Exception:
         traceback.print_exc()
         check('the rest of ' + what, False)
+
+
+def volume_file(directory, ident):
+    """Returns the file of a volume. After a restore to a volume its name ends in the attempt that
+    wrote it, and the old file is removed soon."""
+    for _ in range(100):
+        found = glob.glob('%s/volume-%s*' % (directory, ident))
+        if len(found) == 1:
+            break
+        time.sleep(0.05)
+    return found[0]
 
 
 def done():

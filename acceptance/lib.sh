@@ -49,6 +49,18 @@ unserve() {
 }
 trap unserve EXIT
 
+# volume_file DIRECTORY ID: prints the file of a volume. After a restore to a volume its name ends in
+# the attempt that wrote it, and the old file is removed soon.
+volume_file() {
+    local found n
+    for n in $(seq 100); do
+        found=("$1/volume-$2"*)
+        [ ${#found[@]} != 1 ] || break
+        sleep 0.05
+    done
+    echo "${found[0]}"
+}
+
 # as USER [PROJECT]: sets the environment of the command line clients.
 as() {
     export OS_USERNAME=$1 OS_PROJECT_NAME=${2:-$1} OS_USER_DOMAIN_ID=default OS_PROJECT_DOMAIN_ID=default \

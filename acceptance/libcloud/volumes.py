@@ -7,7 +7,7 @@ import time
 from libcloud.compute.providers import get_driver
 from libcloud.compute.types import Provider, StorageVolumeState, VolumeSnapshotState
 
-from checks import check, done, run
+from checks import check, done, run, volume_file
 
 
 def wait(get, state):
@@ -21,7 +21,7 @@ def wait(get, state):
 
 
 def path(volume):
-    return os.path.join(os.environ['VOLUMES'], 'volume-' + volume.id)
+    return volume_file(os.environ['VOLUMES'], volume.id)
 
 
 def scenario():

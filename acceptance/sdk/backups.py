@@ -6,7 +6,7 @@ import subprocess
 import openstack
 from openstack import exceptions
 
-from checks import check, done, run
+from checks import check, done, run, volume_file
 
 WAIT = 120  # seconds, for a real cinder-backup on a busy machine
 
@@ -19,7 +19,7 @@ def connect(user, project, version):
 
 
 def path(volume_id):
-    return os.path.join(os.environ['VOLUMES'], 'volume-' + volume_id)
+    return volume_file(os.environ['VOLUMES'], volume_id)
 
 
 def scenario(version):
