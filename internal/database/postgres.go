@@ -32,8 +32,7 @@ func openPostgres(url string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Both limits hold also behind a pooler, which keeps such settings for the session of the
-	// server.
+	// A setting and no startup parameter, which a pooler would refuse.
 	prepare := func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, "SET idle_in_transaction_session_timeout = '"+idleLimit+"'")
 		return err

@@ -162,7 +162,7 @@ func (db *DB) Write(ctx context.Context, change func(*Tx) error) error {
 	return db.transact(ctx, (*Tx).takeTurn, change)
 }
 
-// Lease is [DB.Write] for [Tx.Claim], [Tx.Renew] and [Tx.Beat] alone. In a shared database it
+// Lease is [DB.Write] for [Tx.Claim], [Tx.Renew], [Tx.DropDead] and [Tx.PutGateway] alone. In a shared database it
 // does not wait for a Write: many workers claim at once, and a lease must not expire because
 // others write.
 func (db *DB) Lease(ctx context.Context, change func(*Tx) error) error {

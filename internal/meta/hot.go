@@ -12,65 +12,62 @@ import (
 
 // Backup returns a live backup of any project; nil if there is none.
 func (db *DB) Backup(ctx context.Context, id string) (*Backup, error) {
-	return one(ctx, db, db.backups, id)
+	return known(ctx, db, func() *Backup { return db.backups.get(id) })
 }
 
 // Backups returns the live backups of a project. The project "" has none.
 func (db *DB) Backups(ctx context.Context, projectID string) (Rows[Backup, driver.Backup], error) {
-	return rowsOf(ctx, db, db.backups, projectID)
+	return known(ctx, db, func() Rows[Backup, driver.Backup] { return db.backups.ofProject(projectID) })
 }
 
 // AllBackups returns the live backups of all projects.
 func (db *DB) AllBackups(ctx context.Context) (Rows[Backup, driver.Backup], error) {
-	return everyRow(ctx, db, db.backups)
+	return known(ctx, db, db.backups.all)
 }
 
 // CountChildren counts the live backups, of any project, whose parent is the backup.
 func (db *DB) CountChildren(ctx context.Context, backupID string) (int, error) {
-	if err := db.isCurrent(ctx); err != nil {
-		return 0, err
-	}
-	return db.backups.countChildren(backupID), nil
+	return known(ctx, db, func() int { return db.backups.countChildren(backupID) })
 }
 
 // Volume returns a volume of any project, nil if there is none.
 func (db *DB) Volume(ctx context.Context, id string) (*Volume, error) {
-	return one(ctx, db, db.volumes, id)
+	return known(ctx, db, func() *Volume { return db.volumes.get(id) })
 }
 
 // Volumes returns the volumes of a project. The project "" has none.
 func (db *DB) Volumes(ctx context.Context, projectID string) (Rows[Volume, driver.Volume], error) {
-	return rowsOf(ctx, db, db.volumes, projectID)
+	return known(ctx, db, func() Rows[Volume, driver.Volume] { return db.volumes.ofProject(projectID) })
 }
 
 // AllVolumes returns the volumes of all projects.
 func (db *DB) AllVolumes(ctx context.Context) (Rows[Volume, driver.Volume], error) {
-	return everyRow(ctx, db, db.volumes)
+	return known(ctx, db, db.volumes.all)
 }
 
 // Snapshot returns a snapshot of any project, nil if there is none.
 func (db *DB) Snapshot(ctx context.Context, id string) (*Snapshot, error) {
-	return one(ctx, db, db.snapshots, id)
+	return known(ctx, db, func() *Snapshot { return db.snapshots.get(id) })
 }
 
 // Snapshots returns the snapshots of a project. The project "" has none.
 func (db *DB) Snapshots(ctx context.Context, projectID string) (Rows[Snapshot, driver.Snapshot], error) {
-	return rowsOf(ctx, db, db.snapshots, projectID)
+	return known(ctx, db, func() Rows[Snapshot, driver.Snapshot] { return db.snapshots.ofProject(projectID) })
 }
 
 // AllSnapshots returns the snapshots of all projects.
 func (db *DB) AllSnapshots(ctx context.Context) (Rows[Snapshot, driver.Snapshot], error) {
-	return everyRow(ctx, db, db.snapshots)
+	return known(ctx, db, db.snapshots.all)
 }
 
 // VolumeType returns a volume type, nil if there is none.
 func (db *DB) VolumeType(ctx context.Context, id string) (*VolumeType, error) {
-	return one(ctx, db, db.types, id)
+	return known(ctx, db, func() *VolumeType { return db.types.get(id) })
 }
 
 // VolumeTypes returns all volume types, newest first.
 func (db *DB) VolumeTypes(ctx context.Context) (Rows[VolumeType, driver.VolumeType], error) {
-	return everyRow(ctx, db, db.types)
+	return known(ctx, db, db.types.all)
 }
 
 // isKnown marks a context whose reads need not ask again.
@@ -85,23 +82,11 @@ func (db *DB) Current(ctx context.Context) (context.Context, error) {
 	return context.WithValue(ctx, isKnown{}, db), db.isCurrent(ctx)
 }
 
-func one[T, V any](ctx context.Context, db *DB, c *cache[T, V], id string) (*T, error) {
+// known returns what read finds in memory, once the rows there are known to be current.
+func known[R any](ctx context.Context, db *DB, read func() R) (R, error) {
 	if err := db.isCurrent(ctx); err != nil {
-		return nil, err
+		var none R
+		return none, err
 	}
-	return c.get(id), nil
-}
-
-func rowsOf[T, V any](ctx context.Context, db *DB, c *cache[T, V], projectID string) (Rows[T, V], error) {
-	if err := db.isCurrent(ctx); err != nil {
-		return Rows[T, V]{}, err
-	}
-	return c.ofProject(projectID), nil
-}
-
-func everyRow[T, V any](ctx context.Context, db *DB, c *cache[T, V]) (Rows[T, V], error) {
-	if err := db.isCurrent(ctx); err != nil {
-		return Rows[T, V]{}, err
-	}
-	return c.all(), nil
+	return read(), nil
 }

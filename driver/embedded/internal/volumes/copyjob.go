@@ -17,6 +17,17 @@ type copyArguments struct {
 
 // copyVolumeTask fills a new volume from a snapshot or volume.
 func (vs *Volumes) copyVolumeTask(j *meta.Job, a copyArguments) jobs.Task {
+	return vs.newFileTask(j, func(ctx context.Context, path string, bytes int64) (int64, error) {
+		if err := vs.core.Files.Clone(ctx, path, vs.core.Files.Path(a.Source)); err != nil {
+			return 0, err
+		}
+		return bytes, vs.core.Files.Resize(path, bytes)
+	})
+}
+
+// newFileTask makes the first file of a volume, which is available then. write writes a file of the
+// given length at path, and returns the number of bytes that it has copied.
+func (vs *Volumes) newFileTask(j *meta.Job, write func(ctx context.Context, path string, bytes int64) (copied int64, err error)) jobs.Task {
 	out := core.VolumeOutput(j, true)
 	return jobs.Task{
 		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
@@ -30,14 +41,11 @@ func (vs *Volumes) copyVolumeTask(j *meta.Job, a copyArguments) jobs.Task {
 			if err := vs.core.DropAttempts(ctx, out, 1, j.Attempts-1); err != nil {
 				return 0, nil, err
 			}
-			path := vs.core.Files.Path(out.File(j.Attempts))
-			if err := vs.core.Files.Clone(ctx, path, vs.core.Files.Path(a.Source)); err != nil {
+			copied, err := write(ctx, vs.core.Files.Path(out.File(j.Attempts)), vs.core.Bytes(v.Size))
+			if err != nil {
 				return 0, nil, err
 			}
-			if err := vs.core.Files.Resize(path, vs.core.Bytes(v.Size)); err != nil {
-				return 0, nil, err
-			}
-			return vs.core.Bytes(v.Size), func(tx *meta.Tx) error {
+			return copied, func(tx *meta.Tx) error {
 				if err := vs.publishNew(tx, j, out); err != nil {
 					return err
 				}

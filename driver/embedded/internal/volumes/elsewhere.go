@@ -18,33 +18,9 @@ const (
 
 // createVolumeTask creates the file of an empty volume.
 func (vs *Volumes) createVolumeTask(j *meta.Job, _ struct{}) jobs.Task {
-	out := core.VolumeOutput(j, true)
-	return jobs.Task{
-		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
-			v, err := vs.core.DB.Volume(ctx, j.VolumeID)
-			if err != nil {
-				return 0, nil, err
-			}
-			if v == nil {
-				return 0, nil, core.Reasonf("The volume is gone.")
-			}
-			if err := vs.core.DropAttempts(ctx, out, 1, j.Attempts-1); err != nil {
-				return 0, nil, err
-			}
-			if err := vs.core.Files.CreateBlank(vs.core.Files.Path(out.File(j.Attempts)), vs.core.Bytes(v.Size)); err != nil {
-				return 0, nil, err
-			}
-			return 0, func(tx *meta.Tx) error { return vs.publishNew(tx, j, out) }, nil
-		},
-		Fail: func(tx *meta.Tx, reason string) error {
-			if err := FailVolume(tx, j.VolumeID, core.StatusError); err != nil {
-				return err
-			}
-			return vs.core.AddMessage(tx, jobs.Requester(j), core.ActionCreateVolume, core.DetailCreateVolume, core.VolumeResource, j.VolumeID, reason)
-		},
-		Undo:   func(ctx context.Context) error { return vs.core.DropAttempts(ctx, out, j.Attempts, j.Attempts) },
-		GiveUp: func(ctx context.Context) error { return vs.core.DropAttempts(ctx, out, 1, j.Attempts) },
-	}
+	return vs.newFileTask(j, func(_ context.Context, path string, bytes int64) (int64, error) {
+		return 0, vs.core.Files.CreateBlank(path, bytes)
+	})
 }
 
 type extendArguments struct {
