@@ -11,6 +11,8 @@ import time
 import urllib.error
 import urllib.request
 
+from checks import volume_file
+
 URL, PID, DATA = sys.argv[1:4]
 MIB = 1 << 20
 SIZE = 1024
@@ -142,10 +144,10 @@ with open(path, 'r+b') as f:
         f.write(os.urandom(1 << 16))
     os.fsync(f.fileno())
 incremental = backup('incremental, 1% changed', v, incremental=True)
-w, wpath = volume()
+w, _ = volume()
 restore('restore of full, random', full, w)
 restore('restore of incremental', incremental, w)
-subprocess.run(['cmp', path, wpath], check=True)
+subprocess.run(['cmp', path, volume_file(DATA + '/volumes', w)], check=True)
 with open(path, 'r+b') as f:
     for _ in range(SIZE):
         noise = os.urandom(MIB // 2)
@@ -153,6 +155,6 @@ with open(path, 'r+b') as f:
     os.fsync(f.fileno())
 half = backup('full backup, half compressible', v)
 restore('restore of half compressible', half, w)
-subprocess.run(['cmp', path, wpath], check=True)
+subprocess.run(['cmp', path, volume_file(DATA + '/volumes', w)], check=True)
 sparse, _ = volume()
 backup('full backup, sparse', sparse)

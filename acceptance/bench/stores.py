@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+from checks import volume_file
 from client import DATA, MIB, api, backup, gone, settled, volume
 
 LOG = sys.argv[3]
@@ -65,7 +66,7 @@ def row(name, seconds, requests='', client=None):
 print('%d MiB of random bytes in a volume of 1 GiB' % SIZE)
 print('%-28s %10s %14s %10s %10s %8s' % ('', 'gateway', '', 'requests', 'rclone', 'ratio'))
 v, path = volume()
-w, wpath = volume()
+w, _ = volume()
 fill(path)
 worst = 0
 objects = None
@@ -111,7 +112,7 @@ for store in 'local', 's3', 'swift':
         shutil.rmtree(back)
         rclone('purge', remote)
     worst = max(worst, row(store + ': restore of it', min(times), requests if store == 's3' else '', fetched))
-    subprocess.run(['cmp', path, wpath], check=True)
+    subprocess.run(['cmp', path, volume_file(DATA + '/volumes', w)], check=True)
     for b in more, second, full:
         if not gone(b['id']):
             sys.exit('delete: %s' % api('GET', '/backups/' + b['id']))

@@ -16,6 +16,8 @@ import time
 import urllib.error
 import urllib.request
 
+from checks import volume_file
+
 API, AUTH, VOLUMES, STORE, PID = sys.argv[1:6]
 MIB, GIB = 1 << 20, 1 << 30
 LIMIT = int(os.environ.get('THIN_LIMIT', 3600))  # seconds until an operation counts as hanging
@@ -159,13 +161,15 @@ for case in sys.argv[6:]:
     incremental = backup(label + ': incremental, unchanged', v, incremental=True)
     twice, more = stored()
     print('%-44s %10.3f GiB (full %.3f), %d objects' % (label + ': store', (twice - before) / GIB, (once - before) / GIB, more - files), flush=True)
-    w, wpath = volume(gib)
+    w, _ = volume(gib)
     restore(label + ': restore to new', incremental, w)
+    wpath = volume_file(VOLUMES, w)
     if not equal(path, wpath):
         sys.exit('%s: the new volume differs' % label)
     # The restored volume now has old data at the same places, and these pieces elsewhere.
     fill(wpath, gib * GIB, min(mib, 256) * MIB, 256 << 10, True)
     restore(label + ': restore in place', full, w)
+    wpath = volume_file(VOLUMES, w)
     if not equal(path, wpath):
         sys.exit('%s: the volume restored in place differs' % label)
     if 'used' in words:
@@ -175,6 +179,7 @@ for case in sys.argv[6:]:
                 os.pwrite(f.fileno(), noise, n << 20)
             os.fsync(f.fileno())
         restore(label + ': restore over a full volume', full, w)
+        wpath = volume_file(VOLUMES, w)
         if not equal(path, wpath):
             sys.exit('%s: the volume restored over data differs' % label)
     for kind, ident in ('backup', incremental), ('backup', full), ('volume', v), ('volume', w):
