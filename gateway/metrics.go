@@ -23,6 +23,7 @@ type Metrics struct {
 	strays   *prometheus.CounterVec
 	scrubbed *prometheus.CounterVec
 	scrubs   prometheus.Counter
+	policies *prometheus.CounterVec
 }
 
 type requestLabels struct {
@@ -61,7 +62,13 @@ func NewMetrics() *Metrics {
 	m.scrubs = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "cindergate_scrubbed_bytes_total", Help: "Bytes of volumes whose backups scrubs have read.",
 	})
-	m.registry.MustRegister(m.requests, m.jobs, m.seconds, m.bytes, m.strays, m.scrubbed, m.scrubs,
+	m.policies = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cindergate_policy_runs_total", Help: "Runs of backup policies of volumes, by outcome: done, skipped (nothing had changed) or failed.",
+	}, []string{"outcome"})
+	for _, outcome := range []string{"done", "skipped", "failed"} {
+		m.policies.WithLabelValues(outcome)
+	}
+	m.registry.MustRegister(m.policies, m.requests, m.jobs, m.seconds, m.bytes, m.strays, m.scrubbed, m.scrubs,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -93,6 +100,9 @@ func (m *Metrics) JobDone(kind, outcome string, bytes int64, took time.Duration)
 
 // StrayFile counts a file that no row refers to.
 func (m *Metrics) StrayFile(kind string) { m.strays.WithLabelValues(kind).Inc() }
+
+// PolicyRun counts a run of a backup policy that ended.
+func (m *Metrics) PolicyRun(outcome string) { m.policies.WithLabelValues(outcome).Inc() }
 
 // Scrubbed counts a backup that a scrub has read.
 func (m *Metrics) Scrubbed(result string, bytes int64) {

@@ -31,11 +31,13 @@ import (
 	"cindergate/driver/embedded/internal/cloud"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/driver/embedded/internal/jobs"
+	"cindergate/driver/embedded/internal/policies"
 	"cindergate/driver/embedded/internal/volumes"
 	"cindergate/internal/chunk"
 	"cindergate/internal/chunked"
 	"cindergate/internal/database"
 	"cindergate/internal/meta"
+	"cindergate/internal/policy"
 )
 
 // Options configure a Driver. Only DataDir is required.
@@ -84,6 +86,8 @@ type Options struct {
 	// of copies that run at once; 0: 2. CopyAttempts is how often a copy is tried while its
 	// backend cannot be reached, and CopyPause the pause before the second attempt, doubled
 	// before each further one; 0: 10 and 30 s.
+	// Policies are those that volumes can name, and the defaults.
+	Policies     policy.Book
 	Copier       driver.Copier
 	CopyWorkers  int
 	CopyAttempts int
@@ -137,6 +141,8 @@ type Observer interface {
 	// Scrubbed is called for each backup that a scrub has read. result is one of
 	// [ScrubResults]. bytes is the number of the volume's bytes that were read.
 	Scrubbed(result string, bytes int64)
+	// PolicyRun is called for each run of a policy that ended. outcome is done, skipped or failed.
+	PolicyRun(outcome string)
 	// StrayFile is called for each file that has no row. kind is volume, snapshot or upload.
 	StrayFile(kind string)
 }
@@ -146,6 +152,7 @@ type nobody struct{}
 
 func (nobody) JobDone(string, string, int64, time.Duration) {}
 func (nobody) StrayFile(string)                             {}
+func (nobody) PolicyRun(string)                             {}
 func (nobody) Scrubbed(string, int64)                       {}
 
 // Driver stores volumes and backups on this machine. Each embedded interface is implemented
@@ -162,9 +169,10 @@ type Driver struct {
 	// directory is the id of the data directory, if several gateways share the database.
 	directory string
 
-	backups *backups.Backups
-	volumes *volumes.Volumes
-	cloud   *cloud.Cloud
+	backups  *backups.Backups
+	volumes  *volumes.Volumes
+	cloud    *cloud.Cloud
+	policies *policies.Policies
 }
 
 type backupRoom interface {
@@ -213,7 +221,7 @@ var (
 func Open(ctx context.Context, o Options) (*Driver, error) {
 	o = o.withDefaults()
 	c := &core.Core{Stores: core.Stores{Default: o.DefaultStore}, Files: core.NewFiles(o.DataDir), Spare: core.NewReserve(o.DataDir), Log: o.Log, Clock: o.Clock, NewID: o.NewID,
-		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit, Copier: o.Copier, DownAfter: 2 * o.Lease,
+		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit, Copier: o.Copier, DownAfter: 2 * o.Lease, Policies: o.Policies, Attention: core.NewAttention(),
 		DataDir: o.DataDir, SharedVolumes: o.SharedVolumes != ""}
 	if o.SharedVolumes != "" {
 		c.Files = core.NewFiles(o.SharedVolumes)
@@ -228,7 +236,8 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 		backups.ScrubSchedule{Interval: o.ScrubInterval, Sample: o.ScrubSample, Observe: o.Observer.Scrubbed},
 		o.UploadExpiry, backups.Copying{Attempts: o.CopyAttempts, Pause: o.CopyPause})
 	cl := cloud.New(c, r, vs)
-	d := &Driver{backupRoom: bs, volumeRoom: vs, cloudRoom: cl, o: o, core: c, jobs: r, backups: bs, volumes: vs, cloud: cl}
+	ps := policies.New(c, bs, o.Observer.PolicyRun)
+	d := &Driver{policies: ps, backupRoom: bs, volumeRoom: vs, cloudRoom: cl, o: o, core: c, jobs: r, backups: bs, volumes: vs, cloud: cl}
 	if err := d.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open data directory %s: %w", o.DataDir, err), d.Close())
 	}
@@ -305,7 +314,7 @@ func (o Options) jobs() jobs.Options {
 // gateways can get lost, and nothing tells that the lease of a dead one has expired.
 const sharedPoll = 5 * time.Second
 
-// Run runs jobs, schedules scrubs, and ends old uploads and messages until ctx ends. Then it requeues the running jobs;
+// Run runs jobs, schedules scrubs, follows the policies of volumes, and ends old uploads and messages until ctx ends. Then it requeues the running jobs;
 // the next Run starts them again. It returns nil.
 func (d *Driver) Run(ctx context.Context) error {
 	var group errgroup.Group
@@ -313,6 +322,7 @@ func (d *Driver) Run(ctx context.Context) error {
 	group.Go(func() error { d.cloud.ExpireMessages(ctx); return nil })
 	group.Go(func() error { d.backups.ScheduleScrubs(ctx); return nil })
 	group.Go(func() error { d.backups.ExpireUploads(ctx); return nil })
+	group.Go(func() error { d.policies.Run(ctx); return nil })
 	if d.core.Several() {
 		group.Go(func() error { d.beat(ctx); return nil })
 	}

@@ -77,7 +77,7 @@ func anotherRig(t testing.TB, change ...func(*Options)) *rig {
 	t.Helper()
 	_, isTest := t.(*testing.T)
 	r := &rig{t: t, dir: t.TempDir(), store: chunktest.NewMemory(), clock: newClock()}
-	r.opts = Options{unit: small, rehearse: isTest, DataDir: r.dir, Store: r.store, Clock: r.clock, Host: "lab", Log: zaptest.NewLogger(t, zaptest.Level(zap.DPanicLevel))}
+	r.opts = Options{unit: small, rehearse: isTest, DataDir: r.dir, Store: r.store, Clock: r.clock, Host: "lab", Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel))}
 	for _, f := range change {
 		f(&r.opts)
 	}

@@ -150,6 +150,7 @@ type strays struct{ volumes, snapshots int }
 
 func (s *strays) JobDone(string, string, int64, time.Duration) {}
 func (s *strays) Scrubbed(string, int64)                       {}
+func (s *strays) PolicyRun(string)                             {}
 
 func (s *strays) StrayFile(kind string) {
 	if kind == "volume" {

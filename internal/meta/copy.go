@@ -113,6 +113,8 @@ func copied(source, target *Tx, o CopyOptions) []copier {
 		rowsOfTable(&uploads, nil),
 		rowsOfTable(&trusts, nil),
 		rowsOfTable(&copies, nil),
+		rowsOfTable(&protections, nil),
+		rowsOfTable(&policyRuns, nil),
 		rowsOfTable(&jobs, func(j *Job) (bool, error) { return j.State != cancelled, placeJob(target, j) }),
 		{"upload_ranges", copyRanges},
 	}

@@ -313,4 +313,28 @@ var migrations = []string{
 	`ALTER TABLE jobs ADD COLUMN trace TEXT;`,
 	`ALTER TABLE volumes ADD COLUMN file TEXT;
 	ALTER TABLE snapshots ADD COLUMN file TEXT;`,
+	`CREATE TABLE protections (
+		id TEXT PRIMARY KEY,
+		held BOOLEAN NOT NULL,
+		policy TEXT,
+		since BIGINT,
+		slot BIGINT,
+		last_success BIGINT,
+		failures INTEGER NOT NULL,
+		problem TEXT,
+		blocked TEXT
+	);
+	CREATE TABLE policy_runs (
+		id TEXT PRIMARY KEY,
+		volume_id TEXT NOT NULL,
+		project_id TEXT NOT NULL,
+		slot BIGINT NOT NULL,
+		state TEXT NOT NULL,
+		backup_id TEXT,
+		reason TEXT,
+		fingerprint TEXT,
+		created_at BIGINT NOT NULL,
+		ended_at BIGINT
+	);
+	CREATE INDEX policy_runs_by_volume ON policy_runs (volume_id, slot);`,
 }

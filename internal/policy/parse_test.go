@@ -138,11 +138,11 @@ func TestBook(t *testing.T) {
 		}
 	}
 	for _, bad := range []values{{policy.NameKey: "bronze"}, {policy.Key: "x"}, {policy.Key: "daily 1:00", policy.NameKey: "bronze"}} {
-		if err := book.Check(bad); err == nil || !strings.Contains(err.Error(), "metadata cindergate:") {
+		if err := book.Check("metadata", bad); err == nil || !strings.Contains(err.Error(), "metadata cindergate:") {
 			t.Errorf("%v: %v", bad, err)
 		}
 	}
-	if err := book.Check(values{policy.Key: "off", policy.NameKey: "gold", "else": "x"}); err != nil {
+	if err := book.Check("metadata", values{policy.Key: "off", policy.NameKey: "gold", "else": "x"}); err != nil {
 		t.Error(err)
 	}
 }

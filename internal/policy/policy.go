@@ -141,14 +141,18 @@ func isOff(value string) bool {
 }
 
 // Check returns an error that says what is wrong with the policy in the metadata of a volume or
-// in the extra specs of a type.
-func (b Book) Check(values map[string]string) error {
+// in the extra specs of a type; what says which of them.
+func (b Book) Check(what string, values map[string]string) error {
 	for _, key := range []string{Key, NameKey} {
-		one := map[string]string{}
-		if value, ok := values[key]; ok {
-			one[key] = value
+		value, ok := values[key]
+		if !ok {
+			continue
 		}
-		if _, err := (Book{Named: b.Named}).Of(one, nil, ""); err != nil {
+		read := b.named
+		if key == Key {
+			read = b.read
+		}
+		if _, err := read(value, what+" "+key); err != nil {
 			return err
 		}
 	}
@@ -160,4 +164,10 @@ func Has(metadata map[string]string) bool {
 	_, text := metadata[Key]
 	_, name := metadata[NameKey]
 	return text || name
+}
+
+// Concerns reports whether anything says which policy a volume has, as in [Book.Of].
+func (b Book) Concerns(metadata, typeSpecs map[string]string, projectID string) bool {
+	_, project := b.Projects[projectID]
+	return b.Default != "" || project || Has(metadata) || Has(typeSpecs)
 }

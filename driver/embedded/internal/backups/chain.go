@@ -3,6 +3,7 @@ package backups
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"cindergate/driver"
@@ -80,4 +81,14 @@ func (bs *Backups) checkData(ctx context.Context, b *meta.Backup) error {
 		return err
 	}
 	return chunked.Check(ctx, s.Store, bs.core.Bytes(b.Size), chain)
+}
+
+// Damage returns why a backup cannot be restored, as far as that is known without reading all
+// data; "": nothing is known. An error says that the store could not be read.
+func (bs *Backups) Damage(ctx context.Context, b *meta.Backup) (string, error) {
+	err := bs.checkData(ctx, b)
+	if err != nil && (chunked.IsDamage(err) || errors.As(err, new(*brokenChain))) {
+		return core.ReasonOf(err), nil
+	}
+	return "", err
 }

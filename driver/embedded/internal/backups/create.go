@@ -33,6 +33,11 @@ func (bs *Backups) ListBackups(ctx context.Context, who driver.Caller, q driver.
 // CreateBackup accepts a backup and queues its job. The checks, their order and their texts
 // are those of cinder/backup/api.py create.
 func (bs *Backups) CreateBackup(ctx context.Context, who driver.Caller, spec driver.BackupSpec) (driver.Backup, error) {
+	return bs.CreateFor(ctx, who, spec, func(*meta.Tx, *meta.Backup) error { return nil })
+}
+
+// CreateFor is [Backups.CreateBackup] with a change that is part of its transaction.
+func (bs *Backups) CreateFor(ctx context.Context, who driver.Caller, spec driver.BackupSpec, also func(*meta.Tx, *meta.Backup) error) (driver.Backup, error) {
 	named, container := bs.core.Stores.Choose(spec.Container)
 	if named != nil {
 		if err := checkContainer(named, container); err != nil {
@@ -94,6 +99,10 @@ func (bs *Backups) CreateBackup(ctx context.Context, who driver.Caller, spec dri
 		if s != nil {
 			b.SnapshotID, b.DataTimestamp = s.ID, s.CreatedAt
 		}
+		if err := errors.Join(core.CheckExpiry(b), also(tx, b)); err != nil {
+			return err
+		}
+		bs.core.Attention.CallAfter(tx, b.ProjectID, b.VolumeID)
 		scheduled, err := bs.core.TakesWork(tx, "", core.SchedulerService)
 		if err == nil && scheduled {
 			scheduled, err = bs.core.TakesWork(tx, bs.core.GatewayOf(v.Host), core.BackupService)
@@ -171,6 +180,10 @@ func (bs *Backups) UpdateBackup(ctx context.Context, who driver.Caller, backupID
 			if err := bs.setMetadata(tx, b, patch.Metadata.Value); err != nil {
 				return err
 			}
+			if err := core.CheckExpiry(b); err != nil {
+				return err
+			}
+			bs.core.Attention.CallAfter(tx, b.ProjectID, b.VolumeID)
 		}
 		return tx.TouchBackup(b)
 	})

@@ -196,6 +196,7 @@ func (bs *Backups) publish(tx *meta.Tx, j *meta.Job, a backupArguments, at chunk
 		if err := tx.TouchBackup(b); err != nil {
 			return err
 		}
+		bs.core.Attention.CallAfter(tx, b.ProjectID, b.VolumeID)
 	}
 	return freeSource(tx, j, a)
 }
@@ -221,6 +222,7 @@ func (bs *Backups) failBackup(tx *meta.Tx, j *meta.Job, a backupArguments, reaso
 		if err := tx.TouchBackup(b); err != nil {
 			return err
 		}
+		bs.core.Attention.CallAfter(tx, b.ProjectID, b.VolumeID)
 		if err := bs.core.AddMessage(tx, jobs.Requester(j), core.ActionBackup, core.DetailBackup, core.BackupResource, b.ID, reason); err != nil {
 			return err
 		}

@@ -31,6 +31,7 @@ func (bs *Backups) deleteTask(j *meta.Job, _ struct{}) jobs.Task {
 				return 0, nil, err
 			}
 			return bs.core.Bytes(b.Size), func(tx *meta.Tx) error {
+				bs.core.Attention.CallAfter(tx, b.ProjectID, b.VolumeID)
 				return errors.Join(bs.removeUpload(tx, j.BackupID), softDeleteBackup(tx, j.BackupID))
 			}, nil
 		},

@@ -13,6 +13,7 @@ import (
 	"cindergate/driver/embedded/internal/volumes"
 	"cindergate/internal/chunked"
 	"cindergate/internal/meta"
+	"cindergate/internal/policy"
 )
 
 // restoreTask restores a backup to an existing or new volume.
@@ -141,9 +142,16 @@ func (bs *Backups) finishRestore(tx *meta.Tx, j *meta.Job, a volumes.RestoreArgu
 			v.Description = description
 		}
 	}
-	if vm.Metadata != nil {
-		v.Metadata = vm.Metadata
+	blank := v.PreviousStatus == core.Creating
+	if blank && !policy.Has(v.Metadata) {
+		if err := core.HoldPolicy(tx, v.ID); err != nil {
+			return err
+		}
 	}
+	if vm.Metadata != nil {
+		v.Metadata = core.KeepPolicy(v.Metadata, vm.Metadata, blank)
+	}
+	bs.core.Attention.CallAfter(tx, v.ProjectID, v.ID)
 	if vm.Image != nil {
 		v.ImageMetadata, v.Bootable = vm.Image, true
 	}

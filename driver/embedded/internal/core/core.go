@@ -15,6 +15,7 @@ import (
 	"cindergate/driver"
 	"cindergate/internal/database"
 	"cindergate/internal/meta"
+	"cindergate/internal/policy"
 )
 
 // Core is the shared state of one driver. Its fields do not change after the driver has
@@ -25,9 +26,12 @@ type Core struct {
 	Files  Files
 	Spare  *Reserve
 	Copier driver.Copier
-	Log    *zap.Logger
-	Clock  clockwork.Clock
-	NewID  func() string
+	// Policies are those that the operator defines. Attention is told of what they have to look at.
+	Policies  policy.Book
+	Attention *Attention
+	Log       *zap.Logger
+	Clock     clockwork.Clock
+	NewID     func() string
 
 	Host string // of the services shown
 	// Gateway is Host if several gateways share the database; "": this is the only one. DownAfter is

@@ -32,6 +32,7 @@ var (
 	DetailRestoreBackup = numbered{"026", "Backup driver failed to restore backup."}
 	DetailNoService     = numbered{"024", "Backup failed to schedule. Service not found for creating backup."}
 	DetailExtend        = numbered{"010", "Volume Driver failed to extend volume."}
+	DetailPolicy        = numbered{"100", "The backup policy of the volume needs attention."} // ours, above Cinder's numbers
 )
 
 // Resource types of messages.

@@ -35,6 +35,9 @@ func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec dri
 			return driver.Volume{}, err
 		}
 	}
+	if err := vs.core.CheckPolicy("metadata", spec.Metadata); err != nil {
+		return driver.Volume{}, err
+	}
 	var checked *volumePlan
 	err := vs.core.Read(ctx, func(tx *meta.Tx) (err error) {
 		checked, err = vs.planVolume(tx, who, spec)
@@ -66,6 +69,7 @@ func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec dri
 		if spec.Metadata != nil {
 			v.Metadata = maps.Clone(spec.Metadata)
 		}
+		vs.core.Attention.CallAfter(tx, v.ProjectID, v.ID)
 		switch {
 		case !checked.placed || !plan.placed:
 			return vs.unscheduled(tx, who, v)

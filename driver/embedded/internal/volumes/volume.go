@@ -6,6 +6,7 @@ import (
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
+	"cindergate/internal/policy"
 )
 
 // GetVolume returns one volume. Callers must not change its maps.
@@ -94,10 +95,29 @@ func (vs *Volumes) UpdateVolume(ctx context.Context, who driver.Caller, volumeID
 				return err
 			}
 		}
+		if err := vs.changePolicy(tx, v, patch); err != nil {
+			return err
+		}
 		return tx.TouchVolume(v)
 	})
 	if err != nil {
 		return driver.Volume{}, err
 	}
 	return vs.viewVolume(ctx, v)
+}
+
+// changePolicy checks the policy that new metadata asks for. A user who sets it also confirms that
+// of a volume that was made by a restore.
+func (vs *Volumes) changePolicy(tx *meta.Tx, v *meta.Volume, patch driver.VolumePatch) error {
+	if !patch.Metadata.Set {
+		return nil
+	}
+	vs.core.Attention.CallAfter(tx, v.ProjectID, v.ID)
+	if !policy.Has(patch.Metadata.Value.Set) {
+		return nil
+	}
+	if err := vs.core.CheckPolicy("metadata", v.Metadata); err != nil {
+		return err
+	}
+	return core.ConfirmPolicy(tx, v.ID)
 }

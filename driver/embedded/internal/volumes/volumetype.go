@@ -120,6 +120,9 @@ func (vs *Volumes) DefaultVolumeType(ctx context.Context, who driver.Caller) (dr
 
 // CreateVolumeType creates a type.
 func (vs *Volumes) CreateVolumeType(ctx context.Context, _ driver.Caller, spec driver.VolumeType) (driver.VolumeType, error) {
+	if err := vs.core.CheckPolicy("extra spec", spec.ExtraSpecs); err != nil {
+		return driver.VolumeType{}, err
+	}
 	err := vs.core.Write(ctx, func(tx *meta.Tx) error {
 		types, err := tx.VolumeTypes()
 		if err != nil {
@@ -195,6 +198,10 @@ func (vs *Volumes) patchType(tx *meta.Tx, t *meta.VolumeType, patch driver.Volum
 			return err
 		}
 		t.ExtraSpecs = specs
+		if err := vs.core.CheckPolicy("extra spec", specs); err != nil {
+			return err
+		}
+		vs.core.Attention.CallAfter(tx, "", "")
 	}
 	return patchAccess(t, patch)
 }

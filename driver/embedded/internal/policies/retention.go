@@ -1,0 +1,121 @@
+package policies
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
+	"cindergate/internal/policy"
+)
+
+// states returns the backups as package policy needs them.
+func (s *scene) states() []policy.Backup {
+	slots := map[string]time.Time{}
+	for _, r := range s.runs {
+		if r.BackupID != "" {
+			slots[r.BackupID] = r.Slot
+		}
+	}
+	states := make([]policy.Backup, len(s.backups))
+	for i, b := range s.backups {
+		states[i] = policy.Backup{ID: b.ID, ParentID: b.ParentID, Slot: slots[b.ID], CreatedAt: b.DataTimestamp,
+			Complete: b.Status == driver.BackupAvailable || b.Status == driver.BackupRestoring, Status: string(b.Status)}
+		if value := b.Metadata[policy.ExpiresKey]; value != "" {
+			if at, err := policy.ParseExpiry(value, b.CreatedAt); err == nil {
+				states[i].Expires = at
+			}
+		}
+	}
+	return states
+}
+
+// rules returns the policy whose rules decide what is kept; nil: there is none, so all is.
+func (s *scene) rules() *policy.Policy {
+	if s.policy == nil || s.protection.Held {
+		return nil
+	}
+	return &s.policy.Policy
+}
+
+// expire deletes the backups that nothing keeps. It returns the time at which the next one
+// expires.
+func (ps *Policies) expire(ctx context.Context, s *scene) (time.Time, error) {
+	states := s.states()
+	var next time.Time
+	for _, b := range states {
+		if b.Expires.After(s.now) {
+			next = sooner(next, b.Expires)
+		}
+	}
+	decisions := policy.Decide(s.rules(), states, s.now)
+	goers := policy.Goers(states, decisions)
+	if len(goers) == 0 {
+		return next, nil
+	}
+	byRule := false
+	byID := map[string]*meta.Backup{}
+	for i, b := range s.backups {
+		byID[b.ID] = b
+		byRule = byRule || !decisions[i].Keep && !states[i].Slot.IsZero()
+	}
+	if byRule {
+		sound, err := ps.newestIsSound(ctx, s)
+		if err != nil || !sound {
+			return sooner(next, s.now.Add(rescanAlone)), err
+		}
+	}
+	for _, id := range goers {
+		b := byID[id]
+		switch err := ps.backups.DeleteBackup(ctx, caller(b.ProjectID, b.UserID), id); {
+		case err == nil:
+			ps.core.Log.Info("a backup is deleted by the policy of its volume", zap.String("backup_id", id), zap.String("volume_id", s.key.VolumeID), zap.String("project_id", b.ProjectID))
+		case driver.KindOf(err) == driver.InvalidState, driver.KindOf(err) == driver.NotFound, driver.KindOf(err) == driver.Unavailable:
+			// It is in use, or a backup that builds on it is being deleted: the end of that calls.
+			next = sooner(next, s.now.Add(retry))
+		default:
+			return next, err
+		}
+	}
+	return next, nil
+}
+
+// newestIsSound reports whether all objects of the newest complete backup are there. Otherwise
+// nothing older is deleted, and the user is told.
+func (ps *Policies) newestIsSound(ctx context.Context, s *scene) (bool, error) {
+	var newest *meta.Backup
+	for _, b := range s.backups {
+		if (b.Status == driver.BackupAvailable || b.Status == driver.BackupRestoring) && (newest == nil || b.DataTimestamp.After(newest.DataTimestamp)) {
+			newest = b
+		}
+	}
+	if newest == nil {
+		return false, nil
+	}
+	damage, err := ps.backups.Damage(ctx, newest)
+	if err != nil {
+		return false, err
+	}
+	problem := ""
+	if damage != "" {
+		problem = "No older backup is deleted, because the newest one, " + newest.ID + ", cannot be restored: " + damage
+	}
+	if problem == s.protection.Blocked {
+		return problem == "", nil
+	}
+	return problem == "", ps.core.Write(ctx, func(tx *meta.Tx) error {
+		p, err := protection(tx, s.key.VolumeID)
+		if err != nil {
+			return err
+		}
+		p.Blocked = problem
+		s.protection = *p
+		if err := tx.PutProtection(p); err != nil || problem == "" {
+			return err
+		}
+		return ps.core.AddMessage(tx, caller(newest.ProjectID, newest.UserID), core.ActionDeleteBackup, core.DetailPolicy, core.VolumeResource, s.key.VolumeID, problem)
+	})
+}
