@@ -87,6 +87,9 @@ func (ps *Policies) Pass(ctx context.Context) time.Duration {
 				ps.failed(ctx, key, err)
 				at = now.Add(retry)
 			}
+			if !at.IsZero() && !at.After(now) { // the database's clock is behind this one
+				at = now.Add(time.Second)
+			}
 			ps.due[key] = at
 		}
 		if at.IsZero() {
