@@ -32,6 +32,8 @@ type Config struct {
 	Stores map[string]Store `mapstructure:"stores"`
 	// DefaultStore is the store of new backups that name none.
 	DefaultStore string `mapstructure:"default_store"`
+	// Policies say when volumes of the embedded backend are backed up.
+	Policies Policies `mapstructure:"policies"`
 	// Backends are where backups live, by name; none is one called embedded.
 	Backends map[string]Backend `mapstructure:"backends"`
 	// DefaultBackend serves projects that Projects does not name; it may be left out

@@ -160,6 +160,7 @@ func (c *Config) Validate() error {
 	c.Tracing.validate(bad)
 	c.validateBackends(bad)
 	c.validateStores(bad)
+	c.Policies.validate(bad)
 	if c.PublicURL != "" {
 		checkURL("public_url", c.PublicURL, bad)
 	}

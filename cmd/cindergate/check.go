@@ -78,7 +78,11 @@ func checkFiles(ctx context.Context, c *config.Config) error {
 	if _, err := openStores(c, zap.NewNop()); err != nil {
 		problems = append(problems, err)
 	}
-	if _, err := openCopier(c, zap.NewNop()); err != nil {
+	copier, err := openCopier(c, zap.NewNop())
+	if err != nil {
+		problems = append(problems, err)
+	}
+	if _, err := openPolicies(c, copier); err != nil {
 		problems = append(problems, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Backends)) {

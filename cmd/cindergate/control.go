@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -75,6 +76,7 @@ func openControl(ctx context.Context, data string, d *embedded.Driver) (*control
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /scrub", func(w http.ResponseWriter, r *http.Request) { controlScrub(w, r, d) })
+	mux.HandleFunc("POST /policy/explain", func(w http.ResponseWriter, r *http.Request) { controlExplain(w, r, d) })
 	return &control{server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}, listener: listener, release: release}, nil
 }
 
@@ -152,8 +154,8 @@ func controlScrub(w http.ResponseWriter, r *http.Request, d *embedded.Driver) {
 // errNoGateway says that no gateway runs on a data directory.
 var errNoGateway = errors.New("no gateway runs on this data directory")
 
-// askScrub asks the gateway that runs on a data directory to scrub.
-func askScrub(ctx context.Context, data string, ask scrubRequest, report func(embedded.Scrubbed)) error {
+// ask sends a command to the gateway that runs on a data directory, and passes its answer to read.
+func ask(ctx context.Context, data, command string, body any, read func(*json.Decoder) error) error {
 	path, release, err := socketPath(data)
 	if errors.Is(err, fs.ErrNotExist) {
 		return errNoGateway
@@ -166,11 +168,11 @@ func askScrub(ctx context.Context, data string, ask scrubRequest, report func(em
 		return (&net.Dialer{}).DialContext(ctx, "unix", path)
 	}}}
 	defer client.CloseIdleConnections()
-	body, err := json.Marshal(ask)
+	raw, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://gateway/scrub", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://gateway/"+command, bytes.NewReader(raw))
 	if err != nil {
 		return err
 	}
@@ -183,21 +185,55 @@ func askScrub(ctx context.Context, data string, ask scrubRequest, report func(em
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
-		return fmt.Errorf("the running gateway refuses: %s: %s", answer.Status, text)
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
+		return fmt.Errorf("the running gateway refuses: %s", strings.TrimSpace(string(text)))
 	}
-	lines := json.NewDecoder(answer.Body)
-	for {
-		var l scrubLine
-		switch err := lines.Decode(&l); {
-		case err != nil:
-			return fmt.Errorf("the running gateway stopped before the scrub was done: %w", err)
-		case l.Error != "":
-			return errors.New(l.Error)
-		case l.Done:
-			return nil
-		case l.Scrubbed != nil:
-			report(*l.Scrubbed)
+	return read(json.NewDecoder(answer.Body))
+}
+
+// askScrub asks the gateway that runs on a data directory to scrub.
+func askScrub(ctx context.Context, data string, request scrubRequest, report func(embedded.Scrubbed)) error {
+	return ask(ctx, data, "scrub", request, func(lines *json.Decoder) error {
+		for {
+			var l scrubLine
+			switch err := lines.Decode(&l); {
+			case err != nil:
+				return fmt.Errorf("the running gateway stopped before the scrub was done: %w", err)
+			case l.Error != "":
+				return errors.New(l.Error)
+			case l.Done:
+				return nil
+			case l.Scrubbed != nil:
+				report(*l.Scrubbed)
+			}
 		}
+	})
+}
+
+// explainRequest asks for the policy of a volume; with a policy, as if the volume had that one.
+type explainRequest struct {
+	VolumeID string `json:"volume_id"`
+	Policy   string `json:"policy,omitempty"`
+}
+
+// controlExplain answers with an [embedded.PolicyExplanation].
+func controlExplain(w http.ResponseWriter, r *http.Request, d *embedded.Driver) {
+	var request explainRequest
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 8<<10)).Decode(&request); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
 	}
+	explained, err := d.ExplainPolicy(r.Context(), request.VolumeID, request.Policy)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(explained)
+}
+
+// askExplain asks the gateway that runs on a data directory to explain a policy.
+func askExplain(ctx context.Context, data string, request explainRequest) (*embedded.PolicyExplanation, error) {
+	explained := &embedded.PolicyExplanation{}
+	return explained, ask(ctx, data, "policy/explain", request, func(answer *json.Decoder) error { return answer.Decode(explained) })
 }

@@ -82,7 +82,12 @@ func openEmbedded(ctx context.Context, _ string, c *config.Config, log *zap.Logg
 			})
 		}
 	}
-	return embedded.Open(ctx, o)
+	d, err := embedded.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	watchPolicies(seen.metrics, d)
+	return d, nil
 }
 
 // openStopped opens the embedded backend for a command, while no gateway runs on its data
@@ -98,20 +103,21 @@ func openStopped(ctx context.Context, c *config.Config, log *zap.Logger) (*embed
 func embeddedOptions(c *config.Config, log *zap.Logger) (embedded.Options, error) {
 	stores, err := openStores(c, log)
 	copier, badCopies := openCopier(c, log)
+	book, badPolicies := openPolicies(c, copier)
 	q := c.Embedded.Quotas
 	sample, _ := config.ParseShare(c.Embedded.Scrub.Sample) // config.Load has checked it
 	return embedded.Options{
 		DataDir: c.Data, Database: c.Database.Reveal(), Lease: c.Embedded.Lease, SharedVolumes: c.Embedded.SharedVolumes, Stores: stores, DefaultStore: c.DefaultStore, Installation: c.Embedded.Installation, Log: log,
 		Host: c.Embedded.Host, AvailabilityZone: c.Embedded.AvailabilityZone,
 		Compression: c.Embedded.Compression, BlockSize: c.Embedded.BlockSize, Workers: c.Embedded.Workers,
-		Copier: copier, CopyWorkers: c.Embedded.Copies.Workers, CopyAttempts: c.Embedded.Copies.Attempts,
+		Policies: book, Copier: copier, CopyWorkers: c.Embedded.Copies.Workers, CopyAttempts: c.Embedded.Copies.Attempts,
 		ScrubInterval: c.Embedded.Scrub.Interval, ScrubSample: sample, UploadExpiry: c.Embedded.UploadExpiry,
 		Quotas: map[string]int{
 			driver.QuotaVolumes: q.Volumes, driver.QuotaSnapshots: q.Snapshots, driver.QuotaGigabytes: q.Gigabytes,
 			driver.QuotaPerVolumeGigabytes: q.PerVolumeGigabytes, driver.QuotaBackups: q.Backups,
 			driver.QuotaBackupGigabytes: q.BackupGigabytes, driver.QuotaGroups: q.Groups,
 		},
-	}, errors.Join(err, badCopies)
+	}, errors.Join(err, badCopies, badPolicies)
 }
 
 func openCinder(_ context.Context, name string, c *config.Config, _ *zap.Logger, _ observers) (driver.Driver, error) {

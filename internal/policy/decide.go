@@ -9,13 +9,13 @@ import (
 
 // Backup is what decisions need to know of a backup of a volume.
 type Backup struct {
-	ID        string
-	ParentID  string    // of an incremental backup
-	Slot      time.Time // of its run; zero: it was made by hand
-	CreatedAt time.Time
-	Complete  bool   // it can be restored
-	Status    string // in words, for reasons
-	Expires   time.Time
+	ID        string    `json:"id"`
+	ParentID  string    `json:"parent_id,omitempty"` // of an incremental backup
+	Slot      time.Time `json:"slot,omitzero"`       // of its run; zero: it was made by hand
+	CreatedAt time.Time `json:"created_at"`
+	Complete  bool      `json:"complete"`         // it can be restored
+	Status    string    `json:"status,omitempty"` // in words, for reasons
+	Expires   time.Time `json:"expires,omitzero"` // zero: it does not
 }
 
 // At returns the point in time that the backup stands for.
@@ -28,9 +28,9 @@ func (b Backup) At() time.Time {
 
 // Decision says whether a backup is kept, and why.
 type Decision struct {
-	ID      string
-	Keep    bool
-	Reasons []string
+	ID      string   `json:"id"`
+	Keep    bool     `json:"keep"`
+	Reasons []string `json:"reasons"`
 }
 
 // Decide returns what happens to the backups of one volume, in the order in which they were

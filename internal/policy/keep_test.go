@@ -227,3 +227,25 @@ func TestSimulateAYear(t *testing.T) {
 		t.Errorf("the second full backup is run %d", full+2)
 	}
 }
+
+func TestForecast(t *testing.T) {
+	p := parse(t, "daily 02:00; keep=3")
+	at := func(day int) time.Time { return time.Date(2026, 6, day, 2, 0, 0, 0, time.UTC) }
+	var backups []policy.Backup
+	for day := 1; day <= 3; day++ {
+		backups = append(backups, policy.Backup{ID: fmt.Sprint("b", day), Slot: at(day), CreatedAt: at(day), Complete: true})
+	}
+	backups = append(backups, policy.Backup{ID: "hand", CreatedAt: at(1), Complete: true})
+	got := p.Forecast(backups, at(3).Add(time.Hour))
+	for id, day := range map[string]int{"b1": 4, "b2": 5, "b3": 6} {
+		if !got[id].Equal(at(day)) {
+			t.Errorf("%s goes %v, want %v", id, got[id], at(day))
+		}
+	}
+	if len(got) != 3 {
+		t.Errorf("forecast: %v", got)
+	}
+	if got := parse(t, "daily 02:00").Forecast(backups, at(4)); len(got) != 0 {
+		t.Errorf("without rules: %v", got)
+	}
+}

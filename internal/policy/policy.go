@@ -65,7 +65,7 @@ func (p Policy) Delay(volumeID string) time.Duration {
 
 // Book has the policies that the operator defines.
 type Book struct {
-	Named map[string]Policy
+	Named map[string]Policy // by name, in lower case
 	// Default is the name of the policy of volumes that say nothing; "": none. Projects has those
 	// of projects, by id.
 	Default  string
@@ -93,7 +93,7 @@ func (b Book) Of(metadata, typeSpecs map[string]string, projectID string) (*Effe
 			return b.named(name, fmt.Sprintf("%s %s", place.what, NameKey))
 		}
 	}
-	if name, ok := b.Projects[projectID]; ok {
+	if name, ok := b.Projects[strings.ToLower(projectID)]; ok {
 		return b.named(name, "the operator's default for the project")
 	}
 	if b.Default != "" {
@@ -117,7 +117,7 @@ func (b Book) named(name, from string) (*Effective, error) {
 	if isOff(name) {
 		return nil, nil
 	}
-	p, ok := b.Named[name]
+	p, ok := b.Named[strings.ToLower(name)]
 	if !ok {
 		return nil, fmt.Errorf("%s: there is no policy %q; there are: %s", from, name, b.names())
 	}
@@ -168,6 +168,6 @@ func Has(metadata map[string]string) bool {
 
 // Concerns reports whether anything says which policy a volume has, as in [Book.Of].
 func (b Book) Concerns(metadata, typeSpecs map[string]string, projectID string) bool {
-	_, project := b.Projects[projectID]
+	_, project := b.Projects[strings.ToLower(projectID)]
 	return b.Default != "" || project || Has(metadata) || Has(typeSpecs)
 }

@@ -11,53 +11,96 @@ const maxSimulated = 20000
 
 // Event is one run of a simulation.
 type Event struct {
-	Slot        time.Time
-	ID          string // of the backup that it makes: run-1, run-2 …
-	Incremental bool
-	Reason      string   // for its kind
-	Removed     []string // backups that go after it
-	Left        int      // backups there are then
+	Slot        time.Time `json:"slot"`
+	ID          string    `json:"id"` // of the backup that it makes: run-1, run-2 …
+	Incremental bool      `json:"incremental"`
+	Reason      string    `json:"reason"`            // for its kind
+	Removed     []string  `json:"removed,omitempty"` // backups that go after it
+	Left        int       `json:"left"`              // backups there are then
 }
 
 // Simulation is what a policy does in a time.
 type Simulation struct {
-	Events []Event
-	Left   []Backup // at the end, the oldest first
-	Why    []Decision
-	Goes   map[string]time.Time // when backups went that are not left
+	Events []Event    `json:"runs"`
+	Left   []Backup   `json:"backups"` // at the end, the oldest first
+	Why    []Decision `json:"kept"`    // why each of them is there
+}
+
+// simulator is the state of a simulation: what there is after the runs so far.
+type simulator struct {
+	p    Policy
+	slot time.Time // of the last run
+	runs int
+	left []Backup
+}
+
+// next simulates the next run.
+func (s *simulator) next() Event {
+	s.slot = s.p.Schedule.Next(s.slot)
+	s.runs++
+	kind := s.p.Next(s.left)
+	b := Backup{ID: fmt.Sprintf("run-%d", s.runs), Slot: s.slot, CreatedAt: s.slot, Complete: true}
+	if kind.Incremental {
+		b.ParentID = newest(s.left).ID
+	}
+	s.left = append(s.left, b)
+	e := Event{Slot: s.slot, ID: b.ID, Incremental: kind.Incremental, Reason: kind.Reason}
+	var left []Backup
+	for i, d := range Decide(&s.p, s.left, s.slot) {
+		if d.Keep {
+			left = append(left, s.left[i])
+		} else {
+			e.Removed = append(e.Removed, d.ID)
+		}
+	}
+	s.left = left
+	e.Left = len(left)
+	return e
 }
 
 // Simulate returns what the policy does in the time after from, up to and with to, to a volume
 // that changes each time and has these backups.
 func (p Policy) Simulate(backups []Backup, from, to time.Time) (Simulation, error) {
-	s := Simulation{Goes: map[string]time.Time{}, Left: append([]Backup(nil), backups...)}
-	for slot := p.Schedule.Next(from); !slot.IsZero() && !slot.After(to); slot = p.Schedule.Next(slot) {
-		if len(s.Events) == maxSimulated {
-			return s, fmt.Errorf("more than %d runs: ask for a shorter time", maxSimulated)
+	s := simulator{p: p, slot: from, left: append([]Backup(nil), backups...)}
+	var result Simulation
+	for !p.Schedule.Next(s.slot).After(to) {
+		if s.runs == maxSimulated {
+			return result, fmt.Errorf("more than %d runs: ask for a shorter time", maxSimulated)
 		}
-		kind := p.Next(s.Left)
-		b := Backup{ID: fmt.Sprintf("run-%d", len(s.Events)+1), Slot: slot, CreatedAt: slot, Complete: true}
-		if kind.Incremental {
-			b.ParentID = newest(s.Left).ID
-		}
-		s.Left = append(s.Left, b)
-		e := Event{Slot: slot, ID: b.ID, Incremental: kind.Incremental, Reason: kind.Reason}
-		s.Why = Decide(&p, s.Left, slot)
-		var left []Backup
-		for i, d := range s.Why {
-			if d.Keep {
-				left = append(left, s.Left[i])
-				continue
-			}
-			e.Removed = append(e.Removed, d.ID)
-			s.Goes[d.ID] = slot
-		}
-		s.Left = left
-		e.Left = len(left)
-		s.Events = append(s.Events, e)
+		result.Events = append(result.Events, s.next())
 	}
-	s.Why = Decide(&p, s.Left, to)
-	return s, nil
+	result.Left, result.Why = s.left, Decide(&p, s.left, to)
+	return result, nil
+}
+
+// maxForecast is how many runs a forecast looks ahead.
+const maxForecast = 4000
+
+// Forecast returns when backups will go, by id, as far as the next runs tell.
+func (p Policy) Forecast(backups []Backup, now time.Time) map[string]time.Time {
+	goes := map[string]time.Time{}
+	leaving := map[string]bool{} // those that nothing but the policy keeps
+	for _, b := range backups {
+		if b.Complete && !b.Slot.IsZero() {
+			leaving[b.ID] = true
+		}
+		if b.Expires.After(now) && b.Complete {
+			goes[b.ID] = b.Expires
+		}
+	}
+	if p.Keep.Empty() || p.Paused {
+		return goes
+	}
+	s := simulator{p: p, slot: now, left: append([]Backup(nil), backups...)}
+	for len(leaving) > 0 && s.runs < maxForecast {
+		for _, id := range s.next().Removed {
+			if leaving[id] {
+				delete(leaving, id)
+				goes[id] = s.slot
+			}
+		}
+	}
+	return goes
 }
 
 // newest returns the complete backup with the newest data.

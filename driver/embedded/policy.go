@@ -1,0 +1,58 @@
+package embedded
+
+import (
+	"context"
+	"time"
+
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/driver/embedded/internal/policies"
+)
+
+type (
+	// PolicyExplanation says what the policy of a volume does, and why.
+	PolicyExplanation = policies.Explanation
+	// ExplainedBackup is a backup of a [PolicyExplanation].
+	ExplainedBackup = policies.ExplainedBackup
+)
+
+// ExplainPolicy explains the policy of a volume; with a text, as if the volume had that policy. It
+// changes nothing.
+func (d *Driver) ExplainPolicy(ctx context.Context, volumeID, text string) (*PolicyExplanation, error) {
+	return d.policies.Explain(ctx, volumeID, text)
+}
+
+// Protected is what operators watch of a volume that has a policy.
+type Protected struct {
+	ProjectID, VolumeID string
+	// LastSuccess is the slot of the last run that was done or had nothing to do. Before the first one,
+	// it is when the policy was set.
+	LastSuccess time.Time
+	Failures    int // runs that failed since then
+}
+
+// Protected returns the volumes whose policy is in force.
+func (d *Driver) Protected(ctx context.Context) ([]Protected, error) {
+	rows, err := d.core.DB.Protections(ctx)
+	if err != nil {
+		return nil, core.Classify(err)
+	}
+	var all []Protected
+	for _, p := range rows {
+		if p.Policy == "" || p.Held {
+			continue
+		}
+		v, err := d.core.DB.Volume(ctx, p.VolumeID)
+		if err != nil {
+			return nil, core.Classify(err)
+		}
+		if v == nil {
+			continue
+		}
+		last := p.LastSuccess
+		if last.IsZero() {
+			last = p.Since
+		}
+		all = append(all, Protected{v.ProjectID, v.ID, last, p.Failures})
+	}
+	return all, nil
+}
