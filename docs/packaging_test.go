@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -28,6 +29,9 @@ func served(t *testing.T) map[string][]string {
 	server.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 	metrics.JobDone("kind", "ok", 1, time.Second)
 	metrics.Scrubbed("ok", 1)
+	metrics.WatchPolicies(func(context.Context) ([]gateway.Protected, error) {
+		return []gateway.Protected{{ProjectID: "p", VolumeID: "v"}}, nil
+	})
 	answer := httptest.NewRecorder()
 	server.Internal().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	found := map[string][]string{}
