@@ -71,3 +71,18 @@ type Batch interface {
 	// Close drops the objects that have not been flushed.
 	Close() error
 }
+
+// Copier is a store that copies objects by itself, so that their bytes do not pass through this
+// process. chunktest.Run tests it, too.
+type Copier interface {
+	Store
+
+	// Copy copies each object to a new key, and replaces an object that is there. The copies are
+	// durable once it has returned nil, and stay if the objects that they were made of are deleted.
+	// If an object does not exist, errors.Is(err, fs.ErrNotExist) holds. After an error some of the
+	// copies may be there.
+	Copy(ctx context.Context, pairs ...Pair) error
+}
+
+// Pair names an object and its copy.
+type Pair struct{ From, To string }

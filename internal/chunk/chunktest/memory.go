@@ -28,6 +28,7 @@ const (
 	Delete Op = "delete"
 	List   Op = "list"
 	Check  Op = "check"
+	Copy   Op = "copy" // by the new key
 )
 
 // Fault makes one operation of a [Memory] fail or block, once.
@@ -58,7 +59,7 @@ type Memory struct {
 	puts    []string
 }
 
-var _ chunk.Store = (*Memory)(nil)
+var _ chunk.Copier = (*Memory)(nil)
 
 // NewMemory makes an empty store.
 func NewMemory() *Memory { return &Memory{objects: map[string][]byte{}} }
@@ -146,8 +147,8 @@ func (m *Memory) due(op Op, key string) *Fault {
 // Put stores an object. It reads the body twice, like a store that sends it again, and
 // fails if the bytes differ.
 func (m *Memory) Put(ctx context.Context, key string, body chunk.Body, size int64) error {
-	if key == "." || !fs.ValidPath(key) || strings.Contains(key, "\x00") || strings.HasPrefix(path.Base(key), ".") {
-		return fmt.Errorf("chunktest: %q is no object key", key)
+	if err := checkKey(key); err != nil {
+		return err
 	}
 	if err := m.strike(ctx, Put, key); err != nil {
 		return err
@@ -170,6 +171,13 @@ func (m *Memory) Put(ctx context.Context, key string, body chunk.Body, size int6
 	defer m.mu.Unlock()
 	m.objects[key] = content
 	m.puts = append(m.puts, key)
+	return nil
+}
+
+func checkKey(key string) error {
+	if key == "." || !fs.ValidPath(key) || strings.Contains(key, "\x00") || strings.HasPrefix(path.Base(key), ".") {
+		return fmt.Errorf("chunktest: %q is no object key", key)
+	}
 	return nil
 }
 
@@ -224,6 +232,28 @@ func (m *Memory) Delete(ctx context.Context, keys ...string) error {
 			return err
 		}
 		m.Set(key, nil)
+	}
+	return nil
+}
+
+// Copy copies objects.
+func (m *Memory) Copy(ctx context.Context, pairs ...chunk.Pair) error {
+	for _, p := range pairs {
+		if err := checkKey(p.To); err != nil {
+			return err
+		}
+		if err := m.strike(ctx, Copy, p.To); err != nil {
+			return err
+		}
+		m.mu.Lock()
+		b, ok := m.objects[p.From]
+		if ok {
+			m.objects[p.To] = b
+		}
+		m.mu.Unlock()
+		if !ok {
+			return fmt.Errorf("chunktest: object %q: %w", p.From, fs.ErrNotExist)
+		}
 	}
 	return nil
 }

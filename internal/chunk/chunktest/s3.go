@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -73,6 +74,10 @@ func (s *Server) s3Object(w http.ResponseWriter, r *http.Request, bucket, name s
 	}
 	switch r.Method {
 	case http.MethodPut:
+		if from := r.Header.Get("X-Amz-Copy-Source"); from != "" {
+			s.s3Copy(w, r, from, bucket, name)
+			return
+		}
 		data, ok := body(w, r)
 		if !ok {
 			return
@@ -161,4 +166,27 @@ func (s *Server) s3Deletes(w http.ResponseWriter, r *http.Request, bucket string
 	}
 	w.Header().Set("Content-Type", "application/xml")
 	_ = xml.NewEncoder(w).Encode(result)
+}
+
+// s3Copy answers CopyObject. The keys of SSE-C are those of the source and those of the copy.
+func (s *Server) s3Copy(w http.ResponseWriter, r *http.Request, from, bucket, name string) {
+	plain, err := url.PathUnescape(strings.TrimPrefix(from, "/"))
+	fromBucket, fromName, ok := strings.Cut(plain, "/")
+	o, _ := s.find(fromBucket, fromName)
+	if err != nil || !ok || o == nil {
+		s3Error(w, http.StatusNotFound, "NoSuchKey")
+		return
+	}
+	if o.header.Get(customer+"Key") != r.Header.Get("X-Amz-Copy-Source-Server-Side-Encryption-Customer-Key") {
+		s3Error(w, http.StatusForbidden, "AccessDenied")
+		return
+	}
+	s.Set(bucket, name, o.data)
+	if key := r.Header.Get(customer + "Key"); key != "" {
+		s.mu.Lock()
+		s.containers[bucket][name].header = http.Header{customer + "Key": {key}, customer + "Algorithm": {r.Header.Get(customer + "Algorithm")}}
+		s.mu.Unlock()
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	fmt.Fprintf(w, `<CopyObjectResult><ETag>"%s"</ETag><LastModified>2026-11-28T00:00:00.000Z</LastModified></CopyObjectResult>`, sum(o.data))
 }

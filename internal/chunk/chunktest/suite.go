@@ -67,7 +67,7 @@ func Run(t *testing.T, open func(t *testing.T) chunk.Store) {
 		"RoundTrip": roundTrip, "Readers": readers, "Replace": replace, "Missing": missing,
 		"Delete": deletes, "List": lists, "WrongSize": wrongSize, "BadKeys": badKeys,
 		"SentAgain": sentAgain, "Layout": layouts, "Cancelled": cancelled, "Concurrent": concurrent, "StopListing": stopListing,
-		"Batch": batches,
+		"Batch": batches, "Copy": copies,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -470,4 +470,65 @@ func batches(t *testing.T, s chunk.Store) {
 	if err := again.Flush(t.Context()); err != nil || len(list(t, s, "y/")) != n {
 		t.Errorf("Flush: %v, %d objects", err, len(list(t, s, "y/")))
 	}
+}
+
+// copies copies objects within a store. A store that cannot passes.
+func copies(t *testing.T, s chunk.Store) {
+	store, ok := s.(chunk.Copier)
+	if !ok {
+		return
+	}
+	const n = 40
+	var pairs []chunk.Pair
+	for i := range n {
+		put(t, s, fmt.Sprintf("x/a b+%%/o-%d", i), random(i*1000))
+		pairs = append(pairs, chunk.Pair{From: fmt.Sprintf("x/a b+%%/o-%d", i), To: fmt.Sprintf("y/deep/c d+%%/o-%d", i)})
+	}
+	put(t, s, pairs[3].To, random(7)) // is replaced
+	if err := store.Copy(t.Context(), pairs...); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Copy(t.Context(), pairs[:5]...); err != nil { // once more
+		t.Fatal(err)
+	}
+	for i := range n { // the copies stay without what they were made of
+		if err := s.Delete(t.Context(), pairs[i].From); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, p := range pairs {
+		if got := get(t, s, p.To); !bytes.Equal(got, random(i*1000)) {
+			t.Errorf("%s has %d other bytes", p.To, len(got))
+		}
+	}
+	put(t, s, pairs[0].From, random(9))
+	if err := store.Copy(t.Context(), chunk.Pair{From: pairs[0].From, To: "y/one"}); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, pairs[0].From, random(11)) // a new object, and the copy stays as it was
+	if got := get(t, s, "y/one"); !bytes.Equal(got, random(9)) {
+		t.Errorf("the copy has %d other bytes", len(got))
+	}
+	if err := store.Copy(t.Context(), chunk.Pair{From: "x/none", To: "y/none"}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a copy of nothing: %v", err)
+	}
+	if err := store.Copy(t.Context(), chunk.Pair{From: "y/one", To: "../y"}); err == nil {
+		t.Error("a bad key was stored")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := store.Copy(ctx, chunk.Pair{From: "y/one", To: "y/late"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a copy for nobody: %v", err)
+	}
+	if got := list(t, s, "y/"); len(got) != n+1 {
+		t.Errorf("%d copies, want %d", len(got), n+1)
+	}
+}
+
+func (b below) Copy(ctx context.Context, pairs ...chunk.Pair) error {
+	full := make([]chunk.Pair, len(pairs))
+	for i, p := range pairs {
+		full[i] = chunk.Pair{From: b.root + p.From, To: b.root + p.To}
+	}
+	return b.Store.(chunk.Copier).Copy(ctx, full...)
 }

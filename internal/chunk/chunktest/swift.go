@@ -159,6 +159,14 @@ func (s *Swift) object(w http.ResponseWriter, r *http.Request, container, name s
 			return
 		}
 		serveBytes(w, r, o.data)
+	case "COPY": // Swift API, "Copy object"
+		to, toName, ok := strings.Cut(strings.TrimPrefix(unescaped(r.Header.Get("Destination")), "/"), "/")
+		if _, exists := s.find(to, ""); o == nil || !exists || !ok {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		s.Set(to, toName, o.data)
+		w.WriteHeader(http.StatusCreated)
 	case http.MethodDelete:
 		if o == nil {
 			w.WriteHeader(http.StatusNotFound)
@@ -169,4 +177,12 @@ func (s *Swift) object(w http.ResponseWriter, r *http.Request, container, name s
 	default:
 		w.WriteHeader(http.StatusMethodNotAllowed)
 	}
+}
+
+func unescaped(path string) string {
+	plain, err := url.PathUnescape(path)
+	if err != nil {
+		return ""
+	}
+	return plain
 }

@@ -22,6 +22,8 @@ type Client interface {
 	// Get opens an object from byte from on. If etag is not "" and the object is now
 	// another one, it returns an error. size is that of the whole object.
 	Get(ctx context.Context, container, name string, from int64, etag string) (r io.ReadCloser, size int64, newETag string, err error)
+	// Copy copies an object within the service. An existing one of the new name is replaced.
+	Copy(ctx context.Context, container, name, toContainer, toName string) error
 	// Stat returns an error of the kind [NoObject] if the object does not exist.
 	Stat(ctx context.Context, container, name string) error
 	// Delete removes at most [DeleteBatch] objects. Missing objects are no error, unless the

@@ -138,6 +138,16 @@ func (c *client) Get(ctx context.Context, bucket, name string, from int64, etag 
 	return r, from + info.Size, info.ETag, nil
 }
 
+// Copy uses CopyObject, which S3 offers for objects of up to 5 GiB.
+func (c *client) Copy(ctx context.Context, bucket, name, toBucket, toName string) error {
+	from := minio.CopySrcOptions{Bucket: bucket, Object: name}
+	if c.sse != nil && c.sse.Type() == encrypt.SSEC {
+		from.Encryption = encrypt.SSECopy(c.sse)
+	}
+	_, err := c.core.Client.CopyObject(ctx, minio.CopyDestOptions{Bucket: toBucket, Object: toName, Encryption: c.sse}, from)
+	return classify(err)
+}
+
 // Stat finds out what a 404 means: the answer to HEAD has no body that says it.
 func (c *client) Stat(ctx context.Context, bucket, name string) error {
 	_, err := c.core.StatObject(ctx, bucket, name, minio.StatObjectOptions{ServerSideEncryption: c.sse})

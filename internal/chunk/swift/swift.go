@@ -111,6 +111,15 @@ func (c *client) Get(ctx context.Context, container, name string, from int64, et
 	return r.Body, from + length, strings.Trim(r.Header.Get("Etag"), `"`), nil
 }
 
+func (c *client) Copy(ctx context.Context, container, name, toContainer, toName string) error {
+	service, err := c.session.service(ctx)
+	if err != nil {
+		return err
+	}
+	o := objects.CopyOpts{Destination: "/" + toContainer + "/" + toName}
+	return c.missing(ctx, container, objects.Copy(ctx, service, container, name, o).Err)
+}
+
 func (c *client) Stat(ctx context.Context, container, name string) error {
 	service, err := c.session.service(ctx)
 	if err != nil {
