@@ -255,6 +255,8 @@ type Embedded struct {
 	// UploadExpiry is how long an unfinished upload of a backup's content is kept after
 	// something was sent.
 	UploadExpiry time.Duration `mapstructure:"upload_expiry"`
+	// DeleteParents says what a delete of a backup that others build on does: refuse, or rebase.
+	DeleteParents string `mapstructure:"delete_parents"`
 	// Copies are those of backups at other backends.
 	Copies Copies `mapstructure:"copies"`
 	// Quotas are the limits of a project that has none of its own; -1 is no limit.
@@ -362,6 +364,7 @@ var defaults = map[string]any{
 	"embedded.upload_expiry":               "24h",
 	"embedded.lease":                       "30s",
 	"embedded.shared_volumes":              "",
+	"embedded.delete_parents":              "refuse",
 	"embedded.copies.workers":              2,
 	"embedded.copies.attempts":             10,
 	"embedded.quotas.volumes":              10,

@@ -237,6 +237,7 @@ func (c *Config) Validate() error {
 		bad("embedded.upload_expiry", "%s is less than 1m", c.Embedded.UploadExpiry)
 	}
 	c.Embedded.Copies.validate("embedded.copies", bad)
+	checkOneOf("embedded.delete_parents", c.Embedded.DeleteParents, bad, "refuse", "rebase")
 	if _, err := ParseShare(c.Embedded.Scrub.Sample); err != nil {
 		bad("embedded.scrub.sample", "%v", err)
 	}

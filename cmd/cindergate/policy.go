@@ -246,6 +246,7 @@ the backups of that volume, and --policy replaces the volume's policy. Nothing i
 	text := cmd.Flags().String("policy", "", "`policy` to simulate")
 	from := cmd.Flags().String("from", "", "first `day` or time (2027-01-01 or 2027-01-01T12:00:00Z); now if it is not given")
 	to := cmd.Flags().String("to", "", "last `day` or time; 30 days later if it is not given")
+	rebase := cmd.Flags().Bool("rebase", false, "delete backups that others build on, as with embedded.delete_parents: rebase; with VOLUME, what the gateway does")
 	asJSON := cmd.Flags().Bool("json", false, "print a JSON object")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		begin, end, err := simulated(*from, *to)
@@ -265,7 +266,7 @@ the backups of that volume, and --policy replaces the volume's policy. Nothing i
 			if e.Policy == "" {
 				return errors.New("the volume has no policy: give one with --policy")
 			}
-			*text = e.Policy
+			*text, *rebase = e.Policy, e.Rebases
 			for i := range e.Backups {
 				backups = append([]policy.Backup{e.Backups[i].Backup}, backups...)
 			}
@@ -276,7 +277,7 @@ the backups of that volume, and --policy replaces the volume's policy. Nothing i
 		if err != nil {
 			return err
 		}
-		s, err := p.Simulate(backups, begin, end)
+		s, err := p.Simulate(backups, begin, end, *rebase)
 		if err != nil {
 			return err
 		}

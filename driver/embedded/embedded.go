@@ -102,6 +102,9 @@ type Options struct {
 	// ScrubSample is the share of the data objects that a scheduled scrub reads, above 0 and
 	// up to 1; 0: 1.
 	ScrubSample float64
+	// DeleteParents allows to delete backups that others build on: these are rebased. Otherwise such a
+	// delete is refused, as in Cinder.
+	DeleteParents bool
 	// UploadExpiry is how long an upload is kept after something was sent; 0: a day.
 	UploadExpiry time.Duration
 	Observer     Observer // may be nil
@@ -234,7 +237,7 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 	bs := backups.New(c, r, vs, backups.Format{
 		Compression: chunked.Compression(o.Compression), ChunkSize: o.ChunkSize, BlockSize: o.BlockSize},
 		backups.ScrubSchedule{Interval: o.ScrubInterval, Sample: o.ScrubSample, Observe: o.Observer.Scrubbed},
-		o.UploadExpiry, backups.Copying{Attempts: o.CopyAttempts, Pause: o.CopyPause})
+		o.UploadExpiry, backups.Copying{Attempts: o.CopyAttempts, Pause: o.CopyPause}, o.DeleteParents)
 	cl := cloud.New(c, r, vs)
 	ps := policies.New(c, bs, o.Observer.PolicyRun)
 	d := &Driver{policies: ps, backupRoom: bs, volumeRoom: vs, cloudRoom: cl, o: o, core: c, jobs: r, backups: bs, volumes: vs, cloud: cl}

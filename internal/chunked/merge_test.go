@@ -31,7 +31,7 @@ func rounds(t *testing.T, usual int) int {
 // Random backups of random chains are merged away. All others keep their content, at each step.
 func TestMergeRandomChains(t *testing.T) {
 	copied := 0
-	for seed := range rounds(t, 40) {
+	for seed := range rounds(t, 10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { copied += mergeChain(t, rand.New(rand.NewPCG(uint64(seed), 8))) })
 	}
 	if copied == 0 {
@@ -144,7 +144,7 @@ func mergeChain(t *testing.T, r *rand.Rand) (copied int) {
 // A whole chain becomes one full backup. The chain stays.
 func TestMergeToFull(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 9))
-	for range rounds(t, 20) {
+	for range rounds(t, 10) {
 		store := chunktest.NewMemory()
 		chain, size := makeChain(t, r, store, 2+r.IntN(6))
 		last := chain[len(chain)-1]

@@ -94,6 +94,12 @@ func (tx *Tx) JobsOfBackup(id string) ([]*Job, error) {
 	return jobs.find(tx.ctx, tx.q, "WHERE backup_id = $1 AND state <> 'cancelled' ORDER BY seq", id)
 }
 
+// JobsReading returns the jobs that were queued before a time and may be reading backups of a volume.
+func (tx *Tx) JobsReading(volumeID string, before time.Time) ([]*Job, error) {
+	return jobs.find(tx.ctx, tx.q, "WHERE created_at <= $2 AND kind <> 'rebase' AND (backup_id IN (SELECT id FROM backups WHERE volume_id = $1) OR resource LIKE 'copy %' AND resource LIKE '%' || $1)",
+		volumeID, micros{&before})
+}
+
 // JobsOfVolume returns the jobs on a volume.
 func (tx *Tx) JobsOfVolume(id string) ([]*Job, error) {
 	return jobs.find(tx.ctx, tx.q, "WHERE volume_id = $1 AND state <> 'cancelled' ORDER BY seq", id)

@@ -38,8 +38,8 @@ type Decision struct {
 //
 // Only complete backups of runs go by the policy's rules. The newest of them stays in any case.
 // Backups that are made by hand go when they expire. A backup that others build on stays as long
-// as one of them does.
-func Decide(p *Policy, backups []Backup, now time.Time) []Decision {
+// as one of them does; with rebases, only as long as one of them is not complete.
+func Decide(p *Policy, backups []Backup, now time.Time, rebases bool) []Decision {
 	decisions := make([]Decision, len(backups))
 	var points []int // of the policy, the newest first
 	for i, b := range backups {
@@ -77,7 +77,7 @@ func Decide(p *Policy, backups []Backup, now time.Time) []Decision {
 			d.Reasons = []string{"no rule keeps it (" + p.Keep.String() + ")"}
 		}
 	}
-	keepParents(backups, decisions)
+	keepParents(backups, decisions, rebases)
 	return decisions
 }
 
@@ -94,14 +94,14 @@ func (p *Policy) reasons(points []time.Time, now time.Time) [][]string {
 }
 
 // keepParents keeps what kept backups build on.
-func keepParents(backups []Backup, decisions []Decision) {
+func keepParents(backups []Backup, decisions []Decision, rebases bool) {
 	index := map[string]int{}
 	for i, b := range backups {
 		index[b.ID] = i
 	}
 	needed := map[int][]string{}
 	for i, b := range backups {
-		if !decisions[i].Keep {
+		if !decisions[i].Keep || rebases && b.Complete {
 			continue
 		}
 		for range len(backups) { // a damaged row may be its own ancestor

@@ -154,7 +154,7 @@ func TestDecide(t *testing.T) {
 	}
 	p := parse(t, "daily 02:00; incremental; keep=2")
 	decide := func(p *policy.Policy, backups ...policy.Backup) string {
-		decisions := policy.Decide(p, backups, now)
+		decisions := policy.Decide(p, backups, now, false)
 		return strings.Join(policy.Goers(backups, decisions), " ")
 	}
 	broken, byHand, old := run("e", "", 9), policy.Backup{ID: "h", CreatedAt: day(1), Complete: true}, run("x", "", 1)
@@ -187,7 +187,7 @@ func TestDecide(t *testing.T) {
 			t.Errorf("%s: %q go, want %q", test.what, got, test.goes)
 		}
 	}
-	for _, d := range policy.Decide(&p, []policy.Backup{run("a", "", 1), run("b1", "a", 2), run("b2", "b1", 3), byHand, broken}, now) {
+	for _, d := range policy.Decide(&p, []policy.Backup{run("a", "", 1), run("b1", "a", 2), run("b2", "b1", 3), byHand, broken}, now, false) {
 		if len(d.Reasons) == 0 {
 			t.Errorf("%s has no reason", d.ID)
 		}
@@ -198,7 +198,7 @@ func TestDecide(t *testing.T) {
 func TestSimulateAYear(t *testing.T) {
 	p := parse(t, "daily 02:30 Europe/Berlin; incremental; full=7; keep=7d,4w,12m")
 	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s, err := p.Simulate(nil, from, from.AddDate(1, 0, 0))
+	s, err := p.Simulate(nil, from, from.AddDate(1, 0, 0), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func TestForecast(t *testing.T) {
 		backups = append(backups, policy.Backup{ID: fmt.Sprint("b", day), Slot: at(day), CreatedAt: at(day), Complete: true})
 	}
 	backups = append(backups, policy.Backup{ID: "hand", CreatedAt: at(1), Complete: true})
-	got := p.Forecast(backups, at(3).Add(time.Hour))
+	got := p.Forecast(backups, at(3).Add(time.Hour), false)
 	for id, day := range map[string]int{"b1": 4, "b2": 5, "b3": 6} {
 		if !got[id].Equal(at(day)) {
 			t.Errorf("%s goes %v, want %v", id, got[id], at(day))
@@ -245,7 +245,7 @@ func TestForecast(t *testing.T) {
 	if len(got) != 3 {
 		t.Errorf("forecast: %v", got)
 	}
-	if got := parse(t, "daily 02:00").Forecast(backups, at(4)); len(got) != 0 {
+	if got := parse(t, "daily 02:00").Forecast(backups, at(4), false); len(got) != 0 {
 		t.Errorf("without rules: %v", got)
 	}
 }

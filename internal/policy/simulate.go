@@ -28,10 +28,11 @@ type Simulation struct {
 
 // simulator is the state of a simulation: what there is after the runs so far.
 type simulator struct {
-	p    Policy
-	slot time.Time // of the last run
-	runs int
-	left []Backup
+	p       Policy
+	slot    time.Time // of the last run
+	runs    int
+	left    []Backup
+	rebases bool
 }
 
 // next simulates the next run.
@@ -46,7 +47,7 @@ func (s *simulator) next() Event {
 	s.left = append(s.left, b)
 	e := Event{Slot: s.slot, ID: b.ID, Incremental: kind.Incremental, Reason: kind.Reason}
 	var left []Backup
-	for i, d := range Decide(&s.p, s.left, s.slot) {
+	for i, d := range Decide(&s.p, s.left, s.slot, s.rebases) {
 		if d.Keep {
 			left = append(left, s.left[i])
 		} else {
@@ -60,8 +61,8 @@ func (s *simulator) next() Event {
 
 // Simulate returns what the policy does in the time after from, up to and with to, to a volume
 // that changes each time and has these backups.
-func (p Policy) Simulate(backups []Backup, from, to time.Time) (Simulation, error) {
-	s := simulator{p: p, slot: from, left: append([]Backup(nil), backups...)}
+func (p Policy) Simulate(backups []Backup, from, to time.Time, rebases bool) (Simulation, error) {
+	s := simulator{p: p, slot: from, left: append([]Backup(nil), backups...), rebases: rebases}
 	var result Simulation
 	for !p.Schedule.Next(s.slot).After(to) {
 		if s.runs == maxSimulated {
@@ -69,7 +70,7 @@ func (p Policy) Simulate(backups []Backup, from, to time.Time) (Simulation, erro
 		}
 		result.Events = append(result.Events, s.next())
 	}
-	result.Left, result.Why = s.left, Decide(&p, s.left, to)
+	result.Left, result.Why = s.left, Decide(&p, s.left, to, rebases)
 	return result, nil
 }
 
@@ -77,7 +78,7 @@ func (p Policy) Simulate(backups []Backup, from, to time.Time) (Simulation, erro
 const maxForecast = 4000
 
 // Forecast returns when backups will go, by id, as far as the next runs tell.
-func (p Policy) Forecast(backups []Backup, now time.Time) map[string]time.Time {
+func (p Policy) Forecast(backups []Backup, now time.Time, rebases bool) map[string]time.Time {
 	goes := map[string]time.Time{}
 	leaving := map[string]bool{} // those that nothing but the policy keeps
 	for _, b := range backups {
@@ -91,7 +92,7 @@ func (p Policy) Forecast(backups []Backup, now time.Time) map[string]time.Time {
 	if p.Keep.Empty() || p.Paused {
 		return goes
 	}
-	s := simulator{p: p, slot: now, left: append([]Backup(nil), backups...)}
+	s := simulator{p: p, slot: now, left: append([]Backup(nil), backups...), rebases: rebases}
 	for len(leaving) > 0 && s.runs < maxForecast {
 		for _, id := range s.next().Removed {
 			if leaving[id] {

@@ -72,6 +72,13 @@ func (m *Memory) Inject(f Fault) {
 	m.faults = append(m.faults, &f)
 }
 
+// Heal removes the faults that have not struck.
+func (m *Memory) Heal() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.faults = nil
+}
+
 // Objects returns the keys and contents. Callers must not change the contents.
 func (m *Memory) Objects() map[string][]byte {
 	m.mu.Lock()

@@ -15,6 +15,22 @@ import (
 // chain returns the backups that a restore of b needs, the full one first. All are in the
 // store s.
 func (bs *Backups) chain(ctx context.Context, s *core.Store, b *meta.Backup) ([]chunked.Level, error) {
+	for {
+		chain, err := bs.chainOf(ctx, s, b)
+		if err == nil {
+			return chain, nil
+		}
+		// The rows are read one after the other. The backup may have been rebased in between.
+		now, bad := bs.core.DB.Backup(ctx, b.ID)
+		if bad != nil || now == nil || now.ParentID == b.ParentID && now.ServiceMetadata == b.ServiceMetadata {
+			return nil, err
+		}
+		b = now
+	}
+}
+
+// chainOf is [Backups.chain] for a backup that is not rebased meanwhile.
+func (bs *Backups) chainOf(ctx context.Context, s *core.Store, b *meta.Backup) ([]chunked.Level, error) {
 	var chain []chunked.Level
 	seen := map[string]bool{}
 	for {
@@ -22,7 +38,13 @@ func (bs *Backups) chain(ctx context.Context, s *core.Store, b *meta.Backup) ([]
 			return nil, broken("Backup %s has no data: %s", b.ID, cmp.Or(b.FailReason, "it was not finished."))
 		}
 		if b.Status == driver.BackupDeleting {
-			return nil, core.Reasonf("Backup %s is being deleted.", b.ID)
+			rebased, err := bs.isRebased(ctx, b.ID)
+			if err != nil {
+				return nil, err
+			}
+			if !rebased || len(chain) == 0 {
+				return nil, core.Reasonf("Backup %s is being deleted.", b.ID)
+			}
 		}
 		if seen[b.ID] {
 			return nil, broken("Backup %s is its own ancestor.", b.ID)

@@ -3,6 +3,7 @@ package backups
 import (
 	"context"
 	"encoding/hex"
+	"io"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
@@ -29,7 +30,7 @@ func (bs *Backups) OpenContent(ctx context.Context, who driver.Caller, backupID 
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	return content{c, b.ParentID}, nil
+	return bs.contentOf(c, b), nil
 }
 
 // openContent opens the content of a backup that has data.
@@ -55,7 +56,19 @@ func unreadable(err error) error {
 
 type content struct {
 	*chunked.Content
-	parent string
+	bs       *Backups
+	volumeID string
+	parent   string
+}
+
+func (bs *Backups) contentOf(c *chunked.Content, b *meta.Backup) content {
+	return content{Content: c, bs: bs, volumeID: b.VolumeID, parent: b.ParentID}
+}
+
+// Copy notes the read, so that nothing that it reads is removed.
+func (c content) Copy(ctx context.Context, w io.Writer, from, to int64) error {
+	defer c.bs.downloads.begin(c.volumeID, c.bs.core.Clock.Now())()
+	return c.Content.Copy(ctx, w, from, to)
 }
 
 func (c content) ParentID() string { return c.parent }

@@ -8,8 +8,8 @@ import (
 	"cindergate/internal/meta"
 )
 
-// DeleteBackup accepts a delete and queues its job (cinder/backup/api.py delete). It
-// refuses a backup that has dependents.
+// DeleteBackup accepts a delete and queues its job (cinder/backup/api.py delete). A
+// backup that has dependents is refused, or these are rebased.
 func (bs *Backups) DeleteBackup(ctx context.Context, who driver.Caller, backupID string) error {
 	return bs.requestFreeing(ctx, who, func(tx *meta.Tx) error {
 		b, err := core.OwnBackup(tx, who, backupID)
@@ -38,7 +38,7 @@ func (bs *Backups) ForceDeleteBackup(ctx context.Context, who driver.Caller, bac
 		if err != nil {
 			return err
 		}
-		if err := bs.checkNoChildren(tx, b); err != nil {
+		if err := bs.checkDependents(tx, b); err != nil {
 			return err
 		}
 		if err := bs.cancelJobs(tx, b); err != nil {
@@ -57,7 +57,14 @@ func (bs *Backups) acceptDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) 
 }
 
 func (bs *Backups) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
-	if err := bs.checkNoChildren(tx, b); err != nil {
+	children, err := tx.Children(b.ID)
+	if err != nil {
+		return err
+	}
+	if len(children) > 0 {
+		return bs.startRebase(tx, who, b, children)
+	}
+	if err := bs.core.BackupServiceUp(tx, ""); err != nil {
 		return err
 	}
 	if err := bs.forgetCopies(tx, b.ID); err != nil {
@@ -81,16 +88,16 @@ func (bs *Backups) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) e
 	return bs.jobs.Enqueue(tx, j)
 }
 
-// checkNoChildren checks the dependents of all projects. Cinder checks only those of the
-// caller's project (cinder/backup/api.py delete), so an admin of another project can orphan
-// a child.
-func (bs *Backups) checkNoChildren(tx *meta.Tx, b *meta.Backup) error {
+// checkDependents refuses to delete a backup that others build on, unless these can be rebased. It checks
+// the dependents of all projects. Cinder checks only those of the caller's project
+// (cinder/backup/api.py delete), so an admin of another project can orphan a child.
+func (bs *Backups) checkDependents(tx *meta.Tx, b *meta.Backup) error {
 	children, err := tx.Children(b.ID)
 	if err != nil {
 		return err
 	}
 	if len(children) > 0 {
-		return driver.BackupHasDependents.Errorf("Incremental backups exist for this backup.")
+		return bs.checkRebase(tx, b, children)
 	}
 	return bs.core.BackupServiceUp(tx, "")
 }

@@ -36,7 +36,12 @@ func (bs *Backups) Recover(tx *meta.Tx) error {
 		case driver.BackupRestoring:
 			b.Status = driver.BackupAvailable
 		case driver.BackupDeleting:
-			if err := bs.startDelete(tx, driver.Caller{ProjectID: b.ProjectID, UserID: b.UserID}, b); err != nil {
+			err := bs.startDelete(tx, driver.Caller{ProjectID: b.ProjectID, UserID: b.UserID}, b)
+			if driver.KindOf(err) == driver.InvalidState { // others build on it, and it is whole
+				b.Status = driver.BackupAvailable
+				break
+			}
+			if err != nil {
 				return err
 			}
 			continue

@@ -13,13 +13,15 @@ import (
 
 // Backups serves requests about backups and runs their jobs.
 type Backups struct {
-	core    *core.Core
-	jobs    *jobs.Runner
-	volumes *volumes.Volumes
-	format  Format
-	scrubs  ScrubSchedule
-	uploads uploads
-	copying Copying
+	core      *core.Core
+	jobs      *jobs.Runner
+	volumes   *volumes.Volumes
+	format    Format
+	scrubs    ScrubSchedule
+	uploads   uploads
+	copying   Copying
+	rebases   bool // a delete of a backup rebases those that build on it
+	downloads downloads
 }
 
 // Copying says how copies to other backends are tried.
@@ -36,12 +38,12 @@ type Format struct {
 }
 
 // New returns a Backups and registers its kinds of jobs. An upload to which nothing is sent
-// for uploadExpiry ends.
-func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes, f Format, scrubs ScrubSchedule, uploadExpiry time.Duration, copying Copying) *Backups {
+// for uploadExpiry ends. With rebases, a backup that others build on can be deleted.
+func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes, f Format, scrubs ScrubSchedule, uploadExpiry time.Duration, copying Copying, rebases bool) *Backups {
 	if copying.Pause <= 0 {
 		copying.Pause = firstCopyPause
 	}
-	bs := &Backups{core: c, jobs: r, volumes: vs, format: f, scrubs: scrubs, uploads: uploads{expiry: uploadExpiry}, copying: copying}
+	bs := &Backups{core: c, jobs: r, volumes: vs, format: f, scrubs: scrubs, uploads: uploads{expiry: uploadExpiry}, copying: copying, rebases: rebases}
 	bs.register()
 	return bs
 }
@@ -51,6 +53,8 @@ func (bs *Backups) register() {
 	jobs.Register(bs.jobs, backupJob, jobs.Kind[backupArguments]{Queue: jobs.DataQueue, Task: bs.backupTask})
 	jobs.Register(bs.jobs, volumes.RestoreJob, jobs.Kind[volumes.RestoreArguments]{Queue: jobs.DataQueue, Task: bs.restoreTask})
 	jobs.Register(bs.jobs, deleteJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, AfterBackup: true, Task: bs.deleteTask})
+	jobs.Register(bs.jobs, rebaseJob, jobs.Kind[struct{}]{Queue: jobs.DataQueue, Task: bs.rebaseTask})
+	jobs.Register(bs.jobs, removalJob, jobs.Kind[oldObjects]{Queue: jobs.QuickQueue, Task: bs.removalTask})
 	jobs.Register(bs.jobs, removeUploadJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, Task: bs.removeUploadTask})
 	jobs.Register(bs.jobs, importJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, Task: bs.importTask})
 	jobs.Register(bs.jobs, copyJob, jobs.Kind[copyArguments]{Queue: jobs.CopyQueue, MaxAttempts: copyDeaths, Task: bs.copyTask})

@@ -234,6 +234,7 @@ func (bs *Backups) scrubBackup(ctx context.Context, store *core.Store, b *meta.B
 	if err != nil {
 		return s.of(ctx, err)
 	}
+	defer bs.downloads.begin(b.VolumeID, bs.core.Clock.Now())()
 	own := levels[len(levels)-1]
 	var parent *chunked.Location
 	if len(levels) > 1 {

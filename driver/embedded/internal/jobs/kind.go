@@ -68,7 +68,7 @@ type Task struct {
 // neither Fail nor Undo is called, and the attempt does not count.
 type Again struct {
 	After  time.Duration
-	Change func(*meta.Tx) error // made in the transaction that requeues the job
+	Change func(*meta.Tx) error // made in the transaction that requeues the job; nil: none
 	Err    error                // why, for the log
 }
 

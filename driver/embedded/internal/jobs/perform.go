@@ -144,6 +144,9 @@ func (r *Runner) requeue(ctx context.Context, j *meta.Job, pause time.Duration, 
 			own.NotBefore = tx.Now.Add(pause)
 			tx.AfterCommit(func() { r.core.Clock.AfterFunc(pause, r.signal) })
 		}
+		if change == nil {
+			change = Done
+		}
 		return errors.Join(change(tx), tx.PutJob(own))
 	})
 }

@@ -64,6 +64,9 @@ func (r *Runner) Enqueue(tx *meta.Tx, j *meta.Job) error {
 		}
 	}
 	tx.AfterCommit(func() { r.wakeFor(meta.Wake{Queue: j.Queue, Host: j.Host}) })
+	if pause := j.NotBefore.Sub(tx.Now); pause > 0 {
+		tx.AfterCommit(func() { r.core.Clock.AfterFunc(pause, r.signal) })
+	}
 	return tx.PutJob(j)
 }
 

@@ -21,7 +21,8 @@ type Explanation struct {
 	Schedule    string `json:"schedule,omitempty"`
 	Keep        string `json:"keep,omitempty"`
 	Paused      bool   `json:"paused,omitempty"`
-	Held        bool   `json:"held,omitempty"` // the volume was made by a restore, and nobody has set the policy since
+	Held        bool   `json:"held,omitempty"`    // the volume was made by a restore, and nobody has set the policy since
+	Rebases     bool   `json:"rebases,omitempty"` // backups that others build on can go
 	Problem     string `json:"problem,omitempty"`
 	LastSuccess string `json:"last_success,omitempty"` // slot of the last run that was done or skipped
 	Failures    int    `json:"failures"`               // since then
@@ -66,7 +67,7 @@ func (ps *Policies) Explain(ctx context.Context, volumeID, text string) (*Explan
 	if err != nil {
 		return nil, err
 	}
-	e := &Explanation{VolumeID: v.ID, ProjectID: v.ProjectID, Failures: s.protection.Failures, Held: s.protection.Held,
+	e := &Explanation{VolumeID: v.ID, ProjectID: v.ProjectID, Failures: s.protection.Failures, Held: s.protection.Held, Rebases: ps.backups.Rebases(),
 		Next: []time.Time{}, Runs: []ExplainedRun{}, Backups: []ExplainedBackup{}}
 	if !s.protection.LastSuccess.IsZero() {
 		e.LastSuccess = s.protection.LastSuccess.Format(time.RFC3339)
@@ -95,9 +96,9 @@ func (ps *Policies) Explain(ctx context.Context, volumeID, text string) (*Explan
 	}
 	goes := map[string]time.Time{}
 	if p := s.rules(); p != nil {
-		goes = p.Forecast(states, s.now)
+		goes = p.Forecast(states, s.now, ps.backups.Rebases())
 	}
-	for i, d := range policy.Decide(s.rules(), states, s.now) {
+	for i, d := range policy.Decide(s.rules(), states, s.now, ps.backups.Rebases()) {
 		b := ExplainedBackup{Backup: states[i], Keep: d.Keep, Reasons: d.Reasons, Goes: goes[d.ID]}
 		if name := s.backups[i].Name; name != nil {
 			b.Name = *name

@@ -51,7 +51,7 @@ func (ps *Policies) expire(ctx context.Context, s *scene) (time.Time, error) {
 			next = sooner(next, b.Expires)
 		}
 	}
-	decisions := policy.Decide(s.rules(), states, s.now)
+	decisions := policy.Decide(s.rules(), states, s.now, ps.backups.Rebases())
 	goers := policy.Goers(states, decisions)
 	if len(goers) == 0 {
 		return next, nil
