@@ -148,6 +148,22 @@ func (tx *Tx) claim(queue, worker string, lease time.Duration, locking string) (
 	return tx.Job(id)
 }
 
+// NextDue returns the next time at which a job of a queue ("": any) may become due by itself,
+// because a pause or a lease ends; zero: there is none.
+func (tx *Tx) NextDue(queue string) (time.Time, error) {
+	var due sql.NullInt64
+	err := tx.q.QueryRowContext(tx.ctx, `SELECT MIN(due) FROM
+		(SELECT CASE state WHEN 'queued' THEN not_before ELSE lease_until + 1 END AS due FROM jobs WHERE $2 = '' OR lane = $2) AS times
+		WHERE due > $1`, tx.Now.UnixMicro(), queue).Scan(&due)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read jobs: %w", err)
+	}
+	if !due.Valid {
+		return time.Time{}, nil
+	}
+	return time.UnixMicro(due.Int64), nil
+}
+
 // Held returns the job if the worker that claimed it as attempts still holds it, and keeps others
 // from claiming it until the transaction ends. It returns nil if the worker has lost it.
 func (tx *Tx) Held(id string, attempts int) (*Job, error) {

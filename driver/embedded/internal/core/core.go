@@ -7,6 +7,7 @@ package core
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/jonboulle/clockwork"
@@ -27,7 +28,9 @@ type Core struct {
 	Copier driver.Copier
 	Log    *zap.Logger
 	Clock  clockwork.Clock
+	Work   Work
 	NewID  func() string
+	Random io.Reader // for secrets
 
 	Host string // of the services shown
 	// Gateway is Host if several gateways share the database; "": this is the only one. DownAfter is

@@ -75,7 +75,8 @@ func (r *Runner) attempt(ctx context.Context, j *meta.Job, until time.Time) {
 	defer r.release(j, own)
 	beat, stop := context.WithCancel(jobCtx)
 	stopped := make(chan struct{})
-	go func() { defer close(stopped); r.heartbeat(beat, j, own, until) }()
+	r.core.Work.Begin()
+	go func() { defer close(stopped); defer r.core.Work.End(); r.heartbeat(beat, j, own, until) }()
 
 	began := r.core.Clock.Now()
 	endTrace := func(string, error) {}
@@ -116,10 +117,8 @@ func (r *Runner) heartbeat(ctx context.Context, j *meta.Job, own *run, until tim
 	for {
 		sent := r.core.Clock.Now()
 		pause := min(r.o.Lease/3, until.Sub(sent))
-		select {
-		case <-ctx.Done():
+		if r.core.Wait(ctx, pause); ctx.Err() != nil {
 			return
-		case <-r.core.Clock.After(pause):
 		}
 		sent = r.core.Clock.Now()
 		if !sent.Before(until) {
