@@ -81,8 +81,8 @@ type Options struct {
 	BlockSize   int64  // bytes per digest of a full backup; 0: chunked chooses it by the volume and its data
 
 	// Workers is the number of backups, restores and copies that run at once; 0: 2. Deletes
-	// and imports have a worker of their own.
-	Workers int
+	// and imports have QuickWorkers of their own; 0: 1.
+	Workers, QuickWorkers int
 	// Lease is how long a worker holds a job without a heartbeat; 0: 30 s.
 	Lease time.Duration
 	// Copier copies backups to other backends; nil: none takes copies. CopyWorkers is the number
@@ -117,6 +117,9 @@ type Options struct {
 	// WrapStore wraps the store in the data directory; nil: it is used as it is. The result is a
 	// [chunk.Batcher] if the store is.
 	WrapStore func(chunk.Store) chunk.Store
+	// BlankByJob says that a job makes the file of a new, empty volume, which is creating until
+	// then; nil: the request makes it.
+	BlankByJob func() bool
 	// NoReserve keeps no space free for the database on a full disk.
 	NoReserve bool
 
@@ -249,7 +252,7 @@ var (
 func Open(ctx context.Context, o Options) (*Driver, error) {
 	o = o.withDefaults()
 	c := &core.Core{Stores: core.Stores{Default: o.DefaultStore}, Files: core.NewFiles(o.DataDir), Log: o.Log, Clock: o.Clock, Work: o.Work, NewID: o.NewID, Random: o.Random,
-		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit, Copier: o.Copier, DownAfter: 2 * o.Lease,
+		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit, BlankByJob: o.BlankByJob, Copier: o.Copier, DownAfter: 2 * o.Lease,
 		DataDir: o.DataDir, SharedVolumes: o.SharedVolumes != ""}
 	if !o.NoReserve {
 		c.Spare = core.NewReserve(o.DataDir)
@@ -281,6 +284,9 @@ func (o Options) withDefaults() Options {
 	if o.Clock == nil {
 		o.Clock = clockwork.NewRealClock()
 	}
+	if o.BlankByJob == nil {
+		o.BlankByJob = func() bool { return false }
+	}
 	if o.Work == nil {
 		o.Work = core.NoWork{}
 	}
@@ -311,6 +317,9 @@ func (o Options) withDefaults() Options {
 	if o.Workers <= 0 {
 		o.Workers = 2
 	}
+	if o.QuickWorkers <= 0 {
+		o.QuickWorkers = 1
+	}
 	if o.Lease <= 0 {
 		o.Lease = 30 * time.Second
 	}
@@ -333,7 +342,7 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) jobs() jobs.Options {
-	settings := jobs.Options{Workers: o.Workers, CopyWorkers: o.CopyWorkers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone, Poll: o.Poll}
+	settings := jobs.Options{Workers: o.Workers, QuickWorkers: o.QuickWorkers, CopyWorkers: o.CopyWorkers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone, Poll: o.Poll}
 	if o.TraceJob != nil {
 		settings.TraceJob = func(ctx context.Context, j *meta.Job) (context.Context, func(string, error)) {
 			return o.TraceJob(ctx, traceOf(j))
@@ -367,7 +376,8 @@ func (h hook) Progress(ctx context.Context, j *meta.Job, done, total int64) erro
 const sharedPoll = 5 * time.Second
 
 // Run runs jobs, schedules scrubs, and ends old uploads and messages until ctx ends. Then it requeues the running jobs;
-// the next Run starts them again. It returns nil.
+// the next Run starts them again. It returns nil. The calling goroutine counts as work; see
+// Options.Work.
 func (d *Driver) Run(ctx context.Context) error {
 	var group errgroup.Group
 	start := func(run func(context.Context)) {
@@ -381,6 +391,8 @@ func (d *Driver) Run(ctx context.Context) error {
 	if d.core.Several() {
 		start(d.beat)
 	}
+	d.core.Work.End() // it only waits for the others
+	defer d.core.Work.Begin()
 	return group.Wait()
 }
 

@@ -31,6 +31,8 @@ type Core struct {
 	Work   Work
 	NewID  func() string
 	Random io.Reader // for secrets
+	// BlankByJob reports whether a job makes the file of a new, empty volume.
+	BlankByJob func() bool
 
 	Host string // of the services shown
 	// Gateway is Host if several gateways share the database; "": this is the only one. DownAfter is

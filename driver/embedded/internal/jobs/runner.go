@@ -15,12 +15,13 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Options configure a Runner. All are required except JobDone and TraceJob.
+// Options configure a Runner. All are required except QuickWorkers, Poll and the functions.
 type Options struct {
-	Workers     int           // concurrent jobs of the data queue
-	CopyWorkers int           // concurrent jobs of the copy queue; the other queues have one worker each
-	Lease       time.Duration // how long a worker holds a job without a heartbeat
-	MaxAttempts int           // how often a job runs if the process dies each time
+	Workers      int           // concurrent jobs of the data queue
+	QuickWorkers int           // concurrent jobs of the quick queue; 0: 1
+	CopyWorkers  int           // concurrent jobs of the copy queue; the idle queue has one worker
+	Lease        time.Duration // how long a worker holds a job without a heartbeat
+	MaxAttempts  int           // how often a job runs if the process dies each time
 	// Poll is how often an idle worker looks for jobs that nothing has told it of; 0: once per Lease.
 	Poll time.Duration
 	// JobDone is called for each job that ended; see embedded.Observer.
@@ -68,7 +69,7 @@ type Runner struct {
 // NewRunner returns a Runner without kinds.
 func NewRunner(c *core.Core, o Options) *Runner {
 	return &Runner{o: o, core: c, kinds: map[string]kind{}, running: map[string]*run{},
-		wake: map[string]*core.Bell{DataQueue: c.NewBell(o.Workers), QuickQueue: c.NewBell(1), IdleQueue: c.NewBell(1), CopyQueue: c.NewBell(o.CopyWorkers)}}
+		wake: map[string]*core.Bell{DataQueue: c.NewBell(o.Workers), QuickQueue: c.NewBell(max(o.QuickWorkers, 1)), IdleQueue: c.NewBell(1), CopyQueue: c.NewBell(o.CopyWorkers)}}
 }
 
 // Up reports whether [Runner.Run] is running.
@@ -146,9 +147,10 @@ func (r *Runner) Run(ctx context.Context) error {
 	for range r.o.CopyWorkers {
 		start(func() { r.work(ctx, CopyQueue) })
 	}
-	for _, queue := range []string{QuickQueue, IdleQueue} {
-		start(func() { r.work(ctx, queue) })
+	for range max(r.o.QuickWorkers, 1) {
+		start(func() { r.work(ctx, QuickQueue) })
 	}
+	start(func() { r.work(ctx, IdleQueue) })
 	if r.core.DB.Shared() {
 		start(func() { r.listen(ctx) })
 	}

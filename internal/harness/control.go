@@ -1,0 +1,65 @@
+package harness
+
+import (
+	"context"
+	"net/http"
+
+	"cindergate/internal/harness/clock"
+)
+
+// Control is what a test controls of a cloud: its clock, the faults of its answers, and the
+// record of its requests. An [Environment] adds jobs, state and ids.
+type Control struct {
+	Clock       *clock.Clock
+	Journal     *Journal
+	Transitions *Transitions
+
+	faults *faults
+	env    *Environment // nil: the cloud is a fake of another one
+	reset  func()       // of such a fake
+	handle http.Handler // such a fake
+}
+
+func newControl(c *clock.Clock, seed uint64) *Control {
+	return &Control{Clock: c, Journal: newJournal(c), Transitions: newTransitions(c), faults: newFaults(c, seed)}
+}
+
+// NewControl controls a fake of a cloud: its clock, its faults, and the record of its requests.
+// reset brings the fake back to its start.
+func NewControl(c *clock.Clock, fake http.Handler, reset func()) *Control {
+	control := newControl(c, newSeed())
+	control.handle, control.reset = fake, reset
+	return control
+}
+
+// ServeHTTP answers a client of a fake.
+func (c *Control) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.serve(w, r, c.handle) }
+
+// clear drops what a test has set.
+func (c *Control) clear() {
+	c.faults.clear()
+	c.Transitions.Clear()
+	c.Journal.Clear()
+}
+
+// Reset brings the cloud back to its start.
+func (c *Control) Reset(ctx context.Context) error {
+	if c.env != nil {
+		return c.env.Reset(ctx)
+	}
+	c.clear()
+	c.reset()
+	return nil
+}
+
+// serve records a request, and lets faults of paths that are not those of the Block Storage API
+// answer it. Those of the Block Storage API strike in [Environment.hook], where the caller is known.
+func (c *Control) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	entry, w, r, done := c.Journal.begin(w, r)
+	defer done()
+	if c.env != nil && isBlockStorage(r.URL.Path) {
+		next.ServeHTTP(w, r)
+		return
+	}
+	c.faults.answer(w, w, r, asked{method: r.Method, path: r.URL.Path}, entry, next.ServeHTTP)
+}
