@@ -125,6 +125,9 @@ func projectOf(user string) string {
 	return user
 }
 
+// ProjectID returns the id of a project of a new cloud: demo, alt or admin.
+func ProjectID(name string) string { return harness.ProjectID(name) }
+
 // AuthOptions returns what gophercloud logs in with as a user, for the user's project. The client
 // logs in again when its token has expired.
 func (c *Cloud) AuthOptions(user string) gophercloud.AuthOptions {

@@ -38,6 +38,9 @@ var Users = []struct{ Name, Project, Role string }{
 	{"demo", "demo", "member"}, {"demo-reader", "demo", "reader"}, {"alt", "alt", "member"}, {"admin", "admin", "admin"},
 }
 
+// ProjectID returns the id of a project of [Users].
+func ProjectID(name string) string { return identity.ID("project", name) }
+
 // Options configure an Environment.
 type Options struct {
 	// Dir is a directory in which the Environment makes one of its own, which [Environment.Close]

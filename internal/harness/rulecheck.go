@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"time"
+)
 
-	"golang.org/x/net/http/httpguts"
+// The forms of headers (RFC 9110, 5.1 and 5.5), without obsolete ones.
+var (
+	headerName  = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+	headerValue = regexp.MustCompile("^[\t\x20-\x7e]*$")
 )
 
 // Bounds of rules.
@@ -102,7 +107,7 @@ func (a *Answer) check() error {
 		return errors.New("body: must be JSON")
 	}
 	for name, value := range a.Headers {
-		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) || len(name)+len(value) > maxText {
+		if !headerName.MatchString(name) || !headerValue.MatchString(value) || len(name)+len(value) > maxText {
 			return fmt.Errorf("headers: %.64q is no header", name)
 		}
 	}
