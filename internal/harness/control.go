@@ -16,7 +16,7 @@ type Control struct {
 
 	faults *faults
 	env    *Environment // nil: the cloud is a fake of another one
-	reset  func()       // of such a fake
+	reset  func() error // of such a fake
 	handle http.Handler // such a fake
 }
 
@@ -26,8 +26,8 @@ func newControl(c *clock.Clock, seed uint64) *Control {
 
 // NewControl controls a fake of a cloud: its clock, its faults, and the record of its requests.
 // reset brings the fake back to its start.
-func NewControl(c *clock.Clock, fake http.Handler, reset func()) *Control {
-	control := newControl(c, newSeed())
+func NewControl(c *clock.Clock, fake http.Handler, reset func() error) *Control {
+	control := newControl(c, NewSeed())
 	control.handle, control.reset = fake, reset
 	return control
 }
@@ -48,8 +48,7 @@ func (c *Control) Reset(ctx context.Context) error {
 		return c.env.Reset(ctx)
 	}
 	c.clear()
-	c.reset()
-	return nil
+	return c.reset()
 }
 
 // serve records a request, and lets faults of paths that are not those of the Block Storage API

@@ -17,7 +17,6 @@ import (
 
 	"github.com/jonboulle/clockwork"
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded"
@@ -54,23 +53,13 @@ type Options struct {
 	Log  *zap.Logger // nil: none
 }
 
-// ScratchDir is a directory in memory if there is one with room, because a test must not wait for
-// a disk; otherwise it is the system's directory for temporary files.
-func ScratchDir() string {
-	const memory = "/dev/shm"
-	var fs unix.Statfs_t
-	if err := unix.Statfs(memory, &fs); err != nil || int64(fs.Bavail)*fs.Bsize < 256<<20 || unix.Access(memory, unix.W_OK) != nil {
-		return os.TempDir()
-	}
-	return memory
-}
-
 // Environment is a cloud for tests. It is an http.Handler for the clients of the cloud. It is safe
 // for concurrent use.
 type Environment struct {
 	*Control
 	o    Options
 	dir  string
+	lock *os.File // on the directory, while this process uses it
 	seed source
 
 	jobs jobs
@@ -99,13 +88,14 @@ func Open(ctx context.Context, o Options) (*Environment, error) {
 		o.Log = zap.NewNop()
 	}
 	if o.Seed == 0 {
-		o.Seed = newSeed()
+		o.Seed = NewSeed()
 	}
-	dir, err := os.MkdirTemp(o.Dir, "cindergate-harness-")
+	sweepOnce.Do(func() { sweep(o.Dir) })
+	dir, lock, err := makeScratch(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	e := &Environment{o: o, dir: dir}
+	e := &Environment{o: o, dir: dir, lock: lock}
 	e.seed.set(o.Seed)
 	c := clock.New()
 	if !o.Now.IsZero() {
@@ -115,7 +105,7 @@ func Open(ctx context.Context, o Options) (*Environment, error) {
 	e.env = e
 	e.jobs.init(e)
 	if err := e.open(ctx); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, os.RemoveAll(dir), lock.Close())
 	}
 	return e, nil
 }
@@ -123,7 +113,7 @@ func Open(ctx context.Context, o Options) (*Environment, error) {
 // Close ends the cloud and removes its directory.
 func (e *Environment) Close() error {
 	return e.change(func() error {
-		return errors.Join(e.close(errors.New("the harness is closed")), os.RemoveAll(e.dir))
+		return errors.Join(e.close(errors.New("the harness is closed")), os.RemoveAll(e.dir), e.lock.Close())
 	})
 }
 

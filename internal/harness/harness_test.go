@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -516,7 +518,7 @@ func TestTransitions(t *testing.T) {
 		t.Fatal(status)
 	}
 	r.ask("POST /backups/"+b+"/restore", `{"restore":{"volume_id":"`+v+`"}}`, 202)
-	r.do("POST /clock/advance", `{"by":"240h"}`, 200)
+	r.do("POST /clock/advance", `{"by":"24h"}`, 200)
 	if r.login(); r.status("volume", v) != "restoring-backup" {
 		t.Fatal(r.status("volume", v))
 	}
@@ -691,7 +693,7 @@ func TestOpenAPI(t *testing.T) {
 func TestControlOfFake(t *testing.T) {
 	t.Parallel()
 	resets := 0
-	c := NewControl(clock.NewAt(start), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }), func() { resets++ })
+	c := NewControl(clock.NewAt(start), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }), func() error { resets++; return nil })
 	public, control := httptest.NewServer(c), httptest.NewServer(c.API())
 	t.Cleanup(public.Close)
 	t.Cleanup(control.Close)
@@ -721,5 +723,25 @@ func BenchmarkReset(b *testing.B) {
 	r := newRig(b)
 	for b.Loop() {
 		check(b, r.Reset(b.Context()))
+	}
+}
+
+// What a process that died has left behind is removed; what another one uses stays.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	below := t.TempDir()
+	dead, lock, err := makeScratch(below)
+	check(t, err)
+	check(t, lock.Close())
+	alive, lock, err := makeScratch(below)
+	check(t, err)
+	defer lock.Close()
+	strange := filepath.Join(below, scratchPrefix+"x")
+	check(t, os.Mkdir(strange, 0o700))
+	sweep(below)
+	for dir, want := range map[string]bool{dead: false, alive: true, strange: true} {
+		if _, err := os.Stat(dir); (err == nil) != want {
+			t.Errorf("%s: %v", dir, err)
+		}
 	}
 }

@@ -50,8 +50,15 @@ func (e *Environment) knownRoute(route string) bool {
 	return false
 }
 
-// settleTime is how long a poll that ends a manual transition waits for the work behind it.
+// settleTime is how long a poll waits for the work behind a manual transition.
 const settleTime = 5 * time.Second
+
+// settle waits until the work that can go on is done.
+func (e *Environment) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	_ = e.Clock.Work.Quiet(ctx) // otherwise a later poll sees what is done
+}
 
 // hook lets faults strike requests of the Block Storage API, and counts polls.
 func (e *Environment) hook(w http.ResponseWriter, r *http.Request, m gateway.Matched, next http.HandlerFunc) {
@@ -63,11 +70,12 @@ func (e *Environment) hook(w http.ResponseWriter, r *http.Request, m gateway.Mat
 		direct = wrapped.Unwrap()
 	}
 	a := asked{method: r.Method, route: route, path: r.URL.Path, project: m.ProjectID, resources: []string{strings.ToLower(m.ID)}}
+	polls := r.Method == http.MethodGet && e.Transitions.countPolls()
+	if polls {
+		e.settle(r.Context()) // until the jobs are held whose polls are counted
+	}
 	e.faults.answer(w, direct, r, a, entry, next)
-	if r.Method == http.MethodGet && e.jobs.polled(route, strings.ToLower(m.ID)) {
-		// The next poll sees the new status.
-		ctx, cancel := context.WithTimeout(r.Context(), settleTime)
-		defer cancel()
-		_ = e.Clock.Work.Quiet(ctx) // otherwise a later poll sees it
+	if polls && e.jobs.polled(route, strings.ToLower(m.ID)) {
+		e.settle(r.Context()) // the next poll sees the new status
 	}
 }

@@ -26,8 +26,8 @@ type source struct {
 	streams [streamCount]*mathrand.ChaCha8
 }
 
-// newSeed returns a random seed that JSON numbers can hold.
-func newSeed() uint64 {
+// NewSeed returns a random seed that JSON numbers can hold.
+func NewSeed() uint64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return binary.BigEndian.Uint64(b[:]) >> 12
@@ -78,6 +78,13 @@ func (s *source) restore(saved sourceState) error {
 		}
 	}
 	return nil
+}
+
+// IDs returns a source of UUIDs that a seed determines, for a fake.
+func IDs(seed uint64) func() string {
+	s := &source{}
+	s.set(seed)
+	return stream{s, driverStream}.newID
 }
 
 // stream is one part's source of random bytes.

@@ -129,6 +129,18 @@ func (t *Transitions) of(kind string) (status string, _ Transition) {
 	return "", Transition{}
 }
 
+// countPolls reports whether a transition waits for polls.
+func (t *Transitions) countPolls() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, transition := range t.by {
+		if transition.Times > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // holdsNewVolumes reports whether an empty volume must be made by a job, which can be held.
 func (t *Transitions) holdsNewVolumes() bool {
 	_, transition := t.of("volume-create")

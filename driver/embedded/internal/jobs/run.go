@@ -33,6 +33,14 @@ func (r *Runner) stop(jobID string) {
 	}
 }
 
+// runs reports whether this process runs a job.
+func (r *Runner) runs(jobID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.running[jobID]
+	return ok
+}
+
 // register records that a job runs. First it waits until earlier runs of this process that
 // could interfere have stopped. It returns the context of the run.
 func (r *Runner) register(ctx context.Context, j *meta.Job) (*run, context.Context) {

@@ -219,7 +219,7 @@ func (r *Runner) runOneOf(ctx context.Context, queue string) (ran bool, idle tim
 		if j, err = tx.Claim(queue, r.core.Gateway, r.o.Lease); err != nil || j != nil {
 			return err
 		}
-		due, err := tx.NextDue(queue)
+		due, err := tx.NextDue(queue, r.runs)
 		if err == nil && !due.IsZero() {
 			idle = min(idle, due.Sub(tx.Now))
 		}
