@@ -745,3 +745,17 @@ func TestSweep(t *testing.T) {
 		}
 	}
 }
+
+// A cloud with a backup is saved and restored.
+func BenchmarkSaveRestore(b *testing.B) {
+	r := newRig(b)
+	v := r.volume()
+	check(b, r.WriteVolume(b.Context(), v, 0, bytes.Repeat([]byte("data"), 1<<18)))
+	r.backup(v)
+	r.settle()
+	for b.Loop() {
+		_, err := r.Save(b.Context(), "s")
+		check(b, err)
+		check(b, r.Restore(b.Context(), "s"))
+	}
+}

@@ -1,0 +1,26 @@
+#!/bin/sh
+# A backup is stuck in creating for an hour, and the client gives up after 30 minutes. It takes
+# seconds. Needs cindergate, curl and openstack.
+set -eu
+cindergate harness --now 2026-01-01T00:00:00Z --ready-fd 3 3>environment &
+trap 'kill $!; rm -f environment' EXIT
+until grep -q HARNESS_URL environment; do :; done
+. ./environment
+ask() { curl -fsS -H 'Content-Type: application/json' -X "$1" "$HARNESS_URL$2" ${3:+-d "$3"}; }
+
+openstack volume create --size 1 data -f value -c id >/dev/null
+ask POST /faults '[{"job": {"kind": "backup", "stick": true}}]' >/dev/null
+openstack volume backup create --name nightly data -f value -c id >/dev/null
+
+waited=0
+while [ "$(openstack volume backup show nightly -f value -c status)" = creating ] && [ $waited -lt 30 ]; do
+    ask POST /clock/advance '{"by": "10m"}' >/dev/null
+    waited=$((waited + 10))
+done
+echo "after $waited minutes the client gives up: $(openstack volume backup show nightly -f value -c status)"
+
+ask POST /clock/advance '{"by": "29m"}' >/dev/null
+ask POST /release '{}' >/dev/null
+ask POST /clock/advance '{"by": "1m"}' >/dev/null
+echo "after an hour the cloud goes on: $(openstack volume backup show nightly -f value -c status)"
+[ "$(openstack volume backup show nightly -f value -c status)" = available ]
