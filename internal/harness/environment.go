@@ -137,7 +137,12 @@ func (e *Environment) open(ctx context.Context) (err error) {
 		}
 	}()
 	data := e.dataDir()
-	if err := os.MkdirAll(data, 0o700); err != nil {
+	switch err := os.Mkdir(data, 0o700); {
+	case err == nil:
+		if err := layDatabases(ctx, data); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrExist):
 		return err
 	}
 	c.driver, err = embedded.Open(ctx, embedded.Options{
@@ -148,7 +153,7 @@ func (e *Environment) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.accounts, err = accounts.Open(ctx, filepath.Join(data, "identity.db")); err != nil {
+	if c.accounts, err = accounts.Open(ctx, filepath.Join(data, accountsFile)); err != nil {
 		return err
 	}
 	base := gateway.BaseURL("", nil)
