@@ -60,7 +60,12 @@ func fakeCommand() *cobra.Command {
 				return errors.Join(usage(fmt.Errorf("--harness: %w", err)), listener.Close())
 			}
 			controlled := harness.NewControl(fake.clock, fake, fake.start)
-			return serveControlled(cmd.Context(), controlled, controlled.API(), listener, private, explain)
+			return serveControlled(cmd.Context(), controlled, controlled.API(), listener, private, func() error {
+				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "# export HARNESS_URL=http://%s%s\n", private.Addr(), harness.Prefix); err != nil {
+					return err
+				}
+				return explain()
+			})
 		}
 		if err := explain(); err != nil {
 			return errors.Join(err, listener.Close())

@@ -81,3 +81,65 @@ func TestHarnessIsLocal(t *testing.T) {
 		t.Errorf("fake: %v", err)
 	}
 }
+
+// The stand-in for a cloud is controlled alike. After a reset it has the ids that it has printed.
+func TestFakeHarness(t *testing.T) {
+	binary, err := os.Executable()
+	must(t, err)
+	cmd := exec.Command(binary, "fake", "otc", "--listen", "127.0.0.1:0", "--harness", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), asServer+"=1")
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // by its pid; it has usually ended
+	usage := readUsage(t, out)
+	found := func(pattern string) string {
+		t.Helper()
+		m := regexp.MustCompile(pattern).FindStringSubmatch(usage)
+		if m == nil {
+			t.Fatalf("it does not print %s:\n%s", pattern, usage)
+		}
+		return m[1]
+	}
+	control, url := found(`HARNESS_URL=(\S+)`), found(`serves (http://\S+)`)
+	project, token, volume := found(`project (\w{32}),`), found(`a token of it (\S+)`), found(`volume (\S+) \(data\)`)
+	show := func() int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/evs/v2/"+project+"/volumes/"+volume, nil)
+		must(t, err)
+		r.Header.Set("X-Auth-Token", token)
+		answer, err := http.DefaultClient.Do(r)
+		must(t, err)
+		must(t, answer.Body.Close())
+		return answer.StatusCode
+	}
+	set := func(method, path, body string, want int) {
+		t.Helper()
+		if status, text := exchange(t, method, control+path, body); status != want {
+			t.Fatalf("%s %s: %d %s", method, path, status, text)
+		}
+	}
+	if status := show(); status != 200 {
+		t.Fatal(status)
+	}
+	set("POST", "/faults", `[{"match": {"route": "/evs/v2/{project_id}/volumes/{id}"}, "answer": {"status": 503}}]`, 200)
+	if status := show(); status != 503 {
+		t.Errorf("with a fault: %d", status)
+	}
+	set("PUT", "/clock", `{"mode": "manual"}`, 200)
+	set("POST", "/clock/advance", `{"by": "25h"}`, 200)
+	if status := show(); status != 401 {
+		t.Errorf("after the token's lifetime: %d", status)
+	}
+	set("POST", "/reset", "", 204)
+	if status := show(); status != 200 {
+		t.Errorf("after a reset: %d", status)
+	}
+	if _, text := exchange(t, "GET", control+"/requests", ""); strings.Contains(text, token) || strings.Count(text, `"seq"`) != 1 {
+		t.Errorf("requests: %s", text)
+	}
+	must(t, cmd.Process.Signal(syscall.SIGTERM))
+	_, err = io.Copy(io.Discard, out)
+	must(t, err)
+	must(t, cmd.Wait())
+}

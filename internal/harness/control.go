@@ -3,6 +3,8 @@ package harness
 import (
 	"context"
 	"net/http"
+	"sync"
+	"time"
 
 	"cindergate/internal/harness/clock"
 )
@@ -13,6 +15,9 @@ type Control struct {
 	Clock       *clock.Clock
 	Journal     *Journal
 	Transitions *Transitions
+
+	state   sync.RWMutex // locked for reading by requests, and for writing while the cloud changes as a whole
+	callers callers
 
 	faults *faults
 	env    *Environment // nil: the cloud is a fake of another one
@@ -33,7 +38,23 @@ func NewControl(c *clock.Clock, fake http.Handler, reset func() error) *Control 
 }
 
 // ServeHTTP answers a client of a fake.
-func (c *Control) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.serve(w, r, c.handle) }
+func (c *Control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r, end := c.callers.enter(r)
+	defer end()
+	c.state.RLock()
+	defer c.state.RUnlock()
+	c.serve(w, r, c.handle)
+}
+
+// change runs do while no request runs. Requests that are delayed by a fault go on at once, and
+// those that do not end in time are cancelled.
+func (c *Control) change(do func() error) error {
+	done := c.callers.leave()
+	defer done()
+	c.state.Lock()
+	defer c.state.Unlock()
+	return do()
+}
 
 // clear drops what a test has set.
 func (c *Control) clear() {
@@ -42,13 +63,16 @@ func (c *Control) clear() {
 	c.Journal.Clear()
 }
 
-// Reset brings the cloud back to its start.
+// Reset brings the cloud back to its start. The clock of a fake runs again, with the system's time.
 func (c *Control) Reset(ctx context.Context) error {
 	if c.env != nil {
 		return c.env.Reset(ctx)
 	}
-	c.clear()
-	return c.reset()
+	return c.change(func() error {
+		c.clear()
+		c.Clock.Reset(false, time.Now())
+		return c.reset()
+	})
 }
 
 // serve records a request, and lets faults of paths that are not those of the Block Storage API

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/jonboulle/clockwork"
@@ -64,10 +63,8 @@ type Environment struct {
 
 	jobs jobs
 
-	state   sync.RWMutex // locked for reading by requests, and for writing while the cloud changes as a whole
-	cloud   *cloud       // nil: it could not be opened, or the Environment is closed
-	broken  error        // why there is no cloud
-	callers callers
+	cloud  *cloud // nil: it could not be opened, or the Environment is closed
+	broken error  // why there is no cloud
 }
 
 // cloud is the gateway with its backend.
@@ -209,16 +206,6 @@ func (e *Environment) close(why error) error {
 	c := e.cloud
 	e.cloud, e.broken = nil, why
 	return c.close()
-}
-
-// change runs do while no request runs. Requests that are delayed by a fault go on at once, and
-// those that do not end in time are cancelled.
-func (e *Environment) change(do func() error) error {
-	done := e.callers.leave()
-	defer done()
-	e.state.Lock()
-	defer e.state.Unlock()
-	return do()
 }
 
 // Reset brings everything back to the start: an empty cloud, the clock, the seed, and no faults,

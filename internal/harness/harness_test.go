@@ -379,8 +379,24 @@ func TestStickAndSnapshot(t *testing.T) {
 	}
 	r.do("POST /snapshots/stuck/restore", "", 204)
 	r.settle()
-	if status := r.status("backup", b); status != "available" { // nothing holds it any more
+	if status := r.status("backup", b); status != "creating" { // as it was saved
 		t.Fatal(status)
+	}
+	r.do("POST /release", `{"resource":"`+b+`"}`, 200)
+	r.settle()
+	if status := r.status("backup", b); status != "available" {
+		t.Fatal(status)
+	}
+	// A time that is not over goes on.
+	r.do("PUT /transitions", `{"snapshot.creating":{"progression":"time","duration":"10m"}}`, 200)
+	s, _ := member(r.ask("POST /snapshots", `{"snapshot":{"volume_id":"`+v+`"}}`, 202), "snapshot", "id").(string)
+	r.do("POST /clock/advance", `{"by":"6m"}`, 200)
+	r.do("POST /snapshots/timed", "", 200)
+	for _, want := range []string{"creating", "available"} {
+		if status := r.status("snapshot", s); status != want {
+			t.Fatalf("%s, want %s", status, want)
+		}
+		r.do("POST /clock/advance", `{"by":"4m"}`, 200)
 	}
 }
 

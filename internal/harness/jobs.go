@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -17,23 +18,23 @@ type jobs struct {
 
 	mu    sync.Mutex
 	holds map[string]*hold // by id of the job
-	later map[attempt]*Rule
-	stuck map[string]int // id of the rule, by id of the job that it holds; the job stays held after a restart
+	again map[string]Held  // jobs that were held when the cloud was closed, and will be when it is open again
+	later map[string]*Rule // that strike once a job has copied more, by its id
 }
 
-// attempt is one attempt at a job.
-type attempt struct {
-	job string
-	n   int
+// Held is a job that waits to be released.
+type Held struct {
+	Resources []string  `json:"resources"`
+	Status    string    `json:"status,omitempty"` // that a transition holds
+	Rule      int       `json:"rule,omitempty"`   // of the fault that holds it
+	Polls     int       `json:"polls,omitempty"`  // after which it goes on; 0: they do not count
+	Until     time.Time `json:"until,omitzero"`   // of the clock
 }
 
-// hold is a job that waits to be released.
+// hold is a job that is held now.
 type hold struct {
-	resources []string
-	status    string // that a transition holds; "": a fault does
-	rule      int    // that holds it; 0: a transition does
-	polls     int    // that are left; 0: they do not release it
-	released  chan struct{}
+	Held
+	released chan struct{}
 }
 
 func (js *jobs) init(e *Environment) {
@@ -46,7 +47,7 @@ func (js *jobs) init(e *Environment) {
 func (js *jobs) clear() {
 	js.mu.Lock()
 	defer js.mu.Unlock()
-	js.holds, js.later, js.stuck = map[string]*hold{}, map[attempt]*Rule{}, map[string]int{}
+	js.holds, js.again, js.later = map[string]*hold{}, map[string]Held{}, map[string]*Rule{}
 }
 
 // resourcesOf returns the ids of what a job is about.
@@ -62,17 +63,23 @@ func resourcesOf(j embedded.JobTrace) []string {
 
 // Before implements [embedded.JobHook].
 func (js *jobs) Before(ctx context.Context, j embedded.JobTrace) error {
-	status, transition := js.env.Transitions.of(j.Kind)
-	if j.Attempt == 1 {
-		if err := js.transition(ctx, j, status, transition); err != nil {
+	js.mu.Lock()
+	h, held := js.again[j.ID]
+	delete(js.again, j.ID)
+	waits := js.later[j.ID] != nil // the attempt before was given back to the queue
+	js.mu.Unlock()
+	switch {
+	case held:
+		if err := js.hold(ctx, j.ID, h); err != nil || h.Rule != 0 {
+			return err
+		}
+	case j.Attempt == 1:
+		if err := js.transition(ctx, j); err != nil {
 			return err
 		}
 	}
-	js.mu.Lock()
-	rule, held := js.stuck[j.ID]
-	js.mu.Unlock()
-	if held { // it was given back to the queue
-		return js.hold(ctx, j.ID, &hold{resources: resourcesOf(j), rule: rule}, 0)
+	if waits {
+		return nil
 	}
 	a := asked{job: j.Kind, project: j.ProjectID, resources: resourcesOf(j)}
 	struck := js.env.faults.strike(func(r *Rule) bool { return r.Job != nil && (r.Job.Kind == "" || r.Job.Kind == j.Kind) }, a)
@@ -84,15 +91,14 @@ func (js *jobs) Before(ctx context.Context, j embedded.JobTrace) error {
 	}
 	js.mu.Lock()
 	defer js.mu.Unlock()
-	js.later[attempt{j.ID, j.Attempt}] = struck
+	js.later[j.ID] = struck
 	return nil
 }
 
 // Progress implements [embedded.JobHook].
 func (js *jobs) Progress(ctx context.Context, j embedded.JobTrace, done, total int64) error {
-	key := attempt{j.ID, j.Attempt}
 	js.mu.Lock()
-	rule := js.later[key]
+	rule := js.later[j.ID]
 	switch {
 	case rule == nil,
 		rule.Job.AfterBytes != nil && done < int64(*rule.Job.AfterBytes),
@@ -100,7 +106,7 @@ func (js *jobs) Progress(ctx context.Context, j embedded.JobTrace, done, total i
 		js.mu.Unlock()
 		return nil
 	}
-	delete(js.later, key)
+	delete(js.later, j.ID)
 	js.mu.Unlock()
 	return js.end(ctx, j, rule)
 }
@@ -111,36 +117,36 @@ func (js *jobs) end(ctx context.Context, j embedded.JobTrace, rule *Rule) error 
 	case rule.Job.Kill:
 		return embedded.ErrKilled
 	case rule.Job.Stick:
-		js.mu.Lock()
-		js.stuck[j.ID] = rule.ID
-		js.mu.Unlock()
-		return js.hold(ctx, j.ID, &hold{resources: resourcesOf(j), rule: rule.ID}, 0)
+		return js.hold(ctx, j.ID, Held{Resources: resourcesOf(j), Rule: rule.ID})
 	}
 	return embedded.JobError(rule.Job.Fail)
 }
 
 // transition holds a job until its resource may leave its status.
-func (js *jobs) transition(ctx context.Context, j embedded.JobTrace, status string, t Transition) error {
-	h := &hold{resources: resourcesOf(j), status: status, polls: t.Times}
+func (js *jobs) transition(ctx context.Context, j embedded.JobTrace) error {
+	status, t := js.env.Transitions.of(j.Kind)
+	h := Held{Resources: resourcesOf(j), Status: status, Polls: t.Times}
 	switch t.Progression {
 	case Timed:
-		return js.hold(ctx, j.ID, h, time.Duration(t.Duration))
+		h.Until = js.env.Clock.Now().Add(time.Duration(t.Duration))
+		return js.hold(ctx, j.ID, h)
 	case Manual:
-		return js.hold(ctx, j.ID, h, 0)
+		return js.hold(ctx, j.ID, h)
 	}
 	return nil
 }
 
-// hold waits until the job is released, d of the clock has passed, or ctx ends; d 0: never. The
-// goroutine does not count as work meanwhile.
-func (js *jobs) hold(ctx context.Context, id string, h *hold, d time.Duration) error {
-	h.released = make(chan struct{})
+// hold waits until the job is released, its time of the clock has come, or ctx ends. The goroutine
+// does not count as work meanwhile.
+func (js *jobs) hold(ctx context.Context, id string, why Held) error {
+	h := &hold{why, make(chan struct{})}
 	js.mu.Lock()
 	js.holds[id] = h
 	js.mu.Unlock()
 	work := &js.env.Clock.Work
-	if d > 0 {
-		timer := js.env.Clock.AfterFunc(d, func() { js.let(func(other string, _ *hold) bool { return other == id }) })
+	if !why.Until.IsZero() {
+		wait := max(js.env.Clock.Until(why.Until), time.Nanosecond)
+		timer := js.env.Clock.AfterFunc(wait, func() { js.let(func(_ string, other *hold) bool { return other == h }) })
 		defer timer.Stop()
 	}
 	work.End()
@@ -153,6 +159,7 @@ func (js *jobs) hold(ctx context.Context, id string, h *hold, d time.Duration) e
 	defer js.mu.Unlock()
 	if js.holds[id] == h {
 		delete(js.holds, id)
+		js.again[id] = h.Held
 		work.Begin()
 	}
 	return context.Cause(ctx)
@@ -168,7 +175,6 @@ func (js *jobs) let(which func(id string, h *hold) bool) int {
 		if which(id, h) {
 			js.env.Clock.Work.Begin()
 			delete(js.holds, id)
-			delete(js.stuck, id)
 			close(h.released)
 			n++
 		}
@@ -176,34 +182,51 @@ func (js *jobs) let(which func(id string, h *hold) bool) int {
 	return n
 }
 
-// release releases the jobs on a resource; "": all. Jobs that a restart has given back to the
-// queue are not held again.
-func (js *jobs) release(resource string) int {
-	if resource == "" {
-		js.mu.Lock()
-		js.stuck = map[string]int{}
-		js.mu.Unlock()
+// forget has jobs that a restart gave back to the queue not be held again.
+func (js *jobs) forget(which func(Held) bool) {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	for id, h := range js.again {
+		if which(h) {
+			delete(js.again, id)
+		}
 	}
-	return js.let(func(_ string, h *hold) bool {
-		return resource == "" || slices.Contains(h.resources, strings.ToLower(resource))
-	})
+}
+
+// release releases the jobs on a resource; "": all.
+func (js *jobs) release(resource string) int {
+	on := func(h Held) bool { return resource == "" || slices.Contains(h.Resources, strings.ToLower(resource)) }
+	js.forget(on)
+	return js.let(func(_ string, h *hold) bool { return on(h.Held) })
 }
 
 // ruleRemoved releases the jobs that removed rules hold.
 func (js *jobs) ruleRemoved(ids []int) {
 	js.mu.Lock()
-	for job, rule := range js.stuck {
-		if slices.Contains(ids, rule) {
-			delete(js.stuck, job)
-		}
-	}
-	for key, rule := range js.later {
+	for job, rule := range js.later {
 		if slices.Contains(ids, rule.ID) {
-			delete(js.later, key)
+			delete(js.later, job)
 		}
 	}
 	js.mu.Unlock()
-	js.let(func(_ string, h *hold) bool { return h.rule != 0 && slices.Contains(ids, h.rule) })
+	by := func(h Held) bool { return h.Rule != 0 && slices.Contains(ids, h.Rule) }
+	js.forget(by)
+	js.let(func(_ string, h *hold) bool { return by(h.Held) })
+}
+
+// save returns the jobs that are held when the cloud is opened again. The cloud is closed.
+func (js *jobs) save() map[string]Held {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	return maps.Clone(js.again)
+}
+
+// restore has the saved jobs be held when the cloud is opened again. The cloud is closed.
+func (js *jobs) restore(saved map[string]Held) {
+	js.clear()
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	maps.Copy(js.again, saved)
 }
 
 // polled counts a request that shows a resource, or a list of such resources, and reports whether
@@ -214,34 +237,26 @@ func (js *jobs) polled(route, id string) bool {
 		return false
 	}
 	return js.let(func(_ string, h *hold) bool {
-		about, _, _ := strings.Cut(h.status, ".")
+		about, _, _ := strings.Cut(h.Status, ".")
 		switch {
-		case h.polls == 0 || about+"s" != collection, id != "" && !slices.Contains(h.resources, id):
+		case h.Polls == 0 || about+"s" != collection, id != "" && !slices.Contains(h.Resources, id):
 			return false
 		}
-		h.polls--
-		return h.polls == 0
+		h.Polls--
+		return h.Polls == 0
 	}) > 0
 }
 
-// held returns the ids of what is held, for users.
+// held returns the jobs that are held.
 func (js *jobs) held() []Held {
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	all := []Held{}
 	for _, h := range js.holds {
-		all = append(all, Held{h.resources, h.status, h.rule, h.polls})
+		all = append(all, h.Held)
 	}
 	slices.SortFunc(all, func(a, b Held) int { return slices.Compare(a.Resources, b.Resources) })
 	return all
-}
-
-// Held is a job that waits to be released.
-type Held struct {
-	Resources []string `json:"resources"`
-	Status    string   `json:"status,omitempty"` // that a transition holds
-	Rule      int      `json:"rule,omitempty"`   // of the fault that holds it
-	Polls     int      `json:"polls,omitempty"`  // after which it goes on
 }
 
 var _ embedded.JobHook = (*jobs)(nil)

@@ -40,6 +40,7 @@ var (
 type savedSnapshot struct {
 	Snapshot
 	Seed sourceState
+	Held map[string]Held // by id of the job
 }
 
 func (e *Environment) snapshotDir(name string) string {
@@ -67,7 +68,7 @@ func (e *Environment) Save(ctx context.Context, name string) (Snapshot, error) {
 			return err
 		}
 		state := e.Clock.State()
-		saved = savedSnapshot{Snapshot{Name: name, SavedAt: state.Now.UTC(), Manual: state.Manual}, e.seed.save()}
+		saved = savedSnapshot{Snapshot{Name: name, SavedAt: state.Now.UTC(), Manual: state.Manual}, e.seed.save(), e.jobs.save()}
 		err := e.save(ctx, &saved)
 		return errors.Join(err, e.open(ctx))
 	})
@@ -121,6 +122,7 @@ func (e *Environment) Restore(ctx context.Context, name string) error {
 			return err
 		}
 		e.Clock.Reset(saved.Manual, saved.SavedAt)
+		e.jobs.restore(saved.Held)
 		return e.open(ctx)
 	})
 }
