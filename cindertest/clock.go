@@ -18,7 +18,7 @@ func (c *Clock) Advance(d time.Duration) {
 	c.cloud.t.Helper()
 	ctx, cancel := context.WithTimeout(c.cloud.t.Context(), limit)
 	defer cancel()
-	c.cloud.check(c.cloud.env.Clock.Advance(ctx, d))
+	c.cloud.check(c.cloud.env.Advance(ctx, d))
 }
 
 // AdvanceTo is [Clock.Advance] to a time.
@@ -26,7 +26,7 @@ func (c *Clock) AdvanceTo(to time.Time) {
 	c.cloud.t.Helper()
 	ctx, cancel := context.WithTimeout(c.cloud.t.Context(), limit)
 	defer cancel()
-	c.cloud.check(c.cloud.env.Clock.AdvanceTo(ctx, to))
+	c.cloud.check(c.cloud.env.AdvanceTo(ctx, to))
 }
 
 // Stop has the clock stand still.
@@ -37,7 +37,7 @@ func (c *Clock) Run() {
 	c.cloud.t.Helper()
 	ctx, cancel := context.WithTimeout(c.cloud.t.Context(), limit)
 	defer cancel()
-	c.cloud.check(c.cloud.env.Clock.Run(ctx))
+	c.cloud.check(c.cloud.env.RunClock(ctx))
 }
 
 // Clockwork returns the clock for programs that take one, such as the client that is tested.

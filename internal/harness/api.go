@@ -229,7 +229,7 @@ func (c *Control) setClock(r *http.Request) (any, error) {
 	case body.Mode == "real":
 		ctx, cancel := context.WithTimeout(r.Context(), advanceTime)
 		defer cancel()
-		if err := c.Clock.Run(ctx); err != nil {
+		if err := c.RunClock(ctx); err != nil {
 			return nil, refused(http.StatusGatewayTimeout, err)
 		}
 		return c.clockState(), nil
@@ -278,7 +278,7 @@ func (c *Control) advanceClock(r *http.Request) (any, error) {
 func (c *Control) advance(ctx context.Context, to time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, advanceTime)
 	defer cancel()
-	err := c.Clock.AdvanceTo(ctx, to)
+	err := c.AdvanceTo(ctx, to)
 	switch {
 	case errors.Is(err, clock.ErrRuns):
 		return refused(http.StatusConflict, errors.New(err.Error()+`; PUT clock {"mode":"manual"} stops it`))

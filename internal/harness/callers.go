@@ -2,7 +2,6 @@ package harness
 
 import (
 	"context"
-	"net/http"
 	"sync"
 	"time"
 )
@@ -10,7 +9,7 @@ import (
 // patience is how long a change of the whole cloud waits for requests before it cancels them.
 const patience = 2 * time.Second
 
-// callers are the requests that run. The zero value is ready for use.
+// callers are the requests and the moves of the clock that run. The zero value is ready for use.
 type callers struct {
 	mu     sync.Mutex
 	serial uint64
@@ -21,9 +20,9 @@ type callers struct {
 // leavingKey is the key of the channel that [hurried] returns.
 type leavingKey struct{}
 
-// enter records a request. end must be called when it has ended.
-func (c *callers) enter(r *http.Request) (_ *http.Request, end func()) {
-	ctx, cancel := context.WithCancel(r.Context())
+// enter records a request. It ends with the context. end must be called when it has ended.
+func (c *callers) enter(ctx context.Context) (_ context.Context, end func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.left == nil {
@@ -35,7 +34,7 @@ func (c *callers) enter(r *http.Request) (_ *http.Request, end func()) {
 	c.serial++
 	id := c.serial
 	c.cancel[id] = cancel
-	return r.WithContext(context.WithValue(ctx, leavingKey{}, c.left)), func() {
+	return context.WithValue(ctx, leavingKey{}, c.left), func() {
 		cancel()
 		c.mu.Lock()
 		defer c.mu.Unlock()

@@ -39,11 +39,37 @@ func NewControl(c *clock.Clock, fake http.Handler, reset func() error) *Control 
 
 // ServeHTTP answers a client of a fake.
 func (c *Control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r, end := c.callers.enter(r)
+	ctx, end := c.enter(r.Context())
 	defer end()
+	c.serve(w, r.WithContext(ctx), c.handle)
+}
+
+// enter keeps the cloud as a whole from changing until end is called.
+func (c *Control) enter(ctx context.Context) (_ context.Context, end func()) {
+	ctx, left := c.callers.enter(ctx)
 	c.state.RLock()
-	defer c.state.RUnlock()
-	c.serve(w, r, c.handle)
+	return ctx, func() { c.state.RUnlock(); left() }
+}
+
+// AdvanceTo moves the clock; see [clock.Clock.AdvanceTo].
+func (c *Control) AdvanceTo(ctx context.Context, to time.Time) error {
+	ctx, end := c.enter(ctx)
+	defer end()
+	return c.Clock.AdvanceTo(ctx, to)
+}
+
+// Advance moves the clock; see [clock.Clock.Advance].
+func (c *Control) Advance(ctx context.Context, d time.Duration) error {
+	ctx, end := c.enter(ctx)
+	defer end()
+	return c.Clock.Advance(ctx, d)
+}
+
+// RunClock lets the clock run; see [clock.Clock.Run].
+func (c *Control) RunClock(ctx context.Context) error {
+	ctx, end := c.enter(ctx)
+	defer end()
+	return c.Clock.Run(ctx)
 }
 
 // change runs do while no request runs. Requests that are delayed by a fault go on at once, and

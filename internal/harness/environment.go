@@ -230,15 +230,13 @@ func (e *Environment) Reset(ctx context.Context) error {
 
 // ServeHTTP answers a client of the cloud.
 func (e *Environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r, end := e.callers.enter(r)
+	ctx, end := e.enter(r.Context())
 	defer end()
-	e.state.RLock()
-	defer e.state.RUnlock()
 	if e.cloud == nil {
 		http.Error(w, e.broken.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	e.Control.serve(w, r, e.cloud.gateway)
+	e.serve(w, r.WithContext(ctx), e.cloud.gateway)
 }
 
 // errNoVolume says that there is no volume with an id, or that it has no data yet.
@@ -266,8 +264,8 @@ func (e *Environment) volumeFile(ctx context.Context, id string, flag int) (*os.
 // WriteVolume writes p at an offset of a volume, as an instance with the volume does. Bytes beyond
 // its end are an error.
 func (e *Environment) WriteVolume(ctx context.Context, id string, off int64, p []byte) error {
-	e.state.RLock()
-	defer e.state.RUnlock()
+	ctx, end := e.enter(ctx)
+	defer end()
 	f, err := e.volumeFile(ctx, id, os.O_WRONLY)
 	if err != nil {
 		return err
@@ -281,8 +279,8 @@ func (e *Environment) WriteVolume(ctx context.Context, id string, off int64, p [
 
 // ReadVolume reads n bytes at an offset of a volume. Bytes beyond its end are an error.
 func (e *Environment) ReadVolume(ctx context.Context, id string, off int64, n int) ([]byte, error) {
-	e.state.RLock()
-	defer e.state.RUnlock()
+	ctx, end := e.enter(ctx)
+	defer end()
 	f, err := e.volumeFile(ctx, id, os.O_RDONLY)
 	if err != nil {
 		return nil, err

@@ -475,6 +475,38 @@ func TestRestoreAmongRequests(t *testing.T) {
 	}
 }
 
+// The clock moves while states are restored. Afterwards it has the time of the state, or one that a
+// later move has given it.
+func TestRestoreAmongAdvances(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.do("POST /snapshots/s", "", 200)
+	done := make(chan struct{})
+	var mover sync.WaitGroup
+	mover.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				if answer, got, err := r.try(r.control, "POST "+Prefix+"/clock/advance", `{"by":"1h"}`); err != nil || answer.StatusCode != 200 && answer.StatusCode != 504 {
+					t.Errorf("%v %s", err, got)
+					return
+				}
+			}
+		}
+	})
+	for range 5 {
+		r.do("POST /snapshots/s/restore", "", 204)
+	}
+	close(done)
+	mover.Wait()
+	r.do("POST /snapshots/s/restore", "", 204)
+	if now := r.Clock.Now(); !now.Equal(start) {
+		t.Error(now)
+	}
+}
+
 // A delayed request does not hold up a restore.
 func TestRestoreEndsDelays(t *testing.T) {
 	t.Parallel()
