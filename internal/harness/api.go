@@ -227,26 +227,22 @@ func (c *Control) setClock(r *http.Request) (any, error) {
 	case body.Mode == "real" && body.Now != nil:
 		return nil, &refusal{http.StatusBadRequest, "now: the mode real takes none"}
 	case body.Mode == "real":
-		ctx, cancel := context.WithTimeout(r.Context(), advanceTime)
-		defer cancel()
-		if err := c.RunClock(ctx); err != nil {
-			return nil, refused(http.StatusGatewayTimeout, err)
-		}
-		return c.clockState(), nil
+		err := moved(r.Context(), c.RunClock)
+		return c.clockState(), err
 	case body.Mode != "manual":
 		return nil, &refusal{http.StatusBadRequest, fmt.Sprintf("mode: %.32q is neither real nor manual", body.Mode)}
 	}
-	now := c.Clock.Now()
-	if body.Now != nil && (body.Now.Before(now) || body.Now.Sub(now) > maxDuration) {
-		return nil, &refusal{http.StatusBadRequest, "now: must not be before the time of the clock, " + now.UTC().Format(time.RFC3339Nano) + ", nor more than 876000h after it"}
-	}
-	c.Clock.Stop()
 	if body.Now != nil {
-		if err := c.advance(r.Context(), *body.Now); err != nil {
+		if err := c.checkTime("now", *body.Now); err != nil {
 			return nil, err
 		}
 	}
-	return c.clockState(), nil
+	c.Clock.Stop()
+	var err error
+	if body.Now != nil {
+		err = c.advanceTo(r.Context(), *body.Now)
+	}
+	return c.clockState(), err
 }
 
 func (c *Control) advanceClock(r *http.Request) (any, error) {
@@ -257,28 +253,37 @@ func (c *Control) advanceClock(r *http.Request) (any, error) {
 	if err := read(r, &body); err != nil {
 		return nil, err
 	}
-	now := c.Clock.Now()
-	to := now
-	switch {
-	case (body.By == nil) == (body.To == nil):
+	if (body.By == nil) == (body.To == nil) {
 		return nil, &refusal{http.StatusBadRequest, "by, to: there must be one of them"}
-	case body.By != nil:
-		to = now.Add(time.Duration(*body.By))
-	case body.To.Before(now) || body.To.Sub(now) > maxDuration:
-		return nil, &refusal{http.StatusBadRequest, "to: must not be before the time of the clock, " + now.UTC().Format(time.RFC3339Nano) + ", nor more than 876000h after it"}
-	default:
-		to = *body.To
 	}
-	if err := c.advance(r.Context(), to); err != nil {
+	if body.By != nil {
+		err := moved(r.Context(), func(ctx context.Context) error { return c.Advance(ctx, time.Duration(*body.By)) })
+		return c.clockState(), err
+	}
+	if err := c.checkTime("to", *body.To); err != nil {
 		return nil, err
 	}
-	return c.clockState(), nil
+	err := c.advanceTo(r.Context(), *body.To)
+	return c.clockState(), err
 }
 
-func (c *Control) advance(ctx context.Context, to time.Time) error {
+// checkTime returns an error unless the clock can advance to a time.
+func (c *Control) checkTime(field string, to time.Time) error {
+	if now := c.Clock.Now(); to.Before(now) || to.Sub(now) > maxDuration {
+		return &refusal{http.StatusBadRequest, field + ": must not be before the time of the clock, " + now.UTC().Format(time.RFC3339Nano) + ", nor more than 876000h after it"}
+	}
+	return nil
+}
+
+func (c *Control) advanceTo(ctx context.Context, to time.Time) error {
+	return moved(ctx, func(ctx context.Context) error { return c.AdvanceTo(ctx, to) })
+}
+
+// moved moves the clock within advanceTime.
+func moved(ctx context.Context, move func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, advanceTime)
 	defer cancel()
-	err := c.AdvanceTo(ctx, to)
+	err := move(ctx)
 	switch {
 	case errors.Is(err, clock.ErrRuns):
 		return refused(http.StatusConflict, errors.New(err.Error()+`; PUT clock {"mode":"manual"} stops it`))

@@ -86,7 +86,6 @@ type asked struct {
 	method, route, path string
 	project             string
 	resources           []string
-	job, op, key        string
 }
 
 // armed is a rule with its state. It is used while the faults are locked.

@@ -515,7 +515,7 @@ func TestRestoreEndsDelays(t *testing.T) {
 	r.do("POST /faults", `[{"match":{"method":"GET","route":"/volumes"},"answer":{"delay":"10h"}}]`, 200)
 	answered := make(chan error, 1)
 	go func() { _, _, err := r.try(r.public, "GET /v3/volumes", ""); answered <- err }()
-	for r.Faults()[0].Struck == 0 { //nolint:revive // until it has struck
+	for r.Faults()[0].Struck == 0 { // until it has struck
 	}
 	r.do("POST /snapshots/s/restore", "", 204)
 	check(t, <-answered)
@@ -697,7 +697,12 @@ func TestClockModes(t *testing.T) {
 	if member(got, "backup", "status") != "available" {
 		t.Fatal(got)
 	}
-	r.do("PUT /clock", `{"mode":"manual","now":"`+r.Clock.Now().Add(time.Hour).Format(time.RFC3339Nano)+`"}`, 200)
+	for request, member := range map[string]string{"PUT /clock": `{"mode":"manual","now":`, "POST /clock/advance": `{"to":`} {
+		to := r.Clock.Now().Add(time.Hour).UTC().Format(time.RFC3339Nano)
+		if got := r.do(request, member+`"`+to+`"}`, 200); !bytes.Contains(got, []byte(to)) {
+			t.Errorf("%s: %s, want %s", request, got, to)
+		}
+	}
 }
 
 // The description of the API has all operations, and no others.

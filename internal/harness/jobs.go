@@ -81,7 +81,7 @@ func (js *jobs) Before(ctx context.Context, j embedded.JobTrace) error {
 	if waits {
 		return nil
 	}
-	a := asked{job: j.Kind, project: j.ProjectID, resources: resourcesOf(j)}
+	a := asked{project: j.ProjectID, resources: resourcesOf(j)}
 	struck := js.env.faults.strike(func(r *Rule) bool { return r.Job != nil && (r.Job.Kind == "" || r.Job.Kind == j.Kind) }, a)
 	switch {
 	case struck == nil:
