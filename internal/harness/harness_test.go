@@ -584,6 +584,33 @@ func TestTransitions(t *testing.T) {
 	r.ask("GET /backups/"+b, "", 404)
 }
 
+// While nothing happens, hardly a timer rings: nothing polls.
+func TestIdleMonth(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.do("POST /clock/advance", `{"by":"30d"}`, 200)
+	if rings := r.Clock.State().Rings; rings < 30 || rings > 2000 { // messages expire hourly
+		t.Errorf("%d timers rang in a month", rings)
+	}
+}
+
+// An upload to which nothing is sent ends a day later, to the second.
+func TestUploadExpires(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.do("POST /clock/advance", `{"by":"25m"}`, 200)
+	id, _ := member(r.ask("POST /backups/upload", `{"upload":{"size":1}}`, 202), "backup", "id").(string)
+	r.do("POST /clock/advance", `{"by":"86399s"}`, 200)
+	r.login()
+	if status := r.status("backup", id); status != "creating" {
+		t.Fatal(status)
+	}
+	r.do("POST /clock/advance", `{"by":"2s"}`, 200)
+	if status := r.status("backup", id); status != "error" {
+		t.Fatal(status)
+	}
+}
+
 // Errors of the store fail jobs with Cinder-like reasons.
 func TestStoreFaults(t *testing.T) {
 	t.Parallel()

@@ -30,6 +30,7 @@ type Clock struct {
 	ahead  time.Duration // of the system's clock, in the mode real
 	timers timers
 	serial uint64
+	rings  uint64
 	alarm  *time.Timer // rings when the earliest timer is due, in the mode real
 }
 
@@ -48,6 +49,7 @@ type State struct {
 	Manual bool
 	Now    time.Time
 	Timers int           // that have not rung
+	Rings  uint64        // of timers so far
 	Next   time.Time     // when the next timer rings; zero: there is none
 	Ahead  time.Duration // of the system's clock, in the mode real
 }
@@ -56,7 +58,7 @@ type State struct {
 func (c *Clock) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := State{Manual: c.manual, Now: c.time(), Timers: len(c.timers)}
+	s := State{Manual: c.manual, Now: c.time(), Timers: len(c.timers), Rings: c.rings}
 	if !c.manual {
 		s.Ahead = c.ahead
 	}
@@ -194,6 +196,7 @@ func (c *Clock) pop() *timer {
 		c.now = t.at
 	}
 	t.rang = c.time()
+	c.rings++
 	if t.every > 0 {
 		c.add(t, t.every)
 	}
