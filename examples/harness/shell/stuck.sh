@@ -12,15 +12,17 @@ openstack volume create --size 1 data -f value -c id >/dev/null
 ask POST /faults '[{"job": {"kind": "backup", "stick": true}}]' >/dev/null
 openstack volume backup create --name nightly data -f value -c id >/dev/null
 
+show() { openstack volume backup show nightly -f value -c status; }
 waited=0
-while [ "$(openstack volume backup show nightly -f value -c status)" = creating ] && [ $waited -lt 30 ]; do
-    ask POST /clock/advance '{"by": "10m"}' >/dev/null
-    waited=$((waited + 10))
+while status=$(show) && [ "$status" = creating ] && [ $waited -lt 30 ]; do
+    ask POST /clock/advance '{"by": "15m"}' >/dev/null
+    waited=$((waited + 15))
 done
-echo "after $waited minutes the client gives up: $(openstack volume backup show nightly -f value -c status)"
+echo "after $waited minutes the client gives up: $status"
 
 ask POST /clock/advance '{"by": "29m"}' >/dev/null
 ask POST /release '{}' >/dev/null
 ask POST /clock/advance '{"by": "1m"}' >/dev/null
-echo "after an hour the cloud goes on: $(openstack volume backup show nightly -f value -c status)"
-[ "$(openstack volume backup show nightly -f value -c status)" = available ]
+status=$(show)
+echo "after an hour the cloud goes on: $status"
+[ "$status" = available ]
