@@ -4,7 +4,7 @@
 set -eu
 cindergate harness --now 2026-01-01T00:00:00Z --ready-fd 3 3>environment &
 trap 'kill $!; rm -f environment' EXIT
-until grep -q HARNESS_URL environment; do :; done
+until grep -qs HARNESS_URL environment; do :; done
 . ./environment
 ask() { curl -fsS -H 'Content-Type: application/json' -X "$1" "$HARNESS_URL$2" ${3:+-d "$3"}; }
 
