@@ -47,6 +47,7 @@ check:
 	go vet ./...
 	go mod tidy -diff
 	cd packaging/image && go vet ./... && go mod tidy -diff
+	cd examples/harness/container && go vet ./... && go mod tidy -diff
 	go run $(LINT) run ./...
 	go test -count=1 -tags helm ./packaging/helm
 

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"cindergate/driver"
@@ -32,8 +31,8 @@ type call struct {
 type callKey struct{}
 
 // newCall gives the request its id, and sends it in the answer.
-func newCall(c echo.Context) *call {
-	call := &call{requestID: "req-" + uuid.NewString(), api: translate.V3}
+func (s *Server) newCall(c echo.Context) *call {
+	call := &call{requestID: "req-" + s.NewID(), api: translate.V3}
 	r := c.Request()
 	c.SetRequest(r.WithContext(context.WithValue(r.Context(), callKey{}, call)))
 	c.Response().Header().Set(requestIDHeader, call.requestID)

@@ -15,7 +15,7 @@ import (
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := s.Clock.Now()
-		call := newCall(c)
+		call := s.newCall(c)
 		if c.Request().Method == http.MethodOptions {
 			// Cinder's CORS middleware answers OPTIONS on every path.
 			c.Response().WriteHeader(http.StatusOK)

@@ -30,11 +30,11 @@ func (s *Server) routes() {
 		e.Any(prefix+"/*", echo.WrapHandler(handler))
 	}
 	for prefix, v := range apiPrefixes {
-		s.blockStorage(e.Group(prefix, speaks(v), s.authenticate, s.resolve), v)
+		s.blockStorage(e.Group(prefix, speaks(v), s.authenticate, s.resolve, s.hooked), v)
 	}
 	if s.VBS {
 		for _, r := range vbs.Routes() {
-			e.Add(r.Method, r.Path, s.serveVBS(&r), speaksVBS, s.authenticate, s.resolve)
+			e.Add(r.Method, r.Path, s.serveVBS(&r), speaksVBS, s.authenticate, s.resolve, s.hooked)
 		}
 	}
 }

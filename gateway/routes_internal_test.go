@@ -57,7 +57,7 @@ func TestEveryRouteDecodesItsParameters(t *testing.T) {
 func find(t *testing.T, s *Server, method, path string) echo.Context {
 	t.Helper()
 	c := s.echo.NewContext(httptest.NewRequestWithContext(t.Context(), method, path, nil), httptest.NewRecorder())
-	newCall(c)
+	s.newCall(c)
 	err := tidyPath(func(c echo.Context) error {
 		s.echo.Router().Find(c.Request().Method, c.Request().URL.Path, c)
 		return nil

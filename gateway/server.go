@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jonboulle/clockwork"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
@@ -49,6 +50,10 @@ type Options struct {
 	HideMetrics bool
 	// Clock is the clock of times and pauses; nil: the system's.
 	Clock clockwork.Clock
+	// NewID returns the UUIDs of request ids; nil: random ones.
+	NewID func() string
+	// Hook sees each request of an API after its caller is known; nil: nothing does.
+	Hook Hook
 	// VBS also serves the native API of Huawei's Volume Backup Service.
 	VBS bool
 	// Mounts are handlers of whole path prefixes, such as /identity, without
@@ -73,6 +78,9 @@ func New(o Options) *Server {
 	}
 	if o.Clock == nil {
 		o.Clock = clockwork.NewRealClock()
+	}
+	if o.NewID == nil {
+		o.NewID = uuid.NewString
 	}
 	if o.HealthTimeout == 0 {
 		o.HealthTimeout = defaultHealthTimeout

@@ -56,7 +56,7 @@ func (s *Service) Compute() http.Handler {
 	mux.HandleFunc("/compute/", func(w http.ResponseWriter, r *http.Request) {
 		computeFault(w, http.StatusNotFound, "itemNotFound", "There is no "+r.URL.Path+" here.")
 	})
-	return withRequestID(computeHeaders(mux))
+	return s.withRequestID(computeHeaders(mux))
 }
 
 // computeHeaders sets the headers about microversions that Nova sets.

@@ -51,8 +51,9 @@ type from struct{ address, user string }
 // concurrent use.
 type guard struct {
 	limits Limits
-	clock  clockwork.Clock
-	shared Store // counts failures for all gateways; nil: there is one gateway
+	clock  clockwork.Clock // of the limits
+	pace   clockwork.Clock // of how long checks take
+	shared Store           // counts failures for all gateways; nil: there is one gateway
 
 	mu       sync.Mutex
 	free     int // how many more may be checked now
@@ -76,7 +77,7 @@ func newGuard(limits Limits, clock clockwork.Clock) *guard {
 	}
 	failures, _ := lru.New[from, *rate.Limiter](maxRemembered) // fails only for sizes below 1
 	return &guard{
-		limits: limits, clock: clock, free: max(1, runtime.GOMAXPROCS(0)/2), // the rest is for those who are logged in
+		limits: limits, clock: clock, pace: clock, free: max(1, runtime.GOMAXPROCS(0)/2), // the rest is for those who are logged in
 		last: map[from]uint64{}, present: map[from]int{}, failures: failures,
 	}
 }
@@ -97,12 +98,12 @@ func (g *guard) check(ctx context.Context, address, user string, check func() bo
 	if err := g.wait(ctx, keys); err != nil {
 		return false, err
 	}
-	began := g.clock.Now()
+	began := g.pace.Now()
 	right, err := g.run(ctx, check)
 	if err != nil || right {
 		return right, err
 	}
-	wait := g.failed(keys, g.clock.Since(began))
+	wait := g.failed(keys, g.pace.Since(began))
 	if g.shared != nil {
 		// A client that hangs up has failed all the same.
 		stored, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
@@ -111,7 +112,7 @@ func (g *guard) check(ctx context.Context, address, user string, check func() bo
 			return false, err
 		}
 	}
-	rest := g.clock.NewTimer(wait)
+	rest := g.pace.NewTimer(wait)
 	defer rest.Stop()
 	select {
 	case <-rest.Chan():

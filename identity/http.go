@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"go.uber.org/zap"
 
 	"cindergate/driver"
@@ -56,7 +55,7 @@ func (s *Service) Handler() http.Handler {
 	mux.HandleFunc("/identity/v3/{kind}/", s.unoffered)
 	mux.HandleFunc("/identity/v3/{kind}", s.unoffered)
 	mux.HandleFunc("/identity/", notFound)
-	return withRequestID(mux)
+	return s.withRequestID(mux)
 }
 
 func notFound(w http.ResponseWriter, _ *http.Request) {
@@ -105,10 +104,10 @@ func (s *Service) unoffered(w http.ResponseWriter, r *http.Request) {
 	})(w, r)
 }
 
-func withRequestID(next http.Handler) http.Handler {
+func (s *Service) withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if w.Header().Get("X-Openstack-Request-Id") == "" {
-			w.Header().Set("X-Openstack-Request-Id", "req-"+uuid.NewString())
+			w.Header().Set("X-Openstack-Request-Id", "req-"+s.newUUID())
 		}
 		w.Header().Set("Vary", "X-Auth-Token")
 		next.ServeHTTP(w, r)

@@ -8,9 +8,11 @@ package identity
 import (
 	"context"
 	"crypto/md5"
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -60,7 +62,11 @@ type Options struct {
 	Logins Limits
 	// Client returns the client address of a request. nil: the address of the connection.
 	Client func(*http.Request) string
-	Clock  clockwork.Clock // nil: the system's
+	Clock  clockwork.Clock // of tokens and of the limits of logins; nil: the system's
+	// Pace is the clock of the pause after a failed login; nil: Clock.
+	Pace clockwork.Clock
+	// Random is where ids and tokens come from; nil: crypto/rand.
+	Random io.Reader
 	// Base returns the gateway's own URL as the client of a request knows it.
 	Base func(*http.Request) string
 	// Catalog names services besides the gateway's own.
@@ -86,6 +92,7 @@ type Service struct {
 	tokens     tokens
 	cached     *keptTokens // tokens, if there is a store
 	guard      *guard
+	secrets    io.Reader                  // random
 	client     func(*http.Request) string // address
 
 	directory atomic.Pointer[directory]
@@ -149,7 +156,13 @@ func New(o Options) (*Service, error) {
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
+	if s.secrets = o.Random; s.secrets == nil {
+		s.secrets = rand.Reader
+	}
 	s.guard = newGuard(o.Logins, s.clock)
+	if o.Pace != nil {
+		s.guard.pace = o.Pace
+	}
 	if s.store != nil && s.store.Shared() {
 		s.guard.shared = s.store
 	}

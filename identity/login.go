@@ -96,8 +96,8 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 		unauthorized(w)
 		return
 	}
-	text := random()
-	t.hash, t.audit = sha256.Sum256([]byte(text)), random()[:22]
+	text := random(s.secrets)
+	t.hash, t.audit = sha256.Sum256([]byte(text)), random(s.secrets)[:22]
 	if err := s.tokens.issue(r.Context(), t.kept()); err != nil {
 		s.unavailable(w, err)
 		return

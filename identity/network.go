@@ -30,7 +30,7 @@ func (s *Service) Network() http.Handler {
 	mux.HandleFunc("/network/", func(w http.ResponseWriter, r *http.Request) {
 		networkError(w, http.StatusNotFound, "HTTPNotFound", "There is no "+r.URL.Path+" here.")
 	})
-	return withRequestID(mux)
+	return s.withRequestID(mux)
 }
 
 func (s *Service) networkVersions(w http.ResponseWriter, r *http.Request) {

@@ -19,7 +19,13 @@ const (
 )
 
 // newID is 32 hex digits, as Keystone's ids are.
-func newID() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }
+func (s *Service) newID() string { return strings.ReplaceAll(s.newUUID(), "-", "") }
+
+// newUUID returns a random UUID. The source never fails.
+func (s *Service) newUUID() string {
+	id, _ := uuid.NewRandomFromReader(s.secrets)
+	return id.String()
+}
 
 // read takes the members of a project from a request.
 func (p *Project) read(a *attributes) error {
@@ -58,7 +64,7 @@ func (s *Service) createProject(w http.ResponseWriter, r *http.Request, _ *token
 	if a == nil {
 		return
 	}
-	p := Project{ID: newID(), Enabled: true}
+	p := Project{ID: s.newID(), Enabled: true}
 	err := p.read(a)
 	if err == nil {
 		err = s.change(r.Context(), func(ctx context.Context, store Changes, _ *directory, next *Accounts) error {

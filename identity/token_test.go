@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"testing"
 	"time"
@@ -11,7 +12,7 @@ import (
 func issued(t *testing.T, ts tokens, user string, at time.Time) TokenHash {
 	t.Helper()
 	k := &Token{UserID: user, IssuedAt: at, Expires: at.Add(time.Hour)}
-	copy(k.Hash[:], random())
+	copy(k.Hash[:], random(rand.Reader))
 	must(t, ts.issue(t.Context(), k))
 	return k.Hash
 }

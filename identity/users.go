@@ -50,7 +50,7 @@ func (s *Service) createUser(w http.ResponseWriter, r *http.Request, _ *token) {
 	if a == nil {
 		return
 	}
-	u := Account{ID: newID(), Enabled: true}
+	u := Account{ID: s.newID(), Enabled: true}
 	password, err := u.read(a)
 	if err == nil {
 		err = s.change(r.Context(), func(ctx context.Context, store Changes, _ *directory, next *Accounts) error {

@@ -9,10 +9,13 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"cindergate/internal/harness"
+	"cindergate/internal/harness/clock"
 	"cindergate/internal/otcfake"
 	"cindergate/internal/sparse"
 )
@@ -28,32 +31,46 @@ func fakeCommand() *cobra.Command {
 			"memory, with a project that has a volume in a vault. Every read moves everything one step on.\n" +
 			"It prints a configuration for a gateway in front of it, and in comments a clouds.yaml\n" +
 			"with which openstack logs in at the stand-in and speaks to the gateway.",
-		Example: "  cindergate fake otc >cindergate.yaml\n  cindergate fake otc --dialect huawei --listen 127.0.0.1:8791",
+		Example: "  cindergate fake otc >cindergate.yaml\n  cindergate fake otc --dialect huawei --listen 127.0.0.1:8791\n  cindergate fake otc --harness 127.0.0.1:8777 >cindergate.yaml",
 	}
 	address := otc.Flags().String("listen", "127.0.0.1:8790", "`address` to serve on")
 	gateway := otc.Flags().String("gateway", "http://127.0.0.1:8776", "`URL` of the gateway, for the clouds.yaml that is printed")
 	dialect := otc.Flags().String("dialect", otcfake.OTC, "`cloud` to stand in for: otc or huawei")
 	disk := otc.Flags().String("disk", "", "`file` with the bytes of the volume; its size is that of the file, in whole GiB")
+	control := otc.Flags().String("harness", "", "loopback `address` to serve the API of a harness on: clock, faults of answers, requests and reset")
 	_ = otc.RegisterFlagCompletionFunc("dialect", cobra.FixedCompletions([]string{otcfake.OTC, otcfake.Huawei}, cobra.ShellCompDirectiveNoFileComp))
 	otc.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *dialect != otcfake.OTC && *dialect != otcfake.Huawei {
 			return usage(fmt.Errorf("--dialect: %q is none of %s, %s", *dialect, otcfake.OTC, otcfake.Huawei))
 		}
-		cloud := otcfake.New(otcfake.Options{Dialect: *dialect, Auto: true})
-		project := cloud.AddProject("demo")
-		volume, err := addDisk(cloud, project.ID, *disk)
-		if err != nil {
+		fake := &standIn{dialect: *dialect, disk: *disk, clock: clock.New(), seed: harness.NewSeed()}
+		if err := fake.start(); err != nil {
 			return fmt.Errorf("--disk: %w", err)
 		}
 		listener, err := (&net.ListenConfig{}).Listen(cmd.Context(), "tcp", *address)
 		if err != nil {
 			return err
 		}
-		vault := cloud.AddVault(project.ID, otcfake.Vault{Name: "demo", VolumeIDs: []string{volume}})
-		if err := explainFake(cmd.OutOrStdout(), *dialect, "http://"+listener.Addr().String(), strings.TrimRight(*gateway, "/"), project, volume, vault); err != nil {
+		explain := func() error {
+			return explainFake(cmd.OutOrStdout(), *dialect, "http://"+listener.Addr().String(), strings.TrimRight(*gateway, "/"), fake.project, fake.volume, fake.vault)
+		}
+		if *control != "" {
+			private, err := harness.Listen(cmd.Context(), *control)
+			if err != nil {
+				return errors.Join(usage(fmt.Errorf("--harness: %w", err)), listener.Close())
+			}
+			controlled := harness.NewControl(fake.clock, fake, fake.start)
+			return serveControlled(cmd.Context(), controlled, controlled.API(), listener, private, func() error {
+				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "# export HARNESS_URL=http://%s%s\n", private.Addr(), harness.Prefix); err != nil {
+					return err
+				}
+				return explain()
+			})
+		}
+		if err := explain(); err != nil {
 			return errors.Join(err, listener.Close())
 		}
-		return serveFake(cmd.Context(), listener, cloud)
+		return serveFake(cmd.Context(), listener, fake)
 	}
 	cmd.AddCommand(otc)
 	return cmd
@@ -61,6 +78,33 @@ func fakeCommand() *cobra.Command {
 
 // fakeGrace limits how long open requests may take at shutdown.
 const fakeGrace = 5 * time.Second
+
+// standIn is a stand-in for a cloud that can begin anew, with the same ids.
+type standIn struct {
+	dialect, disk string
+	clock         *clock.Clock
+	seed          uint64
+	cloud         atomic.Pointer[otcfake.Cloud]
+
+	project       otcfake.Project
+	volume, vault string
+}
+
+// start begins anew, with a project that has a volume in a vault.
+func (s *standIn) start() error {
+	cloud := otcfake.New(otcfake.Options{Dialect: s.dialect, Auto: true, Now: s.clock.Now, NewID: harness.IDs(s.seed)})
+	s.project = cloud.AddProject("demo")
+	var err error
+	if s.volume, err = addDisk(cloud, s.project.ID, s.disk); err != nil {
+		return err
+	}
+	s.vault = cloud.AddVault(s.project.ID, otcfake.Vault{Name: "demo", VolumeIDs: []string{s.volume}})
+	s.cloud.Store(cloud)
+	return nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.cloud.Load().ServeHTTP(w, r) }
 
 // addDisk adds the volume data, with the bytes of a file; "": an empty one of 10 GiB.
 func addDisk(cloud *otcfake.Cloud, project, file string) (id string, err error) {
@@ -96,7 +140,7 @@ func addDisk(cloud *otcfake.Cloud, project, file string) (id string, err error) 
 }
 
 // serveFake serves until ctx ends.
-func serveFake(ctx context.Context, listener net.Listener, cloud *otcfake.Cloud) error {
+func serveFake(ctx context.Context, listener net.Listener, cloud http.Handler) error {
 	server := &http.Server{Handler: cloud, ReadHeaderTimeout: time.Minute}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()

@@ -14,7 +14,9 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -68,7 +70,10 @@ type Options struct {
 
 	Log   *zap.Logger     // nil: none
 	Clock clockwork.Clock // for rows, leases and waits; nil: the system's
-	NewID func() string   // nil: random UUIDs
+	// Work is told of the goroutines that work, for a clock that is moved by hand; nil: nothing is.
+	Work   Work
+	NewID  func() string // nil: random UUIDs
+	Random io.Reader     // for the keys of transfers; nil: crypto/rand
 
 	Host             string // of the services shown; "": the machine's name
 	AvailabilityZone string // "": nova
@@ -78,8 +83,8 @@ type Options struct {
 	BlockSize   int64  // bytes per digest of a full backup; 0: chunked chooses it by the volume and its data
 
 	// Workers is the number of backups, restores and copies that run at once; 0: 2. Deletes
-	// and imports have a worker of their own.
-	Workers int
+	// and imports have QuickWorkers of their own; 0: 1.
+	Workers, QuickWorkers int
 	// Lease is how long a worker holds a job without a heartbeat; 0: 30 s.
 	Lease time.Duration
 	// Copier copies backups to other backends; nil: none takes copies. CopyWorkers is the number
@@ -92,6 +97,9 @@ type Options struct {
 	CopyWorkers  int
 	CopyAttempts int
 	CopyPause    time.Duration
+	// Poll is how often idle workers look for jobs that nothing has told them of; 0: once per
+	// Lease, and every 5 s if the database is shared.
+	Poll time.Duration
 	// MaxAttempts is how often a job runs if its worker dies each time; 0: 3.
 	MaxAttempts int
 
@@ -111,6 +119,16 @@ type Options struct {
 	// TraceJob is called before each attempt at a job. The job's requests to stores have the
 	// context that it returns. end is called after the attempt. nil: nothing is called.
 	TraceJob func(ctx context.Context, job JobTrace) (_ context.Context, end func(outcome string, err error))
+	// JobHook is asked before and during each attempt at a job; nil: nothing is.
+	JobHook JobHook
+	// WrapStore wraps the store in the data directory; nil: it is used as it is. The result is a
+	// [chunk.Batcher] if the store is.
+	WrapStore func(chunk.Store) chunk.Store
+	// BlankByJob says that a job makes the file of a new, empty volume, which is creating until
+	// then; nil: the request makes it.
+	BlankByJob func() bool
+	// NoReserve keeps no space free for the database on a full disk.
+	NoReserve bool
 
 	unit     int64 // of volume sizes, in bytes; 0: a GiB. Tests set less to be fast.
 	rehearse bool  // see [meta.Options]; tests set it
@@ -120,10 +138,31 @@ type Options struct {
 type JobTrace struct {
 	ID, Kind           string
 	BackupID, VolumeID string
+	SnapshotID         string
 	ProjectID, UserID  string
 	RequestID, Request string // id and traceparent of the request that queued the job
 	Attempt            int
 }
+
+// Work counts the goroutines of a driver that work.
+type Work = core.Work
+
+// JobHook lets a test decide how attempts at jobs end. An error fails the attempt; see [JobError]
+// and [ErrKilled]. Calls end no later than their context.
+type JobHook interface {
+	// Before is called before an attempt works.
+	Before(ctx context.Context, job JobTrace) error
+	// Progress is called while an attempt copies data: done of total bytes of the volume are
+	// copied. Some kinds of jobs do not call it.
+	Progress(ctx context.Context, job JobTrace, done, total int64) error
+}
+
+// ErrKilled ends an attempt as the death of its process does: nothing is cleaned up, and the job
+// runs again after its lease has expired.
+var ErrKilled = jobs.ErrKilled
+
+// JobError is an error of a [JobHook] whose text users see, as fail_reason or in a message.
+func JobError(reason string) error { return core.Reasonf("%s", reason) }
 
 // LocalStore is the name of the backup store in the data directory.
 const LocalStore = core.LocalStore
@@ -223,9 +262,13 @@ var (
 // is correct before the first request.
 func Open(ctx context.Context, o Options) (*Driver, error) {
 	o = o.withDefaults()
-	c := &core.Core{Stores: core.Stores{Default: o.DefaultStore}, Files: core.NewFiles(o.DataDir), Spare: core.NewReserve(o.DataDir), Log: o.Log, Clock: o.Clock, NewID: o.NewID,
-		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit, Copier: o.Copier, DownAfter: 2 * o.Lease, Policies: o.Policies, Attention: core.NewAttention(),
+	c := &core.Core{Stores: core.Stores{Default: o.DefaultStore}, Files: core.NewFiles(o.DataDir), Log: o.Log, Clock: o.Clock, Work: o.Work, NewID: o.NewID, Random: o.Random,
+		Host: o.Host, AvailabilityZone: o.AvailabilityZone, Unit: o.unit, BlankByJob: o.BlankByJob, Copier: o.Copier, DownAfter: 2 * o.Lease, Policies: o.Policies,
 		DataDir: o.DataDir, SharedVolumes: o.SharedVolumes != ""}
+	c.Attention = c.NewAttention()
+	if !o.NoReserve {
+		c.Spare = core.NewReserve(o.DataDir)
+	}
 	if o.SharedVolumes != "" {
 		c.Files = core.NewFiles(o.SharedVolumes)
 	}
@@ -254,8 +297,17 @@ func (o Options) withDefaults() Options {
 	if o.Clock == nil {
 		o.Clock = clockwork.NewRealClock()
 	}
+	if o.BlankByJob == nil {
+		o.BlankByJob = func() bool { return false }
+	}
+	if o.Work == nil {
+		o.Work = core.NoWork{}
+	}
 	if o.NewID == nil {
 		o.NewID = uuid.NewString
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
 	}
 	if o.Observer == nil {
 		o.Observer = nobody{}
@@ -277,6 +329,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Workers <= 0 {
 		o.Workers = 2
+	}
+	if o.QuickWorkers <= 0 {
+		o.QuickWorkers = 1
 	}
 	if o.Lease <= 0 {
 		o.Lease = 30 * time.Second
@@ -300,17 +355,33 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) jobs() jobs.Options {
-	settings := jobs.Options{Workers: o.Workers, CopyWorkers: o.CopyWorkers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone}
+	settings := jobs.Options{Workers: o.Workers, QuickWorkers: o.QuickWorkers, CopyWorkers: o.CopyWorkers, Lease: o.Lease, MaxAttempts: o.MaxAttempts, JobDone: o.Observer.JobDone, Poll: o.Poll}
 	if o.TraceJob != nil {
 		settings.TraceJob = func(ctx context.Context, j *meta.Job) (context.Context, func(string, error)) {
-			return o.TraceJob(ctx, JobTrace{ID: j.ID, Kind: j.Kind, BackupID: j.BackupID, VolumeID: j.VolumeID, ProjectID: j.ProjectID,
-				UserID: j.UserID, RequestID: j.RequestID, Request: j.Trace, Attempt: j.Attempts})
+			return o.TraceJob(ctx, traceOf(j))
 		}
 	}
+	if o.JobHook != nil {
+		settings.Hook = hook{o.JobHook}
+	}
 	if database.IsPostgres(o.Database) {
-		settings.Poll = sharedPoll
+		settings.Poll = cmp.Or(o.Poll, sharedPoll)
 	}
 	return settings
+}
+
+func traceOf(j *meta.Job) JobTrace {
+	return JobTrace{ID: j.ID, Kind: j.Kind, BackupID: j.BackupID, VolumeID: j.VolumeID, SnapshotID: j.SnapshotID, ProjectID: j.ProjectID,
+		UserID: j.UserID, RequestID: j.RequestID, Request: j.Trace, Attempt: j.Attempts}
+}
+
+// hook passes jobs on to a JobHook.
+type hook struct{ to JobHook }
+
+func (h hook) Before(ctx context.Context, j *meta.Job) error { return h.to.Before(ctx, traceOf(j)) }
+
+func (h hook) Progress(ctx context.Context, j *meta.Job, done, total int64) error {
+	return h.to.Progress(ctx, traceOf(j), done, total)
 }
 
 // sharedPoll is how often idle workers look for jobs in a shared database: notifications of other
@@ -318,17 +389,24 @@ func (o Options) jobs() jobs.Options {
 const sharedPoll = 5 * time.Second
 
 // Run runs jobs, schedules scrubs, follows the policies of volumes, and ends old uploads and messages until ctx ends. Then it requeues the running jobs;
-// the next Run starts them again. It returns nil.
+// the next Run starts them again. It returns nil. The calling goroutine counts as work; see
+// Options.Work.
 func (d *Driver) Run(ctx context.Context) error {
 	var group errgroup.Group
-	group.Go(func() error { return d.jobs.Run(ctx) })
-	group.Go(func() error { d.cloud.ExpireMessages(ctx); return nil })
-	group.Go(func() error { d.backups.ScheduleScrubs(ctx); return nil })
-	group.Go(func() error { d.backups.ExpireUploads(ctx); return nil })
-	group.Go(func() error { d.policies.Run(ctx); return nil })
-	if d.core.Several() {
-		group.Go(func() error { d.beat(ctx); return nil })
+	start := func(run func(context.Context)) {
+		d.core.Work.Begin()
+		group.Go(func() error { defer d.core.Work.End(); run(ctx); return nil })
 	}
+	start(func(ctx context.Context) { _ = d.jobs.Run(ctx) }) // it returns nil
+	start(d.cloud.ExpireMessages)
+	start(d.backups.ScheduleScrubs)
+	start(d.backups.ExpireUploads)
+	start(d.policies.Run)
+	if d.core.Several() {
+		start(d.beat)
+	}
+	d.core.Work.End() // it only waits for the others
+	defer d.core.Work.Begin()
 	return group.Wait()
 }
 
@@ -404,4 +482,17 @@ func (d *Driver) Check(ctx context.Context) error {
 		return driver.Wrap(driver.Unavailable, err, "The disk of the data directory is full.")
 	}
 	return nil
+}
+
+// VolumeFile returns the path of the file that holds a volume's data. A job that replaces the data
+// writes another file; the path is that of the moment.
+func (d *Driver) VolumeFile(ctx context.Context, id string) (string, error) {
+	v, err := d.core.DB.Volume(ctx, id)
+	switch {
+	case err != nil:
+		return "", core.Classify(err)
+	case v == nil:
+		return "", driver.Errorf(driver.NotFound, "Volume %s could not be found.", id)
+	}
+	return d.core.Files.Volume(v), nil
 }

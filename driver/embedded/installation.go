@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/chunk"
 	"cindergate/internal/chunk/dir"
 	"cindergate/internal/chunked"
 	"cindergate/internal/database"
@@ -226,7 +227,7 @@ func (d *Driver) makeInstallation(ctx context.Context, installation *meta.Instal
 // openStore opens the default store, unless Options.Store is set.
 func (d *Driver) openStore(open func(path string) (*dir.Store, error)) error {
 	if d.o.Store != nil {
-		d.core.Stores.Add(core.LocalStore, d.o.Store)
+		d.core.Stores.Add(core.LocalStore, d.wrap(d.o.Store))
 		return nil
 	}
 	store, err := open(filepath.Join(d.o.DataDir, backupsDir))
@@ -234,6 +235,13 @@ func (d *Driver) openStore(open func(path string) (*dir.Store, error)) error {
 		return err
 	}
 	d.owned = append(d.owned, store)
-	d.core.Stores.Add(core.LocalStore, store)
+	d.core.Stores.Add(core.LocalStore, d.wrap(store))
 	return nil
+}
+
+func (d *Driver) wrap(s chunk.Store) chunk.Store {
+	if d.o.WrapStore == nil {
+		return s
+	}
+	return d.o.WrapStore(s)
 }

@@ -61,6 +61,10 @@ type Spec struct {
 	// SpillDir is the directory for digests that do not fit in memory, 32 bytes per block.
 	// "" is the system's directory for temporary files. See [RemoveSpills].
 	SpillDir string
+
+	// Progress is called, in the order of the volume, when done of total bytes have been read. Its
+	// error ends [Write]. nil: nothing is called.
+	Progress func(done, total int64) error
 }
 
 // Result reports what [Write] wrote.
@@ -82,6 +86,9 @@ type RestoreOptions struct {
 	// Sparse says that the target is a new file of zeroes, so zeroes in the backup need no
 	// write.
 	Sparse bool
+	// Progress is called when done of total bytes have been written, possibly by several goroutines
+	// at once. Its error ends [Restore]. nil: nothing is called.
+	Progress func(done, total int64) error
 }
 
 // Restored reports what [Restore] restored.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -37,7 +38,11 @@ func Restore(ctx context.Context, store chunk.Store, volume *os.File, size int64
 			return Restored{}, err
 		}
 	}
-	restored, err := restore(ctx, store, size, chain, t)
+	to := sink(t)
+	if o.Progress != nil {
+		to = &counted{sink: t, total: size, report: o.Progress}
+	}
+	restored, err := restore(ctx, store, size, chain, to)
 	if err != nil {
 		return Restored{}, err
 	}
@@ -58,6 +63,28 @@ type sink interface {
 	write(p []byte, off int64) error
 	// zero makes a range zeroes. It may be long.
 	zero(ctx context.Context, s span) error
+}
+
+// counted is a sink that reports how much it has taken.
+type counted struct {
+	sink
+	total  int64
+	done   atomic.Int64
+	report func(done, total int64) error
+}
+
+func (c *counted) write(p []byte, off int64) error {
+	if err := c.sink.write(p, off); err != nil {
+		return err
+	}
+	return c.report(c.done.Add(int64(len(p))), c.total)
+}
+
+func (c *counted) zero(ctx context.Context, s span) error {
+	if err := c.sink.zero(ctx, s); err != nil {
+		return err
+	}
+	return c.report(c.done.Add(s.length()), c.total)
 }
 
 // window is a range of the volume on its way through the workers.

@@ -260,3 +260,19 @@ func TestLeastHole(t *testing.T) {
 		}
 	}
 }
+
+// The sums of zeroes are those that hashing all of them gives.
+func TestZeroSums(t *testing.T) {
+	h := md5.New()
+	for n := int64(grain); n <= maxHole; n += grain {
+		h.Write(zeroes[:grain])
+		if n%stretch16 <= grain || n%(3<<20) == 0 {
+			if sum := [md5.Size]byte(h.Sum(nil)); sum != zeroMD5(n) {
+				t.Fatalf("%d zeroes: %x, want %x", n, zeroMD5(n), sum)
+			}
+		}
+		if n%stretch16 == 0 && n < maxHole && !bytes.Equal(h.Sum(nil), md5OfZeroes(n/stretch16).Sum(nil)) {
+			t.Fatalf("the state after %d zeroes is another", n)
+		}
+	}
+}

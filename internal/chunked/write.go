@@ -192,6 +192,11 @@ func (w *writer) collect(ctx context.Context, ordered <-chan (<-chan result)) er
 			if err := w.keep(r); err != nil {
 				return err
 			}
+			if w.spec.Progress != nil {
+				if err := w.spec.Progress(r.blocks.to, w.size); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil

@@ -2,7 +2,9 @@ package chunked
 
 import (
 	"crypto/md5"
+	"encoding"
 	"encoding/binary"
+	"encoding/hex"
 	"hash"
 	"math/bits"
 	"sync"
@@ -71,12 +73,43 @@ func bz2Zeroes(n int64) []byte {
 	return b
 }
 
-// zeroSums are the MD5s of 1, 2, 3 … grains of zeroes, up to maxHole, as far as they have been
-// needed. They are the same in every backup: 1 MiB, and half a second, once.
+// stretch16 is the number of zeroes between two of zeroStates, in bytes.
+const stretch16 = 16 << 20
+
+// zeroStates are the states of MD5 (RFC 1321, 3.3: A, B, C, D) after 0, 16, 32 … MiB of zeroes, so
+// that the sum of any number of zeroes takes at most 16 MiB of hashing, and not up to maxHole.
+var zeroStates = [maxHole / stretch16]string{
+	"67452301efcdab8998badcfe10325476", "7725cf733acdc362a65558dddad59005",
+	"719976a77f248508affcf4e0bbc37dd7", "d4cd0643065c1528b6315f1d47d30809",
+	"f797d816ccf93c586a154951b4e7b96c", "7f7fd4c77a50da7525e0e372634eaf6f",
+	"485aff4f0be5a3338addb4a5fe08c305", "1026295f5c9790424ea267d559f9b0d7",
+	"5ba291ab041b4d3e0162aa5332a8c5eb", "3d1a850a8752da1daeb9137ccb771eec",
+	"37082e59c2c98963ea0cb25fe14436f3", "3c05160cf16da838f71c141512879327",
+	"1fa602bc1a57bcf1193a2a202f0b38a5", "4d68c789fc855b3f674b008422f832ce",
+	"cd1dd617cf0f781d35090910faa21a7d", "d254fde335e5598190dfcb08e28a4e39",
+}
+
+// zeroSums are the MD5s of 1, 2, 3 … grains of zeroes, up to maxHole, by stretches of 16 MiB, as far
+// as these have been needed. They are the same in every backup: 1 MiB, and half a second, once.
 var zeroSums struct {
 	sync.Mutex
-	hash hash.Hash
-	sums [][md5.Size]byte
+	sums [maxHole / stretch16][][md5.Size]byte
+}
+
+// md5OfZeroes returns the hash after a number of stretches of zeroes.
+func md5OfZeroes(stretches int64) hash.Hash {
+	h := md5.New()
+	state, _ := hex.DecodeString(zeroStates[stretches]) // a test decodes all
+	saved := append([]byte("md5\x01"), state...)
+	saved = append(saved, make([]byte, md5.BlockSize)...) // no part of a block waits
+	saved = binary.BigEndian.AppendUint64(saved, uint64(stretches*stretch16))
+	if into, ok := h.(encoding.BinaryUnmarshaler); ok && into.UnmarshalBinary(saved) == nil {
+		return h
+	}
+	for range stretches * stretch16 / grain { // another implementation of MD5, with states of its own
+		_, _ = h.Write(zeroes[:grain]) // a hash never fails
+	}
+	return h
 }
 
 // zeroMD5 returns the MD5 of n zeroes, 0 < n ≤ [maxHole].
@@ -91,14 +124,17 @@ func zeroMD5(n int64) [md5.Size]byte {
 	z := &zeroSums
 	z.Lock()
 	defer z.Unlock()
-	if z.hash == nil {
-		z.hash = md5.New()
+	stretch := (n - 1) / stretch16
+	sums := &z.sums[stretch]
+	if *sums == nil {
+		h := md5OfZeroes(stretch)
+		*sums = make([][md5.Size]byte, stretch16/grain)
+		for i := range *sums {
+			_, _ = h.Write(zeroes[:grain]) // a hash never fails
+			(*sums)[i] = [md5.Size]byte(h.Sum(nil))
+		}
 	}
-	for int64(len(z.sums)) < n/grain {
-		_, _ = z.hash.Write(zeroes[:grain]) // a hash never fails
-		z.sums = append(z.sums, [md5.Size]byte(z.hash.Sum(nil)))
-	}
-	return z.sums[n/grain-1]
+	return (*sums)[(n-stretch*stretch16)/grain-1]
 }
 
 // isHole reports whether an object holds only zeroes, by its MD5 alone. It does not know

@@ -23,63 +23,59 @@ type Schema struct {
 // migrationLock is the key of the advisory lock of PostgreSQL under which schemas change.
 const migrationLock = 0x63696e6465726761 // "cinderga"
 
-// Migrate brings the tables up to date. Several processes may do so at once.
+// Migrate brings the tables up to date, in one transaction. Several processes may do so at once.
 func (db *DB) Migrate(ctx context.Context, s Schema) error {
-	for done := false; !done; {
-		tx, err := db.Writer.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		if done, err = db.migrateOne(ctx, tx, s); err != nil {
-			return errors.Join(err, ignoreDone(tx.Rollback()))
-		}
-		if err := tx.Commit(); err != nil {
-			return err
-		}
+	tx, err := db.Writer.BeginTx(ctx, nil)
+	if err != nil {
+		return err
 	}
-	return nil
+	if err := db.migrate(ctx, tx, s); err != nil {
+		return errors.Join(err, ignoreDone(tx.Rollback()))
+	}
+	return tx.Commit()
 }
 
-// migrateOne applies the next migration. done is true if there was none.
-func (db *DB) migrateOne(ctx context.Context, tx *sql.Tx, s Schema) (done bool, err error) {
+func (db *DB) migrate(ctx context.Context, tx *sql.Tx, s Schema) error {
 	if db.Shared {
 		// The lock ends with the transaction, so that it works behind a pooler as well.
 		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
-			return false, err
+			return err
 		}
 	}
 	if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+s.Name+" (version INTEGER NOT NULL)"); err != nil {
-		return false, err
+		return err
 	}
 	if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+s.Name+"_oldest (version INTEGER NOT NULL)"); err != nil {
-		return false, err
+		return err
 	}
 	var version, oldest int
 	if err := tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), 0) FROM "+s.Name).Scan(&version); err != nil {
-		return false, err
+		return err
 	}
 	if err := tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), $1) FROM "+s.Name+"_oldest", version).Scan(&oldest); err != nil {
-		return false, err
+		return err
 	}
 	known := len(s.Migrations)
 	if version > known && oldest > known {
-		return false, fmt.Errorf("schema version %d is newer than this program's, %d", version, known)
+		return fmt.Errorf("schema version %d is newer than this program's, %d", version, known)
 	}
 	if version >= known {
-		return true, nil
+		return nil
 	}
-	if _, err := tx.ExecContext(ctx, s.Migrations[version]); err != nil {
-		return false, fmt.Errorf("migration %d: %w", version+1, err)
+	for n := version; n < known; n++ {
+		if _, err := tx.ExecContext(ctx, s.Migrations[n]); err != nil {
+			return fmt.Errorf("migration %d: %w", n+1, err)
+		}
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO "+s.Name+" (version) VALUES ($1)", version+1); err != nil { //nolint:gosec // a constant of the caller
-		return false, err
+	if _, err := tx.ExecContext(ctx, "INSERT INTO "+s.Name+" (version) VALUES ($1)", known); err != nil { //nolint:gosec // a constant of the caller
+		return err
 	}
 	needs := s.Oldest
 	if needs == 0 {
 		needs = known - 1
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO "+s.Name+"_oldest (version) VALUES ($1)", needs) //nolint:gosec // a constant of the caller
-	return version+1 == known, err
+	_, err := tx.ExecContext(ctx, "INSERT INTO "+s.Name+"_oldest (version) VALUES ($1)", needs) //nolint:gosec // a constant of the caller
+	return err
 }
 
 func ignoreDone(err error) error {

@@ -154,6 +154,30 @@ func (tx *Tx) claim(queue, worker string, lease time.Duration, locking string) (
 	return tx.Job(id)
 }
 
+// NextDue returns the next time at which a job of a queue ("": any) may become due by itself,
+// because a pause or a lease ends; zero: there is none. It leaves out the leases of jobs that alive
+// names, whose owners renew them.
+func (tx *Tx) NextDue(queue string, alive func(id string) bool) (time.Time, error) {
+	rows, err := tx.q.QueryContext(tx.ctx, `SELECT id, state, due FROM
+		(SELECT id, state, CASE state WHEN 'queued' THEN not_before ELSE lease_until + 1 END AS due FROM jobs WHERE $2 = '' OR lane = $2) AS times
+		WHERE due > $1 ORDER BY due`, tx.Now.UnixMicro(), queue)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read jobs: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id, state string
+		var due int64
+		if err := rows.Scan(&id, &state, &due); err != nil {
+			return time.Time{}, fmt.Errorf("read jobs: %w", err)
+		}
+		if state == Queued || !alive(id) {
+			return time.UnixMicro(due), nil
+		}
+	}
+	return time.Time{}, rows.Err()
+}
+
 // Held returns the job if the worker that claimed it as attempts still holds it, and keeps others
 // from claiming it until the transaction ends. It returns nil if the worker has lost it.
 func (tx *Tx) Held(id string, attempts int) (*Job, error) {

@@ -2,6 +2,7 @@ package meta
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -53,6 +54,18 @@ func (tx *Tx) RemoveUpload(backupID string) error {
 // ExpiredUploads returns the uploads that expired before now.
 func (tx *Tx) ExpiredUploads() ([]*Upload, error) {
 	return uploads.find(tx.ctx, tx.q, "WHERE expires_at < $1 ORDER BY id", tx.Now.UnixMicro())
+}
+
+// NextUploadExpiry returns when the next upload expires, expired ones included; zero: there is none.
+func (tx *Tx) NextUploadExpiry() (time.Time, error) {
+	var next sql.NullInt64
+	if err := tx.q.QueryRowContext(tx.ctx, "SELECT MIN(expires_at) FROM uploads").Scan(&next); err != nil {
+		return time.Time{}, fmt.Errorf("read uploads: %w", err)
+	}
+	if !next.Valid {
+		return time.Time{}, nil
+	}
+	return time.UnixMicro(next.Int64), nil
 }
 
 // PutUploadRange inserts a range. It must not overlap another.

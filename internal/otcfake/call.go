@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 // call is a request with a valid token, in that token's project.
@@ -100,7 +102,7 @@ func (c Code) answer() answer {
 }
 
 func gatewayBody(c Code) object {
-	return object{"error_code": c.Code, "error_msg": c.Text, "request_id": newID()}
+	return object{"error_code": c.Code, "error_msg": c.Text, "request_id": uuid.NewString()}
 }
 
 // faultNames are Cinder's fault names in native calls (cinder/api/openstack/wsgi.py Fault).

@@ -66,7 +66,7 @@ func (c *Cloud) createCheckpoint(k *call) answer {
 		name = *given.Name
 	}
 	p := &checkpoint{
-		id: newID(), projectID: k.project, vaultID: vault.ID, name: name, description: given.Description, status: "protecting",
+		id: c.newID(), projectID: k.project, vaultID: vault.ID, name: name, description: given.Description, status: "protecting",
 		createdAt: c.now(),
 	}
 	c.checkpoints = append(c.checkpoints, p)
@@ -124,7 +124,7 @@ func (c *Cloud) protectable(projectID string, vault *Vault, ids []string) string
 func (c *Cloud) protect(p *checkpoint, v *Volume, name string, incremental bool) {
 	b := c.addBackup(p.projectID, Backup{
 		Name: name, Description: p.description, Service: "cbr", VaultID: p.vaultID, CheckpointID: p.id, VolumeID: v.ID,
-		SnapshotID: newID(), Incremental: incremental, Wished: incremental,
+		SnapshotID: c.newID(), Incremental: incremental, Wished: incremental,
 	})
 	b.hidden = spend(&c.traps.RecordAfter)
 	o := c.log("backup", b, v)

@@ -62,7 +62,7 @@ func (c *Cloud) WriteVolume(id string, p []byte, off int64) {
 		d[n] = bytes.Clone(b)
 	}
 	d.write(p, off)
-	v.Content = "bytes-" + newID()
+	v.Content = "bytes-" + c.newID()
 	c.disks[v.Content] = d
 }
 
@@ -126,7 +126,7 @@ func (c *Cloud) take(file []byte) (content string, size int64, err error) {
 	default:
 		return "", 0, errFormat
 	}
-	content = "bytes-" + newID()
+	content = "bytes-" + c.newID()
 	c.disks[content] = d
 	return content, size, nil
 }

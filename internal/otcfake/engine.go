@@ -8,7 +8,7 @@ import "cmp"
 // RUNNING.
 func (c *Cloud) newJob(projectID, service, kind, idKey string, entities map[string]any) *job {
 	j := &job{
-		id: newID(), projectID: projectID, service: service, kind: kind, status: "INIT", idKey: idKey, entities: entities,
+		id: c.newID(), projectID: projectID, service: service, kind: kind, status: "INIT", idKey: idKey, entities: entities,
 		hidden: spend(&c.traps.IDAfter), nested: c.traps.NestedEntities, atEnd: c.traps.IDAtEnd, blank: c.traps.BlankSubJobs, begin: c.now(),
 	}
 	if service == "evs" && c.o.Dialect == Huawei {

@@ -37,7 +37,7 @@ func (c *Cloud) AddProject(name string) Project {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.newProject(name)
-	u := &user{id: strings.ReplaceAll(newID(), "-", ""), name: name, password: name + "-secret", project: p}
+	u := &user{id: strings.ReplaceAll(c.newID(), "-", ""), name: name, password: name + "-secret", project: p}
 	c.users = append(c.users, u)
 	p.UserID, p.User, p.Password = u.id, u.name, u.password
 	p.Token = c.newToken(u, p).text
@@ -59,14 +59,14 @@ func (c *Cloud) AddForeignProject(name string) Project {
 }
 
 func (c *Cloud) newProject(name string) *Project {
-	p := &Project{ID: strings.ReplaceAll(newID(), "-", ""), Name: name}
+	p := &Project{ID: strings.ReplaceAll(c.newID(), "-", ""), Name: name}
 	c.projects = append(c.projects, p)
 	return p
 }
 
 func (c *Cloud) newToken(u *user, p *Project) *token {
 	now := c.o.Now().UTC()
-	t := &token{text: "MII-" + newID(), user: u, project: p, issued: now, expires: now.Add(tokenLifetime)}
+	t := &token{text: "MII-" + c.newID(), user: u, project: p, issued: now, expires: now.Add(tokenLifetime)}
 	c.tokens[t.text] = t
 	return t
 }

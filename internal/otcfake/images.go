@@ -103,7 +103,7 @@ func (c *Cloud) uploadImage(k *call, v *Volume, name, format string, force bool)
 		return native(badRequest, "Invalid input for field/attribute disk_format.")
 	}
 	setDefault(&format, "vhd")
-	i := &image{id: newID(), projectID: k.project, name: name, status: "queued", format: format, minDisk: v.SizeGiB, content: v.Content, createdAt: c.now()}
+	i := &image{id: c.newID(), projectID: k.project, name: name, status: "queued", format: format, minDisk: v.SizeGiB, content: v.Content, createdAt: c.now()}
 	c.images = append(c.images, i)
 	found := v.Status
 	v.Status = "uploading"
@@ -206,7 +206,7 @@ func (c *Cloud) importImage(k *call) answer {
 			c.endJob(j, &Failure{"IMG.0058", err.Error()})
 			return
 		}
-		i := &image{id: newID(), projectID: project, name: body.Name, status: "active", format: "zvhd2", minDisk: body.MinDisk, content: content, createdAt: c.now()}
+		i := &image{id: c.newID(), projectID: project, name: body.Name, status: "active", format: "zvhd2", minDisk: body.MinDisk, content: content, createdAt: c.now()}
 		c.images = append(c.images, i)
 		j.entities["image_id"] = i.id
 		c.endJob(j, nil)

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // accessKey is a temporary access key of IAM.
@@ -49,7 +51,7 @@ func (c *Cloud) giveKey(k *call) answer {
 	if seconds < leastKey || seconds > mostKey {
 		return keystoneFault(badRequest, "duration_seconds must be 900 to 86400.")
 	}
-	key := &accessKey{access: strings.ToUpper(newID()[:20]), secret: newID(), token: newID(), project: k.token.project,
+	key := &accessKey{access: strings.ToUpper(c.newID()[:20]), secret: c.newID(), token: c.newID(), project: k.token.project,
 		expires: c.o.Now().UTC().Add(time.Duration(seconds) * time.Second)}
 	c.keys[key.access] = key
 	return answer{status: http.StatusCreated, body: object{"credential": object{
@@ -100,7 +102,9 @@ type upload struct {
 }
 
 // put stores a file that was not sent as one body. Its ETag is no MD5.
-func (b *bucket) put(name string, data []byte) { b.objects[name] = &stored{data, newID() + "-1"} }
+func (b *bucket) put(name string, data []byte) {
+	b.objects[name] = &stored{data, uuid.NewString() + "-1"}
+}
 
 func newStored(data []byte) *stored {
 	sum := md5.Sum(data) // #nosec G401
@@ -178,7 +182,7 @@ func (b *bucket) serve(w http.ResponseWriter, r *http.Request, name string, body
 	object := b.objects[name]
 	switch {
 	case r.Method == http.MethodPost && q.Has("uploads"):
-		id := newID()
+		id := uuid.NewString()
 		b.uploads[id] = &upload{name, map[int]*stored{}}
 		obsXML(w, "<InitiateMultipartUploadResult><Key>%s</Key><UploadId>%s</UploadId></InitiateMultipartUploadResult>", text(name), id)
 	case q.Has("uploadId") && (u == nil || u.name != name):

@@ -8,7 +8,7 @@ import (
 // log begins an operation log. Its resource is the volume, for a restore the target.
 func (c *Cloud) log(kind string, b *Backup, v *Volume) *operation {
 	o := &operation{
-		id: newID(), projectID: b.ProjectID, kind: kind, status: "running", checkpointID: b.CheckpointID, vaultID: b.VaultID,
+		id: c.newID(), projectID: b.ProjectID, kind: kind, status: "running", checkpointID: b.CheckpointID, vaultID: b.VaultID,
 		backupID: b.ID, backupName: b.Name, volumeID: b.VolumeID, volumeName: b.VolumeName, startedAt: c.now(),
 	}
 	if v != nil {

@@ -1,6 +1,10 @@
 package otcfake
 
-import "time"
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
 
 // The dialects.
 const (
@@ -20,6 +24,8 @@ type Options struct {
 	JobsRun bool
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
+	// NewID makes the UUIDs of what the cloud makes; nil: random ones.
+	NewID func() string
 	// Region is the region in the catalogue; "" means eu-de.
 	Region string
 	// Domain is the account's name and id for logins; "" means default.
@@ -53,6 +59,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.NewID == nil {
+		o.NewID = uuid.NewString
 	}
 	if o.Region == "" {
 		o.Region = "eu-de"

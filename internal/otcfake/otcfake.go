@@ -49,7 +49,7 @@ func New(o Options) *Cloud {
 	c := &Cloud{o: o.withDefaults(), tokens: map[string]*token{}, window: map[string]*window{},
 		disks: map[string]disk{}, keys: map[string]*accessKey{}, buckets: map[string]*bucket{}}
 	service := c.newProject(ServiceProject)
-	c.users = append(c.users, &user{id: newID(), name: ServiceUser, password: ServicePassword, project: service, admin: true})
+	c.users = append(c.users, &user{id: c.newID(), name: ServiceUser, password: ServicePassword, project: service, admin: true})
 	c.mux = http.NewServeMux()
 	c.routeIAM()
 	c.routeIMS()
@@ -185,7 +185,7 @@ func (c *Cloud) now() time.Time {
 	return now
 }
 
-func newID() string { return uuid.NewString() }
+func (c *Cloud) newID() string { return c.o.NewID() }
 
 // wellFormed reports whether id has the form of the cloud's ids.
 func wellFormed(id string) bool { return uuid.Validate(id) == nil && len(id) == 36 }

@@ -13,7 +13,7 @@ func (c *Cloud) AddVolume(projectID string, v Volume) string {
 }
 
 func (c *Cloud) addVolume(projectID string, v Volume) *Volume {
-	setDefault(&v.ID, newID())
+	setDefault(&v.ID, c.newID())
 	setDefault(&v.AZ, c.o.Zones[0])
 	setDefault(&v.Type, "SSD")
 	setDefault(&v.Status, "available")
@@ -61,7 +61,7 @@ func (c *Cloud) AddVault(projectID string, v Vault) string {
 }
 
 func (c *Cloud) addVault(projectID string, v Vault) *Vault {
-	setDefault(&v.ID, newID())
+	setDefault(&v.ID, c.newID())
 	setDefault(&v.Name, "vault-"+v.ID[:4])
 	setDefault(&v.Status, "available")
 	setDefault(&v.SizeGiB, 1000)
@@ -101,7 +101,7 @@ func (c *Cloud) AddBackup(projectID string, b Backup) string {
 }
 
 func (c *Cloud) addBackup(projectID string, b Backup) *Backup {
-	setDefault(&b.ID, newID())
+	setDefault(&b.ID, c.newID())
 	setDefault(&b.Status, "available")
 	setDefault(&b.SizeGiB, 10)
 	setDefault(&b.AZ, c.o.Zones[0])
@@ -143,7 +143,7 @@ func (c *Cloud) AddBackups(projectID string, n int, b Backup) []string {
 func (c *Cloud) AddServerBackup(projectID, vaultID, name string, volumeIDs ...string) (id string, children []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	parent := c.addBackup(projectID, Backup{Name: name, Service: "cbr", VaultID: vaultID, VolumeID: newID(), Server: true})
+	parent := c.addBackup(projectID, Backup{Name: name, Service: "cbr", VaultID: vaultID, VolumeID: c.newID(), Server: true})
 	for _, volume := range volumeIDs {
 		children = append(children, c.addBackup(projectID, Backup{
 			Name: name, Service: "cbr", VaultID: vaultID, VolumeID: volume, ParentID: parent.ID,

@@ -52,7 +52,7 @@ func (c *Cloud) createSnapshot(k *call) answer {
 		return native(tooMuch, "The quota of snapshots is used up.")
 	}
 	s := &Snapshot{
-		ID: newID(), ProjectID: k.project, VolumeID: v.ID, Status: "creating", SizeGiB: v.SizeGiB, Content: v.Content,
+		ID: c.newID(), ProjectID: k.project, VolumeID: v.ID, Status: "creating", SizeGiB: v.SizeGiB, Content: v.Content,
 		Metadata: given.Metadata, CreatedAt: c.now(),
 	}
 	if given.Name != nil {

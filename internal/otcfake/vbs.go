@@ -171,7 +171,7 @@ func (c *Cloud) backable(projectID, volumeID string) (*Volume, string) {
 
 func (c *Cloud) newVBSBackup(projectID string, v *Volume, name, description string, s *Snapshot, incremental bool) *Backup {
 	b := c.addBackup(projectID, Backup{
-		Name: name, Description: description, Service: "vbs", VolumeID: v.ID, Incremental: incremental, SnapshotID: newID(),
+		Name: name, Description: description, Service: "vbs", VolumeID: v.ID, Incremental: incremental, SnapshotID: c.newID(),
 	})
 	if s != nil {
 		b.SnapshotID = s.ID

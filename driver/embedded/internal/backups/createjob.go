@@ -117,7 +117,7 @@ func (bs *Backups) writeBackup(ctx context.Context, s *core.Store, b *meta.Backu
 		Location: at, BackupID: b.ID, VolumeID: b.VolumeID, Name: b.Name, Description: b.Description,
 		CreatedAt: b.CreatedAt, ParentID: parentID, Parent: parent, VolumeMeta: source.volumeMeta, Changed: source.changed,
 		Compression: bs.format.Compression, ChunkSize: bs.format.ChunkSize, BlockSize: bs.format.BlockSize,
-		SpillDir: bs.core.DataDir,
+		SpillDir: bs.core.DataDir, Progress: jobs.Progress(ctx),
 	})
 }
 

@@ -106,7 +106,7 @@ func (bs *Backups) readBackup(ctx context.Context, b *meta.Backup, v *meta.Volum
 	if err != nil {
 		return chunked.Restored{}, err
 	}
-	restored, err := chunked.Restore(ctx, s.Store, target, bs.core.Bytes(b.Size), chain, chunked.RestoreOptions{Sparse: true})
+	restored, err := chunked.Restore(ctx, s.Store, target, bs.core.Bytes(b.Size), chain, chunked.RestoreOptions{Sparse: true, Progress: jobs.Progress(ctx)})
 	return restored, errors.Join(err, target.Close())
 }
 

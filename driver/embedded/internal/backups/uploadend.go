@@ -245,8 +245,33 @@ func (bs *Backups) ExpireUploads(ctx context.Context) {
 		if err := bs.EndOldUploads(ctx); err != nil && ctx.Err() == nil {
 			bs.core.Log.Error("expire uploads", zap.Error(err))
 		}
-		bs.core.Wait(ctx, min(bs.uploads.expiry, time.Minute))
+		next, err := bs.untilUploadExpires(ctx)
+		if err != nil && ctx.Err() == nil {
+			bs.core.Log.Error("expire uploads", zap.Error(err))
+		}
+		bs.core.Wait(ctx, next)
 	}
+}
+
+// untilUploadExpires returns how long no upload expires. An upload that begins meanwhile expires
+// later than that.
+func (bs *Backups) untilUploadExpires(ctx context.Context) (wait time.Duration, err error) {
+	err = bs.core.Read(ctx, func(tx *meta.Tx) error {
+		wait = bs.uploads.expiry
+		next, err := tx.NextUploadExpiry()
+		if err == nil && !next.IsZero() {
+			// An expired one that is still there is tried again in a minute.
+			wait = max(min(wait, next.Sub(tx.Now)+time.Microsecond), 0)
+			if wait == 0 {
+				wait = min(bs.uploads.expiry, time.Minute)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		wait = min(bs.uploads.expiry, time.Minute)
+	}
+	return wait, err
 }
 
 // EndOldUploads ends the uploads that have expired.

@@ -3,9 +3,9 @@ package cloud
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"maps"
 
 	"cindergate/driver"
@@ -51,7 +51,7 @@ func (c *Cloud) ListTransfers(ctx context.Context, who driver.Caller, q driver.Q
 
 // CreateTransfer offers a volume (cinder/transfer/api.py create).
 func (c *Cloud) CreateTransfer(ctx context.Context, who driver.Caller, spec driver.TransferSpec) (driver.Transfer, string, error) {
-	key := randomHex(keyLength)
+	key := c.randomHex(keyLength)
 	var t *meta.Transfer
 	err := c.core.Write(ctx, func(tx *meta.Tx) error {
 		v, err := core.OwnVolume(tx, who, spec.VolumeID)
@@ -66,7 +66,7 @@ func (c *Cloud) CreateTransfer(ctx context.Context, who driver.Caller, spec driv
 				return err
 			}
 		}
-		salt := randomHex(saltLength)
+		salt := c.randomHex(saltLength)
 		t = &meta.Transfer{Transfer: driver.Transfer{ID: c.core.NewID(), VolumeID: v.ID, Name: spec.Name,
 			NoSnapshots: spec.NoSnapshots, SourceProjectID: v.ProjectID, CreatedAt: tx.Now},
 			Salt: salt, KeyHash: keyHash(salt, key)}
@@ -196,8 +196,8 @@ func keyHash(salt, key string) string {
 }
 
 // randomHex returns random hexadecimal digits.
-func randomHex(digits int) string {
+func (c *Cloud) randomHex(digits int) string {
 	raw := make([]byte, digits/2)
-	_, _ = rand.Read(raw)
+	_, _ = io.ReadFull(c.core.Random, raw) // never fails
 	return hex.EncodeToString(raw)
 }

@@ -9,9 +9,11 @@ import (
 // Attention collects the volumes whose policy has to be looked at: something that it depends on
 // has changed. It loses nothing, and a volume that is named twice is there once.
 type Attention struct {
+	// Bell rings after a volume has been named.
+	Bell *Bell
+
 	mu    sync.Mutex
 	named map[AttentionKey]bool
-	wake  chan struct{}
 }
 
 // AttentionKey is a volume and the project whose backups of it are meant. The zero value stands for
@@ -19,28 +21,22 @@ type Attention struct {
 type AttentionKey struct{ ProjectID, VolumeID string }
 
 // NewAttention returns an Attention without volumes.
-func NewAttention() *Attention {
-	return &Attention{named: map[AttentionKey]bool{}, wake: make(chan struct{}, 1)}
+func (c *Core) NewAttention() *Attention {
+	return &Attention{Bell: c.NewBell(1), named: map[AttentionKey]bool{}}
 }
 
 // Call names a volume.
 func (a *Attention) Call(key AttentionKey) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.named[key] = true
-	select {
-	case a.wake <- struct{}{}:
-	default:
-	}
+	a.mu.Unlock()
+	a.Bell.Ring()
 }
 
 // CallAfter names a volume once the transaction is committed.
 func (a *Attention) CallAfter(tx *meta.Tx, projectID, volumeID string) {
 	tx.AfterCommit(func() { a.Call(AttentionKey{projectID, volumeID}) })
 }
-
-// Calls receives after volumes have been named.
-func (a *Attention) Calls() <-chan struct{} { return a.wake }
 
 // Take returns the volumes that have been named since the last call.
 func (a *Attention) Take() map[AttentionKey]bool {

@@ -7,6 +7,7 @@ package core
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/jonboulle/clockwork"
@@ -31,7 +32,11 @@ type Core struct {
 	Attention *Attention
 	Log       *zap.Logger
 	Clock     clockwork.Clock
+	Work      Work
 	NewID     func() string
+	Random    io.Reader // for secrets
+	// BlankByJob reports whether a job makes the file of a new, empty volume.
+	BlankByJob func() bool
 
 	Host string // of the services shown
 	// Gateway is Host if several gateways share the database; "": this is the only one. DownAfter is

@@ -18,7 +18,7 @@ import (
 const reserveSize = 8 << 20
 
 // Reserve is a file that reserves disk space for the database. It is removed when the disk
-// is full, because otherwise even deletes could not be stored.
+// is full, because otherwise even deletes could not be stored. A nil Reserve reserves nothing.
 type Reserve struct {
 	path string
 	mu   sync.Mutex
@@ -29,6 +29,9 @@ func NewReserve(dir string) *Reserve { return &Reserve{path: filepath.Join(dir, 
 
 // Keep creates the file if it is missing. If the disk is full, it returns that error.
 func (r *Reserve) Keep() error {
+	if r == nil {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if st, err := os.Stat(r.path); err == nil && st.Size() == reserveSize {
@@ -48,6 +51,9 @@ func (r *Reserve) Keep() error {
 // RoomLeft returns an error if the disk has less free space than the reserve, or no free
 // inode.
 func (r *Reserve) RoomLeft() error {
+	if r == nil {
+		return nil
+	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(filepath.Dir(r.path), &fs); err != nil {
 		return err
@@ -61,6 +67,9 @@ func (r *Reserve) RoomLeft() error {
 
 // Release removes the file and reports whether there was one.
 func (r *Reserve) Release() bool {
+	if r == nil {
+		return false
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	err := os.Remove(r.path)

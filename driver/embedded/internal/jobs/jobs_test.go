@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ type clock struct {
 
 	mu    sync.Mutex
 	now   time.Time
-	waits chan chan time.Time // one for each call of After, when pass asks for it
+	waits chan *wait // one for each call of AfterFunc, when pass asks for it
 }
 
 func (c *clock) Now() time.Time {
@@ -45,32 +46,44 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
-func (c *clock) After(time.Duration) <-chan time.Time {
-	done := make(chan time.Time, 1)
-	go func() { c.waits <- done }()
-	return done
+// wait is a timer that rings when the test says so.
+type wait struct {
+	clockwork.Timer
+	ring  func()
+	ended atomic.Bool
 }
 
-// AfterFunc never calls f: the test runs jobs itself.
-func (c *clock) AfterFunc(time.Duration, func()) clockwork.Timer { return nil }
+func (w *wait) Stop() bool { return w.ended.CompareAndSwap(false, true) }
+
+func (w *wait) end() {
+	if w.Stop() {
+		w.ring()
+	}
+}
+
+func (c *clock) AfterFunc(_ time.Duration, f func()) clockwork.Timer {
+	w := &wait{ring: f}
+	go func() { c.waits <- w }()
+	return w
+}
 
 // pass advances the clock, and ends the current wait or else the next one.
 func (c *clock) pass(d time.Duration) {
 	c.mu.Lock()
 	c.now = c.now.Add(d)
 	c.mu.Unlock()
-	(<-c.waits) <- c.Now()
+	(<-c.waits).end()
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	t.Parallel()
 	dir := t.TempDir()
-	b := &bench{t: t, clock: &clock{now: time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC), waits: make(chan chan time.Time)}}
+	b := &bench{t: t, clock: &clock{now: time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC), waits: make(chan *wait)}}
 	db, err := meta.Open(t.Context(), meta.Options{Database: filepath.Join(dir, "db"), Now: b.clock.Now, Rehearse: true})
 	check(t, err)
 	t.Cleanup(func() { check(t, db.Close()) })
-	c := &core.Core{DB: db, Files: core.NewFiles(dir), Spare: core.NewReserve(dir), Log: zap.NewNop(), Clock: b.clock, NewID: uuid.NewString}
+	c := &core.Core{DB: db, Files: core.NewFiles(dir), Spare: core.NewReserve(dir), Log: zap.NewNop(), Clock: b.clock, Work: core.NoWork{}, NewID: uuid.NewString}
 	b.Runner = NewRunner(c, Options{Workers: 1, Lease: time.Minute, MaxAttempts: 2,
 		JobDone: func(kind, outcome string, _ int64, _ time.Duration) {
 			b.outcomes = append(b.outcomes, kind+" "+outcome)
@@ -325,7 +338,7 @@ func TestHeartbeat(t *testing.T) {
 	case err := <-stopped:
 		check(t, err)
 	case wait := <-b.clock.waits:
-		wait <- b.clock.Now()
+		wait.end()
 		select {
 		case err := <-stopped:
 			check(t, err)

@@ -24,6 +24,9 @@ func (r *Runner) perform(ctx context.Context, j *meta.Job) (outcome string, byte
 	// The rest is short, and a shutdown must not interrupt it.
 	after := context.WithoutCancel(ctx)
 	cause := context.Cause(ctx)
+	if errors.Is(err, ErrKilled) {
+		return cancelled, 0, err
+	}
 	if errors.Is(cause, errCancelled) || errors.Is(cause, errLeaseLost) {
 		return cancelled, bytes, errors.Join(cause, t.undo(after))
 	}
@@ -81,6 +84,12 @@ func (r *Runner) try(ctx context.Context, j *meta.Job, t Task) (bytes int64, set
 		}
 	}()
 	if k, known := r.kinds[j.Kind]; !known || j.Tries() <= k.maxAttempts {
+		if r.o.Hook != nil {
+			ctx = context.WithValue(ctx, progressKey{}, func(done, total int64) error { return r.o.Hook.Progress(ctx, j, done, total) })
+			if err := r.o.Hook.Before(ctx, j); err != nil {
+				return 0, nil, err
+			}
+		}
 		return t.Run(ctx)
 	}
 	err = core.Reasonf("The service died %d times while it worked on this.", j.Tries()-1)

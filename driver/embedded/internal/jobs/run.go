@@ -33,6 +33,14 @@ func (r *Runner) stop(jobID string) {
 	}
 }
 
+// runs reports whether this process runs a job.
+func (r *Runner) runs(jobID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.running[jobID]
+	return ok
+}
+
 // register records that a job runs. First it waits until earlier runs of this process that
 // could interfere have stopped. It returns the context of the run.
 func (r *Runner) register(ctx context.Context, j *meta.Job) (*run, context.Context) {
@@ -75,7 +83,8 @@ func (r *Runner) attempt(ctx context.Context, j *meta.Job, until time.Time) {
 	defer r.release(j, own)
 	beat, stop := context.WithCancel(jobCtx)
 	stopped := make(chan struct{})
-	go func() { defer close(stopped); r.heartbeat(beat, j, own, until) }()
+	r.core.Work.Begin()
+	go func() { defer close(stopped); defer r.core.Work.End(); r.heartbeat(beat, j, own, until) }()
 
 	began := r.core.Clock.Now()
 	endTrace := func(string, error) {}
@@ -116,10 +125,8 @@ func (r *Runner) heartbeat(ctx context.Context, j *meta.Job, own *run, until tim
 	for {
 		sent := r.core.Clock.Now()
 		pause := min(r.o.Lease/3, until.Sub(sent))
-		select {
-		case <-ctx.Done():
+		if r.core.Wait(ctx, pause); ctx.Err() != nil {
 			return
-		case <-r.core.Clock.After(pause):
 		}
 		sent = r.core.Clock.Now()
 		if !sent.Before(until) {

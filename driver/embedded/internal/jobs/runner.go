@@ -3,6 +3,7 @@ package jobs
 import (
 	"cmp"
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,12 +15,13 @@ import (
 	"cindergate/internal/meta"
 )
 
-// Options configure a Runner. All are required except JobDone and TraceJob.
+// Options configure a Runner. All are required except QuickWorkers, Poll and the functions.
 type Options struct {
-	Workers     int           // concurrent jobs of the data queue
-	CopyWorkers int           // concurrent jobs of the copy queue; the other queues have one worker each
-	Lease       time.Duration // how long a worker holds a job without a heartbeat
-	MaxAttempts int           // how often a job runs if the process dies each time
+	Workers      int           // concurrent jobs of the data queue
+	QuickWorkers int           // concurrent jobs of the quick queue; 0: 1
+	CopyWorkers  int           // concurrent jobs of the copy queue; the idle queue has one worker
+	Lease        time.Duration // how long a worker holds a job without a heartbeat
+	MaxAttempts  int           // how often a job runs if the process dies each time
 	// Poll is how often an idle worker looks for jobs that nothing has told it of; 0: once per Lease.
 	Poll time.Duration
 	// JobDone is called for each job that ended; see embedded.Observer.
@@ -27,6 +29,29 @@ type Options struct {
 	// TraceJob is called before each attempt at a job, which gets the context that it returns. end
 	// is called after the attempt.
 	TraceJob func(ctx context.Context, j *meta.Job) (_ context.Context, end func(outcome string, err error))
+	// Hook is asked before and during each attempt; nil: nothing is. See embedded.JobHook.
+	Hook Hook
+}
+
+// Hook decides how attempts at jobs end. An error fails the attempt; [ErrKilled] ends it as the
+// death of its process does.
+type Hook interface {
+	Before(ctx context.Context, j *meta.Job) error
+	Progress(ctx context.Context, j *meta.Job, done, total int64) error
+}
+
+// ErrKilled is the error of a [Hook] that ends an attempt as the death of its process does:
+// nothing is cleaned up, and the job runs again after its lease has expired.
+var ErrKilled = errors.New("the worker was killed")
+
+// progressKey is the key of the function of [Progress] in a context.
+type progressKey struct{}
+
+// Progress returns the function that a job's work calls while it copies data: done of total bytes
+// of the volume are copied. Its error ends the work. It is nil if nobody asks.
+func Progress(ctx context.Context) func(done, total int64) error {
+	report, _ := ctx.Value(progressKey{}).(func(done, total int64) error)
+	return report
 }
 
 // Runner queues jobs and runs them.
@@ -35,7 +60,7 @@ type Runner struct {
 	core  *core.Core
 	kinds map[string]kind // by name
 
-	wake    map[string]chan struct{} // by queue
+	wake    map[string]*core.Bell // by queue
 	up      atomic.Bool
 	mu      sync.Mutex
 	running map[string]*run // the jobs that this process runs, by id
@@ -44,7 +69,7 @@ type Runner struct {
 // NewRunner returns a Runner without kinds.
 func NewRunner(c *core.Core, o Options) *Runner {
 	return &Runner{o: o, core: c, kinds: map[string]kind{}, running: map[string]*run{},
-		wake: map[string]chan struct{}{DataQueue: make(chan struct{}, o.Workers), QuickQueue: make(chan struct{}, 1), IdleQueue: make(chan struct{}, 1), CopyQueue: make(chan struct{}, o.CopyWorkers)}}
+		wake: map[string]*core.Bell{DataQueue: c.NewBell(o.Workers), QuickQueue: c.NewBell(max(o.QuickWorkers, 1)), IdleQueue: c.NewBell(1), CopyQueue: c.NewBell(o.CopyWorkers)}}
 }
 
 // Up reports whether [Runner.Run] is running.
@@ -64,9 +89,6 @@ func (r *Runner) Enqueue(tx *meta.Tx, j *meta.Job) error {
 		}
 	}
 	tx.AfterCommit(func() { r.wakeFor(meta.Wake{Queue: j.Queue, Host: j.Host}) })
-	if pause := j.NotBefore.Sub(tx.Now); pause > 0 {
-		tx.AfterCommit(func() { r.core.Clock.AfterFunc(pause, r.signal) })
-	}
 	return tx.PutJob(j)
 }
 
@@ -102,10 +124,7 @@ func (r *Runner) wakeFor(w meta.Wake) {
 		if w.Queue != "" && w.Queue != queue {
 			continue
 		}
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
+		wake.Ring()
 	}
 }
 
@@ -113,32 +132,43 @@ func (r *Runner) wakeFor(w meta.Wake) {
 func (r *Runner) signal() { r.wakeFor(meta.Wake{}) }
 
 // Run runs jobs until ctx ends. Then it requeues the running jobs; the next Run starts them
-// again. It returns nil.
+// again. It returns nil. The calling goroutine counts as work.
 func (r *Runner) Run(ctx context.Context) error {
 	r.up.Store(true)
 	defer r.up.Store(false)
 	var workers errgroup.Group
+	start := func(run func()) {
+		r.core.Work.Begin()
+		workers.Go(func() error { defer r.core.Work.End(); run(); return nil })
+	}
 	for range r.o.Workers {
-		workers.Go(func() error { r.work(ctx, DataQueue); return nil })
+		start(func() { r.work(ctx, DataQueue) })
 	}
 	for range r.o.CopyWorkers {
-		workers.Go(func() error { r.work(ctx, CopyQueue); return nil })
+		start(func() { r.work(ctx, CopyQueue) })
 	}
-	for _, queue := range []string{QuickQueue, IdleQueue} {
-		workers.Go(func() error { r.work(ctx, queue); return nil })
+	for range max(r.o.QuickWorkers, 1) {
+		start(func() { r.work(ctx, QuickQueue) })
 	}
+	start(func() { r.work(ctx, IdleQueue) })
 	if r.core.DB.Shared() {
-		workers.Go(func() error { r.listen(ctx); return nil })
+		start(func() { r.listen(ctx) })
 	}
-	return workers.Wait()
+	r.core.Work.End() // the caller waits for the workers
+	err := workers.Wait()
+	r.core.Work.Begin()
+	for _, wake := range r.wake {
+		wake.Silence()
+	}
+	return err
 }
 
-// work runs the jobs of a queue. New jobs wake it. It also checks the queue at least once per
-// lease time, for expired leases. If it cannot read or write the queue, for instance because the
-// disk is full, it retries soon.
+// work runs the jobs of a queue. New jobs wake it. It also checks the queue when a lease or a pause
+// ends, and at least once per [Options.Poll]. If it cannot read or write the queue, for instance
+// because the disk is full, it retries soon.
 func (r *Runner) work(ctx context.Context, queue string) {
 	for ctx.Err() == nil {
-		ran, err := r.RunOneOf(ctx, queue)
+		ran, idle, err := r.runOneOf(ctx, queue)
 		if err != nil && ctx.Err() == nil {
 			r.core.Log.Error("job queue", zap.String("queue", queue), zap.Error(err))
 			r.core.Wait(ctx, retryWrite)
@@ -147,11 +177,7 @@ func (r *Runner) work(ctx context.Context, queue string) {
 		if ran {
 			continue
 		}
-		select {
-		case <-ctx.Done():
-		case <-r.wake[queue]:
-		case <-r.core.Clock.After(cmp.Or(r.o.Poll, r.o.Lease)):
-		}
+		r.core.WaitFor(ctx, idle, r.wake[queue])
 	}
 }
 
@@ -159,7 +185,9 @@ func (r *Runner) work(ctx context.Context, queue string) {
 // has cancelled.
 func (r *Runner) listen(ctx context.Context) {
 	for ctx.Err() == nil {
+		r.core.Work.End() // it waits for other gateways
 		err := r.core.DB.Listen(ctx, r.signal, r.wakeFor, r.stop)
+		r.core.Work.Begin()
 		if ctx.Err() == nil {
 			r.core.Log.Warn("the database's notifications are interrupted", zap.Error(err))
 			r.core.Wait(ctx, retryWrite)
@@ -177,15 +205,29 @@ func (r *Runner) RunOne(ctx context.Context) (bool, error) { return r.RunOneOf(c
 
 // RunOneOf is [Runner.RunOne] for one queue; "": any queue.
 func (r *Runner) RunOneOf(ctx context.Context, queue string) (bool, error) {
+	ran, _, err := r.runOneOf(ctx, queue)
+	return ran, err
+}
+
+// runOneOf is [Runner.RunOneOf]. If there is no job, it returns how long to wait before the next
+// look.
+func (r *Runner) runOneOf(ctx context.Context, queue string) (ran bool, idle time.Duration, err error) {
 	var j *meta.Job
 	asked := r.core.Clock.Now()
-	err := r.core.Lease(ctx, func(tx *meta.Tx) (err error) {
-		j, err = tx.Claim(queue, r.core.Gateway, r.o.Lease)
+	err = r.core.Lease(ctx, func(tx *meta.Tx) (err error) {
+		idle = cmp.Or(r.o.Poll, r.o.Lease)
+		if j, err = tx.Claim(queue, r.core.Gateway, r.o.Lease); err != nil || j != nil {
+			return err
+		}
+		due, err := tx.NextDue(queue, r.runs)
+		if err == nil && !due.IsZero() {
+			idle = min(idle, due.Sub(tx.Now))
+		}
 		return err
 	})
 	if err != nil || j == nil {
-		return false, err
+		return false, idle, err
 	}
 	r.attempt(ctx, j, asked.Add(r.o.Lease))
-	return true, nil
+	return true, 0, nil
 }

@@ -42,17 +42,12 @@ const (
 	retry        = time.Minute // at a volume that is busy
 )
 
-// Run follows the policies until ctx ends.
+// Run follows the policies until ctx ends. The calling goroutine counts as work.
 func (ps *Policies) Run(ctx context.Context) {
 	for ctx.Err() == nil {
-		timer := ps.core.Clock.NewTimer(ps.Pass(ctx))
-		select {
-		case <-ctx.Done():
-		case <-ps.core.Attention.Calls():
-		case <-timer.Chan():
-		}
-		timer.Stop()
+		ps.core.WaitFor(ctx, ps.Pass(ctx), ps.core.Attention.Bell)
 	}
+	ps.core.Attention.Bell.Silence()
 }
 
 // Pass does all that is due, and returns the time until something is.

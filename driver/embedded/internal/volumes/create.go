@@ -47,7 +47,7 @@ func (vs *Volumes) CreateVolume(ctx context.Context, who driver.Caller, spec dri
 		return driver.Volume{}, err
 	}
 	id := vs.core.NewID()
-	blank := checked.placed && checked.from == source{} && vs.core.Alone(core.PoolOf(checked.at.Gateway))
+	blank := checked.placed && checked.from == source{} && vs.core.Alone(core.PoolOf(checked.at.Gateway)) && !vs.core.BlankByJob()
 	var refused error // the error of the file system
 	if blank {
 		if refused = vs.core.Files.CreateBlank(vs.newFile(id), vs.core.Bytes(checked.size)); refused != nil {

@@ -34,7 +34,7 @@ func newBench(t *testing.T) *bench {
 	db, err := meta.Open(t.Context(), meta.Options{Database: filepath.Join(dir, "db"), Now: clock.Now, Rehearse: true})
 	check(t, err)
 	t.Cleanup(func() { check(t, db.Close()) })
-	c := &core.Core{DB: db, Files: core.NewFiles(dir), Spare: core.NewReserve(dir), Log: zap.NewNop(), Clock: clock,
+	c := &core.Core{DB: db, Files: core.NewFiles(dir), Spare: core.NewReserve(dir), Log: zap.NewNop(), Clock: clock, Work: core.NoWork{}, BlankByJob: func() bool { return false },
 		NewID: uuid.NewString, Copier: core.NoCopies{}, AvailabilityZone: "nova", Unit: unit}
 	c.Files.ID = "installation"
 	check(t, c.Files.Create())
