@@ -37,7 +37,7 @@ Cloud.`,
 
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCommand(), adoptCommand(), scrubCommand(), rescueCommand(), moveCommand(), databaseCommand(), configCommand(), hashCommand(), fakeCommand(), manCommand(), versionCommand())
+	cmd.AddCommand(serveCommand(), adoptCommand(), scrubCommand(), rescueCommand(), moveCommand(), verifyCommand(), databaseCommand(), configCommand(), hashCommand(), fakeCommand(), manCommand(), versionCommand())
 	markUsage(cmd)
 	return cmd
 }
