@@ -32,8 +32,8 @@ func (x *X) reset(backup, status string) {
 
 // spare is a backup whose status cases change. It is available when a case begins and ends.
 func (x *X) spare() string {
-	volume := x.target()
-	return x.thing("spare backup", func(x *X) string { return x.newBackup(x.name("spare"), volume, "") })
+	x.changed()
+	return x.thing("spare backup", func(x *X) string { return x.quick(x.name("spare"), "") })
 }
 
 var actionCases = []Case{
@@ -107,14 +107,14 @@ var actionCases = []Case{
 		x.get("/backups/"+id+"/export_record", by(Boss)).fault(http.StatusBadRequest, "available")
 	}),
 	adminCase("error-deleted", "reset the status", "A backup in error can be deleted.", "cinder/backup/api.py:API.delete", func(x *X) {
-		id := x.newBackup(x.name("broken"), x.target(), "")
+		id := x.quick(x.name("broken"), "")
 		x.reset(id, "error")
 		x.settled("backups", id, "error")
 		x.delete("/backups/" + id).is(http.StatusAccepted)
 		x.gone("backups", id)
 	}),
 	adminCase("force-delete", "force the deletion", "An admin forces the deletion of a backup: 202, and it becomes 404.", actionSource, func(x *X) {
-		id := x.newBackup(x.name("forced"), x.target(), "")
+		id := x.quick(x.name("forced"), "")
 		x.act(id, `{"os-force_delete": {}}`).is(http.StatusAccepted).empty()
 		x.gone("backups", id)
 	}),
@@ -181,7 +181,7 @@ var recordCases = []Case{
 		x.importRecord(a.str("backup-record.backup_service"), a.str("backup-record.backup_url")).fault(http.StatusBadRequest, "exists")
 	}),
 	adminCase("import", "import a record", "A record with a new id is answered with 201, keeps that id, and becomes available.", "cinder/api/contrib/backups.py:BackupsController.import_record, cinder/backup/manager.py:BackupManager.import_record", func(x *X) {
-		own := x.newBackup(x.name("exported"), x.target(), "")
+		own := x.quick(x.name("exported"), "")
 		a := x.get("/backups/"+own+"/export_record", by(Boss)).is(http.StatusOK)
 		record := a.record()
 		id := own[:len(own)-12] + "00000000feed"

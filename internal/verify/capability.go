@@ -31,11 +31,11 @@ func (o *offer) orEnd(x *X) {
 }
 
 // probe finds out, once in a run, whether a capability is offered.
-func (r *runner) probe(ctx context.Context, name string) *offer {
+func (r *runner) probe(ctx context.Context, name string) (o *offer) {
 	if o := r.offered[name]; o != nil {
 		return o
 	}
-	o := &offer{}
+	o = &offer{}
 	r.offered[name] = o
 	i := slices.IndexFunc(Capabilities, func(c Capability) bool { return c.Name == name })
 	if Capabilities[i].Probe == nil {

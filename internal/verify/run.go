@@ -24,10 +24,11 @@ type runner struct {
 	max    string // the newest microversion of the endpoint
 	admin  bool   // the tester is an admin
 
-	mu      sync.Mutex
-	made    []thing
-	offered map[string]*offer // by capability
-	v2      bool
+	mu       sync.Mutex
+	made     []thing
+	offered  map[string]*offer   // by capability
+	restores map[string]*restore // by the members of the request
+	v2       bool
 }
 
 func newRunner(o Options) (*runner, error) {
@@ -54,7 +55,7 @@ func newRunner(o Options) (*runner, error) {
 	}
 	var random [4]byte
 	_, _ = rand.Read(random[:]) // never fails
-	r := &runner{o: o, client: newClient(o.Client, o.Rate), id: hex.EncodeToString(random[:]), things: o.shared, offered: map[string]*offer{}}
+	r := &runner{o: o, client: newClient(o.Client, o.Rate), id: hex.EncodeToString(random[:]), things: o.shared, offered: map[string]*offer{}, restores: map[string]*restore{}}
 	if r.things == nil {
 		r.things = newThings()
 	}
@@ -159,6 +160,8 @@ func (x *X) try(f func() *answer) (a *answer, err error) {
 			err = errors.New(p.Got)
 		case notTested:
 			err = errors.New(p.reason)
+		case notOffered:
+			err = errors.New(p.reason)
 		default:
 			panic(p)
 		}
@@ -168,9 +171,17 @@ func (x *X) try(f func() *answer) (a *answer, err error) {
 
 func (r *runner) cases(ctx context.Context) {
 	short := r.shortOf(ctx)
+	if short == "" {
+		defer r.prepare(ctx)()
+	}
+	roomy := false
 	for _, c := range Cases() {
 		if !r.wants(c) {
 			continue
+		}
+		if c.Level == Data && !roomy && r.o.shared == nil {
+			r.makeRoom(ctx)
+			roomy = true
 		}
 		versions := c.at(r.max)
 		if versions == nil {
@@ -191,6 +202,45 @@ func (r *runner) cases(ctx context.Context) {
 			}
 			r.report.Results = append(r.report.Results, result)
 		}
+	}
+}
+
+// prepare begins to make what takes longest, while the cases that need nothing run. What it
+// returns waits for its end.
+func (r *runner) prepare(ctx context.Context) (wait func()) {
+	var all sync.WaitGroup
+	begin := func(level Level, make func(*X) string) {
+		needed := slices.ContainsFunc(Cases(), func(c *Case) bool { return c.Level == level && r.wants(c) })
+		if !needed || r.o.shared != nil {
+			return
+		}
+		all.Go(func() {
+			x := &X{ctx: ctx, r: r, version: r.highest()}
+			_, _ = x.try(func() *answer { make(x); return nil })
+		})
+	}
+	begin(Tenant, (*X).full)
+	begin(Tenant, (*X).wideBackup)
+	return all.Wait
+}
+
+// makeRoom removes what the cases of the data level do not need, because quotas are small.
+func (r *runner) makeRoom(ctx context.Context) {
+	keep := []string{r.things.of("volume").id, r.things.of("backup").id}
+	r.mu.Lock()
+	made := r.made
+	r.made = nil
+	var stay []thing
+	for _, t := range made {
+		if slices.Contains(keep, t.id) {
+			stay = append(stay, t)
+		}
+	}
+	r.made = stay
+	r.mu.Unlock()
+	made = slices.DeleteFunc(slices.Clone(made), func(t thing) bool { return slices.Contains(keep, t.id) })
+	for _, left := range r.removeThings(ctx, made) {
+		r.o.Progress("not removed: " + left)
 	}
 }
 
