@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 const actionSource = "cinder/api/contrib/admin_actions.py:BackupAdminController"
@@ -28,6 +29,22 @@ func (x *X) act(backup, body string) *answer {
 
 func (x *X) reset(backup, status string) {
 	x.act(backup, fmt.Sprintf(`{"os-reset_status": {"status": %q}}`, status)).is(http.StatusAccepted)
+}
+
+// resetTime bounds how long a reset takes: cinder-backup does it, after the answer.
+const resetTime = 15 * time.Second
+
+// becomes waits until a reset has set a status.
+func (x *X) becomes(id, status string) {
+	until := time.Now().Add(min(resetTime, x.r.o.CaseTimeout/10))
+	for wait := 20 * time.Millisecond; ; wait = min(2*wait, x.r.o.Poll) {
+		a := x.get("/backups/" + id).is(http.StatusOK)
+		if a.str("backup.status") == status {
+			return
+		}
+		x.expect(time.Now().Before(until), a, "backup "+id+" becomes "+status, "status "+a.str("backup.status"))
+		x.pause(wait)
+	}
 }
 
 // spare is a backup whose status cases change. It is available when a case begins and ends.
@@ -70,14 +87,14 @@ var actionCases = []Case{
 		id := x.spare()
 		defer x.revive(id)
 		x.act(id, `{"os-reset_status": {"status": "error"}}`).is(http.StatusAccepted).empty()
-		x.settled("backups", id, "error")
+		x.becomes(id, "error")
 	}),
 	adminCase("reset-available", "reset the status", "An admin resets a backup to available.", actionSource, func(x *X) {
 		id := x.spare()
 		x.reset(id, "error")
-		x.settled("backups", id, "error")
+		x.becomes(id, "error")
 		x.reset(id, "available")
-		x.settled("backups", id, "available")
+		x.becomes(id, "available")
 	}),
 	adminCase("reset-unknown-status", "reset the status", "Another status than available and error is 400.", "cinder/api/contrib/admin_actions.py:BackupAdminController.valid_status", func(x *X) {
 		x.act(x.spare(), `{"os-reset_status": {"status": "no-such-status"}}`).fault(http.StatusBadRequest)
@@ -92,7 +109,7 @@ var actionCases = []Case{
 		id := x.spare()
 		defer x.revive(id)
 		x.reset(id, "error")
-		x.settled("backups", id, "error")
+		x.becomes(id, "error")
 		a := x.post("/backups/"+id+"/restore", restoreTo(fmt.Sprintf(`"name": %q`, x.name("from-error"))))
 		if a.e.Status == http.StatusAccepted {
 			x.keep("volumes", a.str("restore.volume_id"))
@@ -103,13 +120,13 @@ var actionCases = []Case{
 		id := x.spare()
 		defer x.revive(id)
 		x.reset(id, "error")
-		x.settled("backups", id, "error")
+		x.becomes(id, "error")
 		x.get("/backups/"+id+"/export_record", by(Boss)).fault(http.StatusBadRequest, "available")
 	}),
 	adminCase("error-deleted", "reset the status", "A backup in error can be deleted.", "cinder/backup/api.py:API.delete", func(x *X) {
 		id := x.quick(x.name("broken"), "")
 		x.reset(id, "error")
-		x.settled("backups", id, "error")
+		x.becomes(id, "error")
 		x.delete("/backups/" + id).is(http.StatusAccepted)
 		x.gone("backups", id)
 	}),
@@ -126,7 +143,7 @@ var actionCases = []Case{
 // revive makes a backup available again at the end of a case.
 func (x *X) revive(id string) {
 	own := &X{ctx: x.ctx, r: x.r, version: x.version}
-	_, _ = own.try(func() *answer { own.reset(id, "available"); return own.await("backups", id) })
+	_, _ = own.try(func() *answer { own.reset(id, "available"); own.becomes(id, "available"); return nil })
 	x.r.record(own.exchanges)
 }
 

@@ -3,6 +3,7 @@ package verify
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -46,7 +47,7 @@ func (a *answer) said() string {
 	if a.e.Status < http.StatusBadRequest {
 		return ""
 	}
-	text := strings.TrimSpace(string(a.content))
+	text := strings.Join(strings.Fields(string(a.content)), " ")
 	if _, message := a.faultOf(); message != "" {
 		text = message
 	}
@@ -145,25 +146,39 @@ func (a *answer) value(path string) any {
 }
 
 func show(v any) string {
-	if v == nil {
-		return "null"
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
+	text := marshal(v)
 	if len(text) > 300 {
-		return string(text[:300]) + "…"
+		return strings.ToValidUTF8(text[:300], "") + "…"
 	}
-	return string(text)
+	return text
 }
 
 // equal wants a value at a path. Numbers are given as float64.
 func (a *answer) equal(path string, want any) *answer {
-	if got := a.value(path); show(got) != show(want) {
-		a.fail(path+": "+show(want), "%s: %s", path, show(got))
+	got := a.value(path)
+	whole, wanted := marshal(got), marshal(want)
+	if whole == wanted {
+		return a
 	}
+	g, isObject := got.(map[string]any)
+	w, _ := want.(map[string]any)
+	if isObject && w != nil { // say which member differs
+		for _, k := range slices.Sorted(maps.Keys(w)) {
+			if marshal(g[k]) != marshal(w[k]) {
+				a.fail(path+"."+k+": "+show(w[k]), "%s.%s: %s", path, k, show(g[k]))
+			}
+		}
+	}
+	a.fail(path+": "+show(want), "%s: %s", path, show(got))
 	return a
+}
+
+func marshal(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(text)
 }
 
 // str wants a string at a path and returns it.

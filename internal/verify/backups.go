@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"slices"
@@ -102,6 +103,7 @@ var createCases = []Case{
 			a.is(http.StatusAccepted)
 			x.keep("backups", a.str("backup.id"))
 			a.equal("backup.name", x.name("words"))
+			x.settled("backups", a.str("backup.id"), "available")
 		},
 	},
 	{
@@ -240,24 +242,30 @@ func (x *X) changed() string {
 	return x.thing("backup to change", func(x *X) string { return x.newBackup(x.name("changed"), volume, "") })
 }
 
+// fresh is a word that was not there before.
+func fresh() string { return strings.ToLower(rand.Text()[:8]) }
+
 var updateCases = []Case{
 	updateCase("answer", "3.9", "", "An update is answered with 200 and just id, name and links.", func(x *X) {
 		a := x.put("/backups/"+x.changed(), fmt.Sprintf(`{"backup": {"name": %q}}`, x.name("renamed"))).is(http.StatusOK)
 		a.keys("backup", []string{"id", "name", "links"}).equal("backup.name", x.name("renamed"))
 	}),
 	updateCase("name", "3.9", "", "A new name is shown.", func(x *X) {
-		x.put("/backups/"+x.changed(), fmt.Sprintf(`{"backup": {"name": %q}}`, x.name("named"))).is(http.StatusOK)
-		x.get("/backups/"+x.changed()).is(http.StatusOK).equal("backup.name", x.name("named"))
+		name := x.name("named-" + fresh())
+		x.put("/backups/"+x.changed(), fmt.Sprintf(`{"backup": {"name": %q}}`, name)).is(http.StatusOK)
+		x.get("/backups/"+x.changed()).is(http.StatusOK).equal("backup.name", name)
 	}),
 	updateCase("description", "3.9", "", "A new description is shown, and the name stays.", func(x *X) {
 		name := x.get("/backups/" + x.changed()).is(http.StatusOK).str("backup.name")
-		x.put("/backups/"+x.changed(), `{"backup": {"description": "described"}}`).is(http.StatusOK)
-		x.get("/backups/"+x.changed()).is(http.StatusOK).equal("backup.description", "described").equal("backup.name", name)
+		description := "described " + fresh()
+		x.put("/backups/"+x.changed(), fmt.Sprintf(`{"backup": {"description": %q}}`, description)).is(http.StatusOK)
+		x.get("/backups/"+x.changed()).is(http.StatusOK).equal("backup.description", description).equal("backup.name", name)
 	}),
 	updateCase("metadata", "3.43", "", "New metadata replaces all that was there.", func(x *X) {
 		x.put("/backups/"+x.changed(), `{"backup": {"metadata": {"a": "1", "b": "2"}}}`).is(http.StatusOK)
-		x.put("/backups/"+x.changed(), `{"backup": {"metadata": {"c": "3"}}}`).is(http.StatusOK)
-		x.get("/backups/"+x.changed()).is(http.StatusOK).equal("backup.metadata", map[string]any{"c": "3"})
+		value := fresh()
+		x.put("/backups/"+x.changed(), fmt.Sprintf(`{"backup": {"metadata": {"c": %q}}}`, value)).is(http.StatusOK)
+		x.get("/backups/"+x.changed()).is(http.StatusOK).equal("backup.metadata", map[string]any{"c": value})
 	}),
 	updateCase("nothing", "3.9", "", "An update of nothing is 200.", func(x *X) {
 		x.put("/backups/"+x.changed(), `{"backup": {}}`).is(http.StatusOK)

@@ -51,6 +51,9 @@ func (r *runner) removeAll(parent context.Context) {
 		return
 	}
 	r.report.Left = append(r.report.Left, r.removeThings(ctx, made)...)
+	if r.o.shared != nil {
+		return
+	}
 	// A request whose answer was lost may have made something.
 	x := &X{ctx: ctx, r: r, version: r.highest()}
 	lost, _, err := x.leftovers(r.prefix)

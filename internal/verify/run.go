@@ -58,6 +58,8 @@ func newRunner(o Options) (*runner, error) {
 	r := &runner{o: o, client: newClient(o.Client, o.Rate), id: hex.EncodeToString(random[:]), things: o.shared, offered: map[string]*offer{}, restores: map[string]*restore{}}
 	if r.things == nil {
 		r.things = newThings()
+	} else {
+		r.id = o.sharedID
 	}
 	r.prefix = Prefix + r.id + "-"
 	return r, nil

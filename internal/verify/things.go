@@ -50,7 +50,9 @@ func (x *X) thing(key string, make func(*X) string) string {
 		// Made with the newest microversion and outside of the case's own list of things.
 		own := &X{ctx: x.ctx, r: x.r, version: x.r.highest()}
 		defer func() {
-			x.r.keep(own.made)
+			if x.r.o.shared == nil {
+				x.r.keep(own.made)
+			}
 			x.r.record(own.exchanges)
 			switch p := recover().(type) {
 			case nil:

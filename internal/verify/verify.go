@@ -141,7 +141,10 @@ type Options struct {
 	// Progress is told what happens; nil: nobody is.
 	Progress func(string)
 
-	shared *things // of tests: things that several runs share
+	// shared and sharedID are of tests: things that several runs share, and the id that they
+	// have in their names.
+	shared   *things
+	sharedID string
 }
 
 // The default bounds of a run.

@@ -26,7 +26,7 @@ var volumeCases = []Case{
 			a.str("volume." + k)
 		}
 		a.list("volume.attachments")
-		a.equal("volume.size", small).equal("volume.name", x.name("volume")).equal("volume.id", x.volume())
+		a.equal("volume.size", small).equal("volume.name", x.name("volume")).equal("volume.id", x.volume()).equal("volume.status", "available")
 	}),
 	volumeCase("volume-bootable", "create a volume", Tenant, "bootable is the text false, no boolean.", "cinder/api/v2/views/volumes.py:ViewBuilder.detail", func(x *X) {
 		x.get("/volumes/"+x.volume()).is(http.StatusOK).equal("volume.bootable", "false")
