@@ -173,7 +173,7 @@ func (c *client) once(ctx context.Context, r call, refused string) (*Exchange, [
 	for name, values := range r.header {
 		req.Header[http.CanonicalHeaderKey(name)] = values
 	}
-	x := &Exchange{Who: r.who, Method: r.method, URL: c.secrets.hide(r.url), Header: c.secrets.hideHeader(req.Header), Body: c.secrets.hide(keep(r.body)), Began: time.Now()}
+	x := &Exchange{Who: r.who, Method: r.method, URL: c.secrets.hide(r.url), Header: c.secrets.hideHeader(req.Header), Body: c.secrets.hide(shownBody(r)), Began: time.Now()}
 	token := r.token
 	if r.login != nil && token == "" {
 		if token, err = r.login.Token(ctx, refused); err != nil {
@@ -210,6 +210,14 @@ func (c *client) once(ctx context.Context, r call, refused string) (*Exchange, [
 		return x, nil, token, errors.New(x.Error)
 	}
 	return x, content, token, nil
+}
+
+// shownBody is what a report keeps of the body of a request.
+func shownBody(r call) string {
+	if r.header.Get("Content-Type") == octets {
+		return fmt.Sprintf("(%d bytes)", len(r.body))
+	}
+	return keep(r.body)
 }
 
 // keep is what a report keeps of a body.

@@ -37,7 +37,7 @@ var (
 )
 
 func (x *X) dataVolume() string {
-	return x.thing("volume with known bytes", func(x *X) string { return x.way().fill(x, x.name("data"), firstBytes) })
+	return x.thing("volume with known bytes", func(x *X) string { return x.fill(x.name("data"), firstBytes) })
 }
 
 func (x *X) dataFull() string {
@@ -72,7 +72,7 @@ func (x *X) dataThird() string {
 	x.dataSecond()
 	volume := x.dataVolume()
 	return x.thing("third backup of a chain", func(x *X) string {
-		other := x.way().fill(x, x.name("data-other"), thirdBytes)
+		other := x.fill(x.name("data-other"), thirdBytes)
 		backup := x.newBackup(x.name("data-other"), other, "")
 		x.overwrite(backup, volume)
 		return x.newBackup(x.name("data-third"), volume, `, "incremental": true`)
@@ -82,7 +82,7 @@ func (x *X) dataThird() string {
 // compare reads a volume and ends the case where its bytes are not the wanted ones.
 func (x *X) compare(volume string, want, old []byte, what string) {
 	c := &comparison{want: want, old: old}
-	x.way().read(x, volume, c)
+	x.read(volume, c)
 	if v := c.verdict(); v != "" {
 		var last *answer
 		if n := len(x.exchanges); n > 0 {
@@ -100,7 +100,7 @@ func (x *X) toNew(backup string, want, old []byte, what string) {
 
 // over restores a backup to a volume that holds other bytes and compares it.
 func (x *X) over(backup string, before, want []byte, what string) {
-	volume := x.way().fill(x, x.name("restored-over"), before)
+	volume := x.fill(x.name("restored-over"), before)
 	x.overwrite(backup, volume)
 	x.compare(volume, want, before, what)
 }

@@ -369,7 +369,7 @@ func roomy(t testing.TB, d *embedded.Driver) {
 }
 
 func (w *mutantWorker) run(url string, names []string) *verify.Report {
-	o := options(url, verify.Tenant, verify.Admin, verify.Data)
+	o := options(w.t, url, verify.Tenant, verify.Admin, verify.Data)
 	w.shared.Share(&o)
 	o.CaseTimeout, o.Keep = 20*time.Second, url != w.url // a mutant may not let anything be removed
 	o.Select = func(c *verify.Case) bool { return slices.Contains(names, c.Name) }

@@ -11,11 +11,16 @@ import (
 
 // removalOrder is what is removed first: a volume with snapshots cannot be deleted, and an
 // image may be one of a volume.
-var removalOrder = []string{"backups", "snapshots", "volumes", "images"}
+var removalOrder = []string{"uploads", "backups", "snapshots", "volumes", "images"}
+
+// soon bounds how long a case waits for what it made to rest. What does not rest goes at the end.
+const soon = 10 * time.Second
 
 // removeSoon asks for the deletion of what a case made, so that quotas last. Whatever does not
 // go now goes at the end.
 func (r *runner) removeSoon(ctx context.Context, made []thing) {
+	ctx, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
 	x := &X{ctx: ctx, r: r, version: r.highest()}
 	for _, t := range slices.Backward(made) {
 		_, _ = x.try(func() *answer { return x.remove(t) })
@@ -25,8 +30,11 @@ func (r *runner) removeSoon(ctx context.Context, made []thing) {
 
 // remove waits until a thing rests, and asks for its deletion.
 func (x *X) remove(t thing) *answer {
-	if t.collection == "images" {
+	switch t.collection {
+	case "images":
 		return x.delete("/v2/images/"+t.id, from(x.r.o.Image), at(""))
+	case "uploads": // of a backup; it is over when the backup is complete
+		return x.delete("/backups/" + t.id + "/upload")
 	}
 	if t.who == Boss {
 		return x.delete("/"+t.collection+"/"+t.id, by(t.who))
@@ -106,8 +114,8 @@ func (r *runner) removeThings(ctx context.Context, made []thing) []string {
 func (x *X) removed(t thing) string {
 	var a *answer
 	_, err := x.try(func() *answer {
-		if t.collection == "images" {
-			a = x.delete("/v2/images/"+t.id, from(x.r.o.Image), at(""))
+		if t.collection == "images" || t.collection == "uploads" {
+			a = x.remove(t)
 			return a
 		}
 		a = x.get("/"+t.collection+"/"+t.id, by(t.who))
@@ -116,6 +124,8 @@ func (x *X) removed(t thing) string {
 	switch {
 	case err != nil:
 		return err.Error()
+	case t.collection == "uploads":
+		return "" // given up or over; its backup is removed next
 	case a.e.Status == http.StatusNotFound || t.collection == "images" && a.e.Status == http.StatusNoContent:
 		return ""
 	case a.e.Status != http.StatusOK:
@@ -163,7 +173,7 @@ func Cleanup(ctx context.Context, o Options) (found, left []string, err error) {
 func (x *X) leftovers(prefix string) (made []thing, found []string, err error) {
 	auto := map[string]bool{}
 	for _, collection := range removalOrder {
-		if collection == "images" && x.r.o.Image == "" {
+		if collection == "images" && x.r.o.Image == "" || collection == "uploads" {
 			continue
 		}
 		all, err := x.named(collection)
@@ -178,13 +188,16 @@ func (x *X) leftovers(prefix string) (made []thing, found []string, err error) {
 				auto["restore_backup_"+n.id] = true
 			}
 			made = append(made, thing{collection, n.id, Tester})
+			if collection == "backups" && n.status == "creating" {
+				made = append(made, thing{"uploads", n.id, Tester})
+			}
 			found = append(found, fmt.Sprintf("%s %s (%s)", singular(collection), n.id, n.name))
 		}
 	}
 	return made, found, nil
 }
 
-type named struct{ id, name string }
+type named struct{ id, name, status string }
 
 // maxListed bounds how much of a list is read, in elements.
 const maxListed = 100_000
@@ -219,7 +232,8 @@ func (x *X) named(collection string) (all []named, err error) {
 			m, _ := v.(map[string]any)
 			id, _ := m["id"].(string)
 			name, _ := m["name"].(string)
-			all, last = append(all, named{id, name}), id
+			status, _ := m["status"].(string)
+			all, last = append(all, named{id, name, status}), id
 		}
 		if last == marker { // the endpoint ignores the marker
 			return all, nil

@@ -51,8 +51,13 @@ func must(t testing.TB, err error) {
 // serve runs a gateway in front of a driver.
 func serve(t testing.TB, d driver.Driver, vbs bool) *httptest.Server {
 	t.Helper()
+	return serveFor(t, d, vbs, callers)
+}
+
+func serveFor(t testing.TB, d driver.Driver, vbs bool, who logins) *httptest.Server {
+	t.Helper()
 	g := httptest.NewServer(gateway.New(gateway.Options{
-		Backends: map[string]driver.Driver{"backend": d}, Auth: callers, Log: zap.NewNop(), Metrics: gateway.NewMetrics(), VBS: vbs,
+		Backends: map[string]driver.Driver{"backend": d}, Auth: who, Log: zap.NewNop(), Metrics: gateway.NewMetrics(), VBS: vbs,
 	}))
 	t.Cleanup(g.Close)
 	return g
@@ -83,10 +88,10 @@ func login(text string) verify.Login {
 }
 
 // options are those of a run with all logins.
-func options(url string, levels ...verify.Level) verify.Options {
+func options(t testing.TB, url string, levels ...verify.Level) verify.Options {
 	second, boss := login("token-of-the-other"), login("token-of-the-admin")
 	return verify.Options{URL: url, Tester: login("token-of-the-member"), Second: &second, Boss: &boss, Levels: levels,
-		Timeout: 5 * time.Minute, CaseTimeout: time.Minute, Poll: 200 * time.Millisecond, Client: &http.Client{}}
+		Timeout: 5 * time.Minute, CaseTimeout: time.Minute, Poll: 200 * time.Millisecond, Progress: func(s string) { t.Log(s) }, Client: &http.Client{}}
 }
 
 // declared is what a backend is known to do differently: case → why.
