@@ -48,11 +48,13 @@ var noBytes = declared{
 }
 
 const (
-	noWay     = "there is no way to the bytes"
-	noEVS     = "the gateway answers 501 for what the vendor's clouds lack, also where there is no route"
-	noService = "the service has no such function"
-	ownOnly   = "the service shows a token's own project"
-	evsForm   = "EVS checks it, in its own words"
+	noWay       = "there is no way to the bytes"
+	noEVS       = "the gateway answers 501 for what the vendor's clouds lack, also where there is no route"
+	noService   = "the service has no such function"
+	ownOnly     = "the service shows a token's own project"
+	noSnapshots = "the service makes no backups of snapshots"
+	originOnly  = "Open Telekom Cloud's CBR restores to the original volume only"
+	evsForm     = "EVS checks it, in its own words"
 )
 
 // ofBoth are the differences of both services.
@@ -129,8 +131,15 @@ func TestVBSBackend(t *testing.T) {
 
 func TestCBRBackend(t *testing.T) {
 	held(t, otcRun(t, func(url string) driver.Driver {
-		d, err := cbr.New(cbr.Options{Vault: "vault", Options: otcOptions(url)})
+		d, err := cbr.New(cbr.Options{Vault: "vault", Bind: true, Options: otcOptions(url)})
 		must(t, err)
 		return d
-	}), with(noBytes, ofBoth, declared{}))
+	}), with(noBytes, ofBoth, declared{
+		"create-snapshot-of-other-volume": noSnapshots, "show-no-snapshot": "the service takes a snapshot for each backup",
+		"show-snapshot": noSnapshots, "show-snapshot-volume": noSnapshots, "show-snapshot-data-timestamp": noSnapshots,
+		"restore-of-snapshot": noSnapshots, "snapshot-available-again": noSnapshots,
+		"restore-to-volume": originOnly, "restore-to-volume-keeps-name": originOnly, "restore-to-larger-volume": originOnly, "restore-volume-has-priority": originOnly,
+		"restore-null-name": originOnly, "restore-busy": originOnly, "v2-restore": originOnly, "v2-restore-priority": originOnly, "vbs-restore": originOnly,
+		"restore-metadata": "the service keeps no metadata of volumes",
+	}))
 }

@@ -40,6 +40,9 @@ type mutant struct {
 
 var prefixPattern = regexp.MustCompile(`^/v3(/[0-9a-f]{32})?(/|$)`)
 
+// nothing is a pattern that matches no request.
+var nothing = regexp.MustCompile(`^\b\B`)
+
 // line is the request as patterns see it.
 func line(r *http.Request) string {
 	path := prefixPattern.ReplaceAllString(r.URL.Path, "/")
