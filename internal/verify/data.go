@@ -136,7 +136,7 @@ var dataCases = []Case{
 	}),
 	dataCase("chain-middle", chainBytes, "The second of three backups still has its own bytes.", restoreBytes, func(x *X) {
 		x.dataThird()
-		x.toNew(x.dataSecond(), secondBytes, thirdBytes, "the bytes of the second backup, which are zeroes")
+		x.toNew(x.dataSecond(), secondBytes, firstBytes, "the bytes of the second backup, which are zeroes")
 	}),
 	dataCase("chain-first", chainBytes, "The first of three backups still has its own bytes.", restoreBytes, func(x *X) {
 		x.dataThird()

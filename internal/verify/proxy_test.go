@@ -40,6 +40,9 @@ type mutant struct {
 
 var prefixPattern = regexp.MustCompile(`^/v3(/[0-9a-f]{32})?(/|$)`)
 
+// everything is a pattern that matches each request.
+var everything = regexp.MustCompile(``)
+
 // nothing is a pattern that matches no request.
 var nothing = regexp.MustCompile(`^\b\B`)
 
