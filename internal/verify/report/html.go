@@ -112,7 +112,12 @@ func HTML(w io.Writer, r *verify.Report) error {
 		case verify.Passed:
 		}
 	}
-	return page.Execute(w, data)
+	var b strings.Builder
+	if err := page.Execute(&b, data); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, printable(b.String())) // an endpoint may send control characters
+	return err
 }
 
 // Badge writes an SVG image that says how many capabilities the endpoint has.

@@ -30,7 +30,7 @@ func Text(w io.Writer, r *verify.Report) error {
 	if len(r.Left) > 0 {
 		b.WriteString("\nLEFT BEHIND; cindergate verify --cleanup removes it later:\n")
 		for _, l := range r.Left {
-			fmt.Fprintf(&b, "  %s\n", l)
+			fmt.Fprintf(&b, "  %s\n", oneLine(l))
 		}
 	}
 	_, err := io.WriteString(w, b.String())
