@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,7 +27,7 @@ func verifyClouds(t *testing.T) *server {
 }
 
 func TestVerify(t *testing.T) {
-	s := verifyClouds(t)
+	verifyClouds(t)
 	dir := t.TempDir()
 	output, badge := filepath.Join(dir, "report.json"), filepath.Join(dir, "badge.svg")
 	out, err := command("verify", "--cloud", "demo", "--second-cloud", "alt", "--admin-cloud", "admin", "--level", "tenant,admin", "--match", "[a-e]*", "--rate", "0",
@@ -50,10 +52,9 @@ func TestVerify(t *testing.T) {
 	if err != nil || out != "0 things removed\n" {
 		t.Errorf("%v: %s", err, out)
 	}
-	_ = s
 }
 
-// A case that deviates is exit code 1, one that cannot be tried 2.
+// A run that cannot try its cases is exit code 2, as is a wrong command line.
 func TestVerifyExitCodes(t *testing.T) {
 	s := verifyClouds(t)
 	for _, test := range []struct {
@@ -89,6 +90,18 @@ func TestVerifyExitCodes(t *testing.T) {
 		if exitCode(err) != test.code || err != nil && (!strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "secret")) {
 			t.Errorf("%v: exit %d, %v", test.args, exitCode(err), err)
 		}
+	}
+}
+
+// An endpoint that answers {} to everything deviates.
+func TestVerifyFindsDeviations(t *testing.T) {
+	odd := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) }))
+	defer odd.Close()
+	file := filepath.Join(t.TempDir(), "token")
+	must(t, os.WriteFile(file, []byte("a-token-in-a-file\n"), 0o600))
+	out, err := command("verify", "--endpoint", odd.URL+"/v3/"+strings.Repeat("a", 32), "--token-file", file, "--rate", "0", "--quiet")
+	if exitCode(err) != 1 || !strings.Contains(out, "DEVIATION list at 3.0") || strings.Contains(out, "a-token-in-a-file") {
+		t.Errorf("exit %d, %v: %s", exitCode(err), err, out)
 	}
 }
 
