@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -26,10 +27,11 @@ func (e usageError) Unwrap() error { return e.error }
 
 func exitCode(err error) int {
 	var usage usageError
+	var untested cannotTest
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &untested):
 		return exitUsage
 	}
 	return exitFailed
@@ -41,7 +43,9 @@ func markUsage(cmd *cobra.Command) {
 	if cmd.Long == "" {
 		cmd.Long = cmd.Short + "."
 	}
-	cmd.Long += "\n\n" + exitHelp
+	if !strings.Contains(cmd.Long, "Exit codes:") { // verify has its own
+		cmd.Long += "\n\n" + exitHelp
+	}
 	if cmd.RunE == nil && cmd.Run == nil { // it only has subcommands
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	}
