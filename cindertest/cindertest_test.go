@@ -72,16 +72,6 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 }
 
-// A month passes in milliseconds.
-func TestMonth(t *testing.T) {
-	t.Parallel()
-	c := cindertest.New(t)
-	c.Clock.Advance(30 * 24 * time.Hour)
-	if got := c.Clock.Now().Sub(cindertest.Start); got != 30*24*time.Hour {
-		t.Error(got)
-	}
-}
-
 // The listener of clients has nothing of the harness.
 func TestControlIsNotPublic(t *testing.T) {
 	t.Parallel()
