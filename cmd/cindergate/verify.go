@@ -265,7 +265,7 @@ func (f *verifyFlags) save(w io.Writer, r *verify.Report) (err error) {
 }
 
 func writeFile(name string, write func(io.Writer) error) error {
-	file, err := os.Create(name) //nolint:gosec // the user names it
+	file, err := os.Create(name)
 	if err != nil {
 		return err
 	}

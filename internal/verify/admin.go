@@ -211,7 +211,7 @@ var recordCases = []Case{
 		}
 		made.is(http.StatusCreated).keys("backup", []string{"id", "name", "links"})
 		made.equal("backup.id", id)
-		x.settled("backups", id, "available", by(Boss))
+		x.settled("backups", id, by(Boss))
 	}),
 }
 

@@ -82,7 +82,7 @@ var faultKeys = map[int]string{
 }
 
 // fault wants an error in Cinder's form, whose message has the given words.
-func (a *answer) fault(status int, words ...string) *answer {
+func (a *answer) fault(status int, words ...string) {
 	a.is(status)
 	key := faultKeys[status]
 	if key == "" {
@@ -103,7 +103,6 @@ func (a *answer) fault(status int, words ...string) *answer {
 			a.fail(fmt.Sprintf("a message that names %q", w), "%q", message)
 		}
 	}
-	return a
 }
 
 func (a *answer) short() string {
@@ -208,12 +207,11 @@ func (a *answer) boolean(path string) bool {
 }
 
 // matches wants a string of a form at a path.
-func (a *answer) matches(path, pattern, form string) *answer {
+func (a *answer) matches(path, pattern, form string) {
 	s := a.str(path)
 	if !regexp.MustCompile(pattern).MatchString(s) {
 		a.fail(path+": "+form, "%s: %q", path, s)
 	}
-	return a
 }
 
 const (
@@ -263,11 +261,10 @@ func (a *answer) object(path string) map[string]any {
 }
 
 // absent wants no member at a path, not even null.
-func (a *answer) absent(path, member string) *answer {
+func (a *answer) absent(path, member string) {
 	if v, ok := a.object(path)[member]; ok {
 		a.fail(path+" has no "+member, "%s: %s", member, show(v))
 	}
-	return a
 }
 
 // list wants a list at a path and returns it.
@@ -298,11 +295,10 @@ func (a *answer) ids(path string) []string {
 }
 
 // has wants a header.
-func (a *answer) has(name, want string) *answer {
+func (a *answer) has(name, want string) {
 	if got := a.e.Answer.Get(name); got != want {
 		a.fail("the header "+name+": "+want, "%q", got)
 	}
-	return a
 }
 
 // header wants a header of a form and returns it.
@@ -315,17 +311,15 @@ func (a *answer) header(name, pattern string) string {
 }
 
 // wantIDs wants a list with exactly these ids, in this order.
-func (a *answer) wantIDs(path string, ids ...string) *answer {
+func (a *answer) wantIDs(path string, ids ...string) {
 	if got := a.ids(path); !slices.Equal(got, ids) {
 		a.fail(fmt.Sprintf("%s: %v", path, ids), "%v", got)
 	}
-	return a
 }
 
 // empty wants an empty body.
-func (a *answer) empty() *answer {
+func (a *answer) empty() {
 	if len(a.content) > 0 {
 		a.fail("an empty body", "%s", a.short())
 	}
-	return a
 }

@@ -87,11 +87,11 @@ func (content) fill(x *X, name string, content []byte) string {
 	x.keep("uploads", id)
 	x.put("/backups/"+id+"/data", string(content), with("Content-Type", octets), with("Content-Range", fmt.Sprintf("bytes 0-%d/*", len(content)-1))).is(http.StatusNoContent)
 	x.post("/backups/"+id+"/upload", fmt.Sprintf(`{"commit": {"received": %d}}`, len(content))).is(http.StatusAccepted)
-	x.settled("backups", id, "available")
+	x.settled("backups", id)
 	r := x.post("/backups/"+id+"/restore", restoreTo(fmt.Sprintf(`"name": %q`, name)))
 	x.overQuota(r)
 	volume := x.keep("volumes", r.is(http.StatusAccepted).str("restore.volume_id"))
-	x.settled("volumes", volume, "available")
+	x.settled("volumes", volume)
 	return volume
 }
 
@@ -148,7 +148,7 @@ func (w images) fill(x *X, name string, content []byte) string {
 	v := x.post("/volumes", fmt.Sprintf(`{"volume": {"name": %q, "size": %d, "imageRef": %q}}`, name, small, image))
 	x.overQuota(v)
 	volume := x.keep("volumes", v.is(http.StatusAccepted).str("volume.id"))
-	x.settled("volumes", volume, "available")
+	x.settled("volumes", volume)
 	w.passes(x, image)
 	return volume
 }
@@ -156,7 +156,7 @@ func (w images) fill(x *X, name string, content []byte) string {
 func (w images) read(x *X, volume string, c *comparison) {
 	a := x.post("/volumes/"+volume+"/action", fmt.Sprintf(`{"os-volume_upload_image": {"image_name": %q, "disk_format": "raw", "container_format": "bare", "force": false}}`, x.name("read")))
 	image := x.keep("images", a.is(http.StatusAccepted).str("os-volume_upload_image.image_id"))
-	x.settled("volumes", volume, "available")
+	x.settled("volumes", volume)
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, x.r.o.Poll) {
 		s := x.get("/v2/images/"+image, w.at(x)...).is(http.StatusOK)
 		status := s.str("status")

@@ -48,12 +48,12 @@ func (x *X) dataFull() string {
 // overwrite restores a backup into the volume with known bytes: that is how a tenant without a
 // machine writes.
 func (x *X) overwrite(backup, volume string) {
-	x.settled("backups", backup, "available")
+	x.settled("backups", backup)
 	a := x.post("/backups/"+backup+"/restore", restoreTo(fmt.Sprintf(`"volume_id": %q`, volume)))
 	x.overQuota(a)
 	a.is(http.StatusAccepted)
-	x.settled("volumes", volume, "available")
-	x.settled("backups", backup, "available")
+	x.settled("volumes", volume)
+	x.settled("backups", backup)
 }
 
 // dataSecond is an incremental backup of the volume after all known bytes became zeroes.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -270,14 +269,4 @@ func sends(header, value string) func(*http.Request, *string) {
 func rewrites(pattern, by string) func(*http.Request, *string) {
 	re := regexp.MustCompile(pattern)
 	return func(_ *http.Request, body *string) { *body = re.ReplaceAllString(*body, by) }
-}
-
-func moves(pattern, by string) func(*http.Request, *string) {
-	re := regexp.MustCompile(pattern)
-	return func(r *http.Request, _ *string) {
-		u, err := url.Parse(re.ReplaceAllString(r.URL.RequestURI(), by))
-		if err == nil {
-			r.URL = u
-		}
-	}
 }

@@ -101,7 +101,7 @@ func (x *X) newVolume(name string, size int, more string) string {
 	a.is(http.StatusAccepted)
 	id := a.str("volume.id")
 	x.keep("volumes", id)
-	x.settled("volumes", id, "available")
+	x.settled("volumes", id)
 	return id
 }
 
@@ -128,12 +128,12 @@ func (x *X) keep(collection, id string, who ...Who) string {
 }
 
 // newBackup makes a backup and waits for it. more is further JSON of the body.
-func (x *X) newBackup(name, volume, more string, options ...option) string {
-	a := x.post("/backups", fmt.Sprintf(`{"backup": {"name": %q, "volume_id": %q%s}}`, name, volume, more), options...)
+func (x *X) newBackup(name, volume, more string) string {
+	a := x.post("/backups", fmt.Sprintf(`{"backup": {"name": %q, "volume_id": %q%s}}`, name, volume, more))
 	x.overQuota(a)
 	a.is(http.StatusAccepted)
 	id := x.keep("backups", a.str("backup.id"))
-	x.settled("backups", id, "available")
+	x.settled("backups", id)
 	return id
 }
 
@@ -164,7 +164,7 @@ func (x *X) snapshot() string {
 		x.overQuota(a)
 		a.is(http.StatusAccepted)
 		id := x.keep("snapshots", a.str("snapshot.id"))
-		x.settled("snapshots", id, "available")
+		x.settled("snapshots", id)
 		return id
 	})
 }
@@ -189,7 +189,7 @@ func (x *X) quick(name, more string) string {
 	}
 	x.overQuota(a)
 	id := x.keep("backups", a.is(http.StatusAccepted).str("backup.id"))
-	x.settled("backups", id, "available")
+	x.settled("backups", id)
 	return id
 }
 

@@ -183,9 +183,9 @@ func (x *X) await(collection, id string, options ...option) *answer {
 }
 
 // gone looks at a resource until it is not found.
-func (x *X) gone(collection, id string, options ...option) {
+func (x *X) gone(collection, id string) {
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, x.r.o.Poll) {
-		a := x.get("/"+collection+"/"+id, options...)
+		a := x.get("/" + collection + "/" + id)
 		if a.e.Status == http.StatusNotFound {
 			return
 		}
@@ -203,8 +203,8 @@ func (x *X) pause(d time.Duration) {
 	}
 }
 
-// settled awaits a status that a client waits for.
-func (x *X) settled(collection, id, status string, options ...option) *answer {
+// settled waits until a resource is available.
+func (x *X) settled(collection, id string, options ...option) *answer {
 	a := x.await(collection, id, options...)
 	a.is(http.StatusOK)
 	root := singular(collection)
@@ -212,7 +212,7 @@ func (x *X) settled(collection, id, status string, options ...option) *answer {
 	if r, ok := a.value(root + ".fail_reason").(string); ok && r != "" {
 		reason = ", fail_reason " + r
 	}
-	x.expect(a.str(root+".status") == status, a, root+" "+id+" becomes "+status, "status "+a.str(root+".status")+reason)
+	x.expect(a.str(root+".status") == "available", a, root+" "+id+" becomes available", "status "+a.str(root+".status")+reason)
 	return a
 }
 

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 
@@ -13,7 +14,7 @@ var tokens = map[verify.Who]string{verify.Tester: "$OS_TOKEN", verify.Second: "$
 // Curl is a command that repeats a request. The token comes from a variable.
 func Curl(e *verify.Exchange) string {
 	words := []string{"curl", "-i"}
-	if e.Method != "GET" {
+	if e.Method != http.MethodGet {
 		words = append(words, "-X", e.Method)
 	}
 	if v, ok := tokens[e.Who]; ok {
