@@ -10,6 +10,12 @@ ok() {
     else failed=$((failed + 1)); echo "FAIL $what: $*"; sed 's/^/       /' <<<"$out"; fi
 }
 
+# is DESCRIPTION WANT GOT: both texts must be equal.
+is() {
+    if [ "$2" = "$3" ]; then passed=$((passed + 1)); echo "ok   $1"
+    else failed=$((failed + 1)); echo "FAIL $1: '$3', not '$2'"; fi
+}
+
 # refused DESCRIPTION STATUS COMMAND...: the command must fail with that HTTP status.
 refused() {
     local what=$1 status=$2; shift 2
