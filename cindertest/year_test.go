@@ -64,8 +64,8 @@ func TestAYearOfBackups(t *testing.T) {
 		t.Run(zone, func(t *testing.T) {
 			t.Parallel()
 			days := 365
-			if zone != "Europe/Berlin" || testing.Short() {
-				days = 70
+			if zone != "Europe/Berlin" || testing.Short() || raced {
+				days = 50 // clocks have changed, and chains have gone
 			}
 			aYear(t, zone, days)
 		})

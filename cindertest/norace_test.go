@@ -1,0 +1,5 @@
+//go:build !race
+
+package cindertest_test
+
+const raced = false
