@@ -97,6 +97,8 @@ func fillAll(t *testing.T, tx *Tx, at time.Time) {
 		tx.PutUploadRange(&UploadRange{UploadID: "local", From: 0, To: 4096}),
 		tx.PutTrust(&Trust{Account: "a/p", ID: "t", CreatedAt: at}),
 		tx.PutCopy(&Copy{ID: "c", BackupID: "b", Backend: "west", State: CopyQueued, CreatedAt: at}),
+		tx.PutProtection(&Protection{VolumeID: "v", Policy: "hourly", Since: at}),
+		tx.PutPolicyRun(&PolicyRun{ID: RunID("v", at), VolumeID: "v", ProjectID: "p", Slot: at, State: RunWaiting, CreatedAt: at}),
 		tx.PutJob(&Job{ID: "j", Kind: "k", Queue: "data", VolumeID: "v", Resource: "v", State: Running, LeaseUntil: at, CreatedAt: at}),
 	} {
 		if err != nil {
