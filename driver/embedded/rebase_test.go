@@ -282,7 +282,9 @@ func TestRestoreDuringRebase(t *testing.T) {
 func TestDownloadDuringRebase(t *testing.T) {
 	r := newRig(t, rebasing)
 	all := r.points(r.volume(alpha, 1).ID, 2)
-	c, err := r.OpenContent(t.Context(), alpha, all[1].ID)
+	request, end := context.WithCancel(t.Context())
+	defer end()
+	c, err := r.OpenContent(request, alpha, all[1].ID)
 	check(t, err)
 	out := &blockedWriter{began: make(chan struct{}), goOn: make(chan struct{})}
 	done := make(chan error)
@@ -297,6 +299,7 @@ func TestDownloadDuringRebase(t *testing.T) {
 	if out.n != c.Size() {
 		t.Errorf("%d bytes of %d", out.n, c.Size())
 	}
+	end()
 	r.clock.Add(time.Hour)
 	r.rest()
 	r.wantOnly(all[1:])

@@ -170,11 +170,9 @@ func (bs *Backups) findData(ctx context.Context, s *core.Store, b *meta.Backup) 
 	}
 	row := *b
 	row.DataBackupID = found.BackupID
-	chain, err := bs.chain(ctx, s, &row)
-	if err != nil {
-		return "", err
-	}
-	return found.BackupID, chunked.Check(ctx, s.Store, bs.core.Bytes(b.Size), chain)
+	return found.BackupID, bs.withChain(ctx, s, &row, func(chain []chunked.Level) error {
+		return chunked.Check(ctx, s.Store, bs.core.Bytes(b.Size), chain)
+	})
 }
 
 // isEncrypted reports whether a backup's volume_meta has an encryption key of the volume.

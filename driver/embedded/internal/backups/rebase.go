@@ -180,7 +180,7 @@ func (bs *Backups) rebase(ctx context.Context, s *core.Store, b, c *meta.Backup,
 	if err := bs.dropNumbers(ctx, s, c, number+1, number+attempt-1); err != nil {
 		return r, core.Because(err, "The objects of an earlier attempt could not be deleted.")
 	}
-	chain, err := bs.chainOf(ctx, s, c)
+	chain, err := bs.chain(ctx, s, c)
 	if err != nil {
 		return r, err
 	}
