@@ -2,11 +2,13 @@ package policies
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/backups"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 	"cindergate/internal/policy"
@@ -52,15 +54,26 @@ func (ps *Policies) expire(ctx context.Context, s *scene) (time.Time, error) {
 		}
 	}
 	decisions := policy.Decide(s.rules(), states, s.now, ps.backups.Rebases())
-	goers := policy.Goers(states, decisions)
-	if len(goers) == 0 {
-		return next, nil
-	}
 	byRule := false
 	byID := map[string]*meta.Backup{}
 	for i, b := range s.backups {
+		if decisions[i].Keep {
+			continue
+		}
+		switch at := backups.DeletableAt(b); {
+		case at.After(s.now):
+			next = sooner(next, at)
+			continue
+		case b.Status == driver.BackupRestoring:
+			next = sooner(next, s.now.Add(retry))
+			continue
+		}
 		byID[b.ID] = b
-		byRule = byRule || !decisions[i].Keep && !states[i].Slot.IsZero()
+		byRule = byRule || !states[i].Slot.IsZero()
+	}
+	goers := slices.DeleteFunc(policy.Goers(states, decisions), func(id string) bool { return byID[id] == nil })
+	if len(goers) == 0 {
+		return next, nil
 	}
 	if byRule {
 		sound, err := ps.newestIsSound(ctx, s)
