@@ -100,7 +100,7 @@ func (bs *Backups) rebaseTask(j *meta.Job, a rebaseArguments) jobs.Task {
 			}
 			again := func(tx *meta.Tx) error { return bs.restartDelete(tx, j, a) }
 			if slices.ContainsFunc(children, func(c *meta.Backup) bool { return c.Status == driver.BackupDeleting }) {
-				a.Tried-- // this attempt writes nothing
+				a.Tried--            // this attempt writes nothing
 				return 0, again, nil // its own delete goes first
 			}
 			s, err := bs.storeOf(ctx, b)

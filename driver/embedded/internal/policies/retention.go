@@ -121,7 +121,7 @@ func (ps *Policies) newestIsSound(ctx context.Context, s *scene) (bool, error) {
 	}
 	return problem == "", ps.core.Write(ctx, func(tx *meta.Tx) error {
 		p, err := protection(tx, s.key.VolumeID)
-		if err != nil {
+		if err != nil || p == nil {
 			return err
 		}
 		p.Blocked = problem
