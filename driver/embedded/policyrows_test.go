@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 	"cindergate/internal/policy"
 )
@@ -152,5 +153,74 @@ func TestForceDeletedBackupFailsItsRun(t *testing.T) {
 	}
 	if all := r.policyRuns(v.ID); len(all) != 1 || !strings.Contains(all[0].Reason, "deleted before it was complete") {
 		t.Errorf("runs: %+v", all)
+	}
+}
+
+// Gateways go by the clock of the database, whatever their own clocks say.
+func TestPoliciesGoByTheClockOfTheDatabase(t *testing.T) {
+	g := newGateways(t)[0] // its clock is not that of the database
+	v, err := g.CreateVolume(t.Context(), alpha, driver.VolumeSpec{Size: 1, Metadata: map[string]string{
+		policy.Key: "hourly :" + time.Now().UTC().Add(-30*time.Minute).Format("04") + "; always"}})
+	check(t, err)
+	g.follow()
+	if all := g.policyRuns(v.ID); len(all) != 0 {
+		t.Fatalf("runs: %+v", all[0])
+	}
+	check(t, g.core.Write(t.Context(), func(tx *meta.Tx) error { // as if it had been set two hours ago
+		p, err := tx.Protection(v.ID)
+		if err == nil {
+			p.Since = tx.Now.Add(-2 * time.Hour)
+			err = tx.PutProtection(p)
+		}
+		return err
+	}))
+	g.clock.Add(10 * time.Minute)
+	g.policies.Pass(t.Context())
+	if all := g.policyRuns(v.ID); len(all) != 0 {
+		t.Errorf("the volume was looked at before its next slot: %+v", all[0])
+	}
+	g.clock.Add(51 * time.Minute)
+	g.policies.Pass(t.Context())
+	if all := g.policyRuns(v.ID); len(all) != 1 {
+		t.Error("the volume was not looked at when its next slot was due")
+	}
+}
+
+// The gateway that has a volume begins its runs, and another one only if that is late. Jitter does not count.
+func TestTheGatewayWithTheVolumeBeginsItsRuns(t *testing.T) {
+	all := newGateways(t)
+	v, err := all[0].CreateVolume(t.Context(), alpha, driver.VolumeSpec{Size: 1})
+	check(t, err)
+	all.settle()
+	at := all.at(v.ID)
+	delay := parsed(t, "daily 00:00; jitter=6h").Delay(v.ID)
+	// The run is due now: its slot was before, by what jitter adds.
+	text := "daily " + time.Now().UTC().Add(-delay-time.Minute).Format("15:04") + "; jitter=6h; always"
+	_, err = all[0].UpdateVolume(t.Context(), alpha, v.ID, driver.VolumePatch{Metadata: driver.Some(driver.MetadataChange{Set: map[string]string{policy.Key: text}})})
+	check(t, err)
+	pass := func(g *rig) {
+		g.core.Attention.Call(core.AttentionKey{ProjectID: v.ProjectID, VolumeID: v.ID})
+		g.policies.Pass(t.Context())
+	}
+	pass(at)
+	check(t, at.core.Write(t.Context(), func(tx *meta.Tx) error {
+		p, err := tx.Protection(v.ID)
+		if err == nil {
+			p.Since, p.Slot = tx.Now.Add(-24*time.Hour), time.Time{}
+			err = tx.PutProtection(p)
+		}
+		return err
+	}))
+	for _, g := range all {
+		if g != at {
+			pass(g)
+		}
+	}
+	if runs := at.policyRuns(v.ID); len(runs) != 0 {
+		t.Errorf("another gateway has begun a run that is not late: %+v", runs[0])
+	}
+	pass(at)
+	if runs := at.policyRuns(v.ID); len(runs) != 1 {
+		t.Error("the gateway that has the volume has begun no run")
 	}
 }

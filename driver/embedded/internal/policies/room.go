@@ -82,7 +82,7 @@ func (ps *Policies) Pass(ctx context.Context) time.Duration {
 				ps.failed(ctx, key, err)
 				at = now.Add(retry)
 			}
-			if !at.IsZero() && !at.After(now) { // the database's clock is behind this one
+			if !at.IsZero() && !at.After(now) { // the database's clock is a little behind this one
 				at = now.Add(time.Second)
 			}
 			ps.due[key] = at
@@ -222,8 +222,10 @@ func (ps *Policies) see(ctx context.Context, key core.AttentionKey) (s scene, er
 	return s, err
 }
 
-// look does what is due for a volume. It returns the time of the next look; zero: there is none.
+// look does what is due for a volume. It returns the time of the next look, by this process's clock; zero: there
+// is none.
 func (ps *Policies) look(ctx context.Context, key core.AttentionKey) (time.Time, error) {
+	asked := ps.core.Clock.Now()
 	s, err := ps.see(ctx, key)
 	if err != nil {
 		return time.Time{}, err
@@ -236,7 +238,11 @@ func (ps *Policies) look(ctx context.Context, key core.AttentionKey) (time.Time,
 		return time.Time{}, err
 	}
 	later, err := ps.expire(ctx, &s)
-	return sooner(next, later), err
+	if next = sooner(next, later); !next.IsZero() {
+		// Slots go by the clock of the database, which may be fast or slow.
+		next = next.Add(asked.Sub(s.now).Truncate(time.Second))
+	}
+	return next, err
 }
 
 // sooner returns the earlier of two times; a zero time is none.

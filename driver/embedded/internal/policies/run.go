@@ -126,10 +126,10 @@ func (ps *Policies) follow(ctx context.Context, s *scene) (time.Time, error) {
 	if s.protection.Held || s.policy.Paused {
 		return next, ps.giveUpWaiting(ctx, s, "the policy was paused.")
 	}
-	if !ps.ours(s) {
-		return s.now.Add(retry), nil
-	}
 	slot := s.policy.Schedule.Last(s.now.Add(-delay))
+	if lateAt := slot.Add(delay + late); !ps.core.Here(s.volume.Host) && !s.now.After(lateAt) {
+		return lateAt.Add(time.Microsecond), nil
+	}
 	if slot.After(s.protection.Since) && slot.After(s.protection.Slot) {
 		if err := ps.claim(ctx, s, slot); err != nil {
 			return next, err
@@ -183,18 +183,8 @@ func (ps *Policies) note(ctx context.Context, s *scene) error {
 	})
 }
 
-// late is how long another gateway waits for the one that has the volume.
+// late is how long another gateway waits for the one that has the volume's file, which begins its runs.
 const late = 10 * time.Minute
-
-// ours reports whether this gateway begins the runs of a volume: it has the volume's file, or the
-// gateway that has it is late.
-func (ps *Policies) ours(s *scene) bool {
-	if ps.core.Here(s.volume.Host) {
-		return true
-	}
-	slot := s.policy.Schedule.Last(s.now.Add(-s.policy.Delay(s.key.VolumeID)))
-	return s.now.Sub(slot) > late
-}
 
 // claim inserts the run of a slot. A run that waits for an earlier slot has missed its time.
 func (ps *Policies) claim(ctx context.Context, s *scene, slot time.Time) error {
