@@ -73,3 +73,50 @@ func TestReadsDuringRebase(t *testing.T) {
 		}
 	}
 }
+
+// An import of the record of a backup that was deleted waits until its objects are removed.
+func TestImportDuringTheRemovalOfOldObjects(t *testing.T) {
+	r := newRig(t, rebasing)
+	all := r.points(r.volume(alpha, 1).ID, 2)
+	record, err := r.ExportRecord(t.Context(), admin, all[0].ID)
+	check(t, err)
+	check(t, r.DeleteBackup(t.Context(), alpha, all[0].ID))
+	row := r.row(all[0].ID)
+	r.store.Inject(chunktest.Fault{Op: chunktest.Delete, Key: row.ServiceMetadata, Do: func() {
+		ctx := context.WithoutCancel(t.Context())
+		_, err := r.ImportRecord(ctx, alpha, record)
+		check(t, err)
+		_, err = r.jobs.RunOneOf(ctx, "quick")
+		check(t, err)
+	}})
+	r.rest()
+	if b := r.getBackup(all[0].ID); b.Status != driver.BackupError {
+		t.Errorf("the import is %s, although its objects are gone", b.Status)
+	}
+	r.wantPoints(all[1:])
+}
+
+// A backup that is imported does not expire by what its record says: an old one would go at once.
+func TestImportedBackupsDoNotExpire(t *testing.T) {
+	r := newRig(t)
+	v := r.volume(alpha, 1)
+	r.fill(v.ID, 1)
+	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID, Metadata: map[string]string{"cindergate:expires": "30d", "k": "v"}})
+	r.settle()
+	record, err := r.ExportRecord(t.Context(), admin, b.ID)
+	check(t, err)
+	objects := r.store.Objects()
+	check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
+	r.follow()
+	for key, content := range objects {
+		r.store.Set(key, content)
+	}
+	r.until("2027-03-01 00:00")
+	_, err = r.ImportRecord(t.Context(), alpha, record)
+	check(t, err)
+	r.follow()
+	r.until("2027-03-02 00:00")
+	if now := r.wantBackup(b.ID, driver.BackupAvailable); now.Metadata["k"] != "v" {
+		t.Errorf("metadata: %v", now.Metadata)
+	}
+}

@@ -44,18 +44,30 @@ type oldObject struct {
 	Prefix    string `json:"prefix"`
 }
 
-// queueRemoval queues the removal of old objects. of are backups of the chain.
+// queueRemoval queues the removal of old objects: one job for each place, whose resource is that place,
+// so that imports of records which name it wait. of are backups of the chain.
 func (bs *Backups) queueRemoval(tx *meta.Tx, by *meta.Job, of []rebased, old oldObjects) error {
 	if len(of) == 0 {
 		return nil
 	}
 	b := of[0].child
-	old.VolumeID, old.ProjectID, old.Store = b.VolumeID, b.ProjectID, b.Store
-	j, err := bs.jobs.New(jobs.Requester(by), removalJob, "objects of "+b.ID, old)
-	if err != nil {
-		return err
+	queue := func(place string, part oldObjects) error {
+		part.VolumeID, part.ProjectID, part.Store = b.VolumeID, b.ProjectID, b.Store
+		j, err := bs.jobs.New(jobs.Requester(by), removalJob, place, part)
+		if err != nil {
+			return err
+		}
+		return bs.jobs.Enqueue(tx, j)
 	}
-	return bs.jobs.Enqueue(tx, j)
+	for _, o := range old.Objects {
+		if err := queue(o.Container+"/"+o.Prefix, oldObjects{Objects: []oldObject{o}}); err != nil {
+			return err
+		}
+	}
+	if old.Backup == "" {
+		return nil
+	}
+	return queue(b.Container+"/"+b.ServiceMetadata, oldObjects{Backup: old.Backup})
 }
 
 // removalTask deletes old objects once nobody reads them. It does not give up.
