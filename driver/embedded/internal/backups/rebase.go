@@ -57,7 +57,7 @@ func (bs *Backups) startRebase(tx *meta.Tx, who driver.Caller, b *meta.Backup, c
 // and children that are not complete.
 func (bs *Backups) checkRebase(tx *meta.Tx, b *meta.Backup, children []*meta.Backup) error {
 	refused := driver.BackupHasDependents.Errorf("Incremental backups exist for this backup.")
-	if !bs.rebases || !own(b) || b.ServiceMetadata == "" {
+	if !bs.rebases || !CanBeRebased(b) {
 		return refused
 	}
 	pending, err := tx.PendingChildren(b.ID)
@@ -66,7 +66,7 @@ func (bs *Backups) checkRebase(tx *meta.Tx, b *meta.Backup, children []*meta.Bac
 	}
 	unfit := func(c *meta.Backup) bool {
 		complete := c.Status == driver.BackupAvailable || c.Status == driver.BackupRestoring
-		return !own(c) || !complete || c.Store != b.Store || c.ProjectID != b.ProjectID || c.ServiceMetadata == ""
+		return !CanBeRebased(c) || !complete || c.Store != b.Store || c.ProjectID != b.ProjectID
 	}
 	if len(pending) > 0 || slices.ContainsFunc(children, unfit) {
 		return refused
@@ -74,8 +74,10 @@ func (bs *Backups) checkRebase(tx *meta.Tx, b *meta.Backup, children []*meta.Bac
 	return bs.core.BackupServiceUp(tx, "")
 }
 
-// own reports whether the objects of a backup were written here and under its id.
-func own(b *meta.Backup) bool { return !b.Imported && b.DataBackupID == "" }
+// CanBeRebased reports whether a backup has objects that were written here and under its id.
+func CanBeRebased(b *meta.Backup) bool {
+	return !b.Imported && b.DataBackupID == "" && b.ServiceMetadata != ""
+}
 
 // rebased is a child with its new objects.
 type rebased struct {
