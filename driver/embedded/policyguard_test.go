@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"cindergate/driver"
 	"cindergate/internal/chunk/chunktest"
@@ -40,5 +41,40 @@ func TestRetentionLeavesParentsOfImportedBackups(t *testing.T) {
 		if b.ID == full.ID && (!b.Keep || !strings.Contains(strings.Join(b.Reasons, " "), "on it")) {
 			t.Errorf("explained: %+v", b)
 		}
+	}
+}
+
+// A backup by hand that expires stays as long as the newest one is damaged, like any other.
+func TestExpiryWaitsForASoundBackup(t *testing.T) {
+	r := newRig(t)
+	v := r.volume(alpha, 1)
+	r.fill(v.ID, 1)
+	old := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID, Metadata: map[string]string{"cindergate:expires": "2h"}})
+	r.follow()
+	r.clock.Add(time.Hour)
+	r.fill(v.ID, 2)
+	newest := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
+	r.follow()
+	row := r.row(newest.ID)
+	key := r.container(row) + "/" + row.ServiceMetadata + "-00001"
+	content := r.store.Objects()[key]
+	r.store.Set(key, nil)
+	r.clock.Add(2 * time.Hour)
+	r.follow()
+	r.wantBackup(old.ID, driver.BackupAvailable)
+	if n := strings.Count(r.told(v.ID), "No older backup is deleted"); n != 1 {
+		t.Errorf("the project is told %d times: %s", n, r.told(v.ID))
+	}
+	r.store.Set(key, content)
+	r.clock.Add(2 * time.Hour)
+	r.follow()
+	if _, err := r.GetBackup(t.Context(), alpha, old.ID); driver.KindOf(err) != driver.NotFound {
+		t.Errorf("it has expired: %v", err)
+	}
+	// The last one goes when it expires: nothing is left that it could be needed for.
+	r.setMetadata(newest.ID, map[string]string{"cindergate:expires": "2026-11-21T00:00:00Z"})
+	r.follow()
+	if all := r.backupsOf(v.ID); len(all) != 0 {
+		t.Errorf("left: %+v", all)
 	}
 }

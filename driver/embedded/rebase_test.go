@@ -389,3 +389,15 @@ func TestRetentionDoesNotRepeatAFailedDelete(t *testing.T) {
 	}
 	r.wantBackup(oldest.ID, driver.BackupAvailable)
 }
+
+// A delete by force of a backup that is being deleted fails as the delete would.
+func TestForceDeleteDuringRebase(t *testing.T) {
+	r := newRig(t, rebasing)
+	all := r.points(r.volume(alpha, 1).ID, 3)
+	row := r.row(all[0].ID)
+	r.store.Set(r.container(row)+"/"+row.ServiceMetadata+"-00001", nil)
+	check(t, r.DeleteBackup(t.Context(), alpha, all[0].ID))
+	check(t, r.ForceDeleteBackup(t.Context(), admin, all[0].ID))
+	r.rest()
+	r.wantBackup(all[0].ID, driver.BackupAvailable)
+}

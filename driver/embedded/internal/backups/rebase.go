@@ -36,10 +36,10 @@ func (bs *Backups) startRebase(tx *meta.Tx, who driver.Caller, b *meta.Backup, c
 	if err := bs.checkRebase(tx, b, children); err != nil {
 		return err
 	}
-	if err := bs.forgetCopies(tx, b.ID); err != nil {
-		return err
+	a := rebaseArguments{}
+	if b.Status == driver.BackupError {
+		a.Previous = b.Status
 	}
-	a := rebaseArguments{Previous: b.Status}
 	b.Status = driver.BackupDeleting
 	if err := tx.TouchBackup(b); err != nil {
 		return err
@@ -311,7 +311,7 @@ func (bs *Backups) finishRebase(tx *meta.Tx, j *meta.Job, a rebaseArguments, don
 	}
 	old.Backup = b.ID
 	bs.core.Attention.CallAfter(tx, b.ProjectID, b.VolumeID)
-	if err := errors.Join(bs.removeUpload(tx, b.ID), softDeleteBackup(tx, b.ID)); err != nil {
+	if err := errors.Join(bs.forgetCopies(tx, b.ID), bs.removeUpload(tx, b.ID), softDeleteBackup(tx, b.ID)); err != nil {
 		return err
 	}
 	return bs.queueRemoval(tx, j, []rebased{{child: b}}, old)
@@ -334,6 +334,9 @@ func (bs *Backups) restartDelete(tx *meta.Tx, j *meta.Job, a rebaseArguments) er
 	kind, resource := rebaseJob, "rebase "+b.VolumeID
 	var arguments any = rebaseArguments{a.Previous, a.Tried + j.Attempts}
 	if len(children) == 0 {
+		if err := bs.forgetCopies(tx, b.ID); err != nil {
+			return err
+		}
 		kind, resource, arguments = deleteJob, b.Container+"/"+b.ServiceMetadata, struct{}{}
 	}
 	again, err := bs.jobs.New(jobs.Requester(j), kind, resource, arguments)

@@ -54,7 +54,6 @@ func (ps *Policies) expire(ctx context.Context, s *scene) (time.Time, error) {
 		}
 	}
 	decisions := policy.Decide(s.rules(), states, s.now, ps.backups.Rebases())
-	byRule := false
 	byID := map[string]*meta.Backup{}
 	for i, b := range s.backups {
 		if decisions[i].Keep {
@@ -69,17 +68,14 @@ func (ps *Policies) expire(ctx context.Context, s *scene) (time.Time, error) {
 			continue
 		}
 		byID[b.ID] = b
-		byRule = byRule || !states[i].Slot.IsZero()
 	}
 	goers := slices.DeleteFunc(policy.Goers(states, decisions), func(id string) bool { return byID[id] == nil })
 	if len(goers) == 0 {
 		return next, nil
 	}
-	if byRule {
-		sound, err := ps.newestIsSound(ctx, s)
-		if err != nil || !sound {
-			return sooner(next, s.now.Add(rescanAlone)), err
-		}
+	sound, err := ps.newestIsSound(ctx, s, byID)
+	if err != nil || !sound {
+		return sooner(next, s.now.Add(rescanAlone)), err
 	}
 	for _, id := range goers {
 		b := byID[id]
@@ -96,17 +92,17 @@ func (ps *Policies) expire(ctx context.Context, s *scene) (time.Time, error) {
 	return next, nil
 }
 
-// newestIsSound reports whether all objects of the newest complete backup are there. Otherwise
-// nothing older is deleted, and the user is told.
-func (ps *Policies) newestIsSound(ctx context.Context, s *scene) (bool, error) {
+// newestIsSound reports whether all objects of the newest complete backup are there that does not go, or there
+// is none. Otherwise nothing is deleted, and the user is told.
+func (ps *Policies) newestIsSound(ctx context.Context, s *scene, going map[string]*meta.Backup) (bool, error) {
 	var newest *meta.Backup
 	for _, b := range s.backups {
-		if (b.Status == driver.BackupAvailable || b.Status == driver.BackupRestoring) && (newest == nil || b.DataTimestamp.After(newest.DataTimestamp)) {
+		if going[b.ID] == nil && (b.Status == driver.BackupAvailable || b.Status == driver.BackupRestoring) && (newest == nil || b.DataTimestamp.After(newest.DataTimestamp)) {
 			newest = b
 		}
 	}
-	if newest == nil {
-		return false, nil
+	if newest == nil { // all that there are expire: the policy's rules keep one
+		return true, nil
 	}
 	damage, err := ps.backups.Damage(ctx, newest)
 	if err != nil {
