@@ -412,3 +412,34 @@ func TestCopiesOfVolume(t *testing.T) {
 		t.Errorf("an import brings the metadata %v", m)
 	}
 }
+
+// A delete that fails because a child cannot be rebased leaves the backup its copy; one that succeeds forgets
+// it.
+func TestRebaseAndCopies(t *testing.T) {
+	c := &fakeCopier{}
+	r := newRig(t, rebasing, func(o *Options) { o.Copier, o.CopyAttempts, o.CopyPause = c, 3, time.Minute })
+	v := r.volume(alpha, 1)
+	r.fill(v.ID, 1)
+	b := r.backupTo(v.ID, "west")
+	r.settle()
+	r.wantCopy(b.ID, "available", "")
+	r.fill(v.ID, 2)
+	r.backup(alpha, driver.BackupSpec{VolumeID: v.ID, Incremental: true})
+	r.settle()
+	row := r.row(b.ID)
+	key := r.container(row) + "/" + row.ServiceMetadata + "-00001"
+	content := r.store.Objects()[key]
+	r.store.Set(key, nil)
+	check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
+	r.rest()
+	r.wantBackup(b.ID, driver.BackupAvailable)
+	if rows := r.copyRows(); len(rows) != 1 || rows[0].State != meta.CopyAvailable {
+		t.Errorf("the copy is forgotten: %+v", rows)
+	}
+	r.store.Set(key, content)
+	check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
+	r.rest()
+	if rows := r.copyRows(); len(rows) != 0 || len(c.aborted) > 0 || len(c.forgot) != 2 {
+		t.Errorf("left %+v, aborted %v, forgot %v", rows, c.aborted, c.forgot)
+	}
+}

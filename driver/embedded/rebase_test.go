@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -282,7 +283,9 @@ func TestRestoreDuringRebase(t *testing.T) {
 func TestDownloadDuringRebase(t *testing.T) {
 	r := newRig(t, rebasing)
 	all := r.points(r.volume(alpha, 1).ID, 2)
-	c, err := r.OpenContent(t.Context(), alpha, all[1].ID)
+	request, end := context.WithCancel(t.Context())
+	defer end()
+	c, err := r.OpenContent(request, alpha, all[1].ID)
 	check(t, err)
 	out := &blockedWriter{began: make(chan struct{}), goOn: make(chan struct{})}
 	done := make(chan error)
@@ -297,6 +300,7 @@ func TestDownloadDuringRebase(t *testing.T) {
 	if out.n != c.Size() {
 		t.Errorf("%d bytes of %d", out.n, c.Size())
 	}
+	end()
 	r.clock.Add(time.Hour)
 	r.rest()
 	r.wantOnly(all[1:])
@@ -333,4 +337,67 @@ func TestIncrementalForEver(t *testing.T) {
 		left = append(left, point{b, digests[b.ID]})
 	}
 	r.wantPoints(left)
+}
+
+// A backup that was in error stays so if its delete fails.
+func TestRebaseFailsForABackupInError(t *testing.T) {
+	r := newRig(t, rebasing)
+	all := r.points(r.volume(alpha, 1).ID, 3)
+	check(t, r.ResetBackupStatus(t.Context(), admin, all[0].ID, driver.BackupError))
+	row := r.row(all[0].ID)
+	r.store.Set(r.container(row)+"/"+row.ServiceMetadata+"-00001", nil)
+	check(t, r.DeleteBackup(t.Context(), alpha, all[0].ID))
+	r.rest()
+	if b := r.wantBackup(all[0].ID, driver.BackupError); !strings.Contains(r.told(b.ID), "delete backup:") {
+		t.Errorf("messages %q", r.told(b.ID))
+	}
+}
+
+// Retention tries a delete that has failed again the next day, and tells the project once each time.
+func TestRetentionDoesNotRepeatAFailedDelete(t *testing.T) {
+	r := newRig(t, rebasing)
+	v := r.protected("daily 02:30; full=1000; keep=2; always")
+	for day := 22; day <= 23; day++ {
+		r.fill(v.ID, uint64(day))
+		r.until(fmt.Sprintf("2026-11-%d 02:30", day))
+	}
+	oldest := r.backupsOf(v.ID)[0]
+	row, spoilt := r.row(oldest.ID), 0
+	for key, content := range r.store.Objects() {
+		if strings.HasPrefix(key, r.container(row)+"/"+row.ServiceMetadata+"-0") {
+			r.store.Set(key, bytes.Repeat([]byte{1}, len(content)))
+			spoilt++
+		}
+	}
+	if spoilt == 0 {
+		t.Fatal("the backup has no objects")
+	}
+	r.fill(v.ID, 24)
+	r.until("2026-11-24 02:30")
+	r.until("2026-11-24 20:00")
+	if n := strings.Count(r.told(oldest.ID), "delete backup:"); n != 1 {
+		t.Errorf("the project is told %d times", n)
+	}
+	r.reopen()
+	r.until("2026-11-25 02:29")
+	if n := strings.Count(r.told(oldest.ID), "delete backup:"); n != 1 {
+		t.Errorf("after a start, the project is told %d times", n)
+	}
+	r.until("2026-11-25 02:31")
+	if n := strings.Count(r.told(oldest.ID), "delete backup:"); n != 2 {
+		t.Errorf("a day later, the project is told %d times", n)
+	}
+	r.wantBackup(oldest.ID, driver.BackupAvailable)
+}
+
+// A delete by force of a backup that is being deleted fails as the delete would.
+func TestForceDeleteDuringRebase(t *testing.T) {
+	r := newRig(t, rebasing)
+	all := r.points(r.volume(alpha, 1).ID, 3)
+	row := r.row(all[0].ID)
+	r.store.Set(r.container(row)+"/"+row.ServiceMetadata+"-00001", nil)
+	check(t, r.DeleteBackup(t.Context(), alpha, all[0].ID))
+	check(t, r.ForceDeleteBackup(t.Context(), admin, all[0].ID))
+	r.rest()
+	r.wantBackup(all[0].ID, driver.BackupAvailable)
 }

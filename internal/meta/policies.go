@@ -2,6 +2,7 @@ package meta
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -43,8 +44,11 @@ func (tx *Tx) Protection(volumeID string) (*Protection, error) {
 // PutProtection inserts or replaces a row.
 func (tx *Tx) PutProtection(p *Protection) error { return protections.put(tx.ctx, tx.q, p) }
 
-// RemoveProtection removes the row of a volume.
-func (tx *Tx) RemoveProtection(volumeID string) error {
+// ForgetPolicy removes what is known about the policy of a volume, and its runs.
+func (tx *Tx) ForgetPolicy(volumeID string) error {
+	if _, err := tx.q.ExecContext(tx.ctx, "DELETE FROM policy_runs WHERE volume_id = $1", volumeID); err != nil {
+		return fmt.Errorf("delete policy_runs: %w", err)
+	}
 	return protections.remove(tx.ctx, tx.q, volumeID)
 }
 

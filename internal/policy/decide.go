@@ -16,6 +16,8 @@ type Backup struct {
 	Complete  bool      `json:"complete"`         // it can be restored
 	Status    string    `json:"status,omitempty"` // in words, for reasons
 	Expires   time.Time `json:"expires,omitzero"` // zero: it does not
+	// Fixed says that it cannot be rebased: it stays on its parent, and is not taken from under its children.
+	Fixed bool `json:"fixed,omitempty"`
 }
 
 // At returns the point in time that the backup stands for.
@@ -38,7 +40,7 @@ type Decision struct {
 //
 // Only complete backups of runs go by the policy's rules. The newest of them stays in any case.
 // Backups that are made by hand go when they expire. A backup that others build on stays as long
-// as one of them does; with rebases, only as long as one of them is not complete.
+// as one of them does; with rebases, only as long as one of them is not complete or cannot be rebased.
 func Decide(p *Policy, backups []Backup, now time.Time, rebases bool) []Decision {
 	decisions := make([]Decision, len(backups))
 	var points []int // of the policy, the newest first
@@ -101,15 +103,18 @@ func keepParents(backups []Backup, decisions []Decision, rebases bool) {
 	}
 	needed := map[int][]string{}
 	for i, b := range backups {
-		if !decisions[i].Keep || rebases && b.Complete {
+		if !decisions[i].Keep {
 			continue
 		}
-		for range len(backups) { // a damaged row may be its own ancestor
+		whole := !rebases || !b.Complete // all of its chain stays
+		for range len(backups) {         // a damaged row may be its own ancestor
 			parent, known := index[b.ParentID]
 			if b.ParentID == "" || !known {
 				break
 			}
-			needed[parent] = append(needed[parent], decisions[i].ID)
+			if whole || b.Fixed || backups[parent].Fixed {
+				needed[parent] = append(needed[parent], decisions[i].ID)
+			}
 			b = backups[parent]
 		}
 	}

@@ -166,6 +166,17 @@ func Has(metadata map[string]string) bool {
 	return text || name
 }
 
+// SameSlots reports whether two policies in words have runs at the same times. A text that cannot be read
+// has none.
+func SameSlots(a, b string) bool {
+	if a == b {
+		return true
+	}
+	one, bad := Parse(a)
+	other, worse := Parse(b)
+	return bad == nil && worse == nil && one.Paused == other.Paused && one.Schedule.String() == other.Schedule.String()
+}
+
 // Concerns reports whether anything says which policy a volume has, as in [Book.Of].
 func (b Book) Concerns(metadata, typeSpecs map[string]string, projectID string) bool {
 	_, project := b.Projects[strings.ToLower(projectID)]

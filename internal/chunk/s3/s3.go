@@ -144,7 +144,12 @@ func (c *client) Copy(ctx context.Context, bucket, name, toBucket, toName string
 	if c.sse != nil && c.sse.Type() == encrypt.SSEC {
 		from.Encryption = encrypt.SSECopy(c.sse)
 	}
-	_, err := c.core.Client.CopyObject(ctx, minio.CopyDestOptions{Bucket: toBucket, Object: toName, Encryption: c.sse}, from)
+	copied, err := c.core.Client.CopyObject(ctx, minio.CopyDestOptions{Bucket: toBucket, Object: toName, Encryption: c.sse}, from)
+	if err == nil && copied.ETag == "" {
+		// S3 may answer 200 before it copies, and say in the body that this has failed. The library reads no
+		// errors there.
+		return &object.Error{Kind: object.Transient, Text: "the service did not copy the object although it answered 200"}
+	}
 	return classify(err)
 }
 

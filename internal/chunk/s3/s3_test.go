@@ -3,6 +3,7 @@ package s3_test
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -91,5 +92,39 @@ func TestEndpoints(t *testing.T) {
 		if _, err := s3.New(s3.Options{Endpoint: endpoint}); (err == nil) != valid {
 			t.Errorf("%q: %v", endpoint, err)
 		}
+	}
+}
+
+// S3 may say in the body of a 200 that a copy has failed (API reference, CopyObject: "If the error occurs during the
+// copy operation, the error response is embedded in the 200 OK response").
+func TestCopyFailsAfter200(t *testing.T) {
+	server := chunktest.NewS3(t)
+	s := open(t, options(server))
+	if _, err := s.Claim(t.Context(), "one"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(t.Context(), "volumebackups/o", chunktest.Bytes([]byte("data")), 4); err != nil {
+		t.Fatal(err)
+	}
+	failures := 0
+	server.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Header.Get("X-Amz-Copy-Source") == "" || failures == 2 {
+			return false
+		}
+		failures++
+		w.Header().Set("Content-Type", "application/xml")
+		_, _ = io.WriteString(w, "<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>")
+		return true
+	})
+	if err := s.Copy(t.Context(), chunk.Pair{From: "volumebackups/o", To: "volumebackups/p"}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Get(t.Context(), "volumebackups/p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, err := io.ReadAll(r); err != nil || string(got) != "data" || failures != 2 {
+		t.Errorf("%q, %v, after %d failures", got, err, failures)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
@@ -16,21 +17,64 @@ import (
 // store s.
 func (bs *Backups) chain(ctx context.Context, s *core.Store, b *meta.Backup) ([]chunked.Level, error) {
 	for {
-		chain, err := bs.chainOf(ctx, s, b)
+		if b.Pending == nil { // else the row is not stored yet
+			now, err := bs.core.DB.Backup(ctx, b.ID)
+			if err != nil {
+				return nil, err
+			}
+			if now != nil {
+				b = now
+			}
+		}
+		rows := []*meta.Backup{b}
+		chain, err := bs.chainOf(ctx, s, b, &rows)
 		if err == nil {
 			return chain, nil
 		}
-		// The rows are read one after the other. The backup may have been rebased in between.
-		now, bad := bs.core.DB.Backup(ctx, b.ID)
-		if bad != nil || now == nil || now.ParentID == b.ParentID && now.ServiceMetadata == b.ServiceMetadata {
+		// The rows are read one after the other. One of them may have been rebased in between.
+		changed, unknown := bs.changed(ctx, rows)
+		if unknown != nil || !changed {
 			return nil, err
 		}
-		b = now
 	}
 }
 
-// chainOf is [Backups.chain] for a backup that is not rebased meanwhile.
-func (bs *Backups) chainOf(ctx context.Context, s *core.Store, b *meta.Backup) ([]chunked.Level, error) {
+// changed reports whether the place in a chain or the objects of any of these backups have changed.
+func (bs *Backups) changed(ctx context.Context, rows []*meta.Backup) (bool, error) {
+	for _, b := range rows {
+		now, err := bs.core.DB.Backup(ctx, b.ID)
+		if err != nil {
+			return false, err
+		}
+		if b.Pending == nil && (now == nil || now.ParentID != b.ParentID || now.ServiceMetadata != b.ServiceMetadata) {
+			return now != nil || b != rows[0], nil // without the backup itself there is no chain
+		}
+	}
+	return false, nil
+}
+
+// withChain calls read with the chain of a backup, for reads that no job tells of. Meanwhile, objects that
+// this process may read are not removed. If read fails and the chain has been rebased meanwhile, it is
+// called again.
+func (bs *Backups) withChain(ctx context.Context, s *core.Store, b *meta.Backup, read func([]chunked.Level) error) error {
+	defer bs.downloads.begin(b.VolumeID)()
+	for {
+		chain, err := bs.chain(ctx, s, b)
+		if err != nil {
+			return err
+		}
+		if err = read(chain); err == nil || ctx.Err() != nil {
+			return err
+		}
+		if now, unknown := bs.chain(ctx, s, b); unknown != nil || slices.Equal(now, chain) {
+			return err
+		}
+	}
+}
+
+// chainOf is [Backups.chain] for a chain that is not rebased meanwhile. It adds the rows that it reads to
+// read.
+func (bs *Backups) chainOf(ctx context.Context, s *core.Store, b *meta.Backup, read *[]*meta.Backup) ([]chunked.Level, error) {
 	var chain []chunked.Level
 	seen := map[string]bool{}
 	for {
@@ -67,6 +111,7 @@ func (bs *Backups) chainOf(ctx context.Context, s *core.Store, b *meta.Backup) (
 		if parent == nil {
 			return nil, broken("Backup %s depends on backup %s, which is not here. Import that as well.", b.ID, b.ParentID)
 		}
+		*read = append(*read, parent)
 		level.ParentID = dataID(parent)
 		chain = append([]chunked.Level{level}, chain...)
 		b = parent
@@ -98,11 +143,9 @@ func (bs *Backups) checkData(ctx context.Context, b *meta.Backup) error {
 	if err != nil {
 		return err
 	}
-	chain, err := bs.chain(ctx, s, b)
-	if err != nil {
-		return err
-	}
-	return chunked.Check(ctx, s.Store, bs.core.Bytes(b.Size), chain)
+	return bs.withChain(ctx, s, b, func(chain []chunked.Level) error {
+		return chunked.Check(ctx, s.Store, bs.core.Bytes(b.Size), chain)
+	})
 }
 
 // Damage returns why a backup cannot be restored, as far as that is known without reading all

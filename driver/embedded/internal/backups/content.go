@@ -3,7 +3,6 @@ package backups
 import (
 	"context"
 	"encoding/hex"
-	"io"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
@@ -26,24 +25,26 @@ func (bs *Backups) OpenContent(ctx context.Context, who driver.Caller, backupID 
 	if err := bs.entrust(ctx, who, b); err != nil {
 		return nil, err
 	}
+	// What has been opened is read until the request ends.
+	context.AfterFunc(ctx, bs.downloads.begin(b.VolumeID))
 	c, err := bs.openContent(ctx, b)
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	return bs.contentOf(c, b), nil
+	return contentOf(c, b), nil
 }
 
 // openContent opens the content of a backup that has data.
-func (bs *Backups) openContent(ctx context.Context, b *meta.Backup) (*chunked.Content, error) {
+func (bs *Backups) openContent(ctx context.Context, b *meta.Backup) (c *chunked.Content, err error) {
 	s, err := bs.storeOf(ctx, b)
 	if err != nil {
 		return nil, err
 	}
-	chain, err := bs.chain(ctx, s, b)
-	if err != nil {
-		return nil, err
-	}
-	return chunked.Open(ctx, s.Store, bs.core.Bytes(b.Size), chain)
+	err = bs.withChain(ctx, s, b, func(chain []chunked.Level) error {
+		c, err = chunked.Open(ctx, s.Store, bs.core.Bytes(b.Size), chain)
+		return err
+	})
+	return c, err
 }
 
 // unreadable returns the error for a backup whose data cannot be read now, or ever.
@@ -56,20 +57,10 @@ func unreadable(err error) error {
 
 type content struct {
 	*chunked.Content
-	bs       *Backups
-	volumeID string
-	parent   string
+	parent string
 }
 
-func (bs *Backups) contentOf(c *chunked.Content, b *meta.Backup) content {
-	return content{Content: c, bs: bs, volumeID: b.VolumeID, parent: b.ParentID}
-}
-
-// Copy notes the read, so that nothing that it reads is removed.
-func (c content) Copy(ctx context.Context, w io.Writer, from, to int64) error {
-	defer c.bs.downloads.begin(c.volumeID, c.bs.core.Clock.Now())()
-	return c.Content.Copy(ctx, w, from, to)
-}
+func contentOf(c *chunked.Content, b *meta.Backup) content { return content{c, b.ParentID} }
 
 func (c content) ParentID() string { return c.parent }
 

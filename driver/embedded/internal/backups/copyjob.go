@@ -130,7 +130,7 @@ func (bs *Backups) copyBackup(ctx context.Context, c *meta.Copy, b *meta.Backup)
 	if err != nil {
 		return driver.Copied{}, unreadable(err)
 	}
-	job := driver.Copy{ID: c.ID, To: c.Backend, Known: c.CopyID, Backup: b.Backup, Volume: volume, Content: bs.contentOf(data, b),
+	job := driver.Copy{ID: c.ID, To: c.Backend, Known: c.CopyID, Backup: b.Backup, Volume: volume, Content: contentOf(data, b),
 		Begin: func(ctx context.Context) error {
 			return bs.core.Write(ctx, func(tx *meta.Tx) error {
 				row, err := tx.Copy(c.ID)
@@ -210,7 +210,7 @@ func (bs *Backups) copiedParent(ctx context.Context, c *meta.Copy, b *meta.Backu
 		if err != nil {
 			return nil, unreadable(err)
 		}
-		return bs.contentOf(data, parent), nil
+		return contentOf(data, parent), nil
 	}}, nil
 }
 

@@ -1,32 +1,26 @@
 package backups
 
-import (
-	"sync"
-	"time"
-)
+import "sync"
 
-// downloads are the reads of the content of backups that go on in this process.
+// downloads are the reads of backups that go on in this process and that no job tells of.
 type downloads struct {
 	mu   sync.Mutex
 	last int
-	open map[int]download
+	open map[int]string // volume ids, by number
+	seen map[string]int // the last read that had begun when a removal was first seen, by its job's id
 }
 
-type download struct {
-	volumeID string
-	since    time.Time
-}
-
-// begin notes a read. end ends it.
-func (d *downloads) begin(volumeID string, now time.Time) (end func()) {
+// begin notes a read of backups of a volume. Call it before the rows that say where the objects are
+// are read. end ends it, and may be called again.
+func (d *downloads) begin(volumeID string) (end func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.open == nil {
-		d.open = map[int]download{}
+		d.open = map[int]string{}
 	}
 	d.last++
 	n := d.last
-	d.open[n] = download{volumeID, now}
+	d.open[n] = volumeID
 	return func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -34,14 +28,25 @@ func (d *downloads) begin(volumeID string, now time.Time) (end func()) {
 	}
 }
 
-// before reports whether a backup of a volume is being read since before a time.
-func (d *downloads) before(volumeID string, t time.Time) bool {
+// before reports whether a read of backups of a volume goes on that had begun when it was first called for
+// a removal. Later reads find the new objects, because the rows name these by then. It compares no
+// times: the removal's are those of the database's clock.
+func (d *downloads) before(volumeID, removal string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, o := range d.open {
-		if o.volumeID == volumeID && !o.since.After(t) {
+	if d.seen == nil {
+		d.seen = map[string]int{}
+	}
+	last, known := d.seen[removal]
+	if !known {
+		last = d.last
+	}
+	for n, volume := range d.open {
+		if volume == volumeID && n <= last {
+			d.seen[removal] = last
 			return true
 		}
 	}
+	delete(d.seen, removal)
 	return false
 }

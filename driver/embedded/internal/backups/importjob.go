@@ -15,6 +15,7 @@ import (
 	"cindergate/internal/chunk/layout"
 	"cindergate/internal/chunked"
 	"cindergate/internal/meta"
+	"cindergate/internal/policy"
 )
 
 // importJob is the kind of jobs that import records.
@@ -139,6 +140,8 @@ func (bs *Backups) imported(s *core.Store, b *meta.Backup, rec *record) *meta.Ba
 	row.Container, row.ServiceMetadata = deref(rec.Container), deref(rec.ServiceMetadata)
 	row.ParentID, row.SnapshotID, row.RestoreVolumeID = deref(rec.ParentID), deref(rec.SnapshotID), deref(rec.RestoreVolumeID)
 	row.Metadata = withoutCopies(rec.Metadata) // the backends are those of another gateway
+	// A record may be old. Who imports it wants the backup, and not to have its objects deleted.
+	row.Metadata = core.Without(row.Metadata, policy.ExpiresKey)
 	if rec.VolumeID != "" {
 		row.VolumeID = rec.VolumeID
 	}
@@ -170,11 +173,9 @@ func (bs *Backups) findData(ctx context.Context, s *core.Store, b *meta.Backup) 
 	}
 	row := *b
 	row.DataBackupID = found.BackupID
-	chain, err := bs.chain(ctx, s, &row)
-	if err != nil {
-		return "", err
-	}
-	return found.BackupID, chunked.Check(ctx, s.Store, bs.core.Bytes(b.Size), chain)
+	return found.BackupID, bs.withChain(ctx, s, &row, func(chain []chunked.Level) error {
+		return chunked.Check(ctx, s.Store, bs.core.Bytes(b.Size), chain)
+	})
 }
 
 // isEncrypted reports whether a backup's volume_meta has an encryption key of the volume.

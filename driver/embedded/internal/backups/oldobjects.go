@@ -20,7 +20,9 @@ const removalJob = "old-objects"
 
 // Times of the removal of old objects.
 const (
-	rebaseLook = 5 * time.Second // between looks at what is still being read
+	// Between looks at what is still being read: a restore may take hours.
+	firstLook   = 5 * time.Second
+	longestLook = time.Minute
 	// downloadGrace is how long old objects stay for downloads through other gateways, which no row
 	// tells of. A download that is cut off goes on from the new objects.
 	downloadGrace = 10 * time.Minute
@@ -42,18 +44,30 @@ type oldObject struct {
 	Prefix    string `json:"prefix"`
 }
 
-// queueRemoval queues the removal of old objects. of are backups of the chain.
+// queueRemoval queues the removal of old objects: one job for each place, whose resource is that place,
+// so that imports of records which name it wait. of are backups of the chain.
 func (bs *Backups) queueRemoval(tx *meta.Tx, by *meta.Job, of []rebased, old oldObjects) error {
 	if len(of) == 0 {
 		return nil
 	}
 	b := of[0].child
-	old.VolumeID, old.ProjectID, old.Store = b.VolumeID, b.ProjectID, b.Store
-	j, err := bs.jobs.New(jobs.Requester(by), removalJob, "objects of "+b.ID, old)
-	if err != nil {
-		return err
+	queue := func(place string, part oldObjects) error {
+		part.VolumeID, part.ProjectID, part.Store = b.VolumeID, b.ProjectID, b.Store
+		j, err := bs.jobs.New(jobs.Requester(by), removalJob, place, part)
+		if err != nil {
+			return err
+		}
+		return bs.jobs.Enqueue(tx, j)
 	}
-	return bs.jobs.Enqueue(tx, j)
+	for _, o := range old.Objects {
+		if err := queue(o.Container+"/"+o.Prefix, oldObjects{Objects: []oldObject{o}}); err != nil {
+			return err
+		}
+	}
+	if old.Backup == "" {
+		return nil
+	}
+	return queue(b.Container+"/"+b.ServiceMetadata, oldObjects{Backup: old.Backup})
 }
 
 // removalTask deletes old objects once nobody reads them. It does not give up.
@@ -64,7 +78,7 @@ func (bs *Backups) removalTask(j *meta.Job, old oldObjects) jobs.Task {
 			return 0, nil, err
 		}
 		if wait > 0 {
-			return 0, nil, &jobs.Again{After: wait, Err: errors.New("old objects are still being read")}
+			return 0, nil, &jobs.Again{After: wait, Err: errors.New("old objects are still being read"), Waits: true}
 		}
 		if err := bs.removeOld(chunk.WithPatience(ctx, quickPatience), old); err != nil {
 			if ctx.Err() != nil {
@@ -79,21 +93,24 @@ func (bs *Backups) removalTask(j *meta.Job, old oldObjects) jobs.Task {
 
 // stillRead returns how long to wait before the next look; 0: nobody reads the old objects any more.
 func (bs *Backups) stillRead(ctx context.Context, j *meta.Job, old oldObjects) (wait time.Duration, err error) {
+	var look time.Duration
 	err = bs.core.Read(ctx, func(tx *meta.Tx) error {
 		wait = 0
+		age := tx.Now.Sub(j.CreatedAt)
+		look = min(max(age/4, firstLook), longestLook)
 		reading, err := tx.JobsReading(old.VolumeID, j.CreatedAt)
 		if err != nil {
 			return err
 		}
 		if len(reading) > 0 {
-			wait = rebaseLook
-		} else if age := tx.Now.Sub(j.CreatedAt); bs.core.Several() && age < downloadGrace {
+			wait = look
+		} else if bs.core.Several() && age < downloadGrace {
 			wait = downloadGrace - age
 		}
 		return nil
 	})
-	if err == nil && wait == 0 && bs.downloads.before(old.VolumeID, j.CreatedAt) {
-		wait = rebaseLook
+	if err == nil && wait == 0 && bs.downloads.before(old.VolumeID, j.ID) {
+		wait = look
 	}
 	return wait, err
 }

@@ -1,9 +1,11 @@
 package backups
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,21 +23,29 @@ import (
 // children keep their ids, names and times.
 const rebaseJob = "rebase"
 
+type rebaseArguments struct {
+	Previous driver.BackupStatus `json:"previous,omitempty"` // of the backup before its delete
+	// Tried is the number of attempts that earlier jobs of the same delete had: each attempt writes
+	// objects of its own, for the worker of an earlier one may only be paused.
+	Tried int `json:"tried,omitempty"`
+}
+
 // startRebase accepts the delete of a backup that others build on, if the setting allows it and all of
 // them can be rebased. Otherwise the error is Cinder's.
 func (bs *Backups) startRebase(tx *meta.Tx, who driver.Caller, b *meta.Backup, children []*meta.Backup) error {
 	if err := bs.checkRebase(tx, b, children); err != nil {
 		return err
 	}
-	if err := bs.forgetCopies(tx, b.ID); err != nil {
-		return err
+	a := rebaseArguments{}
+	if b.Status == driver.BackupError {
+		a.Previous = b.Status
 	}
 	b.Status = driver.BackupDeleting
 	if err := tx.TouchBackup(b); err != nil {
 		return err
 	}
 	// The backups of a volume are rebased one after the other.
-	j, err := bs.jobs.New(who, rebaseJob, "rebase "+b.VolumeID, struct{}{})
+	j, err := bs.jobs.New(who, rebaseJob, "rebase "+b.VolumeID, a)
 	if err != nil {
 		return err
 	}
@@ -47,7 +57,7 @@ func (bs *Backups) startRebase(tx *meta.Tx, who driver.Caller, b *meta.Backup, c
 // and children that are not complete.
 func (bs *Backups) checkRebase(tx *meta.Tx, b *meta.Backup, children []*meta.Backup) error {
 	refused := driver.BackupHasDependents.Errorf("Incremental backups exist for this backup.")
-	if !bs.rebases || !own(b) || b.ServiceMetadata == "" {
+	if !bs.rebases || !CanBeRebased(b) {
 		return refused
 	}
 	pending, err := tx.PendingChildren(b.ID)
@@ -56,7 +66,7 @@ func (bs *Backups) checkRebase(tx *meta.Tx, b *meta.Backup, children []*meta.Bac
 	}
 	unfit := func(c *meta.Backup) bool {
 		complete := c.Status == driver.BackupAvailable || c.Status == driver.BackupRestoring
-		return !own(c) || !complete || c.Store != b.Store || c.ProjectID != b.ProjectID || c.ServiceMetadata == ""
+		return !CanBeRebased(c) || !complete || c.Store != b.Store || c.ProjectID != b.ProjectID
 	}
 	if len(pending) > 0 || slices.ContainsFunc(children, unfit) {
 		return refused
@@ -64,8 +74,10 @@ func (bs *Backups) checkRebase(tx *meta.Tx, b *meta.Backup, children []*meta.Bac
 	return bs.core.BackupServiceUp(tx, "")
 }
 
-// own reports whether the objects of a backup were written here and under its id.
-func own(b *meta.Backup) bool { return !b.Imported && b.DataBackupID == "" }
+// CanBeRebased reports whether a backup has objects that were written here and under its id.
+func CanBeRebased(b *meta.Backup) bool {
+	return !b.Imported && b.DataBackupID == "" && b.ServiceMetadata != ""
+}
 
 // rebased is a child with its new objects.
 type rebased struct {
@@ -75,7 +87,7 @@ type rebased struct {
 }
 
 // rebaseTask rebases the children of a backup and deletes it.
-func (bs *Backups) rebaseTask(j *meta.Job, _ struct{}) jobs.Task {
+func (bs *Backups) rebaseTask(j *meta.Job, a rebaseArguments) jobs.Task {
 	var done []rebased
 	return jobs.Task{
 		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
@@ -88,8 +100,9 @@ func (bs *Backups) rebaseTask(j *meta.Job, _ struct{}) jobs.Task {
 			if err != nil {
 				return 0, nil, err
 			}
-			again := func(tx *meta.Tx) error { return bs.restartDelete(tx, j) }
+			again := func(tx *meta.Tx) error { return bs.restartDelete(tx, j, a) }
 			if slices.ContainsFunc(children, func(c *meta.Backup) bool { return c.Status == driver.BackupDeleting }) {
+				a.Tried--            // this attempt writes nothing
 				return 0, again, nil // its own delete goes first
 			}
 			s, err := bs.storeOf(ctx, b)
@@ -98,7 +111,7 @@ func (bs *Backups) rebaseTask(j *meta.Job, _ struct{}) jobs.Task {
 			}
 			bytes := int64(0)
 			for _, c := range children {
-				r, err := bs.rebase(ctx, s, b, c, j.Attempts)
+				r, err := bs.rebase(ctx, s, b, c, a.Tried+j.Attempts)
 				done = append(done, r)
 				if err != nil {
 					if now, unknown := bs.childrenOf(ctx, b.ID); unknown == nil && ctx.Err() == nil && !sameChildren(now, children) {
@@ -110,7 +123,7 @@ func (bs *Backups) rebaseTask(j *meta.Job, _ struct{}) jobs.Task {
 				bs.core.Log.Info("a backup has been rebased", zap.String("backup_id", c.ID), zap.String("parent_id", b.ParentID), zap.Int("objects", r.made.Objects),
 					zap.Int("copied", r.made.Copied), zap.Int64("read_bytes", r.made.ReadBytes), zap.Int64("written_bytes", r.made.WrittenBytes))
 			}
-			return bytes, func(tx *meta.Tx) error { return bs.finishRebase(tx, j, done) }, nil
+			return bytes, func(tx *meta.Tx) error { return bs.finishRebase(tx, j, a, done) }, nil
 		},
 		Fail: func(tx *meta.Tx, reason string) error {
 			b, err := tx.Backup(j.BackupID)
@@ -118,7 +131,9 @@ func (bs *Backups) rebaseTask(j *meta.Job, _ struct{}) jobs.Task {
 				return err
 			}
 			// It is as complete as before, and its children need it.
-			b.Status, b.FailReason = driver.BackupAvailable, "The backup was not deleted: "+reason
+			if b.Status = cmp.Or(a.Previous, driver.BackupAvailable); b.Status != driver.BackupError { // else its reason says more
+				b.FailReason = notDeleted + reason
+			}
 			if err := tx.TouchBackup(b); err != nil {
 				return err
 			}
@@ -135,7 +150,7 @@ func (bs *Backups) rebaseTask(j *meta.Job, _ struct{}) jobs.Task {
 			if err != nil {
 				return err
 			}
-			return bs.dropAttempts(chunk.WithPatience(ctx, undoPatience), b, children, j.Attempts)
+			return bs.dropAttempts(chunk.WithPatience(ctx, undoPatience), b, children, a.Tried+j.Attempts)
 		},
 	}
 }
@@ -180,7 +195,7 @@ func (bs *Backups) rebase(ctx context.Context, s *core.Store, b, c *meta.Backup,
 	if err := bs.dropNumbers(ctx, s, c, number+1, number+attempt-1); err != nil {
 		return r, core.Because(err, "The objects of an earlier attempt could not be deleted.")
 	}
-	chain, err := bs.chainOf(ctx, s, c)
+	chain, err := bs.chain(ctx, s, c)
 	if err != nil {
 		return r, err
 	}
@@ -263,7 +278,7 @@ func (bs *Backups) dropRebased(ctx context.Context, done []rebased) error {
 // finishRebase gives the children their new objects and parent, deletes the backup, and queues the removal
 // of the old objects. If the children are not those that the work was done for, the new objects go, and
 // it begins again.
-func (bs *Backups) finishRebase(tx *meta.Tx, j *meta.Job, done []rebased) error {
+func (bs *Backups) finishRebase(tx *meta.Tx, j *meta.Job, a rebaseArguments, done []rebased) error {
 	b, err := tx.Backup(j.BackupID)
 	if err != nil {
 		return err
@@ -281,7 +296,7 @@ func (bs *Backups) finishRebase(tx *meta.Tx, j *meta.Job, done []rebased) error 
 		for _, r := range done {
 			old.Objects = append(old.Objects, oldObject{r.child.ID, r.at.Container, r.at.Prefix})
 		}
-		if err := bs.restartDelete(tx, j); err != nil {
+		if err := bs.restartDelete(tx, j, a); err != nil {
 			return err
 		}
 		return bs.queueRemoval(tx, j, done, old)
@@ -296,7 +311,7 @@ func (bs *Backups) finishRebase(tx *meta.Tx, j *meta.Job, done []rebased) error 
 	}
 	old.Backup = b.ID
 	bs.core.Attention.CallAfter(tx, b.ProjectID, b.VolumeID)
-	if err := errors.Join(bs.removeUpload(tx, b.ID), softDeleteBackup(tx, b.ID)); err != nil {
+	if err := errors.Join(bs.forgetCopies(tx, b.ID), bs.removeUpload(tx, b.ID), softDeleteBackup(tx, b.ID)); err != nil {
 		return err
 	}
 	return bs.queueRemoval(tx, j, []rebased{{child: b}}, old)
@@ -307,7 +322,7 @@ const rebasePause = time.Second
 
 // restartDelete queues the delete of a backup again whose children have changed meanwhile, behind the
 // deletes that others have queued.
-func (bs *Backups) restartDelete(tx *meta.Tx, j *meta.Job) error {
+func (bs *Backups) restartDelete(tx *meta.Tx, j *meta.Job, a rebaseArguments) error {
 	b, err := tx.Backup(j.BackupID)
 	if err != nil || b == nil || b.Status != driver.BackupDeleting {
 		return err
@@ -317,15 +332,34 @@ func (bs *Backups) restartDelete(tx *meta.Tx, j *meta.Job) error {
 		return err
 	}
 	kind, resource := rebaseJob, "rebase "+b.VolumeID
+	var arguments any = rebaseArguments{a.Previous, a.Tried + j.Attempts}
 	if len(children) == 0 {
-		kind, resource = deleteJob, b.Container+"/"+b.ServiceMetadata
+		if err := bs.forgetCopies(tx, b.ID); err != nil {
+			return err
+		}
+		kind, resource, arguments = deleteJob, b.Container+"/"+b.ServiceMetadata, struct{}{}
 	}
-	again, err := bs.jobs.New(jobs.Requester(j), kind, resource, struct{}{})
+	again, err := bs.jobs.New(jobs.Requester(j), kind, resource, arguments)
 	if err != nil {
 		return err
 	}
 	again.BackupID, again.NotBefore = b.ID, tx.Now.Add(rebasePause)
 	return bs.jobs.Enqueue(tx, again)
+}
+
+// notDeleted begins the fail_reason of a backup whose delete has failed and left it as it was.
+const notDeleted = "The backup was not deleted: "
+
+// deletePause is how long retention leaves a backup alone whose delete has failed.
+const deletePause = 24 * time.Hour
+
+// DeletableAt returns when retention may delete a backup whose delete has failed and left it as it was;
+// zero: no delete has failed.
+func DeletableAt(b *meta.Backup) time.Time {
+	if b.Status != driver.BackupAvailable || !strings.HasPrefix(b.FailReason, notDeleted) {
+		return time.Time{}
+	}
+	return b.UpdatedAt.Add(deletePause)
 }
 
 // isRebased reports whether a backup that is being deleted stays readable until its children are rebased.

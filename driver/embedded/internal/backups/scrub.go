@@ -227,14 +227,26 @@ func (bs *Backups) scrubChain(ctx context.Context, chain []*meta.Backup, sample 
 }
 
 // scrubBackup reads one backup and adds its damages to found. Those of its ancestors are
-// there already.
-func (bs *Backups) scrubBackup(ctx context.Context, store *core.Store, b *meta.Backup, sample func() bool, found damages) (Scrubbed, error) {
-	s := Scrubbed{BackupID: b.ID, ProjectID: b.ProjectID, Result: ScrubOK}
-	levels, err := bs.chain(ctx, store, b)
-	if err != nil {
-		return s.of(ctx, err)
+// there already. It reads the backup again if its chain was rebased meanwhile, because the objects that it was to
+// read may be gone.
+func (bs *Backups) scrubBackup(ctx context.Context, store *core.Store, b *meta.Backup, sample func() bool, found damages) (s Scrubbed, err error) {
+	unsound := errors.New("the backup is not sound")
+	chainErr := bs.withChain(ctx, store, b, func(levels []chunked.Level) error {
+		if s, err = bs.scrubLevels(ctx, store, b, levels, sample, found); err == nil && s.Result != ScrubOK {
+			return unsound
+		}
+		return err
+	})
+	if chainErr != nil && err == nil && !errors.Is(chainErr, unsound) {
+		return Scrubbed{BackupID: b.ID, ProjectID: b.ProjectID}.of(ctx, chainErr)
 	}
-	defer bs.downloads.begin(b.VolumeID, bs.core.Clock.Now())()
+	return s, err
+}
+
+// scrubLevels is scrubBackup for a chain.
+func (bs *Backups) scrubLevels(ctx context.Context, store *core.Store, b *meta.Backup, levels []chunked.Level, sample func() bool, found damages) (Scrubbed, error) {
+	s := Scrubbed{BackupID: b.ID, ProjectID: b.ProjectID, Result: ScrubOK}
+	delete(found, dataID(b))
 	own := levels[len(levels)-1]
 	var parent *chunked.Location
 	if len(levels) > 1 {

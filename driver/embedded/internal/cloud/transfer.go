@@ -145,7 +145,9 @@ func (c *Cloud) giveVolume(tx *meta.Tx, who driver.Caller, t *meta.Transfer) err
 	if err := c.volumes.CheckVolumeQuota(tx, who.ProjectID, typ, v.Size, volumes.Prefixed); err != nil {
 		return err
 	}
+	c.core.Attention.CallAfter(tx, v.ProjectID, v.ID)
 	v.ProjectID, v.UserID, v.Status = who.ProjectID, who.UserID, core.Available
+	c.core.Attention.CallAfter(tx, v.ProjectID, v.ID)
 	if err := tx.TouchVolume(v); err != nil || t.NoSnapshots {
 		return err
 	}

@@ -70,6 +70,7 @@ type Again struct {
 	After  time.Duration
 	Change func(*meta.Tx) error // made in the transaction that requeues the job; nil: none
 	Err    error                // why, for the log
+	Waits  bool                 // nothing is wrong: the log has it at the level debug
 }
 
 func (a *Again) Error() string { return a.Err.Error() }

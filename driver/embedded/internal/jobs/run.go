@@ -105,9 +105,13 @@ func (r *Runner) attempt(ctx context.Context, j *meta.Job, until time.Time) {
 	fields := []zap.Field{zap.String("job_id", j.ID), zap.String("kind", j.Kind), zap.String("outcome", outcome),
 		zap.String("backup_id", j.BackupID), zap.String("volume_id", j.VolumeID), zap.Int("attempt", j.Attempts),
 		zap.Duration("took", took), zap.String("request_id", j.RequestID)}
-	if err != nil {
+	again := (*Again)(nil)
+	switch {
+	case errors.As(err, &again) && again.Waits:
+		r.core.Log.Debug("job", append(fields, zap.Error(err))...)
+	case err != nil:
 		r.core.Log.Error("job", append(fields, zap.Error(err))...)
-	} else {
+	default:
 		r.core.Log.Info("job", fields...)
 	}
 	if err := r.core.Spare.Keep(); err != nil {

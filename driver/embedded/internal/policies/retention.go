@@ -2,11 +2,13 @@ package policies
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
 	"cindergate/driver"
+	"cindergate/driver/embedded/internal/backups"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
 	"cindergate/internal/policy"
@@ -23,7 +25,7 @@ func (s *scene) states() []policy.Backup {
 	states := make([]policy.Backup, len(s.backups))
 	for i, b := range s.backups {
 		states[i] = policy.Backup{ID: b.ID, ParentID: b.ParentID, Slot: slots[b.ID], CreatedAt: b.DataTimestamp,
-			Complete: b.Status == driver.BackupAvailable || b.Status == driver.BackupRestoring, Status: string(b.Status)}
+			Complete: b.Status == driver.BackupAvailable || b.Status == driver.BackupRestoring, Status: string(b.Status), Fixed: !backups.CanBeRebased(b)}
 		if value := b.Metadata[policy.ExpiresKey]; value != "" {
 			if at, err := policy.ParseExpiry(value, b.CreatedAt); err == nil {
 				states[i].Expires = at
@@ -52,21 +54,28 @@ func (ps *Policies) expire(ctx context.Context, s *scene) (time.Time, error) {
 		}
 	}
 	decisions := policy.Decide(s.rules(), states, s.now, ps.backups.Rebases())
-	goers := policy.Goers(states, decisions)
+	byID := map[string]*meta.Backup{}
+	for i, b := range s.backups {
+		if decisions[i].Keep {
+			continue
+		}
+		switch at := backups.DeletableAt(b); {
+		case at.After(s.now):
+			next = sooner(next, at)
+			continue
+		case b.Status == driver.BackupRestoring:
+			next = sooner(next, s.now.Add(retry))
+			continue
+		}
+		byID[b.ID] = b
+	}
+	goers := slices.DeleteFunc(policy.Goers(states, decisions), func(id string) bool { return byID[id] == nil })
 	if len(goers) == 0 {
 		return next, nil
 	}
-	byRule := false
-	byID := map[string]*meta.Backup{}
-	for i, b := range s.backups {
-		byID[b.ID] = b
-		byRule = byRule || !decisions[i].Keep && !states[i].Slot.IsZero()
-	}
-	if byRule {
-		sound, err := ps.newestIsSound(ctx, s)
-		if err != nil || !sound {
-			return sooner(next, s.now.Add(rescanAlone)), err
-		}
+	sound, err := ps.newestIsSound(ctx, s, byID)
+	if err != nil || !sound {
+		return sooner(next, s.now.Add(rescanAlone)), err
 	}
 	for _, id := range goers {
 		b := byID[id]
@@ -83,17 +92,17 @@ func (ps *Policies) expire(ctx context.Context, s *scene) (time.Time, error) {
 	return next, nil
 }
 
-// newestIsSound reports whether all objects of the newest complete backup are there. Otherwise
-// nothing older is deleted, and the user is told.
-func (ps *Policies) newestIsSound(ctx context.Context, s *scene) (bool, error) {
+// newestIsSound reports whether all objects of the newest complete backup are there that does not go, or there
+// is none. Otherwise nothing is deleted, and the user is told.
+func (ps *Policies) newestIsSound(ctx context.Context, s *scene, going map[string]*meta.Backup) (bool, error) {
 	var newest *meta.Backup
 	for _, b := range s.backups {
-		if (b.Status == driver.BackupAvailable || b.Status == driver.BackupRestoring) && (newest == nil || b.DataTimestamp.After(newest.DataTimestamp)) {
+		if going[b.ID] == nil && (b.Status == driver.BackupAvailable || b.Status == driver.BackupRestoring) && (newest == nil || b.DataTimestamp.After(newest.DataTimestamp)) {
 			newest = b
 		}
 	}
-	if newest == nil {
-		return false, nil
+	if newest == nil { // all that there are expire: the policy's rules keep one
+		return true, nil
 	}
 	damage, err := ps.backups.Damage(ctx, newest)
 	if err != nil {
@@ -108,7 +117,7 @@ func (ps *Policies) newestIsSound(ctx context.Context, s *scene) (bool, error) {
 	}
 	return problem == "", ps.core.Write(ctx, func(tx *meta.Tx) error {
 		p, err := protection(tx, s.key.VolumeID)
-		if err != nil {
+		if err != nil || p == nil {
 			return err
 		}
 		p.Blocked = problem

@@ -26,13 +26,13 @@ type Policies struct {
 
 	// Only the goroutine of Run uses these.
 	due      map[core.AttentionKey]time.Time // when a volume has to be looked at
-	seen     map[string]time.Time            // updated_at of volumes, by id, when they were looked at
+	seen     map[string]sight                // volumes, by id, as they were at the last look
 	rescanAt time.Time
 }
 
 // New returns a Policies. ended is called with the outcome of each run: done, skipped or failed.
 func New(c *core.Core, bs *backups.Backups, ended func(outcome string)) *Policies {
-	return &Policies{core: c, backups: bs, ended: ended, due: map[core.AttentionKey]time.Time{}, seen: map[string]time.Time{}}
+	return &Policies{core: c, backups: bs, ended: ended, due: map[core.AttentionKey]time.Time{}, seen: map[string]sight{}}
 }
 
 // Times between looks.
@@ -82,7 +82,7 @@ func (ps *Policies) Pass(ctx context.Context) time.Duration {
 				ps.failed(ctx, key, err)
 				at = now.Add(retry)
 			}
-			if !at.IsZero() && !at.After(now) { // the database's clock is behind this one
+			if !at.IsZero() && !at.After(now) { // the database's clock is a little behind this one
 				at = now.Add(time.Second)
 			}
 			ps.due[key] = at
@@ -102,7 +102,13 @@ func (ps *Policies) failed(ctx context.Context, key core.AttentionKey, err error
 	}
 }
 
-// rescan finds the volumes that have a policy, and the backups that expire, and makes those due
+// sight is what a rescan compares of a volume with the rescan before. Another gateway may have changed it.
+type sight struct {
+	updatedAt        int64  // of the volume, in microseconds
+	typeText, typeOf string // what its type says about policies
+}
+
+// rescan finds the volumes that have a policy or had one, and the backups that expire, and makes those due
 // that are new or have been changed; with all: all of them.
 func (ps *Policies) rescan(ctx context.Context, now time.Time, all bool) error {
 	ctx, err := ps.core.Current(ctx)
@@ -117,7 +123,14 @@ func (ps *Policies) rescan(ctx context.Context, now time.Time, all bool) error {
 	if err != nil {
 		return err
 	}
-	seen := map[string]time.Time{}
+	protections, err := ps.core.DB.Protections(ctx)
+	if err != nil {
+		return err
+	}
+	seen, watched := map[string]sight{}, map[string]bool{}
+	for _, p := range protections {
+		watched[p.VolumeID] = p.Policy != "" || p.Problem != ""
+	}
 	specs := map[string]map[string]string{}
 	for v := range volumes.All() {
 		of, known := specs[v.VolumeTypeID]
@@ -128,11 +141,12 @@ func (ps *Policies) rescan(ctx context.Context, now time.Time, all bool) error {
 			specs[v.VolumeTypeID] = of
 		}
 		key := core.AttentionKey{ProjectID: v.ProjectID, VolumeID: v.ID}
-		if !ps.core.Policies.Concerns(v.Metadata, of, v.ProjectID) {
+		if !ps.core.Policies.Concerns(v.Metadata, of, v.ProjectID) && !watched[v.ID] {
 			continue
 		}
-		seen[v.ID] = v.UpdatedAt
-		if at, known := ps.due[key]; all || !known || at.IsZero() || !ps.seen[v.ID].Equal(v.UpdatedAt) {
+		is := sight{v.UpdatedAt.UnixMicro(), of[policy.Key], of[policy.NameKey]}
+		seen[v.ID] = is
+		if _, known := ps.due[key]; all || !known || ps.seen[v.ID] != is {
 			ps.due[key] = now
 		}
 	}
@@ -208,8 +222,10 @@ func (ps *Policies) see(ctx context.Context, key core.AttentionKey) (s scene, er
 	return s, err
 }
 
-// look does what is due for a volume. It returns the time of the next look; zero: there is none.
+// look does what is due for a volume. It returns the time of the next look, by this process's clock; zero: there
+// is none.
 func (ps *Policies) look(ctx context.Context, key core.AttentionKey) (time.Time, error) {
+	asked := ps.core.Clock.Now()
 	s, err := ps.see(ctx, key)
 	if err != nil {
 		return time.Time{}, err
@@ -222,7 +238,11 @@ func (ps *Policies) look(ctx context.Context, key core.AttentionKey) (time.Time,
 		return time.Time{}, err
 	}
 	later, err := ps.expire(ctx, &s)
-	return sooner(next, later), err
+	if next = sooner(next, later); !next.IsZero() {
+		// Slots go by the clock of the database, which may be fast or slow.
+		next = next.Add(asked.Sub(s.now).Truncate(time.Second))
+	}
+	return next, err
 }
 
 // sooner returns the earlier of two times; a zero time is none.

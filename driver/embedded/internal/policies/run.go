@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,6 +21,11 @@ const keptRuns = 50
 
 // settle ends the runs whose backups have ended, and forgets old runs that have no backup.
 func (ps *Policies) settle(ctx context.Context, s *scene) error {
+	if s.volume == nil {
+		if err := ps.giveUpWaiting(ctx, s, "the project did not have the volume any more."); err != nil {
+			return err
+		}
+	}
 	live := map[string]*meta.Backup{}
 	for _, b := range s.backups {
 		live[b.ID] = b
@@ -28,7 +34,7 @@ func (ps *Policies) settle(ctx context.Context, s *scene) error {
 	for _, r := range s.runs {
 		var err error
 		switch b := live[r.BackupID]; {
-		case r.State == meta.RunRunning && b == nil:
+		case r.State == meta.RunRunning && (b == nil || b.Status == driver.BackupDeleting && b.ServiceMetadata == ""):
 			err = ps.end(ctx, s, r, meta.RunFailed, "The backup was deleted before it was complete.")
 		case r.State == meta.RunRunning && b.Status == driver.BackupError:
 			err = ps.end(ctx, s, r, meta.RunFailed, b.FailReason)
@@ -46,13 +52,14 @@ func (ps *Policies) settle(ctx context.Context, s *scene) error {
 	return nil
 }
 
-// end stores how a run ended, and tells the user why it failed unless its backup has done so.
+// end stores how a run ended that is still as s shows it, and tells the user why it failed unless its
+// backup has done so.
 func (ps *Policies) end(ctx context.Context, s *scene, r *meta.PolicyRun, state, reason string) error {
-	ended := false
+	ended, seen := false, r.State
 	err := ps.core.Write(ctx, func(tx *meta.Tx) error {
 		ended = false
 		row, err := tx.PolicyRun(r.ID)
-		if err != nil || row == nil || !row.EndedAt.IsZero() {
+		if err != nil || row == nil || row.State != seen || !row.EndedAt.IsZero() {
 			return err
 		}
 		ended = true
@@ -65,7 +72,7 @@ func (ps *Policies) end(ctx context.Context, s *scene, r *meta.PolicyRun, state,
 			return nil
 		}
 		p, err := protection(tx, row.VolumeID)
-		if err != nil {
+		if err != nil || p == nil {
 			return err
 		}
 		if state == meta.RunFailed {
@@ -88,7 +95,11 @@ func (ps *Policies) end(ctx context.Context, s *scene, r *meta.PolicyRun, state,
 	return err
 }
 
+// protection returns what is known about the policy of a volume; nil: the volume is gone.
 func protection(tx *meta.Tx, volumeID string) (*meta.Protection, error) {
+	if v, err := tx.Volume(volumeID); err != nil || v == nil {
+		return nil, err
+	}
 	p, err := tx.Protection(volumeID)
 	if p == nil {
 		p = &meta.Protection{VolumeID: volumeID}
@@ -104,18 +115,21 @@ func caller(projectID, userID string) driver.Caller {
 // follow begins the run that is due, and goes on with one that waits. It returns the time of the
 // next look.
 func (ps *Policies) follow(ctx context.Context, s *scene) (time.Time, error) {
-	if err := ps.note(ctx, s); err != nil || s.policy == nil {
+	if err := ps.note(ctx, s); err != nil {
 		return time.Time{}, err
+	}
+	if s.policy == nil {
+		return time.Time{}, ps.giveUpWaiting(ctx, s, "the volume had no policy any more.")
 	}
 	delay := s.policy.Delay(s.key.VolumeID)
 	next := s.policy.Schedule.Next(s.now.Add(-delay)).Add(delay)
 	if s.protection.Held || s.policy.Paused {
-		return next, ps.giveUpWaiting(ctx, s, "The policy was paused.")
-	}
-	if !ps.ours(s) {
-		return s.now.Add(retry), nil
+		return next, ps.giveUpWaiting(ctx, s, "the policy was paused.")
 	}
 	slot := s.policy.Schedule.Last(s.now.Add(-delay))
+	if lateAt := slot.Add(delay + late); !ps.core.Here(s.volume.Host) && !s.now.After(lateAt) {
+		return lateAt.Add(time.Microsecond), nil
+	}
 	if slot.After(s.protection.Since) && slot.After(s.protection.Slot) {
 		if err := ps.claim(ctx, s, slot); err != nil {
 			return next, err
@@ -149,15 +163,13 @@ func (ps *Policies) note(ctx context.Context, s *scene) error {
 	}
 	return ps.core.Write(ctx, func(tx *meta.Tx) error {
 		p, err := protection(tx, s.key.VolumeID)
-		if err != nil {
+		if err != nil || p == nil {
 			return err
 		}
-		if v, err := tx.Volume(s.key.VolumeID); err != nil || v == nil {
-			return err
+		if !policy.SameSlots(p.Policy, text) {
+			p.Since = tx.Now
 		}
-		if p.Policy != text {
-			p.Policy, p.Since = text, tx.Now
-		}
+		p.Policy = text
 		if p.Problem != problem {
 			p.Problem = problem
 			if problem != "" {
@@ -171,18 +183,8 @@ func (ps *Policies) note(ctx context.Context, s *scene) error {
 	})
 }
 
-// late is how long another gateway waits for the one that has the volume.
+// late is how long another gateway waits for the one that has the volume's file, which begins its runs.
 const late = 10 * time.Minute
-
-// ours reports whether this gateway begins the runs of a volume: it has the volume's file, or the
-// gateway that has it is late.
-func (ps *Policies) ours(s *scene) bool {
-	if ps.core.Here(s.volume.Host) {
-		return true
-	}
-	slot := s.policy.Schedule.Last(s.now.Add(-s.policy.Delay(s.key.VolumeID)))
-	return s.now.Sub(slot) > late
-}
 
 // claim inserts the run of a slot. A run that waits for an earlier slot has missed its time.
 func (ps *Policies) claim(ctx context.Context, s *scene, slot time.Time) error {
@@ -193,11 +195,8 @@ func (ps *Policies) claim(ctx context.Context, s *scene, slot time.Time) error {
 	err := ps.core.Write(ctx, func(tx *meta.Tx) error {
 		run = nil
 		p, err := protection(tx, s.key.VolumeID)
-		if err != nil || !slot.After(p.Slot) {
+		if err != nil || p == nil || !slot.After(p.Slot) {
 			return err // another gateway was faster
-		}
-		if v, err := tx.Volume(s.key.VolumeID); err != nil || v == nil {
-			return err
 		}
 		p.Slot = slot
 		run = &meta.PolicyRun{ID: meta.RunID(s.key.VolumeID, slot), VolumeID: s.key.VolumeID, ProjectID: s.key.ProjectID,
@@ -221,7 +220,7 @@ func (ps *Policies) giveUpWaiting(ctx context.Context, s *scene, until string) e
 	if i < 0 {
 		return nil
 	}
-	reason := until
+	reason := strings.ToUpper(until[:1]) + until[1:]
 	if why := s.runs[i].Reason; why != "" {
 		reason = why + " That did not change until " + until
 	}

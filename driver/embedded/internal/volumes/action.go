@@ -271,6 +271,7 @@ func (vs *Volumes) retype(tx *meta.Tx, who driver.Caller, v *meta.Volume, a driv
 		return err // the volume keeps its type, as if Cinder's scheduler found no pool
 	}
 	v.VolumeTypeID = t.ID
+	vs.core.Attention.CallAfter(tx, v.ProjectID, v.ID) // its policy may be that of the type
 	v.Multiattach = t.ExtraSpecs["multiattach"] == "<is> True"
 	return nil
 }

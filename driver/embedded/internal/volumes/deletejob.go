@@ -85,7 +85,7 @@ func removeVolume(tx *meta.Tx, id string) error {
 	if err := tx.RemoveTransferOf(id); err != nil {
 		return err
 	}
-	if err := tx.RemoveProtection(id); err != nil {
+	if err := tx.ForgetPolicy(id); err != nil {
 		return err
 	}
 	if err := tx.RemoveVolume(id); err != nil {
