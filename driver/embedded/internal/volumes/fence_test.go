@@ -36,6 +36,7 @@ func newBench(t *testing.T) *bench {
 	t.Cleanup(func() { check(t, db.Close()) })
 	c := &core.Core{DB: db, Files: core.NewFiles(dir), Spare: core.NewReserve(dir), Log: zap.NewNop(), Clock: clock, Work: core.NoWork{}, BlankByJob: func() bool { return false },
 		NewID: uuid.NewString, Copier: core.NoCopies{}, AvailabilityZone: "nova", Unit: unit}
+	c.Attention = c.NewAttention()
 	c.Files.ID = "installation"
 	check(t, c.Files.Create())
 	b := &bench{New(c, jobs.NewRunner(c, jobs.Options{Workers: 1, Lease: time.Minute, MaxAttempts: 3}), nil), t, clock}
