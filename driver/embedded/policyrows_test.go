@@ -224,3 +224,17 @@ func TestTheGatewayWithTheVolumeBeginsItsRuns(t *testing.T) {
 		t.Error("the gateway that has the volume has begun no run")
 	}
 }
+
+// A run ends at once when an admin sets the status of its backup.
+func TestResetBackupEndsItsRun(t *testing.T) {
+	r := newRig(t)
+	v := r.protected("daily 02:30")
+	r.fill(v.ID, 1)
+	r.clock.Add(10 * time.Hour)
+	r.policies.Pass(t.Context())
+	check(t, r.ResetBackupStatus(t.Context(), admin, r.backupsOf(v.ID)[0].ID, driver.BackupError))
+	r.follow()
+	if all := r.policyRuns(v.ID); len(all) != 1 || all[0].State != meta.RunFailed || all[0].Reason == "" {
+		t.Errorf("runs: %+v", all[0])
+	}
+}

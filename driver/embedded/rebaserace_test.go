@@ -8,6 +8,7 @@ import (
 
 	"cindergate/driver"
 	"cindergate/internal/chunk/chunktest"
+	"cindergate/internal/meta"
 )
 
 // rebaseMeanwhile deletes a backup that others build on, and the objects that this leaves, as soon as
@@ -119,4 +120,31 @@ func TestImportedBackupsDoNotExpire(t *testing.T) {
 	if now := r.wantBackup(b.ID, driver.BackupAvailable); now.Metadata["k"] != "v" {
 		t.Errorf("metadata: %v", now.Metadata)
 	}
+}
+
+// However often the process dies, old objects are removed in the end.
+func TestRemovalOfOldObjectsIsNotGivenUp(t *testing.T) {
+	r := newRig(t, rebasing)
+	all := r.points(r.volume(alpha, 1).ID, 3)
+	check(t, r.DeleteBackup(t.Context(), alpha, all[0].ID))
+	_, err := r.jobs.RunOneOf(t.Context(), "data")
+	check(t, err)
+	removals := 0
+	check(t, r.core.Write(t.Context(), func(tx *meta.Tx) error {
+		removals = 0
+		jobs, err := tx.Jobs()
+		for _, j := range jobs {
+			if err == nil && j.Kind == "old-objects" {
+				removals++
+				j.Attempts = 25 // as if the process had died each time
+				err = tx.PutJob(j)
+			}
+		}
+		return err
+	}))
+	if removals != 2 {
+		t.Errorf("%d removals", removals)
+	}
+	r.rest()
+	r.wantOnly(all[1:])
 }

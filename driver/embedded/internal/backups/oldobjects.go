@@ -28,6 +28,9 @@ const (
 	downloadGrace = 10 * time.Minute
 )
 
+// removalDeaths is how often the process may die while it removes old objects: no later delete finds them.
+const removalDeaths = 1000
+
 // oldObjects are what a removal deletes.
 type oldObjects struct {
 	VolumeID  string      `json:"volume_id"`
@@ -74,13 +77,13 @@ func (bs *Backups) queueRemoval(tx *meta.Tx, by *meta.Job, of []rebased, old old
 func (bs *Backups) removalTask(j *meta.Job, old oldObjects) jobs.Task {
 	return jobs.Task{Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
 		wait, err := bs.stillRead(ctx, j, old)
-		if err != nil {
-			return 0, nil, err
-		}
-		if wait > 0 {
+		if err == nil && wait > 0 {
 			return 0, nil, &jobs.Again{After: wait, Err: errors.New("old objects are still being read"), Waits: true}
 		}
-		if err := bs.removeOld(chunk.WithPatience(ctx, quickPatience), old); err != nil {
+		if err == nil {
+			err = bs.removeOld(chunk.WithPatience(ctx, quickPatience), old)
+		}
+		if err != nil {
 			if ctx.Err() != nil {
 				return 0, nil, err
 			}

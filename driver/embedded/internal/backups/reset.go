@@ -25,6 +25,7 @@ func (bs *Backups) ResetBackupStatus(ctx context.Context, who driver.Caller, bac
 			return err
 		}
 		b.Status = to
+		bs.core.Attention.CallAfter(tx, b.ProjectID, b.VolumeID)
 		return tx.TouchBackup(b)
 	})
 }
@@ -51,6 +52,7 @@ func (bs *Backups) resetToAvailable(ctx context.Context, who driver.Caller, back
 			return err
 		}
 		b.Status = driver.BackupAvailable
+		bs.core.Attention.CallAfter(tx, b.ProjectID, b.VolumeID)
 		return errors.Join(bs.startCopy(tx, b), tx.TouchBackup(b))
 	})
 	if err != nil || checked {
@@ -71,6 +73,7 @@ func (bs *Backups) resetToAvailable(ctx context.Context, who driver.Caller, back
 			return driver.InvalidBackup("Backup %s was changed meanwhile, its status is %s.", b.ID, now.Status)
 		}
 		now.Status, now.FailReason = driver.BackupAvailable, ""
+		bs.core.Attention.CallAfter(tx, now.ProjectID, now.VolumeID)
 		return errors.Join(bs.startCopy(tx, now), tx.TouchBackup(now))
 	})
 }

@@ -54,7 +54,7 @@ func (bs *Backups) register() {
 	jobs.Register(bs.jobs, volumes.RestoreJob, jobs.Kind[volumes.RestoreArguments]{Queue: jobs.DataQueue, Task: bs.restoreTask})
 	jobs.Register(bs.jobs, deleteJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, AfterBackup: true, Task: bs.deleteTask})
 	jobs.Register(bs.jobs, rebaseJob, jobs.Kind[rebaseArguments]{Queue: jobs.DataQueue, Task: bs.rebaseTask})
-	jobs.Register(bs.jobs, removalJob, jobs.Kind[oldObjects]{Queue: jobs.QuickQueue, Task: bs.removalTask})
+	jobs.Register(bs.jobs, removalJob, jobs.Kind[oldObjects]{Queue: jobs.QuickQueue, MaxAttempts: removalDeaths, Task: bs.removalTask})
 	jobs.Register(bs.jobs, removeUploadJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, Task: bs.removeUploadTask})
 	jobs.Register(bs.jobs, importJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, Task: bs.importTask})
 	jobs.Register(bs.jobs, copyJob, jobs.Kind[copyArguments]{Queue: jobs.CopyQueue, MaxAttempts: copyDeaths, Task: bs.copyTask})

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,7 @@ func (ps *Policies) settle(ctx context.Context, s *scene) error {
 		case r.State == meta.RunRunning && (b == nil || b.Status == driver.BackupDeleting && b.ServiceMetadata == ""):
 			err = ps.end(ctx, s, r, meta.RunFailed, "The backup was deleted before it was complete.")
 		case r.State == meta.RunRunning && b.Status == driver.BackupError:
-			err = ps.end(ctx, s, r, meta.RunFailed, b.FailReason)
+			err = ps.end(ctx, s, r, meta.RunFailed, cmp.Or(b.FailReason, "The status of the backup was set to error."))
 		case r.State == meta.RunRunning && b.Status != driver.BackupCreating:
 			err = ps.end(ctx, s, r, meta.RunDone, "")
 		case b == nil && r.State != meta.RunWaiting:
