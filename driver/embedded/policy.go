@@ -6,6 +6,7 @@ import (
 
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/driver/embedded/internal/policies"
+	"cindergate/internal/policy"
 )
 
 type (
@@ -30,7 +31,7 @@ type Protected struct {
 	Failures    int // runs that failed since then
 }
 
-// Protected returns the volumes whose policy is in force.
+// Protected returns the volumes whose policy is in force: neither paused nor waiting.
 func (d *Driver) Protected(ctx context.Context) ([]Protected, error) {
 	rows, err := d.core.DB.Protections(ctx)
 	if err != nil {
@@ -39,6 +40,9 @@ func (d *Driver) Protected(ctx context.Context) ([]Protected, error) {
 	var all []Protected
 	for _, p := range rows {
 		if p.Policy == "" || p.Held {
+			continue
+		}
+		if text, err := policy.Parse(p.Policy); err != nil || text.Paused {
 			continue
 		}
 		v, err := d.core.DB.Volume(ctx, p.VolumeID)

@@ -174,12 +174,7 @@ func TestPoliciesGoByTheClockOfTheDatabase(t *testing.T) {
 		}
 		return err
 	}))
-	g.clock.Add(10 * time.Minute)
-	g.policies.Pass(t.Context())
-	if all := g.policyRuns(v.ID); len(all) != 0 {
-		t.Errorf("the volume was looked at before its next slot: %+v", all[0])
-	}
-	g.clock.Add(51 * time.Minute)
+	g.clock.Add(61 * time.Minute)
 	g.policies.Pass(t.Context())
 	if all := g.policyRuns(v.ID); len(all) != 1 {
 		t.Error("the volume was not looked at when its next slot was due")
