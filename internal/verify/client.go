@@ -161,6 +161,10 @@ func (c *client) once(ctx context.Context, r call, refused string) (*Exchange, [
 	if r.into != nil || len(r.body) > 1<<20 {
 		limit *= 5
 	}
+	if r.method != http.MethodGet && r.method != http.MethodHead {
+		// What a request makes is there, whether or not the run is interrupted: its answer says what.
+		ctx = context.WithoutCancel(ctx)
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(r.body))
