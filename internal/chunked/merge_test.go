@@ -21,6 +21,9 @@ import (
 // rounds is how many random chains are tried; MERGE_ROUNDS changes it.
 func rounds(t *testing.T, usual int) int {
 	t.Helper()
+	if raceEnabled {
+		usual = (usual + 2) / 3
+	}
 	n, err := strconv.Atoi(os.Getenv("MERGE_ROUNDS"))
 	if err != nil {
 		return usual
