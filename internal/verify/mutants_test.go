@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded"
@@ -371,7 +370,7 @@ func roomy(t testing.TB, d *embedded.Driver) {
 func (w *mutantWorker) run(url string, names []string) *verify.Report {
 	o := options(w.t, url, verify.Tenant, verify.Admin, verify.Data)
 	w.shared.Share(&o)
-	o.CaseTimeout, o.Keep = 20*time.Second, url != w.url // a mutant may not let anything be removed
+	o.Keep = url != w.url // a mutant may not let anything be removed
 	o.Select = func(c *verify.Case) bool { return slices.Contains(names, c.Name) }
 	r, err := verify.Run(w.t.Context(), o)
 	if err != nil {

@@ -91,7 +91,7 @@ func login(text string) verify.Login {
 func options(t testing.TB, url string, levels ...verify.Level) verify.Options {
 	second, boss := login("token-of-the-other"), login("token-of-the-admin")
 	return verify.Options{URL: url, Tester: login("token-of-the-member"), Second: &second, Boss: &boss, Levels: levels,
-		Timeout: 5 * time.Minute, CaseTimeout: time.Minute, Poll: 200 * time.Millisecond, Progress: func(s string) { t.Log(s) }, Client: &http.Client{}}
+		Timeout: 15 * time.Minute, CaseTimeout: 10 * time.Minute, Poll: 200 * time.Millisecond, Progress: func(s string) { t.Log(s) }, Client: &http.Client{}}
 }
 
 // declared is what a backend is known to lack or to do differently: names of capabilities and
