@@ -262,7 +262,7 @@ func (c *comparison) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-var blank = make([]byte, 1<<20)
+var blank [1 << 20]byte
 
 // verdict says what differs; "": nothing.
 func (c *comparison) verdict() string {

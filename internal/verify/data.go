@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 )
 
 // knownBytes is how many bytes at the beginning of a volume are known. Cinder looks for zeroes
@@ -23,21 +24,21 @@ func pattern(seed uint64) []byte {
 	return p
 }
 
-// The contents of the volume, one for each backup of the chain.
+// The contents of the volume, one for each backup of the chain. They are made when they are needed.
 var (
-	firstBytes  = pattern(1)
-	secondBytes = make([]byte, knownBytes) // all zeroes
-	thirdBytes  = func() []byte {
+	firstBytes  = sync.OnceValue(func() []byte { return pattern(1) })
+	secondBytes = sync.OnceValue(func() []byte { return make([]byte, knownBytes) }) // all zeroes
+	thirdBytes  = sync.OnceValue(func() []byte {
 		// New bytes in two pieces, and zeroes around them.
 		p, r := make([]byte, knownBytes), pattern(3)
 		copy(p[2<<20:3<<20], r[2<<20:])
 		copy(p[5<<20:5<<20+700_000], r[5<<20:])
 		return p
-	}()
+	})
 )
 
 func (x *X) dataVolume() string {
-	return x.thing("volume with known bytes", func(x *X) string { return x.fill(x.name("data"), firstBytes) })
+	return x.thing("volume with known bytes", func(x *X) string { return x.fill(x.name("data"), firstBytes()) })
 }
 
 func (x *X) dataFull() string {
@@ -72,7 +73,7 @@ func (x *X) dataThird() string {
 	x.dataSecond()
 	volume := x.dataVolume()
 	return x.thing("third backup of a chain", func(x *X) string {
-		other := x.fill(x.name("data-other"), thirdBytes)
+		other := x.fill(x.name("data-other"), thirdBytes())
 		backup := x.newBackup(x.name("data-other"), other, "")
 		x.overwrite(backup, volume)
 		return x.newBackup(x.name("data-third"), volume, `, "incremental": true`)
@@ -119,31 +120,31 @@ const (
 
 var dataCases = []Case{
 	dataCase("full", fullBytes, "A full backup that is restored to a new volume has the bytes of its volume.", restoreBytes, func(x *X) {
-		x.toNew(x.dataFull(), firstBytes, nil, "the bytes that were backed up")
+		x.toNew(x.dataFull(), firstBytes(), nil, "the bytes that were backed up")
 	}),
 	dataCase("full-over", fullBytes, "A full backup that is restored to a volume with other bytes replaces all of them, by zeroes as well.", restoreBytes, func(x *X) {
-		x.over(x.full(), firstBytes, nil, "zeroes, as in the blank volume that was backed up")
+		x.over(x.full(), firstBytes(), nil, "zeroes, as in the blank volume that was backed up")
 	}),
 	dataCase("zeroed", incrementalBytes, "What became zeroes after the full backup is zeroes in a new volume.",
 		"cinder/backup/chunkeddriver.py:ChunkedBackupDriver._restore_v1; Cinder from 23.0.0 on does not write zeroes to a new volume, so the old bytes come back", func(x *X) {
-			x.toNew(x.dataSecond(), secondBytes, firstBytes, "zeroes")
+			x.toNew(x.dataSecond(), secondBytes(), firstBytes(), "zeroes")
 		}),
 	dataCase("zeroed-over", incrementalBytes, "What became zeroes after the full backup is zeroes in a volume with other bytes.", restoreBytes, func(x *X) {
-		x.over(x.dataSecond(), firstBytes, secondBytes, "zeroes")
+		x.over(x.dataSecond(), firstBytes(), secondBytes(), "zeroes")
 	}),
 	dataCase("chain", chainBytes, "The last of three backups has its own bytes, and zeroes where they became zeroes.", restoreBytes, func(x *X) {
-		x.toNew(x.dataThird(), thirdBytes, firstBytes, "the bytes of the third backup")
+		x.toNew(x.dataThird(), thirdBytes(), firstBytes(), "the bytes of the third backup")
 	}),
 	dataCase("chain-middle", chainBytes, "The second of three backups still has its own bytes.", restoreBytes, func(x *X) {
 		x.dataThird()
-		x.toNew(x.dataSecond(), secondBytes, firstBytes, "the bytes of the second backup, which are zeroes")
+		x.toNew(x.dataSecond(), secondBytes(), firstBytes(), "the bytes of the second backup, which are zeroes")
 	}),
 	dataCase("chain-first", chainBytes, "The first of three backups still has its own bytes.", restoreBytes, func(x *X) {
 		x.dataThird()
-		x.toNew(x.dataFull(), firstBytes, thirdBytes, "the bytes of the first backup")
+		x.toNew(x.dataFull(), firstBytes(), thirdBytes(), "the bytes of the first backup")
 	}),
 	dataCase("source", chainBytes, "A backup does not change its volume.", "cinder/backup/chunkeddriver.py:ChunkedBackupDriver.backup", func(x *X) {
 		x.dataThird()
-		x.compare(x.dataVolume(), thirdBytes, firstBytes, "the bytes of the volume")
+		x.compare(x.dataVolume(), thirdBytes(), firstBytes(), "the bytes of the volume")
 	}),
 }
