@@ -64,7 +64,7 @@ func TestAYearOfBackups(t *testing.T) {
 		t.Run(zone, func(t *testing.T) {
 			t.Parallel()
 			days := 365
-			if zone != "Europe/Berlin" || testing.Short() || raced {
+			if zone != "Europe/Berlin" || raced {
 				days = 40 // clocks have changed, and chains have gone
 			}
 			aYear(t, zone, days)

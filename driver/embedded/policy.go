@@ -38,11 +38,18 @@ func (d *Driver) Protected(ctx context.Context) ([]Protected, error) {
 		return nil, core.Classify(err)
 	}
 	var all []Protected
+	paused := map[string]bool{} // by the text of the policy, which many volumes share
 	for _, p := range rows {
 		if p.Policy == "" || p.Held {
 			continue
 		}
-		if text, err := policy.Parse(p.Policy); err != nil || text.Paused {
+		off, known := paused[p.Policy]
+		if !known {
+			parsed, err := policy.Parse(p.Policy)
+			off = err != nil || parsed.Paused
+			paused[p.Policy] = off
+		}
+		if off {
 			continue
 		}
 		v, err := d.core.DB.Volume(ctx, p.VolumeID)

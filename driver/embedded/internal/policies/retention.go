@@ -25,7 +25,7 @@ func (s *scene) states() []policy.Backup {
 	states := make([]policy.Backup, len(s.backups))
 	for i, b := range s.backups {
 		states[i] = policy.Backup{ID: b.ID, ParentID: b.ParentID, Slot: slots[b.ID], CreatedAt: b.DataTimestamp,
-			Complete: b.Status == driver.BackupAvailable || b.Status == driver.BackupRestoring, Status: string(b.Status), Fixed: !backups.CanBeRebased(b)}
+			Complete: complete(b), Status: string(b.Status), Fixed: !backups.CanBeRebased(b)}
 		if value := b.Metadata[policy.ExpiresKey]; value != "" {
 			if at, err := policy.ParseExpiry(value, b.CreatedAt); err == nil {
 				states[i].Expires = at
@@ -33,6 +33,21 @@ func (s *scene) states() []policy.Backup {
 		}
 	}
 	return states
+}
+
+// complete reports whether a backup can be restored, as far as its row says.
+func complete(b *meta.Backup) bool {
+	return b.Status == driver.BackupAvailable || b.Status == driver.BackupRestoring
+}
+
+// newest returns the complete backup with the newest data that is not among going; nil: there is none.
+func (s *scene) newest(going map[string]*meta.Backup) (newest *meta.Backup) {
+	for _, b := range s.backups {
+		if going[b.ID] == nil && complete(b) && (newest == nil || b.DataTimestamp.After(newest.DataTimestamp)) {
+			newest = b
+		}
+	}
+	return newest
 }
 
 // rules returns the policy whose rules decide what is kept; nil: there is none, so all is.
@@ -95,12 +110,7 @@ func (ps *Policies) expire(ctx context.Context, s *scene) (time.Time, error) {
 // newestIsSound reports whether all objects of the newest complete backup are there that does not go, or there
 // is none. Otherwise nothing is deleted, and the user is told.
 func (ps *Policies) newestIsSound(ctx context.Context, s *scene, going map[string]*meta.Backup) (bool, error) {
-	var newest *meta.Backup
-	for _, b := range s.backups {
-		if going[b.ID] == nil && (b.Status == driver.BackupAvailable || b.Status == driver.BackupRestoring) && (newest == nil || b.DataTimestamp.After(newest.DataTimestamp)) {
-			newest = b
-		}
-	}
+	newest := s.newest(going)
 	if newest == nil { // all that there are expire: the policy's rules keep one
 		return true, nil
 	}

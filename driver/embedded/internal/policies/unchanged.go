@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"cindergate/driver"
 	"cindergate/internal/meta"
 )
 
@@ -40,12 +39,7 @@ func (s *scene) unchanged(print string) string {
 	if print == "" {
 		return ""
 	}
-	var newest *meta.Backup
-	for _, b := range s.backups {
-		if b.Status == driver.BackupAvailable && (newest == nil || b.CreatedAt.After(newest.CreatedAt)) {
-			newest = b
-		}
-	}
+	newest := s.newest(nil)
 	for _, r := range s.runs {
 		if newest != nil && r.BackupID == newest.ID && r.State == meta.RunDone && r.Fingerprint == print {
 			return newest.ID
