@@ -69,14 +69,15 @@ func (bs *Backups) deleteData(ctx context.Context, b *meta.Backup) error {
 		prefixes[b.ServiceMetadata] = true
 	}
 	for prefix := range prefixes {
-		shared, err := bs.shared(ctx, s, b, prefix)
+		at := chunked.Location{Container: bs.container(s, b), Prefix: prefix}
+		used, err := bs.isUsed(ctx, s, b.Store, at, b.ID)
 		if err != nil {
 			return err
 		}
-		if shared {
+		if used {
 			continue
 		}
-		if err := chunked.Delete(ctx, s.Store, chunked.Location{Container: bs.container(s, b), Prefix: prefix}); err != nil {
+		if err := chunked.Delete(ctx, s.Store, at); err != nil {
 			return core.Because(err, "The backup's objects could not be deleted from the store.")
 		}
 	}
@@ -87,15 +88,16 @@ func (bs *Backups) deleteData(ctx context.Context, b *meta.Backup) error {
 // failed import.
 func ownsNothing(b *meta.Backup) bool { return b.Imported && b.ServiceMetadata == "" }
 
-// shared reports whether another backup has the same objects.
-func (bs *Backups) shared(ctx context.Context, s *core.Store, b *meta.Backup, prefix string) (bool, error) {
+// isUsed reports whether a live backup other than the one with the id except has objects at a place.
+// store is as in [meta.Backup].
+func (bs *Backups) isUsed(ctx context.Context, s *core.Store, store string, at chunked.Location, except string) (bool, error) {
 	var sharers []*meta.Backup
 	err := bs.core.Read(ctx, func(tx *meta.Tx) (err error) {
-		sharers, err = tx.Sharers(b.Store, bs.container(s, b), prefix)
+		sharers, err = tx.Sharers(store, at.Container, at.Prefix)
 		return err
 	})
 	return slices.ContainsFunc(sharers, func(other *meta.Backup) bool {
-		return other.ID != b.ID && (s.ProjectID == "" || other.ProjectID == s.ProjectID)
+		return other.ID != except && (s.ProjectID == "" || other.ProjectID == s.ProjectID)
 	}), err
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"cindergate/driver/embedded/internal/core"
 	"cindergate/driver/embedded/internal/jobs"
 	"cindergate/internal/chunk"
 	"cindergate/internal/chunked"
@@ -127,14 +126,15 @@ func (bs *Backups) removeOld(ctx context.Context, old oldObjects) error {
 		return err
 	}
 	for _, o := range old.Objects {
-		used, err := bs.isUsed(ctx, s, old.Store, o)
+		at := chunked.Location{Container: o.Container, Prefix: o.Prefix}
+		used, err := bs.isUsed(ctx, s, old.Store, at, "")
 		if err != nil {
 			return err
 		}
 		if used {
 			continue
 		}
-		if err := chunked.Delete(ctx, s.Store, chunked.Location{Container: o.Container, Prefix: o.Prefix}); err != nil {
+		if err := chunked.Delete(ctx, s.Store, at); err != nil {
 			return err
 		}
 	}
@@ -149,17 +149,4 @@ func (bs *Backups) removeOld(ctx context.Context, old oldObjects) error {
 		return nil
 	}
 	return bs.deleteData(ctx, b)
-}
-
-// isUsed reports whether a live backup has the objects.
-func (bs *Backups) isUsed(ctx context.Context, s *core.Store, store string, o oldObject) (used bool, err error) {
-	err = bs.core.Read(ctx, func(tx *meta.Tx) error {
-		used = false
-		sharers, err := tx.Sharers(store, o.Container, o.Prefix)
-		for _, b := range sharers {
-			used = used || s.ProjectID == "" || b.ProjectID == s.ProjectID
-		}
-		return err
-	})
-	return used, err
 }
