@@ -5,15 +5,14 @@ import (
 	"time"
 
 	"cindergate/driver/embedded/internal/core"
-	"cindergate/driver/embedded/internal/policies"
 	"cindergate/internal/policy"
 )
 
 type (
 	// PolicyExplanation says what the policy of a volume does, and why.
-	PolicyExplanation = policies.Explanation
+	PolicyExplanation = policy.Explanation
 	// ExplainedBackup is a backup of a [PolicyExplanation].
-	ExplainedBackup = policies.ExplainedBackup
+	ExplainedBackup = policy.ExplainedBackup
 )
 
 // ExplainPolicy explains the policy of a volume; with a text, as if the volume had that policy. It
