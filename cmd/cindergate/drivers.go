@@ -82,12 +82,7 @@ func openEmbedded(ctx context.Context, _ string, c *config.Config, log *zap.Logg
 			})
 		}
 	}
-	d, err := embedded.Open(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	watchPolicies(seen.metrics, d)
-	return d, nil
+	return embedded.Open(ctx, o)
 }
 
 // openStopped opens the embedded backend for a command, while no gateway runs on its data

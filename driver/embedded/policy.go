@@ -27,10 +27,13 @@ type Protected struct {
 	// LastSuccess is the slot of the last run that was done or had nothing to do. Before the first one,
 	// it is when the policy was set.
 	LastSuccess time.Time
-	Failures    int // runs that failed since then
+	Failures    int  // runs that failed since then
+	Problem     bool // the volume asks for a policy that cannot be followed
+	Idle        bool // none is in force
 }
 
-// Protected returns the volumes whose policy is in force: neither paused nor waiting.
+// Protected returns the volumes whose policy is in force, neither paused nor waiting, and those that ask for
+// one that cannot be followed.
 func (d *Driver) Protected(ctx context.Context) ([]Protected, error) {
 	rows, err := d.core.DB.Protections(ctx)
 	if err != nil {
@@ -39,7 +42,7 @@ func (d *Driver) Protected(ctx context.Context) ([]Protected, error) {
 	var all []Protected
 	paused := map[string]bool{} // by the text of the policy, which many volumes share
 	for _, p := range rows {
-		if p.Policy == "" || p.Held {
+		if p.Held || p.Policy == "" && p.Problem == "" {
 			continue
 		}
 		off, known := paused[p.Policy]
@@ -48,7 +51,7 @@ func (d *Driver) Protected(ctx context.Context) ([]Protected, error) {
 			off = err != nil || parsed.Paused
 			paused[p.Policy] = off
 		}
-		if off {
+		if off && p.Policy != "" {
 			continue
 		}
 		v, err := d.core.DB.Volume(ctx, p.VolumeID)
@@ -62,7 +65,7 @@ func (d *Driver) Protected(ctx context.Context) ([]Protected, error) {
 		if last.IsZero() {
 			last = p.Since
 		}
-		all = append(all, Protected{v.ProjectID, v.ID, last, p.Failures})
+		all = append(all, Protected{v.ProjectID, v.ID, last, p.Failures, p.Problem != "", p.Policy == ""})
 	}
 	return all, nil
 }

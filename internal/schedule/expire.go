@@ -101,6 +101,7 @@ type Protected struct {
 	LastSuccess         time.Time // the slot of the last run that did not fail; before the first one, when the policy was set
 	Failures            int       // runs that failed since then
 	Problem             bool      // the policy cannot be followed, or not as it says
+	Idle                bool      // none is in force
 }
 
 // Protected returns the volumes that have a policy, or ask for one that cannot be followed.
@@ -113,14 +114,15 @@ func (s *Scheduler) Protected(ctx context.Context) ([]Protected, error) {
 	for _, w := range rows {
 		parsed, bad := policy.Parse(w.Policy)
 		problem := w.Problem != "" && w.Held == "" || w.Blocked != ""
-		if inForce := w.Policy != "" && bad == nil && !parsed.Paused; !inForce && !problem || !w.Gone.IsZero() {
+		inForce := w.Policy != "" && bad == nil && !parsed.Paused
+		if !inForce && !problem || !w.Gone.IsZero() {
 			continue
 		}
 		last := w.LastSuccess
 		if last.IsZero() {
 			last = w.Since
 		}
-		all = append(all, Protected{w.ProjectID, w.VolumeID, last, w.Failures, problem})
+		all = append(all, Protected{w.ProjectID, w.VolumeID, last, w.Failures, problem, !inForce})
 	}
 	return all, nil
 }
