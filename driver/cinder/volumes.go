@@ -59,8 +59,8 @@ func (d *Driver) AllVolumes(ctx context.Context, caller driver.Caller) ([]driver
 	}
 }
 
-// KeepsBackupMetadata implements driver.Schedulable: backups have metadata since microversion 3.43.
-func (d *Driver) KeepsBackupMetadata(ctx context.Context) (bool, error) {
+// ScheduleTraits implements driver.Schedulable: backups have metadata since microversion 3.43.
+func (d *Driver) ScheduleTraits(ctx context.Context) (driver.ScheduleTraits, error) {
 	v, err := d.version(ctx)
-	return v.atLeast(driver.MVBackupMetadata), err
+	return driver.ScheduleTraits{BackupMetadata: v.atLeast(driver.MVBackupMetadata)}, err
 }

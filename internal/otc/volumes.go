@@ -104,8 +104,11 @@ func (v *Volumes) AllVolumes(ctx context.Context, caller driver.Caller) ([]drive
 	return page.Items, err
 }
 
-// KeepsBackupMetadata implements driver.Schedulable. VBS keeps tags and never shows them; CBR has none.
-func (v *Volumes) KeepsBackupMetadata(context.Context) (bool, error) { return false, nil }
+// ScheduleTraits implements driver.Schedulable. VBS keeps tags and never shows them; CBR has none. Deleting a
+// backup does not affect the restoration of others (cbr_faq, "What Are Full Backup and Incremental Backup?").
+func (v *Volumes) ScheduleTraits(context.Context) (driver.ScheduleTraits, error) {
+	return driver.ScheduleTraits{Independent: true}, nil
+}
 
 // SummarizeVolumes implements driver.VolumeSummarizer. It sums the list, since EVS has no
 // such request.

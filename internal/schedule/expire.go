@@ -27,7 +27,7 @@ func (p *pass) expire(ctx context.Context, sc *scene) error {
 			p.until(b.Expires)
 		}
 	}
-	decisions := policy.Decide(sc.rules(), all, p.now, false)
+	decisions := policy.Decide(sc.rules(), all, p.now, p.traits.Independent)
 	deleted := 0
 	for _, id := range policy.Goers(all, decisions) {
 		b := sc.backup(id)

@@ -35,6 +35,10 @@ func (s *Scheduler) explain(ctx context.Context, own driver.Caller, volumeID, te
 	if v.ID != volumeID || v.ProjectID != own.ProjectID {
 		return nil, driver.VolumeNotFound(volumeID)
 	}
+	traits, err := s.o.Cloud.ScheduleTraits(ctx)
+	if err != nil {
+		return nil, err
+	}
 	backups, err := allBackups(ctx, s.o.Cloud, own, v.ID)
 	if err != nil {
 		return nil, err
@@ -48,7 +52,7 @@ func (s *Scheduler) explain(ctx context.Context, own driver.Caller, volumeID, te
 		return nil, err
 	}
 	sc := &scene{id: v.ID, volume: &v, row: rows[v.ID], runs: runs[v.ID], backups: backups[v.ID]}
-	e := &policy.Explanation{VolumeID: v.ID, ProjectID: v.ProjectID, Backend: s.o.Backend,
+	e := &policy.Explanation{VolumeID: v.ID, ProjectID: v.ProjectID, Backend: s.o.Backend, Rebases: traits.Independent,
 		Next: []time.Time{}, Runs: []policy.ExplainedRun{}, Backups: []policy.ExplainedBackup{}}
 	var problems []string
 	var problem string

@@ -11,13 +11,13 @@ import (
 // Probed is what a login finds at a backend.
 type Probed struct {
 	ProjectID         string
-	Volumes, Policies int  // in the project, and those of them that say something about a policy
-	Metadata          bool // backups keep metadata
+	Volumes, Policies int // in the project, and those of them that say something about a policy
+	Traits            driver.ScheduleTraits
 }
 
 func (p Probed) String() string {
 	how := "backups tell their slot in their metadata"
-	if !p.Metadata {
+	if !p.Traits.BackupMetadata {
 		how = "backups tell their slot in their names"
 	}
 	return fmt.Sprintf("%d volumes, %d with a policy in their metadata; %s", p.Volumes, p.Policies, how)
@@ -30,7 +30,7 @@ func Probe(ctx context.Context, cloud Cloud, login Login) (found Probed, err err
 		return found, err
 	}
 	found.ProjectID = caller.ProjectID
-	if found.Metadata, err = cloud.KeepsBackupMetadata(ctx); err != nil {
+	if found.Traits, err = cloud.ScheduleTraits(ctx); err != nil {
 		return found, err
 	}
 	volumes, err := cloud.AllVolumes(ctx, caller)

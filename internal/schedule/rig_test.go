@@ -59,7 +59,9 @@ func (c *cloud) AllVolumes(_ context.Context, caller driver.Caller) ([]driver.Vo
 	return all, nil
 }
 
-func (c *cloud) KeepsBackupMetadata(context.Context) (bool, error) { return c.keeps, nil }
+func (c *cloud) ScheduleTraits(context.Context) (driver.ScheduleTraits, error) {
+	return driver.ScheduleTraits{BackupMetadata: c.keeps}, nil
+}
 
 func (c *cloud) GetVolume(_ context.Context, _ driver.Caller, id string) (driver.Volume, error) {
 	c.mu.Lock()

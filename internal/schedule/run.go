@@ -135,7 +135,7 @@ func (p *pass) attempt(ctx context.Context, sc *scene, r *run, newest bool) erro
 		return err
 	}
 	kind := sc.policy.Next(states(sc.backups, sc.slots()))
-	b, err := p.ask(ctx, spec(sc.volume, &sc.policy.Policy, r.Slot, kind.Incremental, p.keeps))
+	b, err := p.ask(ctx, spec(sc.volume, &sc.policy.Policy, r.Slot, kind.Incremental, p.traits.BackupMetadata))
 	if err != nil {
 		return p.refused(ctx, sc, r, &before, err)
 	}
@@ -182,7 +182,7 @@ func (p *pass) refused(ctx context.Context, sc *scene, r, before *run, cause err
 	kind := driver.KindOf(cause)
 	limited := kind == driver.OverLimit && driver.ReasonOf(cause) == driver.RateLimited
 	switch {
-	case limited, kind == driver.InvalidState, kind == driver.Unauthorized && p.keeps:
+	case limited, kind == driver.InvalidState, kind == driver.Unauthorized && p.traits.BackupMetadata:
 		// The cloud has said that it makes none now.
 		r.State, r.NotBefore = waiting, p.now.Add(pause(p.o.Poll, r.Attempts))
 		if limited {
@@ -192,7 +192,7 @@ func (p *pass) refused(ctx context.Context, sc *scene, r, before *run, cause err
 			return err
 		}
 		return cause
-	case kind == driver.InvalidInput, kind == driver.OverLimit, kind == driver.NotSupported, kind == driver.Forbidden && p.keeps:
+	case kind == driver.InvalidInput, kind == driver.OverLimit, kind == driver.NotSupported, kind == driver.Forbidden && p.traits.BackupMetadata:
 		return p.end(ctx, sc, r, asking, failed, reason)
 	}
 	// Nobody knows whether there will be one: VBS and CBR make it in a job, which may go on.

@@ -145,7 +145,7 @@ type pass struct {
 	*Scheduler
 	now        time.Time
 	caller     driver.Caller
-	keeps      bool // backups keep metadata
+	traits     driver.ScheduleTraits
 	sweep      bool // all backups are looked at
 	scenes     map[string]*scene
 	next       time.Time
@@ -186,7 +186,7 @@ func (s *Scheduler) survey(ctx context.Context) (*pass, error) {
 	p := &pass{Scheduler: s, now: s.o.Clock.Now().UTC(), caller: caller, scenes: map[string]*scene{}}
 	p.sweep = !p.now.Before(s.sweepAt)
 	p.until(p.now.Add(s.o.Poll))
-	if p.keeps, err = s.o.Cloud.KeepsBackupMetadata(ctx); err != nil {
+	if p.traits, err = s.o.Cloud.ScheduleTraits(ctx); err != nil {
 		return nil, err
 	}
 	volumes, err := s.o.Cloud.AllVolumes(ctx, caller)

@@ -1,6 +1,7 @@
 package schedule_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -480,4 +481,28 @@ func TestListsAreBounded(t *testing.T) {
 	}
 	r.until("2026-11-22 12:00")
 	r.wantMade("")
+}
+
+// Run makes passes until it is told to end.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.volume("v1", "hourly")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.s.Run(ctx) }()
+	for range 40 { // each waits 2 to 2.2 minutes at most
+		if err := r.clock.BlockUntilContext(ctx, 1); err != nil {
+			t.Fatal(err)
+		}
+		r.clock.Advance(2 * time.Minute)
+	}
+	if err := r.clock.BlockUntilContext(ctx, 1); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	r.wantMade("11-21T18:00:00Z full")
 }
