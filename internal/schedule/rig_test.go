@@ -206,7 +206,7 @@ var start = time.Date(2026, 11, 21, 17, 0, 0, 0, time.UTC)
 func newRig(t *testing.T, change ...func(*rig)) *rig {
 	t.Helper()
 	clock := clockwork.NewFakeClockAt(start)
-	r := &rig{t: t, clock: clock, url: filepath.Join(t.TempDir(), "schedules.db"), login: &login{}, outcomes: map[string]int{},
+	r := &rig{t: t, clock: clock, poll: 20 * time.Minute, url: filepath.Join(t.TempDir(), "schedules.db"), login: &login{}, outcomes: map[string]int{},
 		cloud: &cloud{clock: clock, keeps: true, callers: map[driver.Token]int{}}}
 	for _, c := range change {
 		c(r)
@@ -215,8 +215,9 @@ func newRig(t *testing.T, change ...func(*rig)) *rig {
 	return r
 }
 
-// slowly has few passes, for tests of days.
-func slowly(r *rig) { r.poll = 15 * time.Minute }
+// slowly has few passes, for tests of days; often has those of the default.
+func slowly(r *rig) { r.poll = 2 * time.Hour }
+func often(r *rig)  { r.poll = 0 }
 
 // scheduler opens one more scheduler on the same rows, as another gateway would.
 func (r *rig) scheduler() *schedule.Scheduler {

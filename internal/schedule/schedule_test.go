@@ -164,7 +164,7 @@ func TestTwoSchedulersOnOneDatabase(t *testing.T) {
 // A gateway goes on with the run that another one has claimed.
 func TestAnotherGatewayGoesOn(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newRig(t, often)
 	r.volume("v1", "daily 02:30")
 	r.create = always(driver.InvalidState, "Invalid volume: busy.")
 	r.until("2026-11-22 02:30")
@@ -177,7 +177,7 @@ func TestAnotherGatewayGoesOn(t *testing.T) {
 
 func TestCloudAway(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newRig(t, often)
 	r.volume("v1", "daily 02:30")
 	r.until("2026-11-22 12:00")
 	away := always(driver.Unavailable, "The cloud is away.")
@@ -225,7 +225,7 @@ func TestRefusedTokenIsRenewed(t *testing.T) {
 // Requests stop when the cloud says that there are too many, and the run is not lost.
 func TestTooManyRequests(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newRig(t, often)
 	for _, id := range []string{"v1", "v2", "v3"} {
 		r.volume(id, "daily 02:30")
 	}
@@ -247,7 +247,7 @@ func TestTooManyRequests(t *testing.T) {
 
 func TestBusyVolumeWaits(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newRig(t, func(r *rig) { r.poll = 10 * time.Minute })
 	r.volume("v1", "daily 02:30")
 	r.create = always(driver.InvalidState, "Invalid volume: it is busy.")
 	r.until("2026-11-22 03:00")
@@ -285,7 +285,7 @@ func TestFailures(t *testing.T) {
 		{"deleted", func(r *rig) { r.creating = true }, "The backup was deleted before it was complete."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t)
+			r := newRig(t, often)
 			r.volume("v1", "daily 02:30")
 			test.fault(r)
 			r.until("2026-11-22 02:40")
@@ -486,7 +486,7 @@ func TestListsAreBounded(t *testing.T) {
 // Run makes passes until it is told to end.
 func TestRun(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newRig(t, often)
 	r.volume("v1", "hourly")
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
