@@ -3,6 +3,7 @@ package schedule_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -337,6 +338,9 @@ func TestVolumeListLacksAVolume(t *testing.T) {
 	r.wantMade("11-23T02:30:00Z full")
 	r.volumes[0].AvailabilityZone = "hidden"
 	r.until("2026-11-23 18:00")
+	if p := r.protected(); len(p) != 1 || p[0].Idle {
+		t.Errorf("protected: %+v", p)
+	}
 	r.volumes[0].AvailabilityZone = ""
 	r.create = always(driver.InvalidState, "Invalid volume: it is busy.")
 	r.until("2026-11-24 02:35") // the policy is still the one that was set before
@@ -505,4 +509,29 @@ func TestRun(t *testing.T) {
 		t.Error(err)
 	}
 	r.wantMade("11-21T18:00:00Z full")
+}
+
+// Runs go on after a move to PostgreSQL and back.
+func TestCopyOfRows(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.volume("v1", "daily 02:30; keep=2")
+	r.until("2026-11-23 12:00")
+	file := r.url
+	for _, to := range []string{pgtest.URL(t), filepath.Join(t.TempDir(), "back.db")} {
+		counts, err := schedule.Copy(t.Context(), r.url, to)
+		if err != nil || counts["schedule_runs"] < 2 || counts["schedule_volumes"] != 1 || counts["schedule_backends"] != 1 {
+			t.Fatalf("%v, %v", counts, err)
+		}
+		r.url = to
+	}
+	r.restart()
+	r.until("2026-11-24 12:00")
+	r.wantMade("11-23T02:30:00Z full, 11-24T02:30:00Z full")
+	if _, err := schedule.Copy(t.Context(), file, r.url); err == nil || !strings.Contains(err.Error(), "begins with an empty database") {
+		t.Errorf("onto rows: %v", err)
+	}
+	if counts, err := schedule.Copy(t.Context(), filepath.Join(t.TempDir(), "none.db"), r.url); err != nil || len(counts) != 0 {
+		t.Errorf("of nothing: %v, %v", counts, err)
+	}
 }
