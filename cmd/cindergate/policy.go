@@ -161,15 +161,24 @@ func backendFlag(cmd *cobra.Command) *string {
 
 // explain lets the running gateway explain a policy, or does it itself.
 func explain(ctx context.Context, c *config.Config, log *zap.Logger, request explainRequest) (*policy.Explanation, error) {
+	named := request.Backend != ""
 	name, err := explainedBackend(c, request.Backend)
 	if err != nil {
 		return nil, err
 	}
+	explained, err := explainAt(ctx, c, log, name, request)
+	if err != nil && !named && c.FollowsRemotePolicies() && c.Embeds() {
+		err = fmt.Errorf("%w (backend %s was asked; --backend names another one)", err, name)
+	}
+	return explained, err
+}
+
+// explainAt explains the policy of a volume at a backend.
+func explainAt(ctx context.Context, c *config.Config, log *zap.Logger, name string, request explainRequest) (explained *policy.Explanation, err error) {
 	remote := c.Backends[name].Driver != config.DriverEmbedded
 	if request.Backend = ""; remote {
 		request.Backend = name
 	}
-	var explained *policy.Explanation
 	if err = errNoGateway; c.Data != "" {
 		explained, err = askExplain(ctx, c.Data, request)
 	}

@@ -131,7 +131,7 @@ func TestWhichBackendIsExplained(t *testing.T) {
 	id := r.AddVolume(r.project.ID, otcfake.Volume{Metadata: map[string]string{"cindergate:backup": "hourly"}})
 	s := newServer(t, "CONFIG="+r.config)
 	s.start()
-	if _, err := command("policy", "explain", id, "--config", r.config, "--data", s.data); err == nil || !strings.Contains(err.Error(), "could not be found") {
+	if _, err := command("policy", "explain", id, "--config", r.config, "--data", s.data); err == nil || !strings.Contains(err.Error(), "could not be found. (backend here was asked; --backend names another one)") {
 		t.Errorf("%v", err)
 	}
 	if out, err := command("policy", "explain", id, "--config", r.config, "--data", s.data, "--backend", "telekom"); err != nil || !strings.Contains(out, "each hour") {

@@ -117,7 +117,11 @@ func TestThirtyDaysAtACinder(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin := f.Clock.Now()
-	for day := 1; day <= 30; day++ {
+	days := 30
+	if raced {
+		days = 10 // chains have gone
+	}
+	for day := 1; day <= days; day++ {
 		f.advance(begin.AddDate(0, 0, day).Add(12 * time.Hour).Sub(f.Clock.Now()))
 		if day%5 != 0 {
 			continue

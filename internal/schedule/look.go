@@ -72,6 +72,7 @@ func (p *pass) work(ctx context.Context) error {
 		delete(p.visits, sc.id)
 		if err := p.look(ctx, sc); err != nil {
 			if ctx.Err() != nil || p.stops(err) {
+				p.visit(sc.id, p.now)
 				return err
 			}
 			p.visit(sc.id, p.now.Add(retry))

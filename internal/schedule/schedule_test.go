@@ -42,13 +42,13 @@ func TestPolicyOfAWeek(t *testing.T) {
 // What is left is what a simulation of the policy says, day by day, whether or not backups keep metadata.
 func TestThirtyDays(t *testing.T) {
 	t.Parallel()
-	const text = "daily 02:30 Europe/Berlin; full=7; keep=3d,2w,1m"
+	const text = "daily 02:30 Europe/Berlin; full=4; keep=3d,2w,1m"
 	p, err := policy.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, keeps := range []bool{true, false} {
-		r := newRig(t, func(r *rig) { r.poll, r.keeps = time.Hour, keeps })
+		r := newRig(t, func(r *rig) { r.poll, r.keeps = 2*time.Hour, keeps })
 		r.volume("v1", text)
 		for day := 1; day <= 30; day++ {
 			noon := start.AddDate(0, 0, day)
