@@ -90,7 +90,7 @@ func (p *pass) watch(ctx context.Context, sc *scene, r *run) error {
 // adopt takes over a backup that the cloud made for a run although its answer did not arrive.
 func (p *pass) adopt(ctx context.Context, sc *scene, r *run, b *driver.Backup) error {
 	from := r.State
-	r.State, r.BackupID, r.NotBefore = running, b.ID, time.Time{}
+	r.State, r.BackupID, r.NotBefore, r.Reason = running, b.ID, time.Time{}, "The cloud's answer was lost; the backup was found by its slot."
 	ours, err := p.o.Rows.set(ctx, p.o.Backend, r, from)
 	if err != nil || !ours {
 		return err

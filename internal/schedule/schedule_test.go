@@ -93,7 +93,7 @@ func TestCrashBetweenClaimAndAnswer(t *testing.T) {
 			if len(r.asked) != 1 || r.outcomes["done"] != 1 {
 				t.Errorf("asked %d times, outcomes %v", len(r.asked), r.outcomes)
 			}
-			if runs := r.explain("v1").Runs; len(runs) != 1 || runs[0].BackupID != "b1" || runs[0].State != "done" {
+			if runs := r.explain("v1").Runs; len(runs) != 1 || runs[0].BackupID != "b1" || runs[0].State != "done" || !strings.Contains(runs[0].Reason, "answer was lost") {
 				t.Errorf("runs: %+v", runs)
 			}
 		})
