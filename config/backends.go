@@ -15,6 +15,9 @@ func (c *Config) validateBackends(bad problem) {
 				bad(key+".copies", "no backend has the driver %s: nothing would be copied", DriverEmbedded)
 			}
 		}
+		if b.Policies != nil {
+			b.Policies.validate(name, &b, bad)
+		}
 		switch b.Driver {
 		case DriverEmbedded:
 			embedded++

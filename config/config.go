@@ -10,8 +10,8 @@ type Config struct {
 	Listen string `mapstructure:"listen"`
 	// Data is the directory that everything is kept in.
 	Data string `mapstructure:"data"`
-	// Database is where the embedded backend and the embedded identity service keep their rows:
-	// postgres://…, which several gateways share; "": files in Data. It may hold a password.
+	// Database is where the embedded backend, the embedded identity service and the policies of remote
+	// backends keep their rows: postgres://…, which several gateways share; "": files in Data. It may hold a password.
 	Database Secret `mapstructure:"database"`
 	// PublicURL is what links in answers begin with; "" is the address that the
 	// client used.
@@ -32,7 +32,7 @@ type Config struct {
 	Stores map[string]Store `mapstructure:"stores"`
 	// DefaultStore is the store of new backups that name none.
 	DefaultStore string `mapstructure:"default_store"`
-	// Policies say when volumes of the embedded backend are backed up.
+	// Policies say when volumes are backed up.
 	Policies Policies `mapstructure:"policies"`
 	// Backends are where backups live, by name; none is one called embedded.
 	Backends map[string]Backend `mapstructure:"backends"`
@@ -60,6 +60,8 @@ type Backend struct {
 	CBR    CBR    `mapstructure:"cbr"`
 	// Copies lets the backend take copies of backups; nil: it takes none.
 	Copies *CopyTarget `mapstructure:"copies"`
+	// Policies lets the gateway follow the backup policies of the backend's volumes; nil: it does not.
+	Policies *PolicyLogin `mapstructure:"policies"`
 }
 
 // Keystone is the identity service that validates tokens.
@@ -354,6 +356,7 @@ var defaults = map[string]any{
 	"policies.named":                       map[string]any{},
 	"policies.default":                     "",
 	"policies.projects":                    map[string]any{},
+	"policies.remote.poll":                 "2m",
 	"default_store":                        LocalStore,
 	"embedded.installation":                "",
 	"embedded.compression":                 "zstd",

@@ -142,6 +142,9 @@ func (c *Config) Validate() error {
 	if c.Data == "" && (c.Embeds() || c.Auth == "embedded" && len(c.Identity.Users) == 0) {
 		bad("data", "a directory is required")
 	}
+	if c.Data == "" && c.Database == "" && c.FollowsRemotePolicies() {
+		bad("data", "runs of policies are kept there, or in a database")
+	}
 	if url := c.Database.Reveal(); url != "" {
 		if !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://") {
 			bad("database", "the value does not begin with postgres://; without it, the database is a file in the data directory")

@@ -11,6 +11,8 @@ type Policies struct {
 	Default string `mapstructure:"default"`
 	// Projects are the names of the policies of projects, by id; "off": none.
 	Projects map[string]string `mapstructure:"projects"`
+	// Remote says how the policies of volumes at remote backends are followed; see [PolicyLogin].
+	Remote RemotePolicies `mapstructure:"remote"`
 }
 
 func (p *Policies) validate(bad problem) {
@@ -25,6 +27,7 @@ func (p *Policies) validate(bad problem) {
 		}
 	}
 	check("policies.default", p.Default)
+	p.Remote.validate("policies.remote", bad)
 	for project, name := range p.Projects {
 		check("policies.projects."+project, name)
 	}

@@ -48,6 +48,7 @@ func fillBackends(v *viper.Viper) {
 	for _, b := range backends {
 		backend, _ := b.(map[string]any)
 		fillCopies(v, backend)
+		fillPolicyLogin(v, backend)
 		for _, name := range []string{DriverCinder, DriverVBS, DriverCBR} {
 			settings, ok := backend[name].(map[string]any)
 			if !ok {

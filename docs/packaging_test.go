@@ -30,7 +30,10 @@ func served(t *testing.T) map[string][]string {
 	metrics.JobDone("kind", "ok", 1, time.Second)
 	metrics.Scrubbed("ok", 1)
 	metrics.WatchPolicies(func(context.Context) ([]gateway.Protected, error) {
-		return []gateway.Protected{{ProjectID: "p", VolumeID: "v"}}, nil
+		return []gateway.Protected{{ProjectID: "p", VolumeID: "v", Problem: true}}, nil
+	})
+	metrics.WatchPolicyBackends(func(context.Context) (map[string]time.Time, error) {
+		return map[string]time.Time{"west": time.Unix(1, 0)}, nil
 	})
 	answer := httptest.NewRecorder()
 	server.Internal().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))

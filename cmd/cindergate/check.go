@@ -86,6 +86,11 @@ func checkFiles(ctx context.Context, c *config.Config) error {
 		problems = append(problems, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Backends)) {
+		if c.Backends[name].Policies != nil {
+			if _, err := openPolicyLogin(c, name); err != nil {
+				problems = append(problems, err)
+			}
+		}
 		open, known := drivers[c.Backends[name].Driver]
 		if !known || c.Backends[name].Driver == config.DriverEmbedded {
 			continue
@@ -123,7 +128,7 @@ func checkOnline(ctx context.Context, c *config.Config, out io.Writer) error {
 			problems = append(problems, fmt.Errorf("%s: %w", name, err))
 		}
 	}
-	return errors.Join(append(problems, probeCopies(ctx, c, out), probeStores(ctx, c, out))...)
+	return errors.Join(append(problems, probeCopies(ctx, c, out), probePolicies(ctx, c, out), probeStores(ctx, c, out))...)
 }
 
 func probeKeystone(ctx context.Context, c *config.Keystone) (driver.Caller, error) {

@@ -21,6 +21,7 @@ import (
 	"cindergate/config"
 	"cindergate/driver"
 	"cindergate/driver/embedded"
+	"cindergate/internal/policy"
 )
 
 // controlSocket is the name of the socket, in the data directory, on which a running
@@ -54,13 +55,17 @@ type control struct {
 }
 
 // openControl listens on the control socket. A socket that is there already is that of a
-// gateway that died.
-func openControl(ctx context.Context, data string, d *embedded.Driver) (*control, error) {
+// gateway that died, unless somebody answers. d is nil without an embedded backend.
+func openControl(ctx context.Context, data string, d *embedded.Driver, followed *schedules) (*control, error) {
 	path, release, err := socketPath(data)
 	if err != nil {
 		return nil, err
 	}
 	if st, err := os.Lstat(path); err == nil && st.Mode()&fs.ModeSocket != 0 {
+		if other, err := (&net.Dialer{}).DialContext(ctx, "unix", path); err == nil {
+			release()
+			return nil, errors.Join(errors.New("control socket: another gateway answers there"), other.Close())
+		}
 		if err := os.Remove(path); err != nil {
 			release()
 			return nil, err
@@ -75,25 +80,31 @@ func openControl(ctx context.Context, data string, d *embedded.Driver) (*control
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /scrub", func(w http.ResponseWriter, r *http.Request) { controlScrub(w, r, d) })
-	mux.HandleFunc("POST /policy/explain", func(w http.ResponseWriter, r *http.Request) { controlExplain(w, r, d) })
+	if d != nil {
+		mux.HandleFunc("POST /scrub", func(w http.ResponseWriter, r *http.Request) { controlScrub(w, r, d) })
+	}
+	mux.HandleFunc("POST /policy/explain", func(w http.ResponseWriter, r *http.Request) { controlExplain(w, r, d, followed) })
 	return &control{server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}, listener: listener, release: release}, nil
 }
 
-// controlOf opens the control socket of the embedded backend. It returns nil, which does
-// nothing, if there is no such backend, or if the file system has no sockets: the API is
-// worth more than the commands.
-func controlOf(ctx context.Context, c *config.Config, backends map[string]driver.Driver, log *zap.Logger) *control {
+// controlOf opens the control socket of the embedded backend, and of what follows policies of
+// remote ones. It returns nil, which does nothing, if there is neither, or if the file system has
+// no sockets: the API is worth more than the commands.
+func controlOf(ctx context.Context, c *config.Config, backends map[string]driver.Driver, followed *schedules, log *zap.Logger) *control {
+	var own *embedded.Driver
 	for _, d := range backends {
-		if own, ok := d.(*embedded.Driver); ok {
-			opened, err := openControl(ctx, c.Data, own)
-			if err != nil {
-				log.Warn("the control socket cannot be opened: commands need a gateway that is stopped", zap.Error(err))
-			}
-			return opened
+		if found, ok := d.(*embedded.Driver); ok {
+			own = found
 		}
 	}
-	return nil
+	if own == nil && (len(followed.all) == 0 || c.Data == "") {
+		return nil
+	}
+	opened, err := openControl(ctx, c.Data, own, followed)
+	if err != nil {
+		log.Warn("the control socket cannot be opened: commands need a gateway that is stopped", zap.Error(err))
+	}
+	return opened
 }
 
 // serve answers until close is called.
@@ -214,16 +225,24 @@ func askScrub(ctx context.Context, data string, request scrubRequest, report fun
 type explainRequest struct {
 	VolumeID string `json:"volume_id"`
 	Policy   string `json:"policy,omitempty"`
+	Backend  string `json:"backend,omitempty"` // a remote one; "": the embedded one
 }
 
-// controlExplain answers with an [embedded.PolicyExplanation].
-func controlExplain(w http.ResponseWriter, r *http.Request, d *embedded.Driver) {
+// controlExplain answers with a [policy.Explanation].
+func controlExplain(w http.ResponseWriter, r *http.Request, d *embedded.Driver, followed *schedules) {
 	var request explainRequest
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 8<<10)).Decode(&request); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	explained, err := d.ExplainPolicy(r.Context(), request.VolumeID, request.Policy)
+	explained, known, err := followed.explain(r.Context(), request)
+	switch {
+	case known:
+	case request.Backend == "" && d != nil:
+		explained, err = d.PolicyOf(r.Context(), request.VolumeID, request.Policy)
+	default:
+		err = fmt.Errorf("it does not follow the policies of backend %q", request.Backend)
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -233,7 +252,7 @@ func controlExplain(w http.ResponseWriter, r *http.Request, d *embedded.Driver) 
 }
 
 // askExplain asks the gateway that runs on a data directory to explain a policy.
-func askExplain(ctx context.Context, data string, request explainRequest) (*embedded.PolicyExplanation, error) {
-	explained := &embedded.PolicyExplanation{}
+func askExplain(ctx context.Context, data string, request explainRequest) (*policy.Explanation, error) {
+	explained := &policy.Explanation{}
 	return explained, ask(ctx, data, "policy/explain", request, func(answer *json.Decoder) error { return answer.Decode(explained) })
 }

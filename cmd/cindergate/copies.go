@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -31,7 +30,7 @@ func openCopier(c *config.Config, log *zap.Logger) (*copies.Copier, error) {
 		if all[name] = nil; b.Copies == nil {
 			continue
 		}
-		secret, err := copySecret(b.Copies)
+		secret, err := secretOf("application_credential_secret", b.Copies.ApplicationCredentialSecret, b.Copies.ApplicationCredentialSecretEnv)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("backends.%s.copies.%w", name, err))
 			continue
@@ -41,18 +40,6 @@ func openCopier(c *config.Config, log *zap.Logger) (*copies.Copier, error) {
 			Connection: object.Connection{CAFile: b.Cinder.CAFile, Insecure: b.Cinder.Insecure, Wrap: tracing.Transport}}
 	}
 	return copies.New(copies.Options{Dir: filepath.Join(c.Data, copiesDir), Backends: all, Log: log}), errors.Join(problems...)
-}
-
-// copySecret returns the secret of the application credential. Errors never show it.
-func copySecret(t *config.CopyTarget) (string, error) {
-	if t.ApplicationCredentialSecretEnv != "" {
-		secret := os.Getenv(t.ApplicationCredentialSecretEnv)
-		if secret == "" {
-			return "", fmt.Errorf("application_credential_secret_env: the environment has no variable %s, or it is empty", t.ApplicationCredentialSecretEnv)
-		}
-		return secret, nil
-	}
-	return t.ApplicationCredentialSecret.Reveal(), nil
 }
 
 // probeCopies logs in at each backend that takes copies, and says how they would be written.

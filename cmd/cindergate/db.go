@@ -15,6 +15,7 @@ import (
 	"cindergate/driver/embedded"
 	"cindergate/identity/accounts"
 	"cindergate/internal/database"
+	"cindergate/internal/schedule"
 )
 
 func databaseCommand() *cobra.Command {
@@ -32,8 +33,8 @@ func copyDatabaseCommand() *cobra.Command {
 		Use: "copy", Short: "Copy all rows to a new database", Args: cobra.NoArgs,
 		Long: `Copy all rows to a new database: from the file of a data directory to PostgreSQL, or back.
 
-Projects, users and tokens of the built-in identity service (identity.db beside the file) are
-copied as well. Nothing is changed in the database that is copied. The gateway must not be
+Projects, users and tokens of the built-in identity service (identity.db beside the file), and
+the runs of policies at remote backends (schedules.db), are copied as well. Nothing is changed in the database that is copied. The gateway must not be
 running. Afterwards the gateway is started on the same data directory, with the other database
 in its configuration.
 
@@ -55,15 +56,19 @@ func copyDatabase(ctx context.Context, o embedded.DatabaseCopy, out io.Writer) e
 	if database.IsPostgres(o.From) == database.IsPostgres(o.To) {
 		return errors.New("one of --from and --to must be a file, and the other one postgres://…")
 	}
-	people, err := accounts.Copy(ctx, beside(o.From), beside(o.To))
+	people, err := accounts.Copy(ctx, beside(o.From, accountsFile), beside(o.To, accountsFile))
 	if err != nil {
 		return fmt.Errorf("identity: %w", err)
+	}
+	followed, err := schedule.Copy(ctx, beside(o.From, schedulesFile), beside(o.To, schedulesFile))
+	if err != nil {
+		return fmt.Errorf("policies: %w", err)
 	}
 	rows, err := embedded.CopyDatabase(ctx, o)
 	if err != nil {
 		return err
 	}
-	for _, counts := range []map[string]int{people, rows} {
+	for _, counts := range []map[string]int{people, followed, rows} {
 		for _, table := range slices.Sorted(maps.Keys(counts)) {
 			if counts[table] > 0 {
 				fmt.Fprintf(out, "%s: %d\n", table, counts[table])
@@ -73,10 +78,10 @@ func copyDatabase(ctx context.Context, o embedded.DatabaseCopy, out io.Writer) e
 	return nil
 }
 
-// beside returns the database of the identity service that goes with a database.
-func beside(where string) string {
+// beside returns the database with the name of a file that goes with a database.
+func beside(where, file string) string {
 	if database.IsPostgres(where) {
 		return where
 	}
-	return filepath.Join(filepath.Dir(where), accountsFile)
+	return filepath.Join(filepath.Dir(where), file)
 }

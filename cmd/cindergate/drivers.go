@@ -86,7 +86,6 @@ func openEmbedded(ctx context.Context, _ string, c *config.Config, log *zap.Logg
 	if err != nil {
 		return nil, err
 	}
-	watchPolicies(seen.metrics, d)
 	watchJobs(seen.metrics, d)
 	return d, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"cindergate/config"
 	"cindergate/driver"
@@ -32,14 +33,46 @@ func openPolicies(c *config.Config, copier driver.Copier) (policy.Book, error) {
 }
 
 // watchPolicies shows in the metrics how the policies of volumes are followed.
-func watchPolicies(m *gateway.Metrics, d *embedded.Driver) {
+func watchPolicies(m *gateway.Metrics, backends map[string]driver.Driver, followed *schedules) {
 	m.WatchPolicies(func(ctx context.Context) ([]gateway.Protected, error) {
-		all, err := d.Protected(ctx)
-		shown := make([]gateway.Protected, len(all))
-		for i, p := range all {
-			shown[i] = gateway.Protected(p)
+		var shown []gateway.Protected
+		for _, d := range backends {
+			own, ok := d.(*embedded.Driver)
+			if !ok {
+				continue
+			}
+			all, err := own.Protected(ctx)
+			if err != nil {
+				return nil, err
+			}
+			for _, p := range all {
+				shown = append(shown, gateway.Protected(p))
+			}
 		}
-		return shown, err
+		for _, s := range followed.all {
+			all, err := s.Protected(ctx)
+			if err != nil {
+				return nil, err
+			}
+			for _, p := range all {
+				shown = append(shown, gateway.Protected(p))
+			}
+		}
+		return shown, nil
+	})
+	if len(followed.all) == 0 {
+		return
+	}
+	m.WatchPolicyBackends(func(ctx context.Context) (map[string]time.Time, error) {
+		looks := map[string]time.Time{}
+		for _, s := range followed.all {
+			at, err := s.LastLook(ctx)
+			if err != nil {
+				return nil, err
+			}
+			looks[s.Backend()] = at
+		}
+		return looks, nil
 	})
 }
 

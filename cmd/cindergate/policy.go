@@ -14,7 +14,6 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/config"
-	"cindergate/driver/embedded"
 	"cindergate/internal/policy"
 )
 
@@ -122,14 +121,16 @@ func policyExplainCommand() *cobra.Command {
 ended, and for each backup of the volume why it is kept or when it goes.
 
 With --dry-run POLICY it says what another policy would do with the same backups. Nothing
-is changed. VOLUME is an id. If the gateway runs, it answers; otherwise this command reads
-the data directory.`,
+is changed. VOLUME is an id, of the embedded backend or, with --backend, of a remote backend whose
+policies the gateway follows. If the gateway runs, it answers; otherwise this command reads the
+data directory and asks the cloud.`,
 		Example: `  cindergate policy explain 8a5be5a5-9a53-4c1c-b2a6-3b7a1d1a2f60 --data DIR
   cindergate policy explain 8a5be5a5-9a53-4c1c-b2a6-3b7a1d1a2f60 --data DIR --dry-run "daily 02:30; keep=7d"`,
 	}
 	path := configFlag(cmd)
 	cmd.Flags().String("data", "", "`directory` that everything is kept in")
 	other := cmd.Flags().String("dry-run", "", "`policy` to explain instead of the volume's")
+	backend := backendFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print a JSON object")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *other != "" {
@@ -141,7 +142,7 @@ the data directory.`,
 		if err != nil {
 			return err
 		}
-		explained, err := explain(cmd.Context(), &c, log, explainRequest{args[0], *other})
+		explained, err := explain(cmd.Context(), &c, log, explainRequest{args[0], *other, *backend})
 		if err != nil {
 			return err
 		}
@@ -153,24 +154,49 @@ the data directory.`,
 	return cmd
 }
 
+// backendFlag adds the flag that names the backend of a volume.
+func backendFlag(cmd *cobra.Command) *string {
+	return cmd.Flags().String("backend", "", "`name` of the backend that the volume is in; the embedded one, or the only one whose policies are followed, if it is not given")
+}
+
 // explain lets the running gateway explain a policy, or does it itself.
-func explain(ctx context.Context, c *config.Config, log *zap.Logger, request explainRequest) (*embedded.PolicyExplanation, error) {
-	if !c.Embeds() {
-		return nil, errors.New("no backend has the driver embedded: its volumes have no policies here")
+func explain(ctx context.Context, c *config.Config, log *zap.Logger, request explainRequest) (*policy.Explanation, error) {
+	named := request.Backend != ""
+	name, err := explainedBackend(c, request.Backend)
+	if err != nil {
+		return nil, err
 	}
-	explained, err := askExplain(ctx, c.Data, request)
-	if !errors.Is(err, errNoGateway) {
+	explained, err := explainAt(ctx, c, log, name, request)
+	if err != nil && !named && c.FollowsRemotePolicies() && c.Embeds() {
+		err = fmt.Errorf("%w (backend %s was asked; --backend names another one)", err, name)
+	}
+	return explained, err
+}
+
+// explainAt explains the policy of a volume at a backend.
+func explainAt(ctx context.Context, c *config.Config, log *zap.Logger, name string, request explainRequest) (explained *policy.Explanation, err error) {
+	remote := c.Backends[name].Driver != config.DriverEmbedded
+	if request.Backend = ""; remote {
+		request.Backend = name
+	}
+	if err = errNoGateway; c.Data != "" {
+		explained, err = askExplain(ctx, c.Data, request)
+	}
+	switch {
+	case !errors.Is(err, errNoGateway):
 		return explained, err
+	case remote:
+		return explainStopped(ctx, c, log, request)
 	}
 	d, err := openStopped(ctx, c, log)
 	if err != nil {
 		return nil, err
 	}
-	explained, err = d.ExplainPolicy(ctx, request.VolumeID, request.Policy)
+	explained, err = d.PolicyOf(ctx, request.VolumeID, request.Policy)
 	return explained, errors.Join(err, d.Close())
 }
 
-func printExplanation(out io.Writer, e *embedded.PolicyExplanation) error {
+func printExplanation(out io.Writer, e *policy.Explanation) error {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	row := func(name, value string) {
 		if value != "" {
@@ -178,6 +204,7 @@ func printExplanation(out io.Writer, e *embedded.PolicyExplanation) error {
 		}
 	}
 	row("volume", e.VolumeID)
+	row("backend", e.Backend)
 	if e.Policy == "" {
 		row("policy", "none")
 	} else {
@@ -246,6 +273,7 @@ the backups of that volume, and --policy replaces the volume's policy. Nothing i
 	text := cmd.Flags().String("policy", "", "`policy` to simulate")
 	from := cmd.Flags().String("from", "", "first `day` or time (2027-01-01 or 2027-01-01T12:00:00Z); now if it is not given")
 	to := cmd.Flags().String("to", "", "last `day` or time; 30 days later if it is not given")
+	backend := backendFlag(cmd)
 	rebase := cmd.Flags().Bool("rebase", false, "delete backups that others build on, as with embedded.delete_parents: rebase; with VOLUME, what the gateway does")
 	asJSON := cmd.Flags().Bool("json", false, "print a JSON object")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -259,7 +287,7 @@ the backups of that volume, and --policy replaces the volume's policy. Nothing i
 			if err != nil {
 				return err
 			}
-			e, err := explain(cmd.Context(), &c, log, explainRequest{args[0], *text})
+			e, err := explain(cmd.Context(), &c, log, explainRequest{args[0], *text, *backend})
 			if err != nil {
 				return err
 			}

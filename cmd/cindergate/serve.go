@@ -102,7 +102,17 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 			log.Error("close the backends", zap.Error(err))
 		}
 	}()
-	commands := controlOf(ctx, c, backends, log)
+	followed, err := openSchedules(ctx, c, backends, log, metrics.PolicyRun)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := followed.close(); err != nil {
+			log.Error("close the database of policies", zap.Error(err))
+		}
+	}()
+	watchPolicies(metrics, backends, followed)
+	commands := controlOf(ctx, c, backends, followed, log)
 	defer commands.close()
 	networks, err := c.HTTP.Proxies()
 	if err != nil {
@@ -146,6 +156,7 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 			group.Go(func() error { return runner.Run(jobs) })
 		}
 	}
+	group.Go(func() error { return followed.run(jobs) })
 	for _, e := range endpoints {
 		group.Go(e.serve)
 	}

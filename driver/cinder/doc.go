@@ -15,6 +15,7 @@
 //	ResetBackupStatus       POST   /backups/{id}/action            os-reset_status
 //	ForceDeleteBackup       POST   /backups/{id}/action            os-force_delete
 //	GetVolume               GET    /volumes/{id}
+//	AllVolumes              GET    /volumes/detail                   for the gateway's own schedules
 //	BackupQuotas            GET    /os-quota-sets/{project}          for VBS's own API only
 //	Forward                 everything else, unchanged
 //

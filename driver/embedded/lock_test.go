@@ -184,7 +184,7 @@ func TestPolicyLock(t *testing.T) {
 			t.Fatalf("after %d days a locked backup has gone: %d", n, count())
 		}
 	}
-	e, err := r.ExplainPolicy(t.Context(), v.ID, "")
+	e, err := r.PolicyOf(t.Context(), v.ID, "")
 	check(t, err)
 	reasons := ""
 	for _, b := range e.Backups {

@@ -35,7 +35,7 @@ func TestRetentionLeavesParentsOfImportedBackups(t *testing.T) {
 	r.until("2026-11-23 02:40")
 	r.until("2026-11-23 02:50")
 	r.wantBackup(full.ID, driver.BackupAvailable)
-	e, err := r.ExplainPolicy(t.Context(), v.ID, "")
+	e, err := r.PolicyOf(t.Context(), v.ID, "")
 	check(t, err)
 	for _, b := range e.Backups {
 		if b.ID == full.ID && (!b.Keep || !strings.Contains(strings.Join(b.Reasons, " "), "on it")) {
@@ -76,5 +76,25 @@ func TestExpiryWaitsForASoundBackup(t *testing.T) {
 	r.follow()
 	if all := r.backupsOf(v.ID); len(all) != 0 {
 		t.Errorf("left: %+v", all)
+	}
+}
+
+// A tenant has the policies of its own volumes explained, and a mistake in a policy that it tries is a 400.
+func TestExplainForTenants(t *testing.T) {
+	r := newRig(t)
+	v := r.protected("daily 02:30; keep=7d")
+	e, err := r.ExplainPolicy(t.Context(), alpha, v.ID, "")
+	check(t, err)
+	if e.(*PolicyExplanation).Policy != "daily 02:30; keep=7d" {
+		t.Fatalf("%+v", e)
+	}
+	if e, err := r.ExplainPolicy(t.Context(), alpha, v.ID, "daily 03:00; keep=1d"); err != nil || !e.(*PolicyExplanation).DryRun {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	if e, err := r.ExplainPolicy(t.Context(), driver.Caller{ProjectID: betaProject, Role: driver.Member}, v.ID, ""); driver.KindOf(err) != driver.NotFound || e != nil {
+		t.Errorf("another project: %v, %v", e, err)
+	}
+	if e, err := r.ExplainPolicy(t.Context(), alpha, v.ID, "nightly"); driver.KindOf(err) != driver.InvalidInput || !strings.Contains(err.Error(), "nightly") || e != nil {
+		t.Errorf("a mistake: %v, %v", e, err)
 	}
 }

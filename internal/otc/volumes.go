@@ -28,6 +28,7 @@ var (
 	_ driver.VolumeSummarizer = (*Volumes)(nil)
 	_ driver.Passthrough      = (*Volumes)(nil)
 	_ driver.Versioner        = (*Volumes)(nil)
+	_ driver.Schedulable      = (*Volumes)(nil)
 )
 
 // IsID reports whether a string can be an id. Callers send no request for any other string:
@@ -90,8 +91,23 @@ func (v *Volumes) ListVolumes(ctx context.Context, caller driver.Caller, q drive
 		if len(all) == before || answer.Volumes.Len < MaxPage && answer.Links.Len == 0 {
 			break
 		}
+		if len(all) > driver.MaxVolumes {
+			return driver.Page[driver.Volume]{}, driver.Errorf(driver.Unavailable, "EVS of backend %s lists more than %d volumes.", v.EVS.cloud.o.Name, driver.MaxVolumes)
+		}
 	}
 	return driver.Paginate(all, driver.VolumeColumns, q, driver.VolumeNotFound)
+}
+
+// AllVolumes implements driver.Schedulable.
+func (v *Volumes) AllVolumes(ctx context.Context, caller driver.Caller) ([]driver.Volume, error) {
+	page, err := v.ListVolumes(ctx, caller, driver.Query{Limit: -1})
+	return page.Items, err
+}
+
+// ScheduleTraits implements driver.Schedulable. VBS keeps tags and never shows them; CBR has none. Deleting a
+// backup does not affect the restoration of others (cbr_faq, "What Are Full Backup and Incremental Backup?").
+func (v *Volumes) ScheduleTraits(context.Context) (driver.ScheduleTraits, error) {
+	return driver.ScheduleTraits{Independent: true}, nil
 }
 
 // SummarizeVolumes implements driver.VolumeSummarizer. It sums the list, since EVS has no

@@ -78,6 +78,23 @@ func (p Policy) Delay(volumeID string) time.Duration {
 	return time.Duration(h % uint64(p.Jitter)).Truncate(time.Second)
 }
 
+// Around returns the last slot whose run of a volume has begun or should have, and when the next run begins.
+func (p Policy) Around(volumeID string, now time.Time) (slot, next time.Time) {
+	delay := p.Delay(volumeID)
+	return p.Schedule.Last(now.Add(-delay)), p.Schedule.Next(now.Add(-delay)).Add(delay)
+}
+
+// BackupName returns the name of the backup of a slot: the volume's, or its id if it has none, and the time in
+// the policy's zone. It has at most 255 characters.
+func (p Policy) BackupName(volumeName, volumeID string, slot time.Time) string {
+	name := cmp.Or(volumeName, volumeID)
+	const most = 255 - len(" 2006-01-02 15:04 -0700")
+	if runes := []rune(name); len(runes) > most {
+		name = string(runes[:most])
+	}
+	return name + slot.In(p.Schedule.Location()).Format(" 2006-01-02 15:04 -0700")
+}
+
 // Book has the policies that the operator defines.
 type Book struct {
 	Named map[string]Policy // by name, in lower case

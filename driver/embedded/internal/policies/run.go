@@ -122,13 +122,11 @@ func (ps *Policies) follow(ctx context.Context, s *scene) (time.Time, error) {
 	if s.policy == nil {
 		return time.Time{}, ps.giveUpWaiting(ctx, s, "the volume had no policy any more.")
 	}
-	delay := s.policy.Delay(s.key.VolumeID)
-	next := s.policy.Schedule.Next(s.now.Add(-delay)).Add(delay)
+	slot, next := s.policy.Around(s.key.VolumeID, s.now)
 	if s.protection.Held || s.policy.Paused {
 		return next, ps.giveUpWaiting(ctx, s, "the policy was paused.")
 	}
-	slot := s.policy.Schedule.Last(s.now.Add(-delay))
-	if lateAt := slot.Add(delay + late); !ps.core.Here(s.volume.Host) && !s.now.After(lateAt) {
+	if lateAt := slot.Add(s.policy.Delay(s.key.VolumeID) + late); !ps.core.Here(s.volume.Host) && !s.now.After(lateAt) {
 		return lateAt.Add(time.Microsecond), nil
 	}
 	if slot.After(s.protection.Since) && slot.After(s.protection.Slot) {
@@ -243,7 +241,11 @@ func (ps *Policies) attempt(ctx context.Context, s *scene) error {
 		return ps.end(ctx, s, r, meta.RunSkipped, "Nothing has changed since backup "+same+".")
 	}
 	kind := s.policy.Next(s.states())
-	name := s.name(r.Slot)
+	volumeName := ""
+	if s.volume.Name != nil {
+		volumeName = *s.volume.Name
+	}
+	name := s.policy.BackupName(volumeName, s.key.VolumeID, r.Slot)
 	spec := driver.BackupSpec{VolumeID: s.key.VolumeID, Name: &name, Incremental: kind.Incremental || kind.Synthetic, Force: true,
 		Metadata: map[string]string{policy.SlotKey: r.Slot.UTC().Format(time.RFC3339)}}
 	if kind.Synthetic {
@@ -303,17 +305,4 @@ func (ps *Policies) wait(ctx context.Context, r *meta.PolicyRun, reason string) 
 		*r = *row
 		return tx.PutPolicyRun(row)
 	})
-}
-
-// name returns the name of the backup of a slot: the volume's, and the time in the policy's zone.
-func (s *scene) name(slot time.Time) string {
-	name := s.key.VolumeID
-	if s.volume.Name != nil && *s.volume.Name != "" {
-		name = *s.volume.Name
-	}
-	const most = 255 - len(" 2006-01-02 15:04 -0700")
-	if runes := []rune(name); len(runes) > most {
-		name = string(runes[:most])
-	}
-	return name + slot.In(s.policy.Schedule.Location()).Format(" 2006-01-02 15:04 -0700")
 }
