@@ -106,9 +106,8 @@ func spacesOf(c *config.Config) []console.Space {
 		if unix.Statfs(places[name], &fs) != nil {
 			continue
 		}
-		size := int64(fs.Bsize)
-		free := int64(fs.Bavail) * size
-		used := (int64(fs.Blocks) - int64(fs.Bfree)) * size
+		free := int64(fs.Bavail) * fs.Bsize
+		used := (int64(fs.Blocks) - int64(fs.Bfree)) * fs.Bsize
 		all = append(all, console.Space{Name: name, Used: used, Total: used + free})
 	}
 	return all

@@ -69,7 +69,8 @@ func (q *request) restore() error {
 	if page == "" {
 		page = "/ui/backups"
 	}
-	body, done := map[string]any{}, ""
+	body := map[string]any{}
+	var done string
 	same := []string{"openstack", "volume", "backup", "restore"}
 	switch to := q.r.PostFormValue("to"); to {
 	case "new":

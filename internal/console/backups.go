@@ -1,6 +1,7 @@
 package console
 
 import (
+	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -34,10 +35,11 @@ var orders = [][2]string{
 // VolumeLabel is the name of a volume, or its id.
 func (v *backupsView) VolumeLabel(id string) string { return labelOf(v.Volumes[id], id) }
 
-// Query returns the query of the same table with another marker.
-func (v *backupsView) Query(marker string) string {
+// Page returns the path of the same table with another marker.
+func (v *backupsView) Page(marker string) template.URL {
 	l := listing{url.Values{}}
-	return l.with("name", v.Name).with("status", v.Status).with("volume_id", v.VolumeID).with("sort", v.Sort).with("marker", marker).Encode()
+	query := l.with("name", v.Name).with("status", v.Status).with("volume_id", v.VolumeID).with("sort", v.Sort).with("marker", marker).Encode()
+	return template.URL("/ui/backups?" + query) // #nosec G203 -- the values are encoded
 }
 
 // backupsAtOnce is how many backups a page shows.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jonboulle/clockwork"
 	"go.uber.org/zap"
@@ -69,6 +70,7 @@ type Console struct {
 	identity *keystone // nil: there is none
 	watch    *watch
 	streams  chan struct{} // has an element for each open stream
+	waiting  atomic.Int64  // streams that wait for the clock
 	served   http.Handler
 	stop     sync.Once
 	stopped  chan struct{}

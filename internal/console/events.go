@@ -44,7 +44,7 @@ func (c *Console) events(q *request) error {
 	_ = control.SetReadDeadline(time.Time{}) // the request is read; writers in tests have no deadline
 	q.w.WriteHeader(http.StatusOK)
 	if _, err := io.WriteString(q.w, "retry: 5000\n\n"); err != nil || control.Flush() != nil {
-		return nil //nolint:nilerr // the browser is gone
+		return nil // the browser is gone
 	}
 	var told string
 	spoke := c.o.Clock.Now()
@@ -63,7 +63,7 @@ func (c *Console) events(q *request) error {
 			}
 			encoded, err := json.Marshal(st)
 			if err != nil {
-				return nil //nolint:nilerr // the stream has begun
+				return nil // the stream has begun
 			}
 			text = string(encoded)
 		}
@@ -79,26 +79,37 @@ func (c *Console) events(q *request) error {
 			err = nil
 		}
 		if err != nil || control.Flush() != nil {
-			return nil //nolint:nilerr // the browser is gone
+			return nil // the browser is gone
 		}
-		timer := c.o.Clock.NewTimer(wait)
-		select {
-		case <-timer.Chan():
-		case <-q.s.ended:
+		switch ended, gone := c.pause(q, wait); {
+		case gone:
+			return nil
+		case ended:
 			_, _ = io.WriteString(q.w, "event: end\ndata: {}\n\n")
-			timer.Stop()
-			return nil
-		case <-c.stopped:
-			timer.Stop()
-			return nil
-		case <-q.r.Context().Done():
-			timer.Stop()
 			return nil
 		}
 		if q.s.over(c.o.Clock.Now()) {
 			c.sessions.remove(q.s)
 		}
 	}
+}
+
+// pause waits. ended says that the session has ended, and gone that the stream must.
+func (c *Console) pause(q *request, d time.Duration) (ended, gone bool) {
+	timer := c.o.Clock.NewTimer(d)
+	defer timer.Stop()
+	c.waiting.Add(1)
+	defer c.waiting.Add(-1)
+	select {
+	case <-timer.Chan():
+	case <-q.s.ended:
+		return true, false
+	case <-c.stopped:
+		return false, true
+	case <-q.r.Context().Done():
+		return false, true
+	}
+	return false, false
 }
 
 // stream counts an open stream, or its end. It returns false if there are too many.

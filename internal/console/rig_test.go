@@ -123,7 +123,7 @@ var formToken = regexp.MustCompile(`name="form" value="([^"]+)"`)
 
 func (b *browser) do(method, path string, body io.Reader, headers ...string) {
 	b.t.Helper()
-	r, err := http.NewRequestWithContext(b.t.Context(), method, b.rig.url+path, body)
+	r, err := http.NewRequestWithContext(b.t.Context(), method, b.url+path, body)
 	must(b.t, err)
 	if body != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -190,7 +190,7 @@ func (b *browser) api(method, path string, body, into any) {
 func (b *browser) session() *session {
 	b.t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/ui/", nil)
-	at, err := url.Parse(b.rig.url + "/ui/")
+	at, err := url.Parse(b.url + "/ui/")
 	must(b.t, err)
 	for _, cookie := range b.client.Jar.Cookies(at) {
 		r.AddCookie(cookie)
