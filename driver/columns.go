@@ -97,6 +97,20 @@ var SnapshotColumns = Columns[Snapshot]{
 	"updated_at":          func(s *Snapshot) any { return timeOrNil(s.UpdatedAt) },
 }
 
+// JobColumns are the columns of a job.
+var JobColumns = Columns[Job]{
+	"id":             func(j *Job) any { return j.ID },
+	"action":         func(j *Job) any { return j.Action },
+	"state":          func(j *Job) any { return j.State },
+	"project_id":     func(j *Job) any { return j.ProjectID },
+	"request_id":     func(j *Job) any { return j.RequestID },
+	"backup_id":      func(j *Job) any { return j.BackupID },
+	"volume_id":      func(j *Job) any { return j.VolumeID },
+	"snapshot_id":    func(j *Job) any { return j.SnapshotID },
+	"created_at":     func(j *Job) any { return timeOrNil(j.Queued) },
+	"queue_position": func(j *Job) any { return int(j.Position) },
+}
+
 // MessageColumns are the columns of a user message.
 var MessageColumns = Columns[Message]{
 	"id":            func(m *Message) any { return m.ID },

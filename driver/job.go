@@ -9,7 +9,7 @@ import (
 // resource says how.
 type Job struct {
 	ID string
-	// Action is what it does, for instance backup, restore or delete-backup.
+	// Action is what it does: backup, restore, delete (of a backup), and so on.
 	Action    string
 	State     string // queued, running
 	ProjectID string
@@ -20,6 +20,8 @@ type Job struct {
 
 	Host    string // of the service that runs it, or must run it; "": any
 	Attempt int    // 0: it has not begun
+	// Position orders the jobs: those with lower ones were queued before.
+	Position int64
 	// Queued is when it was asked for. NotBefore is when a job that waits after a failed attempt runs
 	// again. Started is when this attempt began, and Seen when Done was true.
 	Queued, NotBefore, Started, Seen time.Time
@@ -30,19 +32,19 @@ type Job struct {
 	Rate int64
 }
 
-// Remaining returns how long a running job lasts if it goes on as until now; 0: not known.
-func (j *Job) Remaining() time.Duration {
+// Remaining returns how long a running job lasts if it goes on as until now; false: not known.
+func (j *Job) Remaining() (time.Duration, bool) {
 	if j.Rate <= 0 || j.Total <= 0 || j.Done > j.Total {
-		return 0
+		return 0, false
 	}
-	return time.Duration(float64(j.Total-j.Done) / float64(j.Rate) * float64(time.Second))
+	return time.Duration(float64(j.Total-j.Done) / float64(j.Rate) * float64(time.Second)), true
 }
 
 // JobLister shows the jobs of the caller's project, or of all projects if an admin asks for them.
 type JobLister interface {
 	// ListJobs returns one page of the jobs that wait or run, in the order of the queue unless q
 	// sorts them. Columns: id, action, state, project_id, backup_id, volume_id, snapshot_id,
-	// created_at.
+	// request_id, created_at, queue_position.
 	ListJobs(ctx context.Context, caller Caller, q Query) (Page[Job], error)
 }
 
@@ -53,3 +55,6 @@ type PolicyExplainer interface {
 	// volume had that policy; a mistake in it is Invalid. It changes nothing.
 	ExplainPolicy(ctx context.Context, caller Caller, volumeID, text string) (any, error)
 }
+
+// JobNotFound is the error for a job that is not there, or has ended.
+func JobNotFound(id string) error { return notFound("Job", id) }

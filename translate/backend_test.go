@@ -144,6 +144,10 @@ func (b *backend) UpdateVolumeType(ctx, caller, string, driver.VolumeTypePatch) 
 }
 func (b *backend) DeleteVolumeType(ctx, caller, string) error { return b.done() }
 
+func (b *backend) ListJobs(ctx, caller, driver.Query) (driver.Page[driver.Job], error) {
+	return answer[driver.Page[driver.Job]](b)
+}
+
 func (b *backend) GetMessage(ctx, caller, string) (driver.Message, error) {
 	return answer[driver.Message](b)
 }

@@ -274,6 +274,10 @@ var routes = slices.Concat(
 		get("/messages/:id", (*Translator).ShowMessage),
 		remove("/messages/:id", (*Translator).DeleteMessage).by(messageDelete),
 	),
+	// Jobs.
+	section{}.of(
+		get("/jobs", (*Translator).ListJobs).on(is[driver.JobLister]()).ownWith(is[driver.JobLister]()),
+	),
 	// The cloud as a whole.
 	section{needs: is[driver.Cloud]()}.of(
 		get("/os-services", (*Translator).ListServices).by(servicesList),

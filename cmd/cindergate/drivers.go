@@ -87,6 +87,7 @@ func openEmbedded(ctx context.Context, _ string, c *config.Config, log *zap.Logg
 		return nil, err
 	}
 	watchPolicies(seen.metrics, d)
+	watchJobs(seen.metrics, d)
 	return d, nil
 }
 

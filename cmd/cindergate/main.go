@@ -37,7 +37,7 @@ Cloud.`,
 
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCommand(), adoptCommand(), scrubCommand(), rescueCommand(), policyCommand(), moveCommand(), verifyCommand(), databaseCommand(), configCommand(), hashCommand(), fakeCommand(), harnessCommand(), manCommand(), versionCommand())
+	cmd.AddCommand(serveCommand(), adoptCommand(), scrubCommand(), rescueCommand(), policyCommand(), moveCommand(), verifyCommand(), jobsCommand(), databaseCommand(), configCommand(), hashCommand(), fakeCommand(), harnessCommand(), manCommand(), versionCommand())
 	markUsage(cmd)
 	return cmd
 }

@@ -42,3 +42,11 @@ func watchPolicies(m *gateway.Metrics, d *embedded.Driver) {
 		return shown, err
 	})
 }
+
+// watchJobs shows in the metrics what waits and what runs.
+func watchJobs(m *gateway.Metrics, d *embedded.Driver) {
+	m.WatchJobs(func(ctx context.Context) ([]driver.Job, error) {
+		page, err := d.ListJobs(ctx, driver.Caller{Role: driver.Admin}, driver.Query{AllProjects: true, Limit: -1})
+		return page.Items, err
+	})
+}

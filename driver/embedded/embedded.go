@@ -203,6 +203,7 @@ type Driver struct {
 	backupRoom
 	volumeRoom
 	cloudRoom
+	jobRoom
 
 	o     Options
 	core  *core.Core
@@ -234,6 +235,8 @@ type volumeRoom interface {
 	driver.TypeManager
 	driver.QuotaManager
 }
+
+type jobRoom interface{ driver.JobLister }
 
 type cloudRoom interface {
 	driver.Cloud
@@ -283,7 +286,7 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 		o.UploadExpiry, backups.Copying{Attempts: o.CopyAttempts, Pause: o.CopyPause}, o.DeleteParents)
 	cl := cloud.New(c, r, vs)
 	ps := policies.New(c, bs, o.Observer.PolicyRun)
-	d := &Driver{policies: ps, backupRoom: bs, volumeRoom: vs, cloudRoom: cl, o: o, core: c, jobs: r, backups: bs, volumes: vs, cloud: cl}
+	d := &Driver{policies: ps, backupRoom: bs, volumeRoom: vs, cloudRoom: cl, jobRoom: r, o: o, core: c, jobs: r, backups: bs, volumes: vs, cloud: cl}
 	if err := d.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open data directory %s: %w", o.DataDir, err), d.Close())
 	}

@@ -124,7 +124,7 @@ func TestThin(t *testing.T) {
 						}
 						contiguous(t, store, n, v.size)
 						image := volumeIn(t, dir, fmt.Sprint("image", n), 0)
-						if err := sparse.Clone(t.Context(), image.Name()+"x", f.Name()); err != nil {
+						if err := sparse.Clone(t.Context(), image.Name()+"x", f.Name(), nil); err != nil {
 							t.Fatal(err)
 						}
 						copied, err := os.Open(image.Name() + "x")

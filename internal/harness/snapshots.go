@@ -189,7 +189,7 @@ func cloneTree(ctx context.Context, dst, src string) (bytes int64, err error) {
 			return os.MkdirAll(to, info.Mode().Perm())
 		}
 		bytes += onDisk(info)
-		if err := sparse.Clone(ctx, to, path); err != nil {
+		if err := sparse.Clone(ctx, to, path, nil); err != nil {
 			return err
 		}
 		return os.Chmod(to, info.Mode().Perm())

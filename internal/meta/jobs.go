@@ -100,6 +100,11 @@ func (tx *Tx) JobsReading(volumeID string, before time.Time) ([]*Job, error) {
 		volumeID, micros{&before})
 }
 
+// JobsOfProject returns the jobs of a project; "": of all projects.
+func (tx *Tx) JobsOfProject(id string) ([]*Job, error) {
+	return jobs.find(tx.ctx, tx.q, "WHERE ($1 = '' OR project_id = $1) AND state <> 'cancelled' ORDER BY seq", id)
+}
+
 // JobsOfVolume returns the jobs on a volume.
 func (tx *Tx) JobsOfVolume(id string) ([]*Job, error) {
 	return jobs.find(tx.ctx, tx.q, "WHERE volume_id = $1 AND state <> 'cancelled' ORDER BY seq", id)
@@ -118,7 +123,8 @@ func (tx *Tx) JobsOfSnapshot(id string) ([]*Job, error) {
 // %s is the clause that keeps two transactions from claiming the same row; "" if only one
 // transaction writes at a time. Jobs are inserted in the order of seq, for Writes run one after
 // the other: an older job of a resource is always seen.
-const claim = `UPDATE jobs SET state = 'running', lease_until = $2, attempts = attempts + 1, worker = $4
+const claim = `UPDATE jobs SET state = 'running', lease_until = $2, attempts = attempts + 1, worker = $4,
+   started_at = $1, seen_at = NULL, done = 0, total = 0
  WHERE id = (SELECT j.id FROM jobs j
    WHERE ((j.state = 'queued' AND j.not_before <= $1) OR (j.state = 'running' AND j.lease_until < $1))
      AND ($3 = '' OR j.lane = $3)
@@ -214,11 +220,12 @@ func (tx *Tx) Ended(id string, attempts int) (bool, error) {
 	return n > 0, err
 }
 
-// Renew extends the lease. held is false if another worker has the job by now.
-func (tx *Tx) Renew(id string, attempts int, lease time.Duration) (held bool, err error) {
+// Renew extends the lease, and stores how far the attempt is. held is false if another worker has the
+// job by now.
+func (tx *Tx) Renew(id string, attempts int, lease time.Duration, p Progress) (held bool, err error) {
 	result, err := tx.q.ExecContext(tx.ctx,
-		"UPDATE jobs SET lease_until = $1 WHERE id = $2 AND state = 'running' AND attempts = $3",
-		tx.Now.Add(lease).UnixMicro(), id, attempts)
+		"UPDATE jobs SET lease_until = $1, seen_at = $4, done = $5, total = $6 WHERE id = $2 AND state = 'running' AND attempts = $3",
+		tx.Now.Add(lease).UnixMicro(), id, attempts, micros{&p.Seen}, p.Done, p.Total)
 	if err != nil {
 		return false, err
 	}

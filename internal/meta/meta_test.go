@@ -235,11 +235,14 @@ func testClaim(t *testing.T, where string) {
 		if j, err := tx.Held("1", 1); j != nil || err != nil {
 			t.Errorf("the first worker holds %+v, %v", j, err)
 		}
-		if held, err := tx.Renew("1", 1, time.Hour); held || err != nil {
+		if held, err := tx.Renew("1", 1, time.Hour, Progress{}); held || err != nil {
 			t.Errorf("the first worker renewed: %v %v", held, err)
 		}
-		if held, err := tx.Renew("1", 2, time.Hour); !held || err != nil {
+		if held, err := tx.Renew("1", 2, time.Hour, Progress{Seen: tx.Now, Done: 3, Total: 4}); !held || err != nil {
 			t.Errorf("the second worker did not renew: %v %v", held, err)
+		}
+		if j, err := tx.Job("1"); err != nil || j.Done != 3 || j.Total != 4 || !j.Seen.Equal(tx.Now) || j.Started.IsZero() {
+			t.Errorf("the progress that was stored: %+v, %v", j.Progress, err)
 		}
 		return tx.RemoveJob(&Job{ID: "1"})
 	})

@@ -93,6 +93,14 @@ type Job struct {
 	ProjectID, UserID, RequestID string
 	Trace                        string // traceparent of the request's span; "": none
 	Arguments                    json.RawMessage
+	Progress                     // of the latest attempt, as of its latest renewal
+}
+
+// Progress is how far an attempt at a job is.
+type Progress struct {
+	Started     time.Time // zero: it has not begun
+	Seen        time.Time // when Done was true; zero: nothing is known
+	Done, Total int64     // bytes of the volume; Total 0: not known
 }
 
 // Tries returns the number of attempts that were not requeued: those whose worker died, and
@@ -234,4 +242,8 @@ var jobs = table[Job]{name: "jobs", key: func(j *Job) string { return j.ID }, co
 	{"request_id", func(j *Job) any { return text{&j.RequestID} }},
 	{"trace", func(j *Job) any { return text{&j.Trace} }},
 	{"arguments", func(j *Job) any { return document[json.RawMessage]{&j.Arguments} }},
+	{"started_at", func(j *Job) any { return micros{&j.Started} }},
+	{"seen_at", func(j *Job) any { return micros{&j.Seen} }},
+	{"done", func(j *Job) any { return &j.Done }},
+	{"total", func(j *Job) any { return &j.Total }},
 }}

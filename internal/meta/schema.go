@@ -337,4 +337,8 @@ var migrations = []string{
 		ended_at BIGINT
 	);
 	CREATE INDEX policy_runs_by_volume ON policy_runs (volume_id, slot);`,
+	`ALTER TABLE jobs ADD COLUMN started_at BIGINT;
+	ALTER TABLE jobs ADD COLUMN seen_at BIGINT;
+	ALTER TABLE jobs ADD COLUMN done BIGINT NOT NULL DEFAULT 0;
+	ALTER TABLE jobs ADD COLUMN total BIGINT NOT NULL DEFAULT 0;`,
 }

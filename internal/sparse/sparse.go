@@ -27,8 +27,9 @@ func Create(path string, size int64) (err error) {
 
 // Clone makes dst a copy of src: by reference where the file system can, else
 // the data without the holes. It is on the disk when Clone returns; an existing
-// dst is an error, and a failed Clone leaves none.
-func Clone(ctx context.Context, dst, src string) (err error) {
+// dst is an error, and a failed Clone leaves none. report, which may be nil, is called when done
+// of total bytes are copied; its error ends the copy.
+func Clone(ctx context.Context, dst, src string, report func(done, total int64) error) (err error) {
 	from, err := os.Open(src)
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func Clone(ctx context.Context, dst, src string) (err error) {
 	if err := to.Truncate(st.Size()); err != nil {
 		return err
 	}
-	return copyData(ctx, to, from, 0, st.Size())
+	return copyData(ctx, to, from, 0, st.Size(), report)
 }
 
 // CopyTail copies the bytes of src from off to the end of the shorter file to the same place
@@ -71,7 +72,7 @@ func CopyTail(ctx context.Context, dst, src string, off int64) (err error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	if err := copyData(ctx, to, from, off, min(has.Size(), takes.Size())); err != nil {
+	if err := copyData(ctx, to, from, off, min(has.Size(), takes.Size()), nil); err != nil {
 		return err
 	}
 	return to.Sync()
@@ -131,8 +132,8 @@ func finish(f *os.File, err error) error {
 // piece is how much is copied between two looks at the context, in bytes.
 const piece = 16 << 20
 
-// copyData copies the range [off, size).
-func copyData(ctx context.Context, to, from *os.File, off, size int64) error {
+// copyData copies the range [off, size). report may be nil.
+func copyData(ctx context.Context, to, from *os.File, off, size int64, report func(done, total int64) error) error {
 	for off < size {
 		start, stop := NextData(from, off, size)
 		for off = start; off < stop; {
@@ -147,6 +148,11 @@ func copyData(ctx context.Context, to, from *os.File, off, size int64) error {
 				return fmt.Errorf("sparse: file shrank while it was copied: %w", io.ErrUnexpectedEOF)
 			}
 			off += n
+			if report != nil {
+				if err := report(off, size); err != nil {
+					return err
+				}
+			}
 		}
 		off = stop
 	}

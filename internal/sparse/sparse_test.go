@@ -29,7 +29,7 @@ func TestClone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := sparse.Clone(t.Context(), dst, src); err != nil {
+	if err := sparse.Clone(t.Context(), dst, src, nil); err != nil {
 		t.Fatal(err)
 	}
 	a, _ := os.ReadFile(src)
@@ -41,7 +41,7 @@ func TestClone(t *testing.T) {
 	if blocks := st.Sys().(*syscall.Stat_t).Blocks; blocks*512 > 1<<20 {
 		t.Errorf("the copy occupies %d bytes", blocks*512)
 	}
-	if err := sparse.Clone(t.Context(), dst, src); !errors.Is(err, os.ErrExist) {
+	if err := sparse.Clone(t.Context(), dst, src, nil); !errors.Is(err, os.ErrExist) {
 		t.Errorf("onto an existing file: %v", err)
 	}
 	if err := sparse.Punch(f, 10<<20, 1<<20); err == nil {
@@ -60,7 +60,7 @@ func TestCloneCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	// Where the file system clones by reference there is nothing to cancel.
-	if err := sparse.Clone(ctx, dst, src); err != nil {
+	if err := sparse.Clone(ctx, dst, src, nil); err != nil {
 		if _, err := os.Stat(dst); !errors.Is(err, os.ErrNotExist) {
 			t.Error("half a copy is left")
 		}

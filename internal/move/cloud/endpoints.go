@@ -26,6 +26,12 @@ func (c *Cloud) BlockStorage() string {
 	return versionedPath.ReplaceAllString(c.volume.Endpoint, "")
 }
 
+// Read decodes the answer to a GET of Block Storage. path, which may have a query, is below the project.
+func (c *Cloud) Read(ctx context.Context, path string, into any) error {
+	_, err := c.volume.Get(ctx, c.volume.ServiceURL(path), into, nil) //nolint:bodyclose // gophercloud closes it
+	return err
+}
+
 // ImageService is the URL of the image service, without a version. "" says that the catalogue
 // has none.
 func (c *Cloud) ImageService() string {

@@ -130,6 +130,7 @@ func (bs *Backups) copyBackup(ctx context.Context, c *meta.Copy, b *meta.Backup)
 	if err != nil {
 		return driver.Copied{}, unreadable(err)
 	}
+	report := jobs.Progress(ctx)
 	job := driver.Copy{ID: c.ID, To: c.Backend, Known: c.CopyID, Backup: b.Backup, Volume: volume, Content: contentOf(data, b),
 		Begin: func(ctx context.Context) error {
 			return bs.core.Write(ctx, func(tx *meta.Tx) error {
@@ -145,6 +146,8 @@ func (bs *Backups) copyBackup(ctx context.Context, c *meta.Copy, b *meta.Backup)
 			})
 		},
 		Progress: func(p driver.CopyingProgress) {
+			size := bs.core.Bytes(b.Size)
+			_ = report(size/100*int64(p.Percent), size) // a copy does not end by it
 			err := bs.core.Write(ctx, func(tx *meta.Tx) error { return showProgress(tx, c.ID, p) })
 			if err != nil && ctx.Err() == nil {
 				bs.core.Log.Warn("the progress of a copy cannot be stored", zap.String("backup_id", b.ID), zap.Error(err))

@@ -180,12 +180,13 @@ func LockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// Clone copies the file src to dst. It replaces an existing file, so no row may name dst.
-func (f Files) Clone(ctx context.Context, dst, src string) error {
+// Clone copies the file src to dst. It replaces an existing file, so no row may name dst. report is told
+// of the progress, as in [sparse.Clone].
+func (f Files) Clone(ctx context.Context, dst, src string, report func(done, total int64) error) error {
 	if err := f.Remove(dst); err != nil {
 		return err
 	}
-	return missing(sparse.Clone(ctx, dst, src))
+	return missing(sparse.Clone(ctx, dst, src, report))
 }
 
 // CopyTail copies the bytes from off to the end of the file src to the same place in dst,

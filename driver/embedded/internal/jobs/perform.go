@@ -85,7 +85,7 @@ func (r *Runner) try(ctx context.Context, j *meta.Job, t Task) (bytes int64, set
 	}()
 	if k, known := r.kinds[j.Kind]; !known || j.Tries() <= k.maxAttempts {
 		if r.o.Hook != nil {
-			ctx = context.WithValue(ctx, progressKey{}, func(done, total int64) error { return r.o.Hook.Progress(ctx, j, done, total) })
+			ctx = reportingTo(ctx, func(done, total int64) error { return r.o.Hook.Progress(ctx, j, done, total) })
 			if err := r.o.Hook.Before(ctx, j); err != nil {
 				return 0, nil, err
 			}

@@ -20,6 +20,7 @@ var (
 type run struct {
 	backupID string
 	resource string
+	progress progress
 	cancel   context.CancelCauseFunc
 	done     chan struct{} // closed when the job has stopped
 }
@@ -45,7 +46,8 @@ func (r *Runner) runs(jobID string) bool {
 // could interfere have stopped. It returns the context of the run.
 func (r *Runner) register(ctx context.Context, j *meta.Job) (*run, context.Context) {
 	own := &run{backupID: j.BackupID, resource: j.Resource, done: make(chan struct{})}
-	ctx, own.cancel = context.WithCancelCause(ctx)
+	own.progress.clock, own.progress.at.Started = r.core.Clock, r.core.Clock.Now()
+	ctx, own.cancel = context.WithCancelCause(own.progress.in(ctx))
 	for {
 		r.mu.Lock()
 		var other *run
@@ -140,7 +142,7 @@ func (r *Runner) heartbeat(ctx context.Context, j *meta.Job, own *run, until tim
 		held := false
 		limited, done := context.WithTimeout(ctx, until.Sub(sent))
 		err := r.core.Lease(limited, func(tx *meta.Tx) (err error) {
-			held, err = tx.Renew(j.ID, j.Attempts, r.o.Lease)
+			held, err = tx.Renew(j.ID, j.Attempts, r.o.Lease, own.progress.now())
 			return err
 		})
 		done()

@@ -44,16 +44,6 @@ type Hook interface {
 // nothing is cleaned up, and the job runs again after its lease has expired.
 var ErrKilled = errors.New("the worker was killed")
 
-// progressKey is the key of the function of [Progress] in a context.
-type progressKey struct{}
-
-// Progress returns the function that a job's work calls while it copies data: done of total bytes
-// of the volume are copied. Its error ends the work. It is nil if nobody asks.
-func Progress(ctx context.Context) func(done, total int64) error {
-	report, _ := ctx.Value(progressKey{}).(func(done, total int64) error)
-	return report
-}
-
 // Runner queues jobs and runs them.
 type Runner struct {
 	o     Options

@@ -18,7 +18,7 @@ type copyArguments struct {
 // copyVolumeTask fills a new volume from a snapshot or volume.
 func (vs *Volumes) copyVolumeTask(j *meta.Job, a copyArguments) jobs.Task {
 	return vs.newFileTask(j, func(ctx context.Context, path string, bytes int64) (int64, error) {
-		if err := vs.core.Files.Clone(ctx, path, vs.core.Files.Path(a.Source)); err != nil {
+		if err := vs.core.Files.Clone(ctx, path, vs.core.Files.Path(a.Source), jobs.Progress(ctx)); err != nil {
 			return 0, err
 		}
 		return bytes, vs.core.Files.Resize(path, bytes)

@@ -260,7 +260,7 @@ func TestExtendMeetsAnotherFile(t *testing.T) {
 			return
 		}
 		swapped = true
-		check(t, b.core.Files.Clone(t.Context(), b.core.Files.Path(filepath.Join(core.VolumesDir, "other")), b.core.Files.Volume(v)))
+		check(t, b.core.Files.Clone(t.Context(), b.core.Files.Path(filepath.Join(core.VolumesDir, "other")), b.core.Files.Volume(v), nil))
 		check(t, b.core.Files.Resize(b.core.Files.Path(filepath.Join(core.VolumesDir, "other")), unit))
 		check(t, b.core.Write(t.Context(), func(tx *meta.Tx) error {
 			row, err := tx.Volume(v.ID)

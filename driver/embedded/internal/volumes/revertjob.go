@@ -62,7 +62,7 @@ func (vs *Volumes) revertTask(j *meta.Job, _ struct{}) jobs.Task {
 			if err := vs.core.RemoveUnused(ctx, j.VolumeID, core.VolumePrefix+j.VolumeID+oldSuffix); err != nil {
 				return 0, nil, err
 			}
-			err = vs.core.Files.Clone(ctx, vs.core.Files.Path(out.File(j.Attempts)), vs.core.Files.Snapshot(s))
+			err = vs.core.Files.Clone(ctx, vs.core.Files.Path(out.File(j.Attempts)), vs.core.Files.Snapshot(s), jobs.Progress(ctx))
 			return 0, func(tx *meta.Tx) error { return end(tx, core.Available) }, err
 		},
 		Fail: func(tx *meta.Tx, reason string) error {

@@ -47,7 +47,7 @@ func (vs *Volumes) snapshotTask(j *meta.Job, a copyArguments) jobs.Task {
 			if err := vs.core.DropAttempts(ctx, out, 1, j.Attempts-1); err != nil {
 				return 0, nil, err
 			}
-			err = vs.core.Files.Clone(ctx, vs.core.Files.Path(out.File(j.Attempts)), vs.core.Files.Path(a.Source))
+			err = vs.core.Files.Clone(ctx, vs.core.Files.Path(out.File(j.Attempts)), vs.core.Files.Path(a.Source), jobs.Progress(ctx))
 			return vs.core.Bytes(s.Size), func(tx *meta.Tx) error { return end(tx, core.Available, "100%", out.Name(j.Attempts)) }, err
 		},
 		Fail: func(tx *meta.Tx, reason string) error {
