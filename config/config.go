@@ -260,6 +260,8 @@ type Embedded struct {
 	UploadExpiry time.Duration `mapstructure:"upload_expiry"`
 	// DeleteParents says what a delete of a backup that others build on does: refuse, or rebase.
 	DeleteParents string `mapstructure:"delete_parents"`
+	// MaxLock is how long from now a backup can be locked; 0: not at all.
+	MaxLock time.Duration `mapstructure:"max_lock"`
 	// Copies are those of backups at other backends.
 	Copies Copies `mapstructure:"copies"`
 	// Quotas are the limits of a project that has none of its own; -1 is no limit.
@@ -369,6 +371,7 @@ var defaults = map[string]any{
 	"embedded.lease":                       "30s",
 	"embedded.shared_volumes":              "",
 	"embedded.delete_parents":              "refuse",
+	"embedded.max_lock":                    "9600h",
 	"embedded.copies.workers":              2,
 	"embedded.copies.attempts":             10,
 	"embedded.quotas.volumes":              10,

@@ -238,6 +238,9 @@ func (c *Config) Validate() error {
 		bad("embedded.upload_expiry", "%s is less than 1m", c.Embedded.UploadExpiry)
 	}
 	c.Embedded.Copies.validate("embedded.copies", bad)
+	if c.Embedded.MaxLock < 0 {
+		bad("embedded.max_lock", "%s is less than 0", c.Embedded.MaxLock)
+	}
 	checkOneOf("embedded.delete_parents", c.Embedded.DeleteParents, bad, "refuse", "rebase")
 	if _, err := ParseShare(c.Embedded.Scrub.Sample); err != nil {
 		bad("embedded.scrub.sample", "%v", err)

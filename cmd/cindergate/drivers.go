@@ -111,7 +111,7 @@ func embeddedOptions(c *config.Config, log *zap.Logger) (embedded.Options, error
 		DataDir: c.Data, Database: c.Database.Reveal(), Lease: c.Embedded.Lease, SharedVolumes: c.Embedded.SharedVolumes, Stores: stores, DefaultStore: c.DefaultStore, Installation: c.Embedded.Installation, Log: log,
 		Host: c.Embedded.Host, AvailabilityZone: c.Embedded.AvailabilityZone,
 		Compression: c.Embedded.Compression, BlockSize: c.Embedded.BlockSize, Workers: c.Embedded.Workers,
-		DeleteParents: c.Embedded.DeleteParents == "rebase", Policies: book, Copier: copier, CopyWorkers: c.Embedded.Copies.Workers, CopyAttempts: c.Embedded.Copies.Attempts,
+		DeleteParents: c.Embedded.DeleteParents == "rebase", MaxLock: c.Embedded.MaxLock, Policies: book, Copier: copier, CopyWorkers: c.Embedded.Copies.Workers, CopyAttempts: c.Embedded.Copies.Attempts,
 		ScrubInterval: c.Embedded.Scrub.Interval, ScrubSample: sample, UploadExpiry: c.Embedded.UploadExpiry,
 		Quotas: map[string]int{
 			driver.QuotaVolumes: q.Volumes, driver.QuotaSnapshots: q.Snapshots, driver.QuotaGigabytes: q.Gigabytes,

@@ -113,6 +113,8 @@ type Options struct {
 	// DeleteParents allows to delete backups that others build on: these are rebased. Otherwise such a
 	// delete is refused, as in Cinder.
 	DeleteParents bool
+	// MaxLock is how long from now backups may be locked; 0: there are no locks.
+	MaxLock time.Duration
 	// UploadExpiry is how long an upload is kept after something was sent; 0: a day.
 	UploadExpiry time.Duration
 	Observer     Observer // may be nil
@@ -283,7 +285,7 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 	bs := backups.New(c, r, vs, backups.Format{
 		Compression: chunked.Compression(o.Compression), ChunkSize: o.ChunkSize, BlockSize: o.BlockSize},
 		backups.ScrubSchedule{Interval: o.ScrubInterval, Sample: o.ScrubSample, Observe: o.Observer.Scrubbed},
-		o.UploadExpiry, backups.Copying{Attempts: o.CopyAttempts, Pause: o.CopyPause}, o.DeleteParents)
+		o.UploadExpiry, backups.Copying{Attempts: o.CopyAttempts, Pause: o.CopyPause}, backups.Deletes{Rebases: o.DeleteParents, MaxLock: o.MaxLock})
 	cl := cloud.New(c, r, vs)
 	ps := policies.New(c, bs, o.Observer.PolicyRun)
 	d := &Driver{policies: ps, backupRoom: bs, volumeRoom: vs, cloudRoom: cl, jobRoom: r, o: o, core: c, jobs: r, backups: bs, volumes: vs, cloud: cl}

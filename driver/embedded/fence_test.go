@@ -23,7 +23,7 @@ import (
 func (r *rig) another() *jobs.Runner {
 	runner := jobs.NewRunner(r.core, r.o.jobs())
 	vs := volumes.New(r.core, runner, r.o.Quotas)
-	backups.New(r.core, runner, vs, backups.Format{Compression: "zstd"}, backups.ScrubSchedule{}, time.Hour, backups.Copying{}, r.o.DeleteParents)
+	backups.New(r.core, runner, vs, backups.Format{Compression: "zstd"}, backups.ScrubSchedule{}, time.Hour, backups.Copying{}, backups.Deletes{Rebases: r.o.DeleteParents})
 	return runner
 }
 

@@ -145,7 +145,7 @@ func (e *Environment) open(ctx context.Context) (err error) {
 	c.driver, err = embedded.Open(ctx, embedded.Options{
 		DataDir: data, Log: e.o.Log.Named("embedded"), Clock: e.Clock, Work: &e.Clock.Work, Host: "harness", Workers: workers, QuickWorkers: workers,
 		NewID: stream{&e.seed, driverStream}.newID, Random: stream{&e.seed, driverStream}, Poll: idlePoll, NoReserve: true,
-		JobHook: &e.jobs, WrapStore: e.faults.wrapStore, BlankByJob: e.Transitions.holdsNewVolumes,
+		MaxLock: 400 * 24 * time.Hour, JobHook: &e.jobs, WrapStore: e.faults.wrapStore, BlankByJob: e.Transitions.holdsNewVolumes,
 	})
 	if err != nil {
 		return err

@@ -24,6 +24,8 @@ type Backup struct {
 	// Imported says that another service wrote the objects, and that a record of them was
 	// imported here.
 	Imported bool
+	// LockedUntil is when it may be deleted; zero: at any time.
+	LockedUntil time.Time
 	// Pending is the record of an import that has not succeeded; nil otherwise. While it is
 	// set, the backup owns no objects, and a delete removes only the row.
 	Pending   *PendingImport
@@ -131,6 +133,7 @@ var backups = table[Backup]{name: "backups", key: func(b *Backup) string { retur
 	{"host", func(b *Backup) any { return text{&b.Host} }},
 	{"restore_volume_id", func(b *Backup) any { return text{&b.RestoreVolumeID} }},
 	{"imported", func(b *Backup) any { return &b.Imported }},
+	{"locked_until", func(b *Backup) any { return micros{&b.LockedUntil} }},
 	{"import_record", func(b *Backup) any { return document[*PendingImport]{&b.Pending} }},
 	{"created_at", func(b *Backup) any { return micros{&b.CreatedAt} }},
 	{"updated_at", func(b *Backup) any { return micros{&b.UpdatedAt} }},

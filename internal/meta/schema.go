@@ -341,4 +341,5 @@ var migrations = []string{
 	ALTER TABLE jobs ADD COLUMN seen_at BIGINT;
 	ALTER TABLE jobs ADD COLUMN done BIGINT NOT NULL DEFAULT 0;
 	ALTER TABLE jobs ADD COLUMN total BIGINT NOT NULL DEFAULT 0;`,
+	`ALTER TABLE backups ADD COLUMN locked_until BIGINT;`,
 }

@@ -16,6 +16,7 @@ type Backup struct {
 	Complete  bool      `json:"complete"`         // it can be restored
 	Status    string    `json:"status,omitempty"` // in words, for reasons
 	Expires   time.Time `json:"expires,omitzero"` // zero: it does not
+	Locked    time.Time `json:"locked,omitzero"`  // until when it cannot be deleted; zero: it can
 	// Fixed says that it cannot be rebased: it stays on its parent, and is not taken from under its children.
 	Fixed bool `json:"fixed,omitempty"`
 }
@@ -79,7 +80,12 @@ func Decide(p *Policy, backups []Backup, now time.Time, rebases bool) []Decision
 			d.Reasons = []string{"no rule keeps it (" + p.Keep.String() + ")"}
 		}
 	}
-	keepParents(backups, decisions, rebases)
+	for i, b := range backups {
+		if d := &decisions[i]; !d.Keep && b.Locked.After(now) {
+			d.Keep, d.Reasons = true, []string{"it is locked until " + b.Locked.UTC().Format(time.RFC3339)}
+		}
+	}
+	keepParents(backups, decisions, now, rebases)
 	return decisions
 }
 
@@ -96,7 +102,7 @@ func (p *Policy) reasons(points []time.Time, now time.Time) [][]string {
 }
 
 // keepParents keeps what kept backups build on.
-func keepParents(backups []Backup, decisions []Decision, rebases bool) {
+func keepParents(backups []Backup, decisions []Decision, now time.Time, rebases bool) {
 	index := map[string]int{}
 	for i, b := range backups {
 		index[b.ID] = i
@@ -106,8 +112,8 @@ func keepParents(backups []Backup, decisions []Decision, rebases bool) {
 		if !decisions[i].Keep {
 			continue
 		}
-		whole := !rebases || !b.Complete // all of its chain stays
-		for range len(backups) {         // a damaged row may be its own ancestor
+		whole := !rebases || !b.Complete || b.Locked.After(now) // all of its chain stays
+		for range len(backups) {                                // a damaged row may be its own ancestor
 			parent, known := index[b.ParentID]
 			if b.ParentID == "" || !known {
 				break

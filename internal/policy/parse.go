@@ -46,7 +46,7 @@ type parser struct {
 //	CLAUSE    full | incremental | full=N
 //	          keep=N,Nh,Nd,Nw,Nm,Ny      as many of the last, of hours, days, weeks, months, years
 //	          within=D, within-hourly=D … within-yearly=D      D: 2y5m7d3h
-//	          copy=BACKEND | jitter=D | paused | always
+//	          lock=D | copy=BACKEND | jitter=D | paused | always
 func Parse(text string) (Policy, error) {
 	if len(text) > maxText {
 		return Policy{}, &SyntaxError{Text: text[:maxText], Offset: maxText, Rule: fmt.Sprintf("a policy has at most %d bytes", maxText)}
@@ -267,7 +267,7 @@ func (r *parser) monthdays(s *Schedule, w word) error {
 	return nil
 }
 
-const clauseRule = "a clause is full, incremental, full=N, keep=…, within=…, copy=…, jitter=…, paused or always"
+const clauseRule = "a clause is full, incremental, full=N, keep=…, within=…, lock=…, copy=…, jitter=…, paused or always"
 
 // clause reads one clause after the schedule.
 func (r *parser) clause(w word) error {
@@ -302,6 +302,12 @@ func (r *parser) clause(w word) error {
 		return r.within(w, name, inner)
 	case name == "copy" && valued:
 		r.p.Copy = value
+	case name == "lock" && valued:
+		d, ok := parseSpan(value)
+		if !ok {
+			return r.wrong(inner, "lock is how long a backup cannot be deleted, for instance 14d")
+		}
+		r.p.Lock = d
 	case name == "jitter" && valued:
 		d, ok := parseSpan(value)
 		if !ok || d.Years+d.Months > 0 || d.hours() > maxJitter || d.hours() <= 0 {

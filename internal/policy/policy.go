@@ -22,6 +22,9 @@ const (
 	NameKey = "cindergate:policy"
 	// ExpiresKey, on a backup, is when it is deleted.
 	ExpiresKey = "cindergate:expires"
+	// LockKey, on a backup, is until when nobody can delete it. LockedKey is that time; the gateway sets it.
+	LockKey   = "cindergate:lock"
+	LockedKey = "cindergate:locked-until"
 	// SlotKey, on a backup, is the time that its run was due. The gateway sets it.
 	SlotKey = "cindergate:scheduled"
 )
@@ -40,7 +43,9 @@ type Policy struct {
 	Chain int
 	Keep  Keep
 	// Copy is the backend that the backups are copied to; "": none.
-	Copy   string
+	Copy string
+	// Lock is how long nobody can delete a backup; zero: it is not locked.
+	Lock   Span
 	Jitter time.Duration // runs begin up to that much after their slot
 	Paused bool          // no run begins; what there is, is kept
 	Always bool          // also makes a backup if nothing has changed

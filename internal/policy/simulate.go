@@ -44,6 +44,9 @@ func (s *simulator) next() Event {
 	if kind.Incremental {
 		b.ParentID = newest(s.left).ID
 	}
+	if !s.p.Lock.zero() {
+		b.Locked = s.p.Lock.After(s.slot)
+	}
 	s.left = append(s.left, b)
 	e := Event{Slot: s.slot, ID: b.ID, Incremental: kind.Incremental, Reason: kind.Reason}
 	var left []Backup

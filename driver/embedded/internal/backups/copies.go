@@ -9,6 +9,7 @@ import (
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
+	"cindergate/internal/policy"
 )
 
 // A backup whose metadata has driver.CopyTo is copied to that backend. The row of the copy says
@@ -21,7 +22,7 @@ func (bs *Backups) CheckCopyTo(backend string) error { return bs.core.Copier.Che
 // copyTarget returns the metadata of a new backup: the request's, and where its volume says that
 // backups are copied to, that as well.
 func (bs *Backups) copyTarget(asked map[string]string, v *meta.Volume) (map[string]string, error) {
-	metadata := withoutCopyState(asked)
+	metadata := core.Without(withoutCopyState(asked), policy.LockedKey)
 	if to := metadata[driver.CopyTo]; to != "" {
 		return metadata, bs.CheckCopyTo(to)
 	}

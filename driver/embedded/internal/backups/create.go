@@ -99,7 +99,7 @@ func (bs *Backups) CreateFor(ctx context.Context, who driver.Caller, spec driver
 		if s != nil {
 			b.SnapshotID, b.DataTimestamp = s.ID, s.CreatedAt
 		}
-		if err := errors.Join(core.CheckExpiry(b), also(tx, b)); err != nil {
+		if err := errors.Join(bs.checkMetadata(b, tx.Now), also(tx, b)); err != nil {
 			return err
 		}
 		bs.core.Attention.CallAfter(tx, b.ProjectID, b.VolumeID)
@@ -177,10 +177,11 @@ func (bs *Backups) UpdateBackup(ctx context.Context, who driver.Caller, backupID
 			b.Description = patch.Description.Value
 		}
 		if patch.Metadata.Set {
+			old := b.Metadata
 			if err := bs.setMetadata(tx, b, patch.Metadata.Value); err != nil {
 				return err
 			}
-			if err := core.CheckExpiry(b); err != nil {
+			if err := bs.relock(tx, b, old); err != nil {
 				return err
 			}
 			bs.core.Attention.CallAfter(tx, b.ProjectID, b.VolumeID)

@@ -190,7 +190,7 @@ func (bs *Backups) publish(tx *meta.Tx, j *meta.Job, a backupArguments, at chunk
 	if b != nil && b.Status == driver.BackupCreating {
 		b.Status, b.FailReason, b.ObjectCount = driver.BackupAvailable, "", result.Objects
 		b.Container, b.ServiceMetadata = at.Container, at.Prefix
-		if err := bs.startCopy(tx, b); err != nil {
+		if err := errors.Join(bs.startCopy(tx, b), bs.lock(tx, b)); err != nil {
 			return err
 		}
 		if err := tx.TouchBackup(b); err != nil {

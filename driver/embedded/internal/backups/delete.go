@@ -2,6 +2,7 @@ package backups
 
 import (
 	"context"
+	"errors"
 
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
@@ -38,7 +39,7 @@ func (bs *Backups) ForceDeleteBackup(ctx context.Context, who driver.Caller, bac
 		if err != nil {
 			return err
 		}
-		if err := bs.checkDependents(tx, b); err != nil {
+		if err := errors.Join(checkUnlocked(tx, b), bs.checkDependents(tx, b)); err != nil {
 			return err
 		}
 		if err := bs.cancelJobs(tx, b); err != nil {
@@ -57,6 +58,9 @@ func (bs *Backups) acceptDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) 
 }
 
 func (bs *Backups) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
+	if err := checkUnlocked(tx, b); err != nil {
+		return err
+	}
 	children, err := tx.Children(b.ID)
 	if err != nil {
 		return err

@@ -141,7 +141,10 @@ func (bs *Backups) imported(s *core.Store, b *meta.Backup, rec *record) *meta.Ba
 	row.ParentID, row.SnapshotID, row.RestoreVolumeID = deref(rec.ParentID), deref(rec.SnapshotID), deref(rec.RestoreVolumeID)
 	row.Metadata = withoutCopies(rec.Metadata) // the backends are those of another gateway
 	// A record may be old. Who imports it wants the backup, and not to have its objects deleted.
-	row.Metadata = core.Without(row.Metadata, policy.ExpiresKey)
+	// A lock is what this gateway's owners have asked for.
+	for _, key := range []string{policy.ExpiresKey, policy.LockKey, policy.LockedKey} {
+		row.Metadata = core.Without(row.Metadata, key)
+	}
 	if rec.VolumeID != "" {
 		row.VolumeID = rec.VolumeID
 	}

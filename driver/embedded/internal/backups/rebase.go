@@ -57,7 +57,7 @@ func (bs *Backups) startRebase(tx *meta.Tx, who driver.Caller, b *meta.Backup, c
 // and children that are not complete.
 func (bs *Backups) checkRebase(tx *meta.Tx, b *meta.Backup, children []*meta.Backup) error {
 	refused := driver.BackupHasDependents.Errorf("Incremental backups exist for this backup.")
-	if !bs.rebases || !CanBeRebased(b) {
+	if !bs.deletes.Rebases || !CanBeRebased(b) {
 		return refused
 	}
 	pending, err := tx.PendingChildren(b.ID)
@@ -373,4 +373,4 @@ func (bs *Backups) isRebased(ctx context.Context, backupID string) (rebased bool
 }
 
 // Rebases reports whether a backup that others build on can be deleted.
-func (bs *Backups) Rebases() bool { return bs.rebases }
+func (bs *Backups) Rebases() bool { return bs.deletes.Rebases }

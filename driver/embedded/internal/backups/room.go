@@ -20,7 +20,7 @@ type Backups struct {
 	scrubs    ScrubSchedule
 	uploads   uploads
 	copying   Copying
-	rebases   bool // a delete of a backup rebases those that build on it
+	deletes   Deletes
 	downloads downloads
 }
 
@@ -37,13 +37,19 @@ type Format struct {
 	BlockSize   int64 // bytes per digest of a full backup; 0: package chunked chooses it
 }
 
+// Deletes says which deletes are refused.
+type Deletes struct {
+	Rebases bool          // a delete of a backup rebases those that build on it
+	MaxLock time.Duration // how long from now a lock may last; 0: there are no locks
+}
+
 // New returns a Backups and registers its kinds of jobs. An upload to which nothing is sent
-// for uploadExpiry ends. With rebases, a backup that others build on can be deleted.
-func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes, f Format, scrubs ScrubSchedule, uploadExpiry time.Duration, copying Copying, rebases bool) *Backups {
+// for uploadExpiry ends.
+func New(c *core.Core, r *jobs.Runner, vs *volumes.Volumes, f Format, scrubs ScrubSchedule, uploadExpiry time.Duration, copying Copying, deletes Deletes) *Backups {
 	if copying.Pause <= 0 {
 		copying.Pause = firstCopyPause
 	}
-	bs := &Backups{core: c, jobs: r, volumes: vs, format: f, scrubs: scrubs, uploads: uploads{expiry: uploadExpiry}, copying: copying, rebases: rebases}
+	bs := &Backups{core: c, jobs: r, volumes: vs, format: f, scrubs: scrubs, uploads: uploads{expiry: uploadExpiry}, copying: copying, deletes: deletes}
 	bs.register()
 	return bs
 }

@@ -25,7 +25,7 @@ func (s *scene) states() []policy.Backup {
 	states := make([]policy.Backup, len(s.backups))
 	for i, b := range s.backups {
 		states[i] = policy.Backup{ID: b.ID, ParentID: b.ParentID, Slot: slots[b.ID], CreatedAt: b.DataTimestamp,
-			Complete: complete(b), Status: string(b.Status), Fixed: !backups.CanBeRebased(b)}
+			Complete: complete(b), Status: string(b.Status), Fixed: !backups.CanBeRebased(b), Locked: b.LockedUntil}
 		if value := b.Metadata[policy.ExpiresKey]; value != "" {
 			if at, err := policy.ParseExpiry(value, b.CreatedAt); err == nil {
 				states[i].Expires = at
@@ -64,8 +64,10 @@ func (ps *Policies) expire(ctx context.Context, s *scene) (time.Time, error) {
 	states := s.states()
 	var next time.Time
 	for _, b := range states {
-		if b.Expires.After(s.now) {
-			next = sooner(next, b.Expires)
+		for _, at := range []time.Time{b.Expires, b.Locked} {
+			if at.After(s.now) {
+				next = sooner(next, at)
+			}
 		}
 	}
 	decisions := policy.Decide(s.rules(), states, s.now, ps.backups.Rebases())

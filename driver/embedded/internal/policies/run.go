@@ -246,6 +246,9 @@ func (ps *Policies) attempt(ctx context.Context, s *scene) error {
 	name := s.name(r.Slot)
 	spec := driver.BackupSpec{VolumeID: s.key.VolumeID, Name: &name, Incremental: kind.Incremental, Force: true,
 		Metadata: map[string]string{policy.SlotKey: r.Slot.UTC().Format(time.RFC3339)}}
+	if s.policy.Lock != (policy.Span{}) {
+		spec.Metadata[policy.LockKey] = s.policy.Lock.String()
+	}
 	if s.policy.Copy != "" {
 		spec.Metadata[driver.CopyTo] = s.policy.Copy
 	}

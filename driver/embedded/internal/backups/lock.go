@@ -1,0 +1,114 @@
+package backups
+
+import (
+	"time"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded/internal/core"
+	"cindergate/internal/meta"
+	"cindergate/internal/policy"
+)
+
+// checkMetadata refuses metadata of a backup whose times cannot be understood, and locks that are not allowed.
+func (bs *Backups) checkMetadata(b *meta.Backup, now time.Time) error {
+	if err := core.CheckExpiry(b); err != nil {
+		return err
+	}
+	wrong := func(format string, args ...any) error {
+		return driver.Errorf(driver.InvalidInput, "Invalid input received: metadata "+policy.LockKey+": "+format+".", args...)
+	}
+	until, err := lockWanted(b)
+	switch {
+	case err != nil:
+		return wrong("%s", err)
+	case until.IsZero() || until.Equal(b.LockedUntil):
+		return nil
+	case b.LockedUntil.After(now) && until.Before(b.LockedUntil):
+		return wrong("the backup is locked until %s, and a lock cannot be made shorter", at(b.LockedUntil))
+	case bs.deletes.MaxLock <= 0:
+		return wrong("locks are switched off here (embedded.max_lock)")
+	case !until.After(now):
+		return wrong("%s is past", at(until))
+	case until.After(now.Add(bs.deletes.MaxLock)):
+		return wrong("a lock lasts at most %d hours from now (embedded.max_lock)", int(bs.deletes.MaxLock.Hours()))
+	}
+	return nil
+}
+
+func at(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// lockWanted returns the time until which the metadata of a backup ask for a lock; zero: they do not.
+func lockWanted(b *meta.Backup) (time.Time, error) {
+	value := b.Metadata[policy.LockKey]
+	if value == "" {
+		return time.Time{}, nil
+	}
+	until, err := policy.ParseExpiry(value, b.CreatedAt)
+	return until.Truncate(time.Microsecond), err // the resolution of the database
+}
+
+// lock locks a complete backup as its metadata ask, and what it builds on for as long. The caller has
+// checked the metadata, and stores the backup.
+func (bs *Backups) lock(tx *meta.Tx, b *meta.Backup) error {
+	until, err := lockWanted(b)
+	if err != nil || !until.After(b.LockedUntil) {
+		return err
+	}
+	lockUntil(b, until)
+	for parent := b.ParentID; parent != ""; {
+		p, err := tx.Backup(parent)
+		if err != nil {
+			return err
+		}
+		if p == nil { // the record of b was imported without its chain
+			break
+		}
+		if p.LockedUntil.Before(until) {
+			lockUntil(p, until)
+			if err := tx.TouchBackup(p); err != nil {
+				return err
+			}
+		}
+		parent = p.ParentID
+	}
+	return nil
+}
+
+func lockUntil(b *meta.Backup, until time.Time) {
+	b.LockedUntil = until
+	b.Metadata = core.With(b.Metadata, policy.LockedKey, at(until))
+}
+
+// keepLock gives the new metadata of a backup what old ones say of its lock: a client that replaces all
+// metadata does not know of it. A lock that has ended is forgotten.
+func keepLock(b *meta.Backup, old map[string]string, now time.Time) {
+	b.Metadata = core.Without(b.Metadata, policy.LockedKey)
+	if !b.LockedUntil.After(now) {
+		b.LockedUntil = time.Time{}
+		return
+	}
+	lockUntil(b, b.LockedUntil)
+	if _, asked := b.Metadata[policy.LockKey]; !asked && old[policy.LockKey] != "" {
+		b.Metadata[policy.LockKey] = old[policy.LockKey]
+	}
+}
+
+// checkUnlocked refuses the delete of a backup that is locked, by whomever.
+func checkUnlocked(tx *meta.Tx, b *meta.Backup) error {
+	if b.LockedUntil.After(tx.Now) {
+		return driver.InvalidBackup("Backup %s is locked until %s.", b.ID, at(b.LockedUntil))
+	}
+	return nil
+}
+
+// relock applies the metadata that a request has set.
+func (bs *Backups) relock(tx *meta.Tx, b *meta.Backup, old map[string]string) error {
+	keepLock(b, old, tx.Now)
+	if err := bs.checkMetadata(b, tx.Now); err != nil {
+		return err
+	}
+	if b.Status == driver.BackupCreating || b.ServiceMetadata == "" { // its end locks it
+		return nil
+	}
+	return bs.lock(tx, b)
+}
