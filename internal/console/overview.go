@@ -170,7 +170,7 @@ func (q *request) overview() (*overview, error) {
 	states, newest := s.protectionOf()
 	for i := range s.Volumes {
 		v := &s.Volumes[i]
-		if v.Policy() != "" {
+		if v.Scheduled() {
 			o.Scheduled++
 		}
 		state := states[v.ID]

@@ -82,6 +82,12 @@ type backup struct {
 	DataAt      stamp             `json:"data_timestamp"`
 }
 
+// Scheduled reports whether the volume's own metadata has it backed up.
+func (v *volume) Scheduled() bool {
+	text := v.Policy()
+	return text != "" && text != "off" && text != "policy off"
+}
+
 // Label is the name, or the id of a backup without one.
 func (b *backup) Label() string { return labelOf(b.Name, b.ID) }
 

@@ -122,17 +122,28 @@ func TestChains(t *testing.T) {
 		}
 		return strings.Join(all, " ")
 	}
-	guessed := chainsOf(backups, nil, nil, false)
+	guessed := chainsOf(backups, nil, nil, false, start)
 	if got := words(guessed); got != "d< e<d | a< b<a x<b c<b |" || !guessed[0].Guessed || guessed[1].Links[0].Delete != "is refused: 1 backup built on it" {
 		t.Errorf("guessed: %s %+v", got, guessed[1].Links[0])
 	}
-	known := chainsOf(backups, map[string]string{"a": "", "b": "a", "x": "b", "c": "a", "d": "", "e": "c"}, nil, true)
+	known := chainsOf(backups, map[string]string{"a": "", "b": "a", "x": "b", "c": "a", "d": "", "e": "c"}, nil, true, start)
 	if got := words(known); got != "d< | a< b<a x<b c<a e<c |" || known[1].Guessed || !known[1].Branched || !strings.Contains(known[1].Links[0].Delete, "gets what it needs") {
 		t.Errorf("known: %s", got)
 	}
-	lost := chainsOf(backups[:1], map[string]string{"e": "gone"}, nil, false)
+	lost := chainsOf(backups[:1], map[string]string{"e": "gone"}, nil, false, start)
 	if got := words(lost); got != "e<gone |" {
 		t.Errorf("a parent that is not there: %s", got)
+	}
+}
+
+// A lock keeps a backup until its time.
+func TestLocked(t *testing.T) {
+	b := backup{Status: "available", Metadata: map[string]string{"cindergate:locked-until": "2026-12-01T00:00:00Z"}}
+	if got := onDelete(&b, 0, true, start); got != "is refused: it is locked until 2026-12-01 00:00 UTC" {
+		t.Error(got)
+	}
+	if got := onDelete(&b, 0, true, start.AddDate(0, 1, 0)); got != "removes this backup only" {
+		t.Error(got)
 	}
 }
 

@@ -149,7 +149,7 @@ func (q *request) volume() (*volumeView, error) {
 			parents[d.ID], decisions[d.ID] = d.ParentID, d
 		}
 	}
-	v.Chains = chainsOf(backups, parents, decisions, rebases)
+	v.Chains = chainsOf(backups, parents, decisions, rebases, s.At)
 	return v, q.around(v, s)
 }
 
