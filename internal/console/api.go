@@ -12,8 +12,9 @@ import (
 	"strings"
 )
 
-// microversion is the one that the console speaks.
-const microversion = "3.70"
+// microversions are those that the console speaks, the best first. 3.43 brings the metadata of backups,
+// 3.45 numbers of all backups; an older cloud shows less (cinder/api/openstack/rest_api_version_history.rst).
+var microversions = []string{"3.70", "3.45", "3.0"}
 
 // maxAnswer is the largest answer of the API that is read, in bytes.
 const maxAnswer = 16 << 20
@@ -107,39 +108,59 @@ func isStatus(err error, statuses ...int) bool {
 
 // call sends a request of a session to the Block Storage API. path begins after the project.
 func (c *Console) call(ctx context.Context, s *session, method, path string, body, into any) error {
-	var content io.Reader
+	var content []byte
 	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
+		var err error
+		if content, err = json.Marshal(body); err != nil {
 			return err
 		}
-		content = bytes.NewReader(text)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://console.invalid/v3/"+s.caller.ProjectID+path, content)
+	for {
+		version := s.version.Load()
+		got, err := c.send(ctx, s, method, path, microversions[version], content)
+		switch {
+		case err != nil:
+			return err
+		case got.status != http.StatusNotAcceptable || int(version) == len(microversions)-1:
+			return got.read(method, path, into)
+		}
+		s.version.CompareAndSwap(version, version+1) // the cloud does not have it
+	}
+}
+
+// reply is an answer of the API.
+type reply struct {
+	status int
+	text   []byte
+}
+
+// send sends a request with a microversion.
+func (c *Console) send(ctx context.Context, s *session, method, path, version string, content []byte) (reply, error) {
+	r, err := http.NewRequestWithContext(ctx, method, "http://console.invalid/v3/"+s.caller.ProjectID+path, bytes.NewReader(content))
 	if err != nil {
-		return err
+		return reply{}, err
 	}
 	r.Header.Set("X-Auth-Token", string(s.caller.Token))
-	r.Header.Set("OpenStack-API-Version", "volume "+microversion)
+	r.Header.Set("OpenStack-API-Version", "volume "+version)
 	r.Header.Set("User-Agent", "cindergate-console")
-	if body != nil {
+	if content != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	got, err := inProcess{c.o.API}.RoundTrip(r)
 	if err != nil {
-		return err
-	}
-	if got.StatusCode == http.StatusNotAcceptable { // an older cloud
-		return &fault{got.StatusCode, "The backend does not have the microversion " + microversion + " of Block Storage, which the console needs."}
+		return reply{}, err
 	}
 	text, err := io.ReadAll(got.Body)
-	switch {
-	case err != nil:
-		return err
-	case got.StatusCode >= http.StatusBadRequest:
-		return &fault{got.StatusCode, faultText(got.StatusCode, text)}
-	case into != nil:
-		if err := json.Unmarshal(text, into); err != nil {
+	return reply{got.StatusCode, text}, err
+}
+
+// read decodes an answer.
+func (a reply) read(method, path string, into any) error {
+	if a.status >= http.StatusBadRequest {
+		return &fault{a.status, faultText(a.status, a.text)}
+	}
+	if into != nil {
+		if err := json.Unmarshal(a.text, into); err != nil {
 			return fmt.Errorf("the answer to %s %s is not what was expected: %w", method, path, err)
 		}
 	}

@@ -15,6 +15,7 @@ var functions = template.FuncMap{
 	"asset": assetPath, "bytes": bytesText, "rate": rateText, "span": spanText, "counted": counted, "command": command,
 	"utc":     func(s stamp) string { return s.UTC().Format("2006-01-02 15:04") },
 	"iso":     func(s stamp) string { return s.UTC().Format(time.RFC3339) },
+	"day":     func(s stamp) string { return s.UTC().Format(time.DateOnly) },
 	"seconds": func(n int64) string { return spanText(time.Duration(n) * time.Second) },
 	"short":   func(id string) string { return id[:min(len(id), 8)] },
 	"dict":    dict,

@@ -214,6 +214,9 @@ func (q *request) listBackups(l listing) ([]backup, int, error) {
 		Backups []backup `json:"backups"`
 		Count   *int     `json:"count"`
 	}
+	if microversions[q.s.version.Load()] == "3.0" {
+		l.Del("with_count") // it would be a filter
+	}
 	err := q.call(http.MethodGet, "/backups/detail?"+l.Encode(), nil, &found)
 	if found.Count == nil {
 		return found.Backups, -1, err

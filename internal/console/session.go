@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jonboulle/clockwork"
@@ -31,6 +32,7 @@ type session struct {
 	owned                 bool          // the console has made the token, and may revoke it
 	form                  string        // token of forms
 	began, expires        time.Time
+	version               atomic.Int32  // of microversions
 	ended                 chan struct{} // closed when it ends
 
 	mu      sync.Mutex
