@@ -93,6 +93,11 @@ func TestManyBackups(t *testing.T) {
 	if rows, asked := api.rows.Load(), api.asked.Load(); rows > 0 || asked > 8 {
 		t.Errorf("a second overview reads %d rows by %d requests", rows, asked)
 	}
+	b.do(http.MethodGet, "/ui/volumes", nil, refreshHeader, "1") // something has changed
+	if n := api.rows.Load(); n < 3000 {
+		t.Errorf("a page that is renewed reads %d rows", n)
+	}
+	api.rows.Store(0)
 	clock.Advance(scanLife)
 	b.get("/ui/volumes")
 	if n := api.rows.Load(); n < 3000 || n > 3300 {

@@ -78,8 +78,8 @@ func (q *request) call(method, path string, body, into any) error {
 // wide reports whether the request is about all projects.
 func (q *request) wide() bool { return q.s.allProjects(q.c.o.Mode) }
 
-// refreshHeader is sent by the console's own script when it renews a page. Such requests do not keep a
-// session from ending.
+// refreshHeader is sent by the console's own script when it renews a page, because something has changed.
+// Such requests do not keep a session from ending, and see what has changed.
 const refreshHeader = "X-Console-Refresh"
 
 // with finds the session of a request, and shows errors.
@@ -92,6 +92,8 @@ func (c *Console) with(serve func(*request) error) http.HandlerFunc {
 		}
 		if r.Header.Get(refreshHeader) == "" {
 			s.touch(c.o.Clock.Now())
+		} else {
+			s.forget()
 		}
 		q := &request{c, w, r, s, from(r)}
 		err := error(&fault{http.StatusNotFound, "The console has no such page."})

@@ -161,6 +161,13 @@ func (s *session) touch(now time.Time) {
 	s.used = now
 }
 
+// forget drops what was read a short time ago.
+func (s *session) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cache = map[string]cached{}
+}
+
 // tell has the next page show a message.
 func (s *session) tell(f flash) {
 	s.mu.Lock()

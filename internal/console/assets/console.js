@@ -46,23 +46,42 @@ function moveBars(jobs) {
 }
 
 // Loads the page again, and puts its parts that show data in the place of the old ones. What is in
-// use stays: a part with the focus, or with something chosen.
+// use stays until it is left: a part with the focus, or with something chosen.
 let renewing = false
+let stale = false
 async function renew() {
+  stale = true
   if (renewing) return
   renewing = true
   try {
-    const answer = await fetch(location.href, { headers: { 'X-Console-Refresh': '1' }, redirect: 'manual' })
-    if (!answer.ok) return
-    const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html')
-    for (const part of document.querySelectorAll('[data-live]')) {
-      const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`)
-      if (!next || part.contains(document.activeElement) || part.querySelector('input:checked')) continue
-      localTimes(next)
-      part.replaceWith(document.adoptNode(next))
+    while (stale) {
+      stale = false
+      const answer = await fetch(location.href, { headers: { 'X-Console-Refresh': '1' }, redirect: 'manual' })
+      if (!answer.ok) return
+      const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html')
+      const parts = [...document.querySelectorAll('[data-live]')]
+      if (parts.some(inUse)) { left = true; return }
+      for (const part of parts) {
+        const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`)
+        if (!next) continue
+        localTimes(next)
+        part.replaceWith(document.adoptNode(next))
+      }
+      chooseMany()
     }
-    chooseMany()
+  } catch {
+    // The gateway does not answer: the stream of events says so.
   } finally { renewing = false }
+}
+
+let left = false // a page was not renewed, for it was in use
+const inUse = part => part.contains(document.activeElement) || part.querySelector('input:checked')
+for (const event of ['focusout', 'change']) {
+  document.addEventListener(event, () => setTimeout(() => {
+    if (!left || [...document.querySelectorAll('[data-live]')].some(inUse)) return
+    left = false
+    renew()
+  }))
 }
 
 const key = state => JSON.stringify([state.jobs.map(j => [j.id, j.state, j.attempt, j.total > 0]), state.backups, state.failures])
