@@ -76,7 +76,9 @@ type S3Store struct {
 	VirtualHost bool `mapstructure:"virtual_host"`
 	// SSECustomerKey has the 32 bytes of the key of SSE-C: Cinder's backup_s3_sse_customer_key.
 	SSECustomerKey Secret `mapstructure:"sse_customer_key"`
-	Network        `mapstructure:",squash"`
+	// ObjectLock is the mode of S3 Object Lock for the objects of locked backups: off, governance or compliance.
+	ObjectLock string `mapstructure:"object_lock"`
+	Network    `mapstructure:",squash"`
 }
 
 // SwiftStore is a container of Swift.
@@ -114,7 +116,7 @@ var networkDefaults = map[string]any{
 
 // storeDefaults are the defaults of what only one driver has.
 var storeDefaults = map[string]map[string]any{
-	StoreS3:    {"region": "us-east-1", "bucket": "volumebackups", "profile": "default"},
+	StoreS3:    {"region": "us-east-1", "bucket": "volumebackups", "profile": "default", "object_lock": "off"},
 	StoreSwift: {"auth_version": 3, "auth": SwiftSingleUser, "user_domain": "default", "project_domain": "default", "interface": "public", "container": "volumebackups"},
 }
 
@@ -189,6 +191,9 @@ func (n *Network) validate(key string, bad problem) {
 	}
 }
 
+// ObjectLockOff is the value of object_lock of a store that locks no objects.
+const ObjectLockOff = "off"
+
 // sseKey is the length of a key of SSE-C in bytes.
 const sseKey = 32
 
@@ -203,6 +208,7 @@ func (s *S3Store) validate(key string, bad problem) {
 	if n := len(s.SSECustomerKey.Reveal()); n != 0 && n != sseKey {
 		bad(key+".sse_customer_key", "it has %d bytes, not %d", n, sseKey)
 	}
+	checkOneOf(key+".object_lock", s.ObjectLock, bad, ObjectLockOff, "governance", "compliance")
 	s.Network.validate(key, bad)
 }
 

@@ -3,6 +3,7 @@
 
 STORES=${STORES:-$WORK/stores/servers}
 STORES_PORT=${STORES_PORT:-21100}
+S3_LOCKS_URL=http://127.0.0.1:$((STORES_PORT + 9))
 export S3_URL=http://127.0.0.1:$STORES_PORT S3_KEY=stores-admin S3_SECRET=stores-admin-secret
 export SWIFT_URL=http://127.0.0.1:$((STORES_PORT + 1)) SWIFT_USER=stores:tester SWIFT_KEY=stores-tester-key
 VERSITYGW=github.com/versity/versitygw/cmd/versitygw@v1.8.0
@@ -42,6 +43,15 @@ versitygw() {
     ROOT_ACCESS_KEY=$S3_KEY ROOT_SECRET_KEY=$S3_SECRET background versitygw \
         "$ROOT/build/versitygw" --quiet ${VERSITYGW_LOG:+--access-log "$VERSITYGW_LOG"} --port "${S3_URL#http://}" --iam-dir "$STORES/versitygw/iam" posix "$STORES/versitygw/root"
     reachable versitygw "$S3_URL/"
+}
+
+# locking_versitygw: a second one, which keeps versions and so has Object Lock.
+locking_versitygw() {
+    mkdir -p "$STORES"/versitygw-locks/{root,iam,versions}
+    ROOT_ACCESS_KEY=$S3_KEY ROOT_SECRET_KEY=$S3_SECRET background versitygw-locks \
+        "$ROOT/build/versitygw" --quiet --port "${S3_LOCKS_URL#http://}" --iam-dir "$STORES/versitygw-locks/iam" \
+        posix --versioning-dir "$STORES/versitygw-locks/versions" "$STORES/versitygw-locks/root"
+    reachable versitygw-locks "$S3_LOCKS_URL/"
 }
 
 # s3_user KEY SECRET: makes a user without any rights of its own. A policy gives it some.
@@ -136,4 +146,4 @@ END
     reachable swift-proxy "$SWIFT_URL/healthcheck"
 }
 
-stop_servers() { stop swift-proxy swift-object swift-container swift-account memcached versitygw; }
+stop_servers() { stop swift-proxy swift-object swift-container swift-account memcached versitygw versitygw-locks; }

@@ -59,7 +59,11 @@ func openS3(name string, o *config.S3Store, log *zap.Logger) (chunk.Remote, erro
 	if o.SSECustomerKey != "" {
 		key = []byte(o.SSECustomerKey.Reveal())
 	}
-	return s3.New(s3.Options{Endpoint: o.Endpoint, Region: o.Region, Bucket: o.Bucket, AccessKey: o.AccessKey, SecretKey: o.SecretKey.Reveal(),
+	lock := o.ObjectLock
+	if lock == config.ObjectLockOff {
+		lock = ""
+	}
+	return s3.New(s3.Options{ObjectLock: lock, Endpoint: o.Endpoint, Region: o.Region, Bucket: o.Bucket, AccessKey: o.AccessKey, SecretKey: o.SecretKey.Reveal(),
 		CredentialsFile: o.CredentialsFile, Profile: o.Profile, VirtualHost: o.VirtualHost, CustomerKey: key,
 		Connection: networkOf(&o.Network), Options: objectOptions(name, &o.Network, log)})
 }
@@ -109,7 +113,13 @@ func probeStore(ctx context.Context, s embedded.BackupStore) ([]string, error) {
 	if s.Dir == "" {
 		ctx, cancel := context.WithTimeout(ctx, probeTime)
 		defer cancel()
-		return prober.Probe(ctx)
+		findings, err := prober.Probe(ctx)
+		if locker, ok := s.Remote.(chunk.Locker); ok && locker.Locks() && err == nil {
+			if err = locker.ProbeLock(ctx, ""); err == nil {
+				findings = append(findings, "a locked object could not be deleted")
+			}
+		}
+		return findings, err
 	}
 	f, err := os.CreateTemp(s.Dir, ".put-probe-")
 	if err != nil {

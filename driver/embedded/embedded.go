@@ -438,7 +438,7 @@ func (d *Driver) open(ctx context.Context) error {
 	if err := d.openInstallation(ctx); err != nil {
 		return err
 	}
-	if err := d.repair(ctx); err != nil {
+	if err := errors.Join(d.repair(ctx), d.backups.CheckLocks(ctx)); err != nil {
 		return err
 	}
 	if err := d.core.Spare.Keep(); err != nil {

@@ -1,11 +1,19 @@
 package embedded
 
 import (
+	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jonboulle/clockwork"
+
 	"cindergate/driver"
+	"cindergate/internal/chunk"
+	"cindergate/internal/chunk/chunktest"
+	"cindergate/internal/chunk/object"
+	"cindergate/internal/chunk/s3"
 	"cindergate/internal/policy"
 )
 
@@ -185,4 +193,133 @@ func TestPolicyLock(t *testing.T) {
 	if !strings.Contains(reasons, "it is locked until") {
 		t.Fatal(reasons)
 	}
+}
+
+// lockingStore is a store of S3 with Object Lock.
+func lockingStore(t *testing.T, server *chunktest.Server) chunk.Remote {
+	t.Helper()
+	s, err := s3.New(s3.Options{Endpoint: server.URL, AccessKey: chunktest.S3Key, SecretKey: chunktest.S3Secret, ObjectLock: s3.Governance,
+		Options: object.Options{Name: "vault", Pause: time.Millisecond, MaxPause: 2 * time.Millisecond, Budget: 1e6, Patience: 20 * time.Millisecond}})
+	check(t, err)
+	return s
+}
+
+// The store keeps the objects of a locked backup, and of what it builds on, for exactly as long.
+func TestObjectLock(t *testing.T) {
+	server := chunktest.NewS3(t)
+	var clock interface{ Now() time.Time } = clockwork.NewRealClock()
+	locks := server.LockObjects(func() time.Time { return clock.Now() }, true)
+	r := newRig(t, locking, func(o *Options) {
+		o.Stores, o.DefaultStore = map[string]BackupStore{"vault": {Remote: lockingStore(t, server)}}, "vault"
+	})
+	clock = r.clock
+	v := r.volume(alpha, 1)
+	all := r.points(v.ID, 2)
+	if keys := locks.All(); len(keys) != 0 {
+		t.Fatalf("backups without a lock: %v", keys)
+	}
+	made := r.clock.Now()
+	r.fill(v.ID, 9)
+	b := r.locked(v.ID, "30d", true)
+	r.settle()
+	until := made.Add(30 * day)
+	for _, id := range []string{all[0].ID, all[1].ID, b.ID} {
+		r.wantLocked(id, until)
+		if by := r.getBackup(id).Metadata[policy.LockedByKey]; by != policy.LockedByStore {
+			t.Errorf("%s is locked by %q", id, by)
+		}
+		row := r.row(id)
+		n := 0
+		for _, key := range locks.All() {
+			if !strings.HasPrefix(key, row.Container+"/"+row.ServiceMetadata) {
+				continue
+			}
+			n++
+			if at := locks.Until(key); at.Before(until) || at.Sub(until) > time.Second {
+				t.Errorf("%s is locked until %s", key, at)
+			}
+		}
+		if n < 3 { // at least one of data, the digests and the metadata
+			t.Errorf("%d objects of %s are locked", n, id)
+		}
+	}
+	check(t, r.set(b.ID, map[string]string{policy.LockKey: "40d"}))
+	if by := r.getBackup(b.ID).Metadata[policy.LockedByKey]; by != policy.LockedByGateway {
+		t.Errorf("before the store knows of the longer lock, it is by %q", by)
+	}
+	r.settle()
+	row := r.row(all[0].ID)
+	if at := locks.Until(row.Container + "/" + row.ServiceMetadata + "_metadata"); at.Before(made.Add(40 * day)) {
+		t.Errorf("a longer lock: the parent is locked until %s", at)
+	}
+	r.clock.Add(40*day + time.Second)
+	for _, id := range []string{b.ID, all[1].ID, all[0].ID} {
+		check(t, r.DeleteBackup(t.Context(), alpha, id))
+		r.rest()
+		if _, err := r.GetBackup(t.Context(), alpha, id); driver.KindOf(err) != driver.NotFound {
+			t.Fatalf("after the lock: %v", err)
+		}
+	}
+}
+
+// A store that is away is asked again, and one that protects nothing is found out: the project is told.
+func TestObjectLockFails(t *testing.T) {
+	for name, protects := range map[string]bool{"away": true, "protects nothing": false} {
+		t.Run(name, func(t *testing.T) {
+			server := chunktest.NewS3(t)
+			away := protects
+			server.Intercept(func(w http.ResponseWriter, q *http.Request) bool {
+				if away && q.URL.Query().Has("retention") {
+					http.Error(w, "<Error><Code>ServiceUnavailable</Code></Error>", http.StatusServiceUnavailable)
+				}
+				return away && q.URL.Query().Has("retention")
+			})
+			locks := server.LockObjects(time.Now, protects)
+			r := newRig(t, locking, func(o *Options) {
+				o.Stores, o.DefaultStore = map[string]BackupStore{"vault": {Remote: lockingStore(t, server)}}, "vault"
+			})
+			v := r.volume(alpha, 1)
+			b := r.locked(v.ID, "1d", false)
+			r.settle()
+			if by := r.getBackup(b.ID).Metadata[policy.LockedByKey]; by != policy.LockedByGateway {
+				t.Fatalf("locked by %q", by)
+			}
+			page, err := r.ListMessages(t.Context(), alpha, driver.Query{Limit: -1})
+			check(t, err)
+			if !protects {
+				if len(page.Items) != 1 || !strings.Contains(page.Items[0].UserMessage, "does not protect locked objects") || page.Items[0].ResourceUUID != b.ID {
+					t.Fatalf("%+v", page.Items)
+				}
+				return
+			}
+			if len(page.Items) != 0 || len(locks.All()) != 0 {
+				t.Fatalf("%+v, %v", page.Items, locks.All())
+			}
+			away = false
+			r.rest()
+			if by := r.getBackup(b.ID).Metadata[policy.LockedByKey]; by != policy.LockedByStore {
+				t.Fatalf("after the store is back, it is locked by %q", by)
+			}
+		})
+	}
+}
+
+// A gateway whose store is configured to lock, and protects nothing, does not start.
+func TestStartWithoutProtection(t *testing.T) {
+	server := chunktest.NewS3(t)
+	server.LockObjects(time.Now, false)
+	store := lockingStore(t, server)
+	_, err := store.Claim(t.Context(), "id")
+	check(t, err)
+	o := Options{DataDir: t.TempDir(), Stores: map[string]BackupStore{"vault": {Remote: store}}, NoReserve: true}
+	if d, err := Open(t.Context(), o); !errors.Is(err, chunk.ErrNoLock) {
+		t.Fatalf("%v, %v", d, err)
+	}
+	server.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+		http.Error(w, "", http.StatusServiceUnavailable)
+		return true
+	})
+	d, err := Open(t.Context(), o) // it is away: nothing is known, and the first lock asks again
+	check(t, err)
+	check(t, d.Close())
 }

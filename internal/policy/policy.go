@@ -25,6 +25,10 @@ const (
 	// LockKey, on a backup, is until when nobody can delete it. LockedKey is that time; the gateway sets it.
 	LockKey   = "cindergate:lock"
 	LockedKey = "cindergate:locked-until"
+	// LockedByKey is who refuses the delete: one of the values below. The gateway sets it.
+	LockedByKey     = "cindergate:locked-by"
+	LockedByGateway = "gateway"           // whoever can reach the store can delete the objects
+	LockedByStore   = "gateway and store" // the store refuses it as well
 	// SlotKey, on a backup, is the time that its run was due. The gateway sets it.
 	SlotKey = "cindergate:scheduled"
 )

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"path"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -53,6 +54,7 @@ type Store struct {
 	budget  *rate.Limiter
 	pauser  *Pauser
 	id      atomic.Pointer[string] // in the marker; nil: not known yet
+	locks   sync.Map               // containers that protect locked objects, as a probe has found
 }
 
 var (
@@ -326,7 +328,7 @@ func (s *Store) explain(op, container string, err error) error {
 	return &chunk.Failure{Text: text, Err: err}
 }
 
-var verbs = map[string]string{"put": "write", "get": "read", "list": "list", "delete": "delete", "head": "look", "make": "create the container"}
+var verbs = map[string]string{"put": "write", "get": "read", "list": "list", "delete": "delete", "lock": "lock objects", "head": "look", "make": "create the container"}
 
 func (s *Store) permission(op string) string {
 	if p := s.o.Permissions[op]; p != "" {

@@ -37,6 +37,8 @@ type Options struct {
 	// CustomerKey is the key of SSE-C, 32 bytes; nil: none (s3.py
 	// backup_s3_sse_customer_key).
 	CustomerKey []byte
+	// ObjectLock is how objects of locked backups are locked: [Governance], [Compliance], or "": not at all.
+	ObjectLock string
 
 	object.Connection
 	object.Options
@@ -44,7 +46,7 @@ type Options struct {
 
 // permissions are the actions of IAM that the operations need.
 var permissions = map[string]string{"put": "s3:PutObject", "get": "s3:GetObject", "list": "s3:ListBucket",
-	"delete": "s3:DeleteObject", "head": "s3:ListBucket", "make": "s3:CreateBucket"}
+	"delete": "s3:DeleteObject", "lock": "s3:PutObjectRetention", "head": "s3:ListBucket", "make": "s3:CreateBucket"}
 
 // New returns a store. It sends no request.
 func New(o Options) (*object.Store, error) {
@@ -72,6 +74,15 @@ func New(o Options) (*object.Store, error) {
 		return nil, err
 	}
 	c := &client{core: core, creds: creds, fixed: o.AccessKey != "", region: region}
+	switch o.ObjectLock {
+	case "":
+	case Governance:
+		c.mode = minio.Governance
+	case Compliance:
+		c.mode = minio.Compliance
+	default:
+		return nil, fmt.Errorf("the mode of Object Lock is %s or %s, not %q", Governance, Compliance, o.ObjectLock)
+	}
 	if o.CustomerKey != nil {
 		if c.sse, err = encrypt.NewSSEC(o.CustomerKey); err != nil {
 			return nil, errors.New("the key of SSE-C must have 32 bytes")
@@ -106,7 +117,8 @@ type client struct {
 	creds  *credentials.Credentials
 	fixed  bool // the credentials cannot be renewed
 	region string
-	sse    encrypt.ServerSide // nil: none
+	sse    encrypt.ServerSide  // nil: none
+	mode   minio.RetentionMode // of Object Lock; "": objects are not locked, and buckets keep no versions
 }
 
 var _ object.Client = (*client)(nil)
@@ -166,6 +178,9 @@ func (c *client) Stat(ctx context.Context, bucket, name string) error {
 
 // Delete uses DeleteObjects. Where a service does not have it, it deletes one by one.
 func (c *client) Delete(ctx context.Context, bucket string, names []string) error {
+	if c.mode != "" {
+		return c.deleteVersions(ctx, bucket, names)
+	}
 	if len(names) == 1 {
 		return c.deleteOne(ctx, bucket, names[0])
 	}
@@ -227,7 +242,7 @@ func (c *client) Head(ctx context.Context, bucket string) error {
 
 // Make creates a bucket without a region, as s3.py does, unless one is configured.
 func (c *client) Make(ctx context.Context, bucket string) error {
-	err := c.core.MakeBucket(ctx, bucket, minio.MakeBucketOptions{Region: c.region})
+	err := c.core.MakeBucket(ctx, bucket, minio.MakeBucketOptions{Region: c.region, ObjectLocking: c.mode != ""})
 	var e minio.ErrorResponse
 	if errors.As(err, &e) && e.Code == minio.BucketAlreadyOwnedByYou {
 		return nil

@@ -1,6 +1,7 @@
 package s3_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -126,5 +127,64 @@ func TestCopyFailsAfter200(t *testing.T) {
 	defer r.Close()
 	if got, err := io.ReadAll(r); err != nil || string(got) != "data" || failures != 2 {
 		t.Errorf("%q, %v, after %d failures", got, err, failures)
+	}
+}
+
+// A service that takes locks and deletes the objects all the same is found out, and so is one that knows none.
+func TestProbeLock(t *testing.T) {
+	for name, c := range map[string]struct {
+		mode  string
+		serve func(*chunktest.Server)
+		want  error
+	}{
+		"it protects":         {s3.Governance, func(s *chunktest.Server) { s.LockObjects(time.Now, true) }, nil},
+		"compliance":          {s3.Compliance, func(s *chunktest.Server) { s.LockObjects(time.Now, true) }, nil},
+		"it protects nothing": {s3.Governance, func(s *chunktest.Server) { s.LockObjects(time.Now, false) }, chunk.ErrNoLock},
+		"it knows no locks": {s3.Governance, func(s *chunktest.Server) {
+			s.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Query().Has("object-lock") {
+					http.Error(w, "<Error><Code>ObjectLockConfigurationNotFoundError</Code></Error>", http.StatusNotFound)
+					return true
+				}
+				return false
+			})
+		}, chunk.ErrNoLock},
+		"it is not configured": {"", func(s *chunktest.Server) { s.LockObjects(time.Now, true) }, chunk.ErrNoLock},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := chunktest.NewS3(t)
+			c.serve(server)
+			o := options(server)
+			o.ObjectLock = c.mode
+			s := open(t, o)
+			if _, err := s.Claim(t.Context(), "one"); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if err := s.ProbeLock(t.Context(), ""); !errors.Is(err, c.want) {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+	if _, err := s3.New(s3.Options{Endpoint: "https://s3.example.com", ObjectLock: "forever"}); err == nil || !strings.Contains(err.Error(), "forever") {
+		t.Error(err)
+	}
+}
+
+// If the service is away, nothing is known: that is another error than that it protects nothing.
+func TestProbeLockAway(t *testing.T) {
+	server := chunktest.NewS3(t)
+	server.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Query().Has("object-lock") {
+			http.Error(w, "<Error><Code>InternalError</Code></Error>", http.StatusInternalServerError)
+			return true
+		}
+		return false
+	})
+	o := options(server)
+	o.ObjectLock, o.Patience = s3.Governance, time.Millisecond
+	if err := open(t, o).ProbeLock(t.Context(), ""); err == nil || errors.Is(err, chunk.ErrNoLock) {
+		t.Fatal(err)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/meta"
-	"cindergate/internal/policy"
 )
 
 // A backup whose metadata has driver.CopyTo is copied to that backend. The row of the copy says
@@ -22,7 +21,7 @@ func (bs *Backups) CheckCopyTo(backend string) error { return bs.core.Copier.Che
 // copyTarget returns the metadata of a new backup: the request's, and where its volume says that
 // backups are copied to, that as well.
 func (bs *Backups) copyTarget(asked map[string]string, v *meta.Volume) (map[string]string, error) {
-	metadata := core.Without(withoutCopyState(asked), policy.LockedKey)
+	metadata := withoutLockState(withoutCopyState(asked))
 	if to := metadata[driver.CopyTo]; to != "" {
 		return metadata, bs.CheckCopyTo(to)
 	}

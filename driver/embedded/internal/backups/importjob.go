@@ -142,7 +142,7 @@ func (bs *Backups) imported(s *core.Store, b *meta.Backup, rec *record) *meta.Ba
 	row.Metadata = withoutCopies(rec.Metadata) // the backends are those of another gateway
 	// A record may be old. Who imports it wants the backup, and not to have its objects deleted.
 	// A lock is what this gateway's owners have asked for.
-	for _, key := range []string{policy.ExpiresKey, policy.LockKey, policy.LockedKey} {
+	for _, key := range []string{policy.ExpiresKey, policy.LockKey, policy.LockedKey, policy.LockedByKey} {
 		row.Metadata = core.Without(row.Metadata, key)
 	}
 	if rec.VolumeID != "" {

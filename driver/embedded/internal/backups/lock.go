@@ -71,23 +71,31 @@ func (bs *Backups) lock(tx *meta.Tx, b *meta.Backup) error {
 		}
 		parent = p.ParentID
 	}
-	return nil
+	return bs.queueLock(tx, b)
 }
 
 func lockUntil(b *meta.Backup, until time.Time) {
 	b.LockedUntil = until
-	b.Metadata = core.With(b.Metadata, policy.LockedKey, at(until))
+	b.Metadata = core.With(core.With(b.Metadata, policy.LockedKey, at(until)), policy.LockedByKey, policy.LockedByGateway)
+}
+
+// withoutLockState returns metadata without what only the gateway sets.
+func withoutLockState(metadata map[string]string) map[string]string {
+	return core.Without(core.Without(metadata, policy.LockedKey), policy.LockedByKey)
 }
 
 // keepLock gives the new metadata of a backup what old ones say of its lock: a client that replaces all
 // metadata does not know of it. A lock that has ended is forgotten.
 func keepLock(b *meta.Backup, old map[string]string, now time.Time) {
-	b.Metadata = core.Without(b.Metadata, policy.LockedKey)
+	b.Metadata = withoutLockState(b.Metadata)
 	if !b.LockedUntil.After(now) {
 		b.LockedUntil = time.Time{}
 		return
 	}
 	lockUntil(b, b.LockedUntil)
+	if by, ok := old[policy.LockedByKey]; ok {
+		b.Metadata[policy.LockedByKey] = by
+	}
 	if _, asked := b.Metadata[policy.LockKey]; !asked && old[policy.LockKey] != "" {
 		b.Metadata[policy.LockKey] = old[policy.LockKey]
 	}

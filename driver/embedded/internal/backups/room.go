@@ -65,5 +65,6 @@ func (bs *Backups) register() {
 	jobs.Register(bs.jobs, importJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, Task: bs.importTask})
 	jobs.Register(bs.jobs, copyJob, jobs.Kind[copyArguments]{Queue: jobs.CopyQueue, MaxAttempts: copyDeaths, Task: bs.copyTask})
 	jobs.Register(bs.jobs, copyRemovalJob, jobs.Kind[copyArguments]{Queue: jobs.CopyQueue, MaxAttempts: copyDeaths, Task: bs.copyRemovalTask})
+	jobs.Register(bs.jobs, objectLockJob, jobs.Kind[struct{}]{Queue: jobs.QuickQueue, Task: bs.lockTask})
 	jobs.Register(bs.jobs, scrubJob, jobs.Kind[scrubArguments]{Queue: jobs.IdleQueue, Task: bs.scrubTask})
 }
