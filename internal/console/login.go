@@ -80,13 +80,19 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &f):
 		refuse(f.Status, f.Text)
 		return
-	case errors.As(err, &classified):
+	case errors.As(err, &classified) && classified.Kind == driver.Unauthorized:
 		refuse(http.StatusUnauthorized, classified.Message)
+		return
+	case errors.As(err, &classified) && classified.Kind == driver.Unavailable:
+		refuse(http.StatusServiceUnavailable, classified.Message)
 		return
 	case err != nil:
 		c.o.Log.Warn("a login to the console failed", zap.Error(err))
 		refuse(http.StatusBadGateway, "The identity service does not answer.")
 		return
+	}
+	if old := c.sessions.find(r); old != nil {
+		c.sessions.remove(old)
 	}
 	id, err := c.sessions.add(s)
 	if err != nil {

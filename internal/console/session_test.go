@@ -1,12 +1,14 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"cindergate/driver"
 	"cindergate/internal/harness"
 )
 
@@ -94,6 +96,36 @@ func TestLogout(t *testing.T) {
 	first.do(http.MethodGet, "/ui/volumes", nil)
 	if !strings.HasPrefix(first.at, "/ui/login") {
 		t.Errorf("after the logout, a page is at %s", first.at)
+	}
+}
+
+// Another login of the same browser ends the session before.
+func TestLoginAgain(t *testing.T) {
+	r := newRig(t)
+	b := r.login("demo")
+	first := b.session()
+	b.post("/ui/login", url.Values{"way": {"password"}, "user": {"alt"}, "password": {harness.Password}, "project": {"alt"}})
+	select {
+	case <-first.ended:
+	default:
+		t.Error("the first session goes on")
+	}
+	if s := b.session(); s.User != "alt" || len(r.c.sessions.all) != 1 {
+		t.Errorf("%s, %d sessions", s.User, len(r.c.sessions.all))
+	}
+}
+
+// While the identity service does not answer the gateway, nobody logs in.
+func TestLoginWithoutValidation(t *testing.T) {
+	r := newRig(t, func(o *Options) {
+		o.Caller = func(context.Context, string) (driver.Caller, error) {
+			return driver.Caller{}, driver.Errorf(driver.Unavailable, "The identity service cannot be reached, so the token could not be validated.")
+		}
+	})
+	b := r.browser()
+	b.post("/ui/login", url.Values{"way": {"password"}, "user": {"demo"}, "password": {harness.Password}, "project": {"demo"}})
+	if b.status != http.StatusServiceUnavailable || !strings.Contains(b.page, "could not be validated") || len(r.c.sessions.all) != 0 {
+		t.Errorf("%d\n%s", b.status, b.page)
 	}
 }
 
