@@ -6,9 +6,13 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"cindergate/driver"
+	"cindergate/driver/embedded"
 )
 
 // consoleOf returns a client that has logged in to the console with a form, and the page after that.
@@ -73,6 +77,28 @@ func TestConsole(t *testing.T) {
 	}
 	if code, took := s.terminate(); code != 0 || took > 5*time.Second {
 		t.Errorf("with an open page, the stop took %s; exit code %d", took, code)
+	}
+}
+
+// A policy is explained to whoever sees its volume.
+func TestConsoleExplainsPolicies(t *testing.T) {
+	if _, explains := any((*embedded.Driver)(nil)).(driver.PolicyExplainer); !explains {
+		t.Skip("the embedded backend explains policies on the command line only")
+	}
+	s := newServer(t, "AUTH=noauth")
+	s.start()
+	var made struct{ Volume struct{ ID string } }
+	must(t, s.api(t.Context(), http.MethodPost, "/volumes", map[string]any{"volume": map[string]any{"size": 1, "name": "photos", "metadata": map[string]string{"cindergate:backup": "daily 02:30; keep=7d"}}}, &made))
+	client, _ := consoleOf(t, s, url.Values{"way": {"noauth"}, "user": {"tester"}, "project": {"abc"}})
+	_, page := s.page(client, "/ui/volumes/"+made.Volume.ID+"?try="+url.QueryEscape("weekly mon 03:00; keep=4w"))
+	for _, want := range []string{"daily 02:30", "Next runs", "With that policy", "weekly mon 03:00"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q:\n%s", want, page)
+		}
+	}
+	_, page = s.page(client, "/ui/volumes/"+made.Volume.ID+"?try=daily+25:00")
+	if !regexp.MustCompile(`role="alert"><bdi>[^<]*25:00`).MatchString(page) {
+		t.Errorf("a mistake:\n%s", page)
 	}
 }
 

@@ -163,6 +163,7 @@ func Goers(backups []Backup, decisions []Decision) []string {
 // Kind is what kind of backup a run makes.
 type Kind struct {
 	Incremental bool
+	Synthetic   bool // a full one that is made of the chain, where the backend can
 	Reason      string
 }
 
@@ -186,6 +187,9 @@ func (p Policy) Next(backups []Backup) Kind {
 			return Kind{Reason: "the chain of the newest backup is not complete"}
 		}
 		b = parent
+	}
+	if length >= p.Chain && p.Synthetic {
+		return Kind{Synthetic: true, Reason: "the chain has its " + counted(p.Chain, "backup") + ", and the new one is made of them"}
 	}
 	if length >= p.Chain {
 		return Kind{Reason: "the chain has its " + counted(p.Chain, "backup")}

@@ -43,7 +43,7 @@ type parser struct {
 //	          daily HH:MM[,HH:MM]... [ZONE]
 //	          weekly DAY[,DAY]... HH:MM[,HH:MM]... [ZONE]      mon … sun
 //	          monthly DAY[,DAY]... HH:MM[,HH:MM]... [ZONE]     1 … 31, last
-//	CLAUSE    full | incremental | full=N
+//	CLAUSE    full | incremental | full=N | synthetic
 //	          keep=N,Nh,Nd,Nw,Nm,Ny      as many of the last, of hours, days, weeks, months, years
 //	          within=D, within-hourly=D … within-yearly=D      D: 2y5m7d3h
 //	          lock=D | copy=BACKEND | jitter=D | paused | always
@@ -74,6 +74,9 @@ func Parse(text string) (Policy, error) {
 	}
 	if r.seen["incremental"] && r.p.Chain == 1 {
 		r.p.Chain = defaultFull
+	}
+	if r.p.Synthetic && r.p.Chain == 1 {
+		return Policy{}, &SyntaxError{Text: text, Offset: len(text), Rule: "synthetic full backups are made of a chain: the policy must be incremental, or full=N"}
 	}
 	return r.p, nil
 }
@@ -267,7 +270,7 @@ func (r *parser) monthdays(s *Schedule, w word) error {
 	return nil
 }
 
-const clauseRule = "a clause is full, incremental, full=N, keep=…, within=…, lock=…, copy=…, jitter=…, paused or always"
+const clauseRule = "a clause is full, incremental, full=N, synthetic, keep=…, within=…, lock=…, copy=…, jitter=…, paused or always"
 
 // clause reads one clause after the schedule.
 func (r *parser) clause(w word) error {
@@ -318,6 +321,8 @@ func (r *parser) clause(w word) error {
 		r.p.Paused = true
 	case name == "always" && !valued:
 		r.p.Always = true
+	case name == "synthetic" && !valued:
+		r.p.Synthetic = true
 	default:
 		return r.wrong(w, clauseRule)
 	}

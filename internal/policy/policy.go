@@ -29,6 +29,10 @@ const (
 	LockedByKey     = "cindergate:locked-by"
 	LockedByGateway = "gateway"           // whoever can reach the store can delete the objects
 	LockedByStore   = "gateway and store" // the store refuses it as well
+	// SyntheticKey, with the value SyntheticFull on a new incremental backup, makes it a full one, of the
+	// chain that it builds on.
+	SyntheticKey  = "cindergate:synthetic"
+	SyntheticFull = "full"
 	// SlotKey, on a backup, is the time that its run was due. The gateway sets it.
 	SlotKey = "cindergate:scheduled"
 )
@@ -46,6 +50,8 @@ type Policy struct {
 	// Chain is the number of backups from one full backup to the next; 1: all are full.
 	Chain int
 	Keep  Keep
+	// Synthetic makes full backups of the chain before, where there is one.
+	Synthetic bool
 	// Copy is the backend that the backups are copied to; "": none.
 	Copy string
 	// Lock is how long nobody can delete a backup; zero: it is not locked.

@@ -25,6 +25,7 @@ type backupArguments struct {
 // backupTask writes a volume or snapshot to the store and publishes the backup.
 func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
 	unprepared := false // true: this attempt could not even make the container
+	synthetic := false  // the backup becomes a full one
 	return jobs.Task{
 		Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
 			b, err := bs.core.DB.Backup(ctx, j.BackupID)
@@ -49,12 +50,17 @@ func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
 			if err := bs.sweep(ctx, s, b); err != nil {
 				return 0, nil, core.Because(err, "The objects of an earlier attempt could not be deleted.")
 			}
-			result, err := bs.writeBackup(ctx, s, b, at)
+			var result chunked.Result
+			if synthetic = isSynthetic(b); synthetic {
+				result, err = bs.writeSynthetic(ctx, s, b, at, j.Attempts)
+			} else {
+				result, err = bs.writeBackup(ctx, s, b, at)
+			}
 			if err != nil {
 				return 0, nil, err
 			}
 			return bs.core.Bytes(b.Size), func(tx *meta.Tx) error {
-				return errors.Join(bs.publish(tx, j, a, at, result), bs.removeUpload(tx, j.BackupID))
+				return errors.Join(bs.publish(tx, j, a, at, result, synthetic), bs.removeUpload(tx, j.BackupID))
 			}, nil
 		},
 		Fail: func(tx *meta.Tx, reason string) error {
@@ -73,7 +79,8 @@ func (bs *Backups) backupTask(j *meta.Job, a backupArguments) jobs.Task {
 			if err != nil {
 				return err
 			}
-			return chunked.Delete(chunk.WithPatience(ctx, undoPatience), s.Store, bs.attempt(s, b, j))
+			ctx = chunk.WithPatience(ctx, undoPatience)
+			return errors.Join(chunked.Delete(ctx, s.Store, bs.attempt(s, b, j)), chunked.Delete(ctx, s.Store, bs.increment(s, b, j.Attempts)))
 		},
 		GiveUp: func(ctx context.Context) error {
 			b, err := bs.core.DB.Backup(ctx, j.BackupID)
@@ -181,8 +188,8 @@ func openData(path string, flag int) (*os.File, error) {
 	return nil, core.Because(err, "The file of the volume or snapshot could not be opened.")
 }
 
-// publish makes a written backup available.
-func (bs *Backups) publish(tx *meta.Tx, j *meta.Job, a backupArguments, at chunked.Location, result chunked.Result) error {
+// publish makes a written backup available. full says that it needs no parent any more.
+func (bs *Backups) publish(tx *meta.Tx, j *meta.Job, a backupArguments, at chunked.Location, result chunked.Result, full bool) error {
 	b, err := tx.Backup(j.BackupID)
 	if err != nil {
 		return err
@@ -190,6 +197,9 @@ func (bs *Backups) publish(tx *meta.Tx, j *meta.Job, a backupArguments, at chunk
 	if b != nil && b.Status == driver.BackupCreating {
 		b.Status, b.FailReason, b.ObjectCount = driver.BackupAvailable, "", result.Objects
 		b.Container, b.ServiceMetadata = at.Container, at.Prefix
+		if full {
+			b.ParentID = ""
+		}
 		if err := errors.Join(bs.startCopy(tx, b), bs.lock(tx, b)); err != nil {
 			return err
 		}

@@ -244,8 +244,11 @@ func (ps *Policies) attempt(ctx context.Context, s *scene) error {
 	}
 	kind := s.policy.Next(s.states())
 	name := s.name(r.Slot)
-	spec := driver.BackupSpec{VolumeID: s.key.VolumeID, Name: &name, Incremental: kind.Incremental, Force: true,
+	spec := driver.BackupSpec{VolumeID: s.key.VolumeID, Name: &name, Incremental: kind.Incremental || kind.Synthetic, Force: true,
 		Metadata: map[string]string{policy.SlotKey: r.Slot.UTC().Format(time.RFC3339)}}
+	if kind.Synthetic {
+		spec.Metadata[policy.SyntheticKey] = policy.SyntheticFull
+	}
 	if s.policy.Lock != (policy.Span{}) {
 		spec.Metadata[policy.LockKey] = s.policy.Lock.String()
 	}
