@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cindergate/internal/marker"
+	"cindergate/internal/policy"
 )
 
 // Load on the server.
@@ -45,20 +47,23 @@ type (
 	volumeView struct{ ID, Name, Status string }
 )
 
-// pace returns how often the server is killed, and its maximum lifetime.
+// pace returns how often the server is killed, and its maximum lifetime. The variable KILLS asks for more.
 func pace() (kills int, life time.Duration) {
+	if n, err := strconv.Atoi(os.Getenv("KILLS")); err == nil {
+		return n, 2 * time.Second
+	}
 	if raceEnabled {
 		return 8, 3 * time.Second // jobs take longer there
 	}
 	return 26, 2 * time.Second
 }
 
-// TestKill kills the server at random moments while backups, incremental backups, restores
-// and deletes run. Afterwards the content of everything must match its status.
+// TestKill kills the server at random moments while backups, incremental and synthetic full backups, restores,
+// deletes, and rebases of what builds on deleted backups run. Afterwards the content of everything must match its status.
 func TestKill(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	s := newServer(t, "AUTH=noauth", "LOG_LEVEL=info", "EMBEDDED_WORKERS=3", "EMBEDDED_QUOTAS_VOLUMES=-1",
+	s := newServer(t, "AUTH=noauth", "LOG_LEVEL=info", "EMBEDDED_WORKERS=3", "EMBEDDED_DELETE_PARENTS=rebase", "EMBEDDED_QUOTAS_VOLUMES=-1",
 		"EMBEDDED_QUOTAS_BACKUPS=-1", "EMBEDDED_QUOTAS_GIGABYTES=-1", "EMBEDDED_QUOTAS_BACKUP_GIGABYTES=-1")
 	s.start()
 	ctx, stop := context.WithCancel(t.Context())
@@ -221,14 +226,18 @@ func (c *client) step(ctx context.Context, t *testing.T) error {
 	}
 	switch dice := c.random.IntN(4); {
 	case len(mine.Backups) > keepBackups && len(ready) > 0:
-		// Parents cannot be deleted; the newest backup has no dependents.
+		// Those that build on it are rebased.
 		return c.api(ctx, http.MethodDelete, "/backups/"+ready[c.random.IntN(len(ready))].ID, nil, nil)
 	case volume.Volume.Status == "available" && dice < 3:
 		c.mutate(t)
-		return c.api(ctx, http.MethodPost, "/backups", map[string]any{"backup": map[string]any{
-			"volume_id": c.volume, "name": fingerprint(t, c.volumeFile(c.volume)),
-			"incremental": dice > 0 && slices.ContainsFunc(ready, func(b backupView) bool { return b.Status == "available" }),
-		}}, nil)
+		backup := map[string]any{"volume_id": c.volume, "name": fingerprint(t, c.volumeFile(c.volume))}
+		if dice > 0 && slices.ContainsFunc(ready, func(b backupView) bool { return b.Status == "available" }) {
+			backup["incremental"] = true
+			if c.random.IntN(4) == 0 {
+				backup["metadata"] = map[string]string{policy.SyntheticKey: policy.SyntheticFull}
+			}
+		}
+		return c.api(ctx, http.MethodPost, "/backups", map[string]any{"backup": backup}, nil)
 	case len(ready) > 0 && ready[0].Status == "available" && dice == 3:
 		var all struct{ Volumes []volumeView }
 		if err := c.api(ctx, http.MethodGet, "/volumes", nil, &all); err != nil {
@@ -257,8 +266,10 @@ func (s *server) settle() (backups []backupView, volumes []volumeView) {
 		var v struct{ Volumes []volumeView }
 		must(s.t, s.api(s.t.Context(), http.MethodGet, "/backups/detail", nil, &b))
 		must(s.t, s.api(s.t.Context(), http.MethodGet, "/volumes/detail", nil, &v))
+		var j struct{ Jobs []struct{ ID string } } // old objects of rebased backups may still be removed
+		must(s.t, s.api(s.t.Context(), http.MethodGet, "/jobs", nil, &j))
 		backups, volumes = b.Backups, v.Volumes
-		return !slices.ContainsFunc(backups, func(b backupView) bool { return !settled(b.Status) }) &&
+		return len(j.Jobs) == 0 && !slices.ContainsFunc(backups, func(b backupView) bool { return !settled(b.Status) }) &&
 			!slices.ContainsFunc(volumes, func(v volumeView) bool { return !settled(v.Status) })
 	})
 	return backups, volumes
