@@ -245,3 +245,22 @@ func TestIdentitySeesTheBrowser(t *testing.T) {
 		t.Errorf("the identity service sees %q", seen)
 	}
 }
+
+// Over TLS the cookie is for TLS only. Behind a proxy that changes the host, forms come from the public URL.
+func TestBehindAProxy(t *testing.T) {
+	r := newRig(t, func(o *Options) {
+		o.Secure = func(*http.Request) bool { return true }
+		o.Origins = []string{"https://volume.example.com"}
+	})
+	b := r.browser()
+	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	form := url.Values{"way": {"password"}, "user": {"demo"}, "password": {harness.Password}, "project": {"demo"}}
+	b.post("/ui/login", form, "Origin", "https://volume.example.com")
+	if b.status != http.StatusSeeOther || !strings.Contains(b.header.Get("Set-Cookie"), "; Secure") {
+		t.Errorf("%d %s", b.status, b.header.Get("Set-Cookie"))
+	}
+	b.post("/ui/login", form, "Origin", "https://evil.example.com")
+	if b.status != http.StatusForbidden {
+		t.Errorf("another origin: %d", b.status)
+	}
+}
