@@ -18,7 +18,10 @@ type Config struct {
 	PublicURL string `mapstructure:"public_url"`
 	// Auth is where callers log in: embedded (the identity section), keystone (the
 	// keystone section) or noauth (everybody is an admin; the token is user:project).
-	Auth     string   `mapstructure:"auth"`
+	Auth string `mapstructure:"auth"`
+	// UI says who may use the console, the pages below /ui/: off, tenant, admin, all, or auto. See
+	// [Config.Console].
+	UI       string   `mapstructure:"ui"`
 	TLS      TLS      `mapstructure:"tls"`
 	Log      Log      `mapstructure:"log"`
 	HTTP     HTTP     `mapstructure:"http"`
@@ -295,6 +298,7 @@ var defaults = map[string]any{
 	"database_file":                        "",
 	"public_url":                           "",
 	"auth":                                 "embedded",
+	"ui":                                   ConsoleAuto,
 	"tls.certificate":                      "",
 	"tls.key":                              "",
 	"log.level":                            "info",

@@ -168,6 +168,7 @@ func (c *Config) Validate() error {
 		checkURL("public_url", c.PublicURL, bad)
 	}
 	oneOf("auth", c.Auth, "embedded", "keystone", "noauth")
+	oneOf("ui", c.UI, ConsoleAuto, ConsoleOff, ConsoleTenant, ConsoleAdmin, ConsoleAll)
 	if c.Auth == "keystone" {
 		c.Keystone.validate(bad)
 	}

@@ -66,6 +66,19 @@ func (s *Server) healthz(c echo.Context) error {
 	return writeJSON(c, status, map[string]any{"backends": words})
 }
 
+// Health returns for each backend why it is not well, as clients may see it; "" if it is well. It
+// returns an error only if ctx ends first.
+func (s *Server) Health(ctx context.Context) (map[string]string, error) {
+	found, err := s.health.check(ctx)
+	reasons := make(map[string]string, len(found))
+	for name, err := range found {
+		if reasons[name] = ""; err != nil {
+			reasons[name] = reasonOf(err)
+		}
+	}
+	return reasons, err
+}
+
 // Alive returns an error if the checks of the gateway's own database and directories do not end
 // in time. A check that fails is no error: the process works, and a restart would not bring a
 // directory back.

@@ -10,6 +10,7 @@ import (
 
 	"cindergate/config"
 	"cindergate/identity"
+	"cindergate/internal/console"
 )
 
 // announce prints how to reach the gateway once it serves.
@@ -34,7 +35,7 @@ Cindergate serves %s. In another terminal:
   openstack volume backup create --name b1 first
   openstack volume backup list
 
-`, url, path)
+%s`, url, path, consoleHint(c, url, "; users and passwords are in that file"))
 	return err
 }
 
@@ -52,8 +53,16 @@ Cindergate serves %s, with the users of the configuration. In another terminal:
   read -rsp 'Password: ' OS_PASSWORD; export OS_PASSWORD
   openstack volume backup list
 
-`, url, url, user.Name, user.Projects[0].Project, identity.DefaultDomain, identity.DefaultDomain, c.Identity.Region)
+%s`, url, url, user.Name, user.Projects[0].Project, identity.DefaultDomain, identity.DefaultDomain, c.Identity.Region, consoleHint(c, url, ""))
 	return err
+}
+
+// consoleHint names the console, if there is one.
+func consoleHint(c *config.Config, url, more string) string {
+	if c.Console() == config.ConsoleOff {
+		return ""
+	}
+	return fmt.Sprintf("The console is at %s%s/%s.\n\n", url, console.Prefix, more)
 }
 
 // ownURL returns the URL at which clients on this machine reach the gateway.

@@ -133,7 +133,13 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 	if err != nil {
 		return err
 	}
-	api := gateway.New(gateway.Options{
+	var api *gateway.Server
+	pages, err := openConsole(c, consoleParts{auth, backends, base, proxies.Client, func() *gateway.Server { return api }}, log.Named("console"))
+	if err != nil {
+		return fmt.Errorf("ui: %w", err)
+	}
+	mounts = withConsole(mounts, pages)
+	api = gateway.New(gateway.Options{
 		Backends: backends, Default: c.DefaultBackend, Projects: c.Projects, Auth: auth, Log: log.Named("gateway"),
 		Metrics: metrics, Base: base, MaxBody: c.HTTP.MaxBody, VBS: c.API.VBS, Mounts: mounts,
 		MaxRequests: c.HTTP.MaxRequests, MaxRequestsPerProject: c.HTTP.MaxRequestsPerProject,
@@ -161,12 +167,18 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 		group.Go(e.serve)
 	}
 	group.Go(commands.serve)
+	if pages != nil {
+		group.Go(func() error { return pages.Run(ctx) })
+	}
 	group.Go(func() error {
 		<-ctx.Done()
 		defer stopJobs()
 		defer commands.close()
 		log.Info("stopping")
 		tell("STOPPING", notify.Stopping(), log)
+		if pages != nil {
+			pages.Stop()
+		}
 		// The operators' listener stays until the clients' requests have ended.
 		for _, e := range endpoints {
 			if err := e.stop(ctx, c.HTTP.ShutdownTimeout, log); err != nil {

@@ -371,6 +371,10 @@ func TestMistakes(t *testing.T) {
 	if got := r.problem("v1"); !strings.Contains(got, "not copied to west") {
 		t.Errorf("problem: %s", got)
 	}
+	r.setPolicy("v1", "daily 02:30; lock=14d")
+	if got := r.problem("v1"); !strings.Contains(got, "not locked") {
+		t.Errorf("problem: %s", got)
+	}
 	r.setPolicy("v1", "off")
 	if p := r.protected(); len(p) != 0 {
 		t.Errorf("protected: %+v", p)
