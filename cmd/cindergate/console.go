@@ -27,6 +27,7 @@ const consoleHistory = "console-space.json"
 type consoleParts struct {
 	auth     gateway.Authenticator
 	backends map[string]driver.Driver
+	followed *schedules
 	base     func(*http.Request) string
 	client   func(*http.Request) string
 	api      func() *gateway.Server // once it is made
@@ -48,8 +49,7 @@ func openConsole(c *config.Config, p consoleParts, log *zap.Logger) (*console.Co
 			if !ok {
 				name = c.DefaultBackend
 			}
-			explainer, _ := p.backends[name].(driver.PolicyExplainer)
-			return explainer
+			return explainerOf(name, p.backends[name], p.followed)
 		},
 	}
 	if at, err := url.Parse(c.PublicURL); err == nil && c.PublicURL != "" {

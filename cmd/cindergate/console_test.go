@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"cindergate/driver"
-	"cindergate/driver/embedded"
 )
 
 // consoleOf returns a client that has logged in to the console with a form, and the page after that.
@@ -82,9 +80,6 @@ func TestConsole(t *testing.T) {
 
 // A policy is explained to whoever sees its volume.
 func TestConsoleExplainsPolicies(t *testing.T) {
-	if _, explains := any((*embedded.Driver)(nil)).(driver.PolicyExplainer); !explains {
-		t.Skip("the embedded backend explains policies on the command line only")
-	}
 	s := newServer(t, "AUTH=noauth")
 	s.start()
 	var made struct{ Volume struct{ ID string } }

@@ -224,3 +224,17 @@ func probePolicy(ctx context.Context, c *config.Config, name string, out io.Writ
 	fmt.Fprintf(out, "%s: policies are followed in project %s: %s\n", name, found.ProjectID, found)
 	return nil
 }
+
+// explainerOf returns what explains the policies of a backend's volumes: the backend, or what follows them for
+// it. nil: nobody does.
+func explainerOf(name string, backend driver.Driver, followed *schedules) driver.PolicyExplainer {
+	if own, ok := backend.(driver.PolicyExplainer); ok {
+		return own
+	}
+	for _, s := range followed.all {
+		if s.Backend() == name {
+			return s
+		}
+	}
+	return nil
+}

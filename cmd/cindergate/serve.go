@@ -134,7 +134,7 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 		return err
 	}
 	var api *gateway.Server
-	pages, err := openConsole(c, consoleParts{auth, backends, base, proxies.Client, func() *gateway.Server { return api }}, log.Named("console"))
+	pages, err := openConsole(c, consoleParts{auth, backends, followed, base, proxies.Client, func() *gateway.Server { return api }}, log.Named("console"))
 	if err != nil {
 		return fmt.Errorf("ui: %w", err)
 	}
