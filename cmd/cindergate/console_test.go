@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
 )
 
 // consoleOf returns a client that has logged in to the console with a form, and the page after that.
