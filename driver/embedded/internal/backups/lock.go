@@ -1,6 +1,7 @@
 package backups
 
 import (
+	"errors"
 	"time"
 
 	"cindergate/driver"
@@ -10,7 +11,8 @@ import (
 )
 
 // checkMetadata refuses metadata of a backup whose times cannot be understood, and locks that are not allowed.
-func (bs *Backups) checkMetadata(b *meta.Backup, now time.Time) error {
+// old are the metadata before; nil: there were none.
+func (bs *Backups) checkMetadata(b *meta.Backup, old map[string]string, now time.Time) error {
 	if err := core.CheckExpiry(b); err != nil {
 		return err
 	}
@@ -25,6 +27,8 @@ func (bs *Backups) checkMetadata(b *meta.Backup, now time.Time) error {
 		return nil
 	case b.LockedUntil.After(now) && until.Before(b.LockedUntil):
 		return wrong("the backup is locked until %s, and a lock cannot be made shorter", at(b.LockedUntil))
+	case !until.After(now) && b.Metadata[policy.LockKey] == old[policy.LockKey]: // it has ended: clients send all metadata to change one
+		return nil
 	case bs.deletes.MaxLock <= 0:
 		return wrong("locks are switched off here (embedded.max_lock)")
 	case !until.After(now):
@@ -51,11 +55,13 @@ func lockWanted(b *meta.Backup) (time.Time, error) {
 // checked the metadata, and stores the backup.
 func (bs *Backups) lock(tx *meta.Tx, b *meta.Backup) error {
 	until, err := lockWanted(b)
-	if err != nil || !until.After(b.LockedUntil) {
+	if err != nil || !until.After(b.LockedUntil) || !until.After(tx.Now) {
 		return err
 	}
 	lockUntil(b, until)
-	for parent := b.ParentID; parent != ""; {
+	seen := map[string]bool{b.ID: true} // rows that were found in a store may name each other
+	for parent := b.ParentID; parent != "" && !seen[parent]; {
+		seen[parent] = true
 		p, err := tx.Backup(parent)
 		if err != nil {
 			return err
@@ -112,10 +118,16 @@ func checkUnlocked(tx *meta.Tx, b *meta.Backup) error {
 // relock applies the metadata that a request has set.
 func (bs *Backups) relock(tx *meta.Tx, b *meta.Backup, old map[string]string) error {
 	keepLock(b, old, tx.Now)
-	if err := bs.checkMetadata(b, tx.Now); err != nil {
+	if err := bs.checkMetadata(b, old, tx.Now); err != nil {
 		return err
 	}
 	if b.Status == driver.BackupCreating || b.ServiceMetadata == "" { // its end locks it
+		return nil
+	}
+	if b.Status == driver.BackupDeleting { // its objects are going
+		if until, err := lockWanted(b); err != nil || until.After(b.LockedUntil) && until.After(tx.Now) {
+			return errors.Join(err, driver.InvalidBackup("Backup %s is being deleted, and cannot be locked any more.", b.ID))
+		}
 		return nil
 	}
 	return bs.lock(tx, b)
