@@ -3,8 +3,12 @@ package embedded
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/jonboulle/clockwork"
 
 	"cindergate/driver"
+	"cindergate/internal/chunk/chunktest"
 	"cindergate/internal/policy"
 )
 
@@ -40,4 +44,45 @@ func TestMetadataAfterTheLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
+}
+
+// vault makes a rig whose backups are in a store of S3 that locks objects by the rig's clock.
+func vault(t *testing.T, more ...func(*Options)) (*rig, *chunktest.Server, *chunktest.Locks) {
+	t.Helper()
+	server := chunktest.NewS3(t)
+	var clock interface{ Now() time.Time } = clockwork.NewRealClock()
+	locks := server.LockObjects(func() time.Time { return clock.Now() }, true)
+	r := newRig(t, append(more, locking, func(o *Options) {
+		o.Stores, o.DefaultStore = map[string]BackupStore{"vault": {Remote: lockingStore(t, server)}}, "vault"
+	})...)
+	clock = r.clock
+	return r, server, locks
+}
+
+// wantStoreLock checks that a backup has objects and that the store keeps all that it restores from.
+func (r *rig) wantStoreLock(locks *chunktest.Locks, id string, until time.Time) {
+	r.t.Helper()
+	row := r.row(id)
+	if by := row.Metadata[policy.LockedByKey]; by != policy.LockedByStore {
+		r.t.Errorf("%s is locked by %q", id, by)
+	}
+	if at := locks.Until(row.Container + "/" + row.ServiceMetadata + "_metadata"); at.Before(until) {
+		r.t.Errorf("the objects of %s are locked until %s, not %s", id, at, until)
+	}
+}
+
+// A reset of the status cancels what works on the backup, and not the lock of its objects.
+func TestResetKeepsTheObjectLock(t *testing.T) {
+	r, _, locks := vault(t)
+	v := r.volume(alpha, 1)
+	made := r.clock.Now()
+	b := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID, Metadata: map[string]string{policy.LockKey: "30d"}})
+	_, err := r.RunOne(t.Context()) // the backup, and not yet the lock
+	check(t, err)
+	boss := alpha
+	boss.Role = driver.Admin
+	check(t, r.ResetBackupStatus(t.Context(), boss, b.ID, driver.BackupError))
+	check(t, r.ResetBackupStatus(t.Context(), boss, b.ID, driver.BackupAvailable))
+	r.rest()
+	r.wantStoreLock(locks, b.ID, made.Add(30*day))
 }
