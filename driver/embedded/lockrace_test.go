@@ -1,7 +1,10 @@
 package embedded
 
 import (
+	"context"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -85,4 +88,35 @@ func TestResetKeepsTheObjectLock(t *testing.T) {
 	check(t, r.ResetBackupStatus(t.Context(), boss, b.ID, driver.BackupAvailable))
 	r.rest()
 	r.wantStoreLock(locks, b.ID, made.Add(30*day))
+}
+
+// A backup that is locked while its parent is being deleted keeps its objects and that parent: nothing that the
+// store locks is replaced.
+func TestLockDuringRebase(t *testing.T) {
+	r, server, locks := vault(t, rebasing)
+	v := r.volume(alpha, 1)
+	all := r.points(v.ID, 3)
+	var once sync.Once
+	server.Intercept(func(_ http.ResponseWriter, q *http.Request) bool {
+		if q.Method == http.MethodPut && strings.HasSuffix(q.URL.Path, "_metadata") { // the new objects are complete
+			once.Do(func() {
+				ctx := context.WithoutCancel(t.Context())
+				check(t, r.set(all[1].ID, map[string]string{policy.LockKey: "30d"}))
+				_, err := r.jobs.RunOneOf(ctx, "quick")
+				check(t, err)
+			})
+		}
+		return false
+	})
+	check(t, r.DeleteBackup(t.Context(), alpha, all[0].ID))
+	r.rest()
+	until := r.row(all[1].ID).LockedUntil
+	for _, p := range all[:2] {
+		r.wantLocked(p.ID, until)
+		r.wantStoreLock(locks, p.ID, until)
+	}
+	if why := r.getBackup(all[0].ID).FailReason; !strings.Contains(why, "not deleted: It is locked until") {
+		t.Errorf("%q", why)
+	}
+	r.wantPoints(all)
 }
