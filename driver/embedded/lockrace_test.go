@@ -120,3 +120,18 @@ func TestLockDuringRebase(t *testing.T) {
 	}
 	r.wantPoints(all)
 }
+
+// A delete at the very end of a lock waits until the store's clock is past it as well.
+func TestDeleteAtTheEndOfALock(t *testing.T) {
+	r, _, _ := vault(t)
+	v := r.volume(alpha, 1)
+	r.clock.Add(300 * time.Millisecond) // the store's lock is rounded up to whole seconds
+	b := r.locked(v.ID, "1d", false)
+	r.settle()
+	r.clock.Add(r.row(b.ID).LockedUntil.Sub(r.clock.Add(0)))
+	check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
+	r.rest()
+	if now, err := r.GetBackup(t.Context(), alpha, b.ID); driver.KindOf(err) != driver.NotFound {
+		t.Fatalf("%+v, %v", now, err)
+	}
+}
