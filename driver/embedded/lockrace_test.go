@@ -135,3 +135,34 @@ func TestDeleteAtTheEndOfALock(t *testing.T) {
 		t.Fatalf("%+v, %v", now, err)
 	}
 }
+
+// A policy whose lock is longer than the setting allows, which may have been changed, makes its backups all the same.
+func TestPolicyWithALongerLockThanAllowed(t *testing.T) {
+	for name, c := range map[string]struct {
+		most time.Duration
+		want string
+	}{"shorter": {2 * day, "locked for 48 hours and not for 7d"}, "switched off": {0, "not locked: locks are switched off"}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(o *Options) { o.MaxLock = c.most })
+			v := r.protected("daily 02:30; keep=1; lock=7d; always")
+			r.until("2026-11-22 02:30")
+			all := r.backupsOf(v.ID)
+			if len(all) != 1 || all[0].Status != driver.BackupAvailable {
+				t.Fatalf("%+v", all)
+			}
+			if until := r.row(all[0].ID).LockedUntil; c.most == 0 != until.IsZero() || c.most > 0 && until.Sub(all[0].CreatedAt) > c.most {
+				t.Errorf("locked until %s", until)
+			}
+			page, err := r.ListMessages(t.Context(), alpha, driver.Query{Limit: -1})
+			check(t, err)
+			if len(page.Items) != 1 || !strings.Contains(page.Items[0].UserMessage, c.want) {
+				t.Errorf("%+v", page.Items)
+			}
+			e, err := r.PolicyOf(t.Context(), v.ID, "")
+			check(t, err)
+			if !strings.Contains(e.Problem, c.want) {
+				t.Errorf("%+v", e)
+			}
+		})
+	}
+}

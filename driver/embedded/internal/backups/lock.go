@@ -2,6 +2,7 @@ package backups
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"cindergate/driver"
@@ -37,6 +38,20 @@ func (bs *Backups) checkMetadata(b *meta.Backup, old map[string]string, now time
 		return wrong("a lock lasts at most %d hours from now (embedded.max_lock)", int(bs.deletes.MaxLock.Hours()))
 	}
 	return nil
+}
+
+// PolicyLock returns the metadata [policy.LockKey] of a backup that a policy locks for a span: for as long as the
+// setting allows, and "" if it allows none. problem says in a sentence that this is less than the policy asks for.
+func (bs *Backups) PolicyLock(span policy.Span, now time.Time) (value, problem string) {
+	switch longest := now.Add(bs.deletes.MaxLock); {
+	case span == policy.Span{}:
+		return "", ""
+	case bs.deletes.MaxLock <= 0:
+		return "", "The backups are not locked: locks are switched off here (embedded.max_lock)."
+	case span.After(now).After(longest):
+		return longest.UTC().Format(time.RFC3339), fmt.Sprintf("The backups are locked for %d hours and not for %s: no lock lasts longer here (embedded.max_lock).", int(bs.deletes.MaxLock.Hours()), span)
+	}
+	return span.String(), ""
 }
 
 func at(t time.Time) string { return t.UTC().Format(time.RFC3339) }
