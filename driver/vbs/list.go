@@ -49,6 +49,9 @@ func (d *Driver) ListBackups(ctx context.Context, caller driver.Caller, q driver
 	return driver.Paginate(all, driver.BackupColumns, q, driver.BackupNotFound)
 }
 
+// maxRepeated is how many pages in a row may have nothing new: backups that are made meanwhile shift pages.
+const maxRepeated = 10
+
 // all reads every page of a list.
 func (d *Driver) all(ctx context.Context, caller driver.Caller, parameters url.Values) ([]driver.Backup, error) {
 	parameters.Set("limit", strconv.Itoa(otc.MaxPage))
@@ -59,7 +62,7 @@ func (d *Driver) all(ctx context.Context, caller driver.Caller, parameters url.V
 	}
 	var all []driver.Backup
 	seen := map[string]bool{}
-	for offset := 0; ; {
+	for offset, repeated := 0, 0; ; {
 		parameters.Set("offset", strconv.Itoa(offset))
 		var page struct {
 			Backups otc.List[backup]   `json:"backups"`
@@ -71,6 +74,7 @@ func (d *Driver) all(ctx context.Context, caller driver.Caller, parameters url.V
 		if !page.Backups.Told {
 			return nil, d.vbs.Unreadable("backups")
 		}
+		before := len(all)
 		for i := range page.Backups.Items {
 			if b := &page.Backups.Items[i]; b.ID != "" && !seen[b.ID] {
 				seen[b.ID] = true
@@ -80,6 +84,12 @@ func (d *Driver) all(ctx context.Context, caller driver.Caller, parameters url.V
 		// Only the link's existence counts: its URL may not be reachable.
 		if page.Backups.Len == 0 || page.Backups.Len < otc.MaxPage && page.Links.Len == 0 {
 			return all, nil
+		}
+		if repeated++; len(all) > before {
+			repeated = 0
+		}
+		if repeated == maxRepeated { // schedules have no request whose end would end this
+			return nil, driver.Errorf(driver.Unavailable, "VBS of backend %s lists the same backups again: it does not page by offset.", d.o.Name)
 		}
 		offset += page.Backups.Len
 	}

@@ -3,6 +3,7 @@ package vbs_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"cindergate/driver"
@@ -47,6 +48,18 @@ func TestManyBackups(t *testing.T) {
 				t.Errorf("asked %d times", n)
 			}
 		})
+	}
+}
+
+// A service that lists the same backups for ever is an error, and ends.
+func TestPagesThatRepeat(t *testing.T) {
+	c := open(t, vbs.Options{}, otcfake.Options{})
+	for range 50 {
+		c.Inject(otcfake.Fault{Service: "vbs", Status: 200, Body: `{"backups": [{"id": "a"}], "backups_links": [{"rel": "next", "href": "http://192.168.82.231:8776/v2/x/backups?offset=1"}]}`})
+	}
+	_, err := c.driver.ListBackups(t.Context(), c.caller, driver.Query{Limit: -1})
+	if driver.KindOf(err) != driver.Unavailable || !strings.Contains(err.Error(), "lists the same backups again") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 // Streams of events.
 const (
 	streamsOfSession = 4
+	streamsOfUser    = 16 // nobody takes all of [maxStreams]
 	lookEvery        = 1 * time.Second  // while something runs
 	lookSeldom       = 10 * time.Second // otherwise
 	heartbeat        = 15 * time.Second
@@ -33,8 +34,8 @@ func (c *Console) events(q *request) error {
 	default:
 		return &fault{http.StatusServiceUnavailable, "Too many pages are open. This one does not renew itself."}
 	}
-	if !q.s.stream(1) {
-		return &fault{http.StatusTooManyRequests, "Too many pages of this session are open. This one does not renew itself."}
+	if !c.sessions.mayStream(q.s) || !q.s.stream(1) {
+		return &fault{http.StatusTooManyRequests, "Too many pages of this session or user are open. This one does not renew itself."}
 	}
 	defer q.s.stream(-1)
 	h := q.w.Header()
@@ -110,6 +111,21 @@ func (c *Console) pause(q *request, d time.Duration) (ended, gone bool) {
 		return false, true
 	}
 	return false, false
+}
+
+// mayStream reports whether the user of a session has fewer streams than a user may have.
+func (ss *sessions) mayStream(s *session) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	n := 0
+	for _, other := range ss.all {
+		if other.caller.UserID == s.caller.UserID {
+			other.mu.Lock()
+			n += other.streams
+			other.mu.Unlock()
+		}
+	}
+	return n < streamsOfUser
 }
 
 // stream counts an open stream, or its end. It returns false if there are too many.

@@ -128,6 +128,15 @@ func TestEventsAreBounded(t *testing.T) {
 	if other := r.login("demo").stream(); other.answer.StatusCode != http.StatusOK {
 		t.Errorf("another session: %d", other.answer.StatusCode)
 	}
+	for range streamsOfUser - streamsOfSession - 1 {
+		r.login("demo").stream()
+	}
+	if s := r.login("demo").stream(); s.answer.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("one stream of the user too many: %d", s.answer.StatusCode)
+	}
+	if s := r.login("admin").stream(); s.answer.StatusCode != http.StatusOK {
+		t.Errorf("another user: %d", s.answer.StatusCode)
+	}
 	r.c.Stop()
 	for _, s := range open {
 		if event, _ := s.next(); event != "" {

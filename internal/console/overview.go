@@ -39,16 +39,15 @@ func (q *request) scan() (*scan, error) {
 	return keep(q.s, q.c.o.Clock, key, scanLife, func() (*scan, error) {
 		s := &scan{At: q.c.o.Clock.Now(), Count: -1}
 		var err error
-		if s.Volumes, err = q.listVolumes(q.list(pageSize)); err != nil {
+		if s.Volumes, s.MoreVolumes, err = q.pageOfVolumes(q.list(pageSize)); err != nil {
 			if isStatus(err, http.StatusUnauthorized) {
 				return nil, err
 			}
 			s.Problems = append(s.Problems, "Volumes: "+textOf(err))
 		}
-		s.MoreVolumes = len(s.Volumes) == pageSize
 		marker := ""
 		for range backupPages {
-			found, count, err := q.listBackups(q.list(pageSize).with("with_count", "true").with("sort", "created_at:desc").with("marker", marker))
+			found, count, more, err := q.pageOfBackups(q.list(pageSize).with("with_count", "true").with("sort", "created_at:desc").with("marker", marker))
 			if err != nil {
 				if isStatus(err, http.StatusUnauthorized) {
 					return nil, err
@@ -59,7 +58,7 @@ func (q *request) scan() (*scan, error) {
 			s.Count = max(s.Count, count)
 			s.Backups = append(s.Backups, found...)
 			s.Until = time.Time{}
-			if len(found) < pageSize {
+			if len(found) == 0 || !more && len(found) < pageSize && len(s.Backups) >= count {
 				break
 			}
 			marker = found[len(found)-1].ID

@@ -200,28 +200,43 @@ func (l listing) with(key, value string) listing {
 
 // listVolumes returns a page of volumes with their details.
 func (q *request) listVolumes(l listing) ([]volume, error) {
+	all, _, err := q.pageOfVolumes(l)
+	return all, err
+}
+
+// pageOfVolumes is [request.listVolumes] that also tells whether there are more. A cloud's largest page
+// (osapi_max_limit) may be smaller than what l asks for; then the answer has a link to the next one.
+func (q *request) pageOfVolumes(l listing) (all []volume, more bool, err error) {
 	var found struct {
-		Volumes []volume `json:"volumes"`
+		Volumes []volume          `json:"volumes"`
+		Links   []json.RawMessage `json:"volumes_links"`
 	}
-	err := q.call(http.MethodGet, "/volumes/detail?"+l.Encode(), nil, &found)
-	return found.Volumes, err
+	err = q.call(http.MethodGet, "/volumes/detail?"+l.Encode(), nil, &found)
+	return found.Volumes, len(found.Links) > 0 || l.Get("limit") == strconv.Itoa(len(found.Volumes)), err
 }
 
 // listBackups returns a page of backups with their details, and how many there are in all if l asks
 // for that; -1: the backend does not say.
 func (q *request) listBackups(l listing) ([]backup, int, error) {
+	all, count, _, err := q.pageOfBackups(l)
+	return all, count, err
+}
+
+// pageOfBackups is [request.listBackups] that also tells whether there are more, as [request.pageOfVolumes].
+func (q *request) pageOfBackups(l listing) (all []backup, count int, more bool, err error) {
 	var found struct {
-		Backups []backup `json:"backups"`
-		Count   *int     `json:"count"`
+		Backups []backup          `json:"backups"`
+		Links   []json.RawMessage `json:"backups_links"`
+		Count   *int              `json:"count"`
 	}
 	if microversions[q.s.version.Load()] == "3.0" {
 		l.Del("with_count") // it would be a filter
 	}
-	err := q.call(http.MethodGet, "/backups/detail?"+l.Encode(), nil, &found)
-	if found.Count == nil {
-		return found.Backups, -1, err
+	err = q.call(http.MethodGet, "/backups/detail?"+l.Encode(), nil, &found)
+	if count = -1; found.Count != nil {
+		count = *found.Count
 	}
-	return found.Backups, *found.Count, err
+	return found.Backups, count, len(found.Links) > 0, err
 }
 
 // maxJobs is how many jobs a page shows.

@@ -16,10 +16,11 @@ import (
 
 // Bounds of sessions. A session also ends with its token.
 const (
-	maxSessions = 1024 // one more ends the one that is idle longest
-	idleTime    = time.Hour
-	wholeTime   = 12 * time.Hour
-	maxFlashes  = 20
+	maxSessions    = 1024 // one more ends the one that is idle longest
+	sessionsOfUser = 16   // likewise: nobody ends the sessions of others by logging in again and again
+	idleTime       = time.Hour
+	wholeTime      = 12 * time.Hour
+	maxFlashes     = 20
 )
 
 // cookieName is the name of the cookie that holds the id of a session.
@@ -86,17 +87,27 @@ func (ss *sessions) add(s *session) (id string, err error) {
 	s.began, s.used, s.ended, s.cache = now, now, make(chan struct{}), map[string]cached{}
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	var idlest [sha256.Size]byte
-	oldest := now
+	var idlest, own [sha256.Size]byte
+	oldest, oldestOwn, mine := now, now, 0
 	for key, other := range ss.all {
 		used := other.lastUse()
 		if other.over(now) {
 			ss.end(key)
-		} else if !used.After(oldest) {
+			continue
+		}
+		if !used.After(oldest) {
 			idlest, oldest = key, used
 		}
+		if other.caller.UserID == s.caller.UserID {
+			if mine++; !used.After(oldestOwn) {
+				own, oldestOwn = key, used
+			}
+		}
 	}
-	if len(ss.all) >= maxSessions {
+	switch {
+	case mine >= sessionsOfUser:
+		ss.end(own)
+	case len(ss.all) >= maxSessions:
 		ss.end(idlest)
 	}
 	ss.all[sha256.Sum256([]byte(id))] = s

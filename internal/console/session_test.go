@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -179,7 +180,7 @@ func TestSessionsAreBounded(t *testing.T) {
 	r := newRig(t)
 	var first *session
 	for i := range maxSessions + 1 {
-		s := &session{expires: r.env.Clock.Now().Add(time.Hour)}
+		s := &session{caller: driver.Caller{UserID: fmt.Sprint("u", i)}, expires: r.env.Clock.Now().Add(time.Hour)}
 		_, err := r.c.sessions.add(s)
 		must(t, err)
 		if i == 0 {
@@ -194,6 +195,35 @@ func TestSessionsAreBounded(t *testing.T) {
 	case <-first.ended:
 	default:
 		t.Error("the oldest session has not ended")
+	}
+}
+
+// Whoever logs in again and again ends sessions of its own, and not those of others.
+func TestSessionsOfOneUser(t *testing.T) {
+	r := newRig(t)
+	add := func(user string) *session {
+		s := &session{caller: driver.Caller{UserID: user}, expires: r.env.Clock.Now().Add(time.Hour)}
+		_, err := r.c.sessions.add(s)
+		must(t, err)
+		must(t, r.env.Clock.Advance(t.Context(), time.Millisecond))
+		return s
+	}
+	other, first := add("other"), add("greedy")
+	for range maxSessions {
+		add("greedy")
+	}
+	select {
+	case <-first.ended:
+	default:
+		t.Error("the user's oldest session has not ended")
+	}
+	select {
+	case <-other.ended:
+		t.Error("the session of somebody else has ended")
+	default:
+	}
+	if n := len(r.c.sessions.all); n != sessionsOfUser+1 {
+		t.Errorf("%d sessions", n)
 	}
 }
 

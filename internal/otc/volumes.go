@@ -88,10 +88,13 @@ func (v *Volumes) ListVolumes(ctx context.Context, caller driver.Caller, q drive
 				all, marker, seen[volume.ID] = append(all, volume), volume.ID, true
 			}
 		}
-		if len(all) == before || answer.Volumes.Len < MaxPage && answer.Links.Len == 0 {
+		if answer.Volumes.Len == 0 || answer.Volumes.Len < MaxPage && answer.Links.Len == 0 {
 			break
 		}
-		if len(all) > driver.MaxVolumes {
+		switch {
+		case len(all) == before: // what follows is not known, and must not look like volumes that are gone
+			return driver.Page[driver.Volume]{}, driver.Errorf(driver.Unavailable, "EVS of backend %s lists the same volumes again: it does not page by marker.", v.EVS.cloud.o.Name)
+		case len(all) > driver.MaxVolumes:
 			return driver.Page[driver.Volume]{}, driver.Errorf(driver.Unavailable, "EVS of backend %s lists more than %d volumes.", v.EVS.cloud.o.Name, driver.MaxVolumes)
 		}
 	}

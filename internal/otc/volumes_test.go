@@ -62,6 +62,20 @@ func TestListVolumesReadsAllPages(t *testing.T) {
 	}
 }
 
+// A service that does not page by marker is an error: half of a list would look like volumes that are gone.
+func TestVolumesThatAreListedAgain(t *testing.T) {
+	var items []string
+	for i := range MaxPage {
+		items = append(items, fmt.Sprintf(`{"id": "v%04d", "size": 1, "status": "available"}`, i))
+	}
+	page := answer{200, `{"volumes": [` + strings.Join(items, ",") + `]}`}
+	s := serve(t, map[string][]answer{"GET /v2/abc123/volumes/detail": {page, page, page}})
+	_, err := volumes(t, s, nil).AllVolumes(t.Context(), member)
+	if driver.KindOf(err) != driver.Unavailable || !strings.Contains(err.Error(), "lists the same volumes again") {
+		t.Errorf("%v", err)
+	}
+}
+
 const (
 	newID      = "aaaaaaaa-2222-4333-8444-555555555555"
 	promisedID = "bbbbbbbb-2222-4333-8444-555555555555"

@@ -19,6 +19,9 @@ type Backup struct {
 	Locked    time.Time `json:"locked,omitzero"`  // until when it cannot be deleted; zero: it can
 	// Fixed says that it cannot be rebased: it stays on its parent, and is not taken from under its children.
 	Fixed bool `json:"fixed,omitempty"`
+	// Outgrown says that the volume is larger by now: no incremental backup can build on it
+	// (cinder/backup/chunkeddriver.py backup).
+	Outgrown bool `json:"outgrown,omitempty"`
 }
 
 // At returns the point in time that the backup stands for.
@@ -179,6 +182,9 @@ func (p Policy) Next(backups []Backup) Kind {
 	last := newest(backups)
 	if last.ID == "" {
 		return Kind{Reason: "there is no complete backup to build on"}
+	}
+	if last.Outgrown {
+		return Kind{Reason: "the volume is larger than its newest backup"}
 	}
 	length := 1
 	for b := last; b.ParentID != ""; length++ {

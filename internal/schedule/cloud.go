@@ -79,11 +79,12 @@ func taken(b *driver.Backup) time.Time {
 // unknownParent stands for the parent of an incremental backup that cannot be told.
 const unknownParent = "unknown"
 
-// states returns the backups of a volume as package policy needs them. slots has those that runs made.
+// states returns the backups of a volume as package policy needs them. slots has those that runs made. volume is
+// nil if it is gone.
 //
 // The Block Storage API does not show what an incremental backup builds on. Cinder builds it on the available
 // backup with the newest data (cinder/backup/api.py create), and refuses to delete one that others build on.
-func states(backups []driver.Backup, slots map[string]time.Time) []policy.Backup {
+func states(volume *driver.Volume, backups []driver.Backup, slots map[string]time.Time) []policy.Backup {
 	slices.SortStableFunc(backups, func(a, b driver.Backup) int {
 		if c := taken(&a).Compare(taken(&b)); c != 0 {
 			return c
@@ -94,7 +95,8 @@ func states(backups []driver.Backup, slots map[string]time.Time) []policy.Backup
 	last := unknownParent
 	for i := range backups {
 		b := &backups[i]
-		all[i] = policy.Backup{ID: b.ID, ParentID: b.ParentID, Slot: slots[b.ID], CreatedAt: taken(b), Complete: complete(b), Status: string(b.Status)}
+		all[i] = policy.Backup{ID: b.ID, ParentID: b.ParentID, Slot: slots[b.ID], CreatedAt: taken(b), Complete: complete(b), Status: string(b.Status),
+			Outgrown: volume != nil && b.Size > 0 && volume.Size > b.Size}
 		if b.IsIncremental && b.ParentID == "" {
 			all[i].ParentID = last
 		}

@@ -20,7 +20,7 @@ func (p *pass) expire(ctx context.Context, sc *scene) error {
 		return err
 	}
 	slots := sc.slots()
-	all := states(sc.backups, slots)
+	all := states(sc.volume, sc.backups, slots)
 	for _, b := range all {
 		if b.Expires.After(p.now) {
 			p.visit(sc.id, b.Expires)

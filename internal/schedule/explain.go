@@ -79,7 +79,7 @@ func (s *Scheduler) explain(ctx context.Context, own driver.Caller, volumeID, te
 	}
 	e.Problem = strings.Join(problems, " ")
 	now := s.o.Clock.Now().UTC()
-	all := states(sc.backups, sc.slots())
+	all := states(sc.volume, sc.backups, sc.slots())
 	if sc.policy != nil {
 		e.AddPlan(sc.policy, all, now)
 	}

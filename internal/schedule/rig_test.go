@@ -104,10 +104,21 @@ func (c *cloud) make(projectID string, spec driver.BackupSpec) driver.Backup {
 	if c.creating {
 		b.Status = driver.BackupCreating
 	}
+	for _, v := range c.volumes {
+		if v.ID == spec.VolumeID {
+			b.Size = v.Size
+		}
+	}
 	if spec.Incremental {
 		for _, other := range c.backups {
 			if other.VolumeID == spec.VolumeID && other.Status == driver.BackupAvailable {
 				b.EncryptionKeyID = other.ID // the fake's own note
+				if b.Status = driver.BackupAvailable; c.creating {
+					b.Status = driver.BackupCreating
+				}
+				if b.Size > other.Size { // cinder/backup/chunkeddriver.py backup
+					b.Status = driver.BackupError
+				}
 			}
 		}
 	}

@@ -134,7 +134,7 @@ func (p *pass) attempt(ctx context.Context, sc *scene, r *run, newest bool) erro
 	if err != nil || !mine {
 		return err
 	}
-	kind := sc.policy.Next(states(sc.backups, sc.slots()))
+	kind := sc.policy.Next(states(sc.volume, sc.backups, sc.slots()))
 	b, err := p.ask(ctx, spec(sc.volume, &sc.policy.Policy, r.Slot, kind.Incremental, p.traits.BackupMetadata))
 	if err != nil {
 		return p.refused(ctx, sc, r, &before, err)

@@ -39,6 +39,23 @@ func TestPolicyOfAWeek(t *testing.T) {
 	}
 }
 
+// A volume that has grown gets a full backup: the cloud builds no incremental one on what is shorter.
+func TestVolumeThatGrows(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, slowly)
+	r.volume("v1", "daily 02:30; full=7")
+	r.until("2026-11-23 12:00")
+	r.volumes[0].Size = 2
+	if kind := r.explain("v1").NextKind; !strings.HasPrefix(kind, "full: the volume is larger") {
+		t.Errorf("next is %q", kind)
+	}
+	r.until("2026-11-25 12:00")
+	r.wantMade("11-22T02:30:00Z full, 11-23T02:30:00Z incr, 11-24T02:30:00Z full, 11-25T02:30:00Z incr")
+	if r.outcomes["failed"] != 0 {
+		t.Errorf("outcomes: %v", r.outcomes)
+	}
+}
+
 // What is left is what a simulation of the policy says, day by day, whether or not backups keep metadata.
 func TestThirtyDays(t *testing.T) {
 	t.Parallel()

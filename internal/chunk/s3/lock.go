@@ -70,8 +70,14 @@ func (c *client) deleteVersions(ctx context.Context, bucket string, names []stri
 			objects <- minio.ObjectInfo{Key: v.Key, VersionID: v.VersionID}
 		}
 		close(objects)
+		var first error
 		for e := range c.core.RemoveObjects(ctx, bucket, objects, minio.RemoveObjectsOptions{}) {
-			return locked(e.Err)
+			if first == nil { // the channel is read to its end: minio-go waits for that with an open connection
+				first = e.Err
+			}
+		}
+		if first != nil {
+			return locked(first)
 		}
 	}
 	return nil

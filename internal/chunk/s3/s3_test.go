@@ -1,10 +1,13 @@
 package s3_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
+	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
@@ -186,5 +189,44 @@ func TestProbeLockAway(t *testing.T) {
 	o.ObjectLock, o.Patience = s3.Governance, time.Millisecond
 	if err := open(t, o).ProbeLock(t.Context(), ""); err == nil || errors.Is(err, chunk.ErrNoLock) {
 		t.Fatal(err)
+	}
+}
+
+// A refused delete of several objects leaves nothing behind that runs: deletes are tried again for weeks.
+func TestRefusedDeletesLeaveNoGoroutines(t *testing.T) {
+	server := chunktest.NewS3(t)
+	server.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost && r.URL.Query().Has("delete") {
+			http.Error(w, "<Error><Code>AccessDenied</Code></Error>", http.StatusForbidden)
+			return true
+		}
+		return false
+	})
+	server.LockObjects(time.Now, true)
+	o := options(server)
+	o.ObjectLock = s3.Governance
+	s := open(t, o)
+	if _, err := s.Claim(t.Context(), "one"); err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for i := range 8 {
+		keys = append(keys, fmt.Sprintf("volumebackups/o%d", i))
+		if err := s.Put(t.Context(), keys[i], chunktest.Bytes([]byte("x")), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Delete(t.Context(), keys...); err == nil {
+		t.Fatal("the delete is not refused")
+	}
+	running := func() string {
+		var all bytes.Buffer
+		_ = pprof.Lookup("goroutine").WriteTo(&all, 2)
+		return all.String()
+	}
+	for deadline := time.Now().Add(10 * time.Second); strings.Contains(running(), "emoveObjects"); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal(running())
+		}
 	}
 }

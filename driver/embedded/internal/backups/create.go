@@ -99,7 +99,7 @@ func (bs *Backups) CreateFor(ctx context.Context, who driver.Caller, spec driver
 		if s != nil {
 			b.SnapshotID, b.DataTimestamp = s.ID, s.CreatedAt
 		}
-		if err := errors.Join(bs.checkMetadata(b, tx.Now), checkSynthetic(b), also(tx, b)); err != nil {
+		if err := errors.Join(bs.checkMetadata(b, nil, tx.Now), checkSynthetic(b), also(tx, b)); err != nil {
 			return err
 		}
 		bs.core.Attention.CallAfter(tx, b.ProjectID, b.VolumeID)

@@ -89,6 +89,9 @@ func (bs *Backups) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) e
 		return err
 	}
 	j.BackupID = b.ID
+	if from := bs.deletableFrom(b); from.After(tx.Now) {
+		j.NotBefore = from
+	}
 	return bs.jobs.Enqueue(tx, j)
 }
 

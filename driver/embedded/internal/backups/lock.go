@@ -1,6 +1,8 @@
 package backups
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"cindergate/driver"
@@ -10,7 +12,8 @@ import (
 )
 
 // checkMetadata refuses metadata of a backup whose times cannot be understood, and locks that are not allowed.
-func (bs *Backups) checkMetadata(b *meta.Backup, now time.Time) error {
+// old are the metadata before; nil: there were none.
+func (bs *Backups) checkMetadata(b *meta.Backup, old map[string]string, now time.Time) error {
 	if err := core.CheckExpiry(b); err != nil {
 		return err
 	}
@@ -25,6 +28,8 @@ func (bs *Backups) checkMetadata(b *meta.Backup, now time.Time) error {
 		return nil
 	case b.LockedUntil.After(now) && until.Before(b.LockedUntil):
 		return wrong("the backup is locked until %s, and a lock cannot be made shorter", at(b.LockedUntil))
+	case !until.After(now) && b.Metadata[policy.LockKey] == old[policy.LockKey]: // it has ended: clients send all metadata to change one
+		return nil
 	case bs.deletes.MaxLock <= 0:
 		return wrong("locks are switched off here (embedded.max_lock)")
 	case !until.After(now):
@@ -33,6 +38,20 @@ func (bs *Backups) checkMetadata(b *meta.Backup, now time.Time) error {
 		return wrong("a lock lasts at most %d hours from now (embedded.max_lock)", int(bs.deletes.MaxLock.Hours()))
 	}
 	return nil
+}
+
+// PolicyLock returns the metadata [policy.LockKey] of a backup that a policy locks for a span: for as long as the
+// setting allows, and "" if it allows none. problem says in a sentence that this is less than the policy asks for.
+func (bs *Backups) PolicyLock(span policy.Span, now time.Time) (value, problem string) {
+	switch longest := now.Add(bs.deletes.MaxLock); {
+	case span == policy.Span{}:
+		return "", ""
+	case bs.deletes.MaxLock <= 0:
+		return "", "The backups are not locked: locks are switched off here (embedded.max_lock)."
+	case span.After(now).After(longest):
+		return longest.UTC().Format(time.RFC3339), fmt.Sprintf("The backups are locked for %d hours and not for %s: no lock lasts longer here (embedded.max_lock).", int(bs.deletes.MaxLock.Hours()), span)
+	}
+	return span.String(), ""
 }
 
 func at(t time.Time) string { return t.UTC().Format(time.RFC3339) }
@@ -51,11 +70,13 @@ func lockWanted(b *meta.Backup) (time.Time, error) {
 // checked the metadata, and stores the backup.
 func (bs *Backups) lock(tx *meta.Tx, b *meta.Backup) error {
 	until, err := lockWanted(b)
-	if err != nil || !until.After(b.LockedUntil) {
+	if err != nil || !until.After(b.LockedUntil) || !until.After(tx.Now) {
 		return err
 	}
 	lockUntil(b, until)
-	for parent := b.ParentID; parent != ""; {
+	seen := map[string]bool{b.ID: true} // rows that were found in a store may name each other
+	for parent := b.ParentID; parent != "" && !seen[parent]; {
+		seen[parent] = true
 		p, err := tx.Backup(parent)
 		if err != nil {
 			return err
@@ -112,10 +133,16 @@ func checkUnlocked(tx *meta.Tx, b *meta.Backup) error {
 // relock applies the metadata that a request has set.
 func (bs *Backups) relock(tx *meta.Tx, b *meta.Backup, old map[string]string) error {
 	keepLock(b, old, tx.Now)
-	if err := bs.checkMetadata(b, tx.Now); err != nil {
+	if err := bs.checkMetadata(b, old, tx.Now); err != nil {
 		return err
 	}
 	if b.Status == driver.BackupCreating || b.ServiceMetadata == "" { // its end locks it
+		return nil
+	}
+	if b.Status == driver.BackupDeleting { // its objects are going
+		if until, err := lockWanted(b); err != nil || until.After(b.LockedUntil) && until.After(tx.Now) {
+			return errors.Join(err, driver.InvalidBackup("Backup %s is being deleted, and cannot be locked any more.", b.ID))
+		}
 		return nil
 	}
 	return bs.lock(tx, b)

@@ -26,12 +26,8 @@ const lockPause = 5 * time.Minute
 
 // queueLock queues the job for a backup whose lock has become longer, if its store locks objects.
 func (bs *Backups) queueLock(tx *meta.Tx, b *meta.Backup) error {
-	s, err := bs.core.Stores.Of(b.Store, b.ProjectID)
-	if err != nil {
+	if locks, err := bs.storeLocks(b); err != nil || !locks {
 		return err
-	}
-	if l, ok := s.Store.(chunk.Locker); !ok || !l.Locks() {
-		return nil
 	}
 	j, err := bs.jobs.New(driver.Caller{ProjectID: b.ProjectID, UserID: b.UserID}, objectLockJob, "lock "+b.VolumeID, struct{}{})
 	if err != nil {
@@ -39,6 +35,29 @@ func (bs *Backups) queueLock(tx *meta.Tx, b *meta.Backup) error {
 	}
 	j.BackupID = b.ID
 	return bs.jobs.Enqueue(tx, j)
+}
+
+// storeLocks reports whether the store of a backup locks objects.
+func (bs *Backups) storeLocks(b *meta.Backup) (bool, error) {
+	s, err := bs.core.Stores.Of(b.Store, b.ProjectID)
+	if err != nil {
+		return false, err
+	}
+	l, ok := s.Store.(chunk.Locker)
+	return ok && l.Locks(), nil
+}
+
+// storeLag is how long after the end of a lock the store may still refuse a delete: it counts whole seconds,
+// by a clock of its own.
+const storeLag = time.Minute
+
+// deletableFrom returns when the objects of a backup can be deleted whose lock has ended here; zero: now.
+func (bs *Backups) deletableFrom(b *meta.Backup) time.Time {
+	// A store that is not configured any more is the delete's own problem.
+	if locks, err := bs.storeLocks(b); b.LockedUntil.IsZero() || b.Metadata[policy.LockedByKey] != policy.LockedByStore && (err != nil || !locks) {
+		return time.Time{}
+	}
+	return b.LockedUntil.Add(storeLag)
 }
 
 func (bs *Backups) lockTask(j *meta.Job, _ struct{}) jobs.Task {
@@ -72,7 +91,8 @@ type lockedObjects struct {
 
 // lockObjects locks the objects of a backup and of all that it builds on, each until its row's time.
 func (bs *Backups) lockObjects(ctx context.Context, id string) (locked []lockedObjects, err error) {
-	for id != "" {
+	for seen := map[string]bool{}; id != "" && !seen[id]; {
+		seen[id] = true
 		b, err := bs.core.DB.Backup(ctx, id)
 		if err != nil || b == nil {
 			return locked, err
@@ -88,6 +108,9 @@ func (bs *Backups) lockObjects(ctx context.Context, id string) (locked []lockedO
 			}
 			at := chunked.Location{Container: bs.container(s, b), Prefix: b.ServiceMetadata}
 			n, err := chunked.Lock(ctx, locker, at, b.LockedUntil)
+			if err == nil && n == 0 { // never is a backup called protected because there is nothing to protect
+				err = core.Reasonf("The store lists no objects of backup %s.", b.ID)
+			}
 			if err != nil {
 				return nil, err
 			}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -125,21 +126,7 @@ func (bs *Backups) rebaseTask(j *meta.Job, a rebaseArguments) jobs.Task {
 			}
 			return bytes, func(tx *meta.Tx) error { return bs.finishRebase(tx, j, a, done) }, nil
 		},
-		Fail: func(tx *meta.Tx, reason string) error {
-			b, err := tx.Backup(j.BackupID)
-			if err != nil || b == nil || b.Status != driver.BackupDeleting {
-				return err
-			}
-			// It is as complete as before, and its children need it.
-			if b.Status = cmp.Or(a.Previous, driver.BackupAvailable); b.Status != driver.BackupError { // else its reason says more
-				b.FailReason = notDeleted + reason
-			}
-			if err := tx.TouchBackup(b); err != nil {
-				return err
-			}
-			bs.core.Attention.CallAfter(tx, b.ProjectID, b.VolumeID)
-			return bs.core.AddMessage(tx, jobs.Requester(j), core.ActionDeleteBackup, core.DetailDeleteBackup, core.BackupResource, b.ID, reason)
-		},
+		Fail: func(tx *meta.Tx, reason string) error { return bs.failRebase(tx, j, a, reason) },
 		Undo: func(ctx context.Context) error { return bs.dropRebased(ctx, done) },
 		GiveUp: func(ctx context.Context) error {
 			b, err := bs.core.DB.Backup(ctx, j.BackupID)
@@ -153,6 +140,32 @@ func (bs *Backups) rebaseTask(j *meta.Job, a rebaseArguments) jobs.Task {
 			return bs.dropAttempts(chunk.WithPatience(ctx, undoPatience), b, children, a.Tried+j.Attempts)
 		},
 	}
+}
+
+// failRebase leaves a backup as it was before its delete.
+func (bs *Backups) failRebase(tx *meta.Tx, j *meta.Job, a rebaseArguments, reason string) error {
+	b, err := tx.Backup(j.BackupID)
+	if err != nil || b == nil || b.Status != driver.BackupDeleting {
+		return err
+	}
+	// It is as complete as before, and its children need it.
+	if b.Status = cmp.Or(a.Previous, driver.BackupAvailable); b.Status != driver.BackupError { // else its reason says more
+		b.FailReason = notDeleted + reason
+	}
+	if err := tx.TouchBackup(b); err != nil {
+		return err
+	}
+	bs.core.Attention.CallAfter(tx, b.ProjectID, b.VolumeID)
+	return bs.core.AddMessage(tx, jobs.Requester(j), core.ActionDeleteBackup, core.DetailDeleteBackup, core.BackupResource, b.ID, reason)
+}
+
+// keepLocked ends the delete of a backup that was locked meanwhile, because one that builds on it was.
+func (bs *Backups) keepLocked(tx *meta.Tx, j *meta.Job, a rebaseArguments) error {
+	b, err := tx.Backup(j.BackupID)
+	if err != nil || b == nil {
+		return err
+	}
+	return bs.failRebase(tx, j, a, fmt.Sprintf("It is locked until %s, for a backup that builds on it.", at(b.LockedUntil)))
 }
 
 func (bs *Backups) childrenOf(ctx context.Context, backupID string) (children []*meta.Backup, err error) {
@@ -292,11 +305,16 @@ func (bs *Backups) finishRebase(tx *meta.Tx, j *meta.Job, a rebaseArguments, don
 	for _, r := range done {
 		before = append(before, r.child)
 	}
-	if b == nil || b.Status != driver.BackupDeleting || !sameChildren(now, before) {
+	locked := b != nil && checkUnlocked(tx, b) != nil // meanwhile a backup that builds on it was locked
+	if b == nil || b.Status != driver.BackupDeleting || !sameChildren(now, before) || locked {
 		for _, r := range done {
 			old.Objects = append(old.Objects, oldObject{r.child.ID, r.at.Container, r.at.Prefix})
 		}
-		if err := bs.restartDelete(tx, j, a); err != nil {
+		end := bs.restartDelete
+		if locked {
+			end = bs.keepLocked
+		}
+		if err := end(tx, j, a); err != nil {
 			return err
 		}
 		return bs.queueRemoval(tx, j, done, old)

@@ -79,13 +79,16 @@ func (bs *Backups) resetToAvailable(ctx context.Context, who driver.Caller, back
 }
 
 // cancelJobs cancels the jobs of a backup. Each job restores the status of the volume or
-// snapshot that it holds.
+// snapshot that it holds. The lock of its objects goes on: no status ends a lock.
 func (bs *Backups) cancelJobs(tx *meta.Tx, b *meta.Backup) error {
 	about, err := tx.JobsOfBackup(b.ID)
 	if err != nil {
 		return err
 	}
 	for _, j := range about {
+		if j.Kind == objectLockJob {
+			continue
+		}
 		if err := bs.jobs.Cancel(tx, j); err != nil {
 			return err
 		}

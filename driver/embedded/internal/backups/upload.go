@@ -103,7 +103,7 @@ func (bs *Backups) newUpload(tx *meta.Tx, who driver.Caller, id string, named *c
 		return nil, err
 	}
 	b.Container, b.Service, b.Store = container, store.Layout().Service(), store.Row()
-	return b, errors.Join(bs.checkMetadata(b, tx.Now), checkSynthetic(b), bs.core.BackupServiceUp(tx, bs.core.Gateway), bs.core.Use(b.Store, b.ProjectID))
+	return b, errors.Join(bs.checkMetadata(b, nil, tx.Now), checkSynthetic(b), bs.core.BackupServiceUp(tx, bs.core.Gateway), bs.core.Use(b.Store, b.ProjectID))
 }
 
 // uploadParent returns the parent of a new incremental upload.

@@ -40,6 +40,11 @@ func (ps *Policies) Explain(ctx context.Context, volumeID, text string) (*policy
 	if s.problem != nil {
 		problems = append(problems, s.problem.Error())
 	}
+	if s.policy != nil {
+		if _, problem := ps.backups.PolicyLock(s.policy.Lock, s.now); problem != "" {
+			problems = append(problems, problem)
+		}
+	}
 	if s.protection.Blocked != "" {
 		problems = append(problems, s.protection.Blocked)
 	}

@@ -25,7 +25,7 @@ func (s *scene) states() []policy.Backup {
 	states := make([]policy.Backup, len(s.backups))
 	for i, b := range s.backups {
 		states[i] = policy.Backup{ID: b.ID, ParentID: b.ParentID, Slot: slots[b.ID], CreatedAt: b.DataTimestamp,
-			Complete: complete(b), Status: string(b.Status), Fixed: !backups.CanBeRebased(b), Locked: b.LockedUntil}
+			Complete: complete(b), Status: string(b.Status), Fixed: !backups.CanBeRebased(b), Locked: b.LockedUntil, Outgrown: s.volume != nil && s.volume.Size > b.Size}
 		if value := b.Metadata[policy.ExpiresKey]; value != "" {
 			if at, err := policy.ParseExpiry(value, b.CreatedAt); err == nil {
 				states[i].Expires = at

@@ -156,6 +156,7 @@ func (ps *Policies) note(ctx context.Context, s *scene) error {
 		problem = "The volume was made by a restore, so its policy (" + s.policy.From + ") waits. Set the metadata " + policy.Key + " of the volume to begin."
 	case s.policy != nil:
 		text = s.policy.String()
+		_, problem = ps.backups.PolicyLock(s.policy.Lock, s.now)
 	}
 	if text == s.protection.Policy && problem == s.protection.Problem {
 		return nil
@@ -251,8 +252,8 @@ func (ps *Policies) attempt(ctx context.Context, s *scene) error {
 	if kind.Synthetic {
 		spec.Metadata[policy.SyntheticKey] = policy.SyntheticFull
 	}
-	if s.policy.Lock != (policy.Span{}) {
-		spec.Metadata[policy.LockKey] = s.policy.Lock.String()
+	if lock, _ := ps.backups.PolicyLock(s.policy.Lock, ps.core.Clock.Now()); lock != "" {
+		spec.Metadata[policy.LockKey] = lock
 	}
 	if s.policy.Copy != "" {
 		spec.Metadata[driver.CopyTo] = s.policy.Copy
