@@ -45,7 +45,7 @@ A mistake is shown with a mark below the word that is wrong.`,
 		if err != nil {
 			return err
 		}
-		said := saidPolicy{Policy: p.String(), Schedule: p.Schedule.String(), Chain: chainWords(p), Keep: p.Keep.String(), Copy: p.Copy, Paused: p.Paused}
+		said := saidPolicy{Policy: p.String(), Schedule: p.Schedule.String(), Chain: chainWords(p), Keep: p.Keep.String(), Lock: p.Lock.String(), Copy: p.Copy, Paused: p.Paused}
 		if p.Jitter > 0 {
 			said.Jitter = p.Jitter.String()
 		}
@@ -74,6 +74,7 @@ type saidPolicy struct {
 	Schedule string      `json:"schedule"`
 	Chain    string      `json:"chain"`
 	Keep     string      `json:"keep"`
+	Lock     string      `json:"lock,omitempty"`
 	Copy     string      `json:"copy,omitempty"`
 	Jitter   string      `json:"jitter,omitempty"`
 	Paused   bool        `json:"paused,omitempty"`
@@ -84,7 +85,11 @@ func chainWords(p policy.Policy) string {
 	if p.Chain == 1 {
 		return "all backups are full"
 	}
-	return fmt.Sprintf("a full backup, then %d incremental ones", p.Chain-1)
+	words := fmt.Sprintf("a full backup, then %d incremental ones", p.Chain-1)
+	if p.Synthetic {
+		words += "; full backups after the first one are made of the chain"
+	}
+	return words
 }
 
 func (s *saidPolicy) print(out io.Writer, asJSON bool) error {
@@ -93,6 +98,9 @@ func (s *saidPolicy) print(out io.Writer, asJSON bool) error {
 	}
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintf(w, "when\t%s\nwhat\t%s\nretention\t%s\n", s.Schedule, s.Chain, s.Keep)
+	if s.Lock != "" {
+		fmt.Fprintf(w, "locked\teach backup for %s after it was made\n", s.Lock)
+	}
 	if s.Copy != "" {
 		fmt.Fprintf(w, "copies\tto %s\n", s.Copy)
 	}
