@@ -63,12 +63,15 @@ func (u Rules) Query(q url.Values) string {
 // shownMembers are the members of JSON objects whose values are shown if they are no objects
 // and no lists. Passwords, tokens and the keys of transfers have other names.
 var shownMembers = []string{
-	"attach_status", "availability_zone", "backup_id", "bootable", "code", "consistencygroup_id", "container", "count", "created_at",
-	"data_timestamp", "description", "details", "display_description", "display_name", "domain_id", "enabled", "encrypted", "encryption_key_id", "expires_at", "fail_reason",
-	"force", "group_id", "has_dependent_backups", "host", "href", "id", "imageRef", "incremental", "is_incremental", "is_public",
-	"issued_at", "message", "methods", "migration_status", "multiattach", "name", "new_size", "object_count", "progress", "project_id", "rel", "replication_status",
-	"restore_volume_id", "retryAfter", "size", "snapshot_id", "source_volid", "status", "title", "updated_at", "user_id", "volume_id",
-	"volume_name", "volume_type", "volume_type_id",
+	"attach_status", "availability_zone", "backup_gigabytes", "backup_id", "backups", "binary", "bootable", "cluster_name", "code",
+	"consistencygroup_id", "container", "count", "created_at", "data_timestamp", "description", "details", "disabled_reason", "display_description",
+	"display_name", "domain_id", "enabled", "encrypted", "encryption_key_id", "expires_at", "fail_reason", "force", "gigabytes", "group_id", "groups",
+	"has_dependent_backups", "host", "href", "id", "imageRef", "in_use", "incremental", "is_incremental", "is_public", "issued_at", "limit", "message",
+	"methods", "migration_status", "min_version", "multiattach", "name", "new_size", "object_count", "os-backup-project-attr:project_id",
+	"os-extended-snapshot-attributes:progress", "os-extended-snapshot-attributes:project_id", "os-vol-host-attr:host", "os-vol-mig-status-attr:migstat",
+	"os-vol-mig-status-attr:name_id", "os-vol-tenant-attr:tenant_id", "per_volume_gigabytes", "progress", "project_id", "rel", "replication_status",
+	"reserved", "restore_volume_id", "retryAfter", "service_name", "service_uuid", "size", "snapshot_id", "snapshots", "source_volid", "state",
+	"status", "title", "updated_at", "user_id", "version", "volume_id", "volume_name", "volume_type", "volume_type_id", "volumes", "zone",
 }
 
 // sealed are members of which strict rules show nothing: what is inside of them goes to a hypervisor, to

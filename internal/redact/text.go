@@ -10,13 +10,18 @@ var (
 	// echoed begins what errors of JSON schemas repeat of a body ("Invalid input for field/attribute x.
 	// Value: y. …", cinder/api/validation/validators.py).
 	echoed = regexp.MustCompile(`(?s)\bValue: .*`)
+	// long is a word that is longer than an id of a request (40 characters), as tokens are. Errors repeat what
+	// stood in the place of an id.
+	long = regexp.MustCompile(`[A-Za-z0-9_.~%=+-]{41,}`)
 	// address is a URL in a text.
 	address = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://[^\s"'<>]+`)
 )
 
-// text hides in a text what errors repeat of a body, and the logins and queries of URLs.
+// text hides in a text what errors repeat of a body, words that may be tokens, and the logins and queries of
+// URLs.
 func (u Rules) text(text string) string {
 	text = echoed.ReplaceAllLiteralString(text, "Value: "+u.Hidden)
+	text = long.ReplaceAllLiteralString(text, u.Hidden)
 	return address.ReplaceAllStringFunc(text, func(found string) string {
 		at, err := url.Parse(found)
 		if err != nil {
