@@ -25,8 +25,8 @@ type Rules struct {
 
 // shownHeaders are the headers whose values are shown.
 var shownHeaders = []string{
-	"Accept", "Content-Length", "Content-Range", "Content-Type", "Location", "Openstack-Api-Version", "Range", "Retry-After", "User-Agent",
-	"X-Compute-Request-Id", "X-Openstack-Request-Id",
+	"Accept", "Accept-Encoding", "Connection", "Content-Length", "Content-Range", "Content-Type", "Location", "Openstack-Api-Version", "Range", "Retry-After", "User-Agent",
+	"Vary", "Www-Authenticate", "X-Cindergate-Request-Id", "X-Compute-Request-Id", "X-Openstack-Request-Id",
 }
 
 // Headers returns all headers, with the values of those that are shown.
