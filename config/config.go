@@ -21,7 +21,9 @@ type Config struct {
 	Auth string `mapstructure:"auth"`
 	// UI says who may use the console, the pages below /ui/: off, tenant, admin, all, or auto. See
 	// [Config.Console].
-	UI       string   `mapstructure:"ui"`
+	UI string `mapstructure:"ui"`
+	// UIWire has the console show admins the last requests, without secrets.
+	UIWire   bool     `mapstructure:"ui_wire"`
 	TLS      TLS      `mapstructure:"tls"`
 	Log      Log      `mapstructure:"log"`
 	HTTP     HTTP     `mapstructure:"http"`
@@ -299,6 +301,7 @@ var defaults = map[string]any{
 	"public_url":                           "",
 	"auth":                                 "embedded",
 	"ui":                                   ConsoleAuto,
+	"ui_wire":                              false,
 	"tls.certificate":                      "",
 	"tls.key":                              "",
 	"log.level":                            "info",

@@ -26,6 +26,19 @@ func (c *Config) Console() string {
 	return ConsoleOff
 }
 
+// validateWire refuses requests that are recorded and that nobody can look at.
+func (c *Config) validateWire(bad func(key, format string, args ...any)) {
+	if !c.UIWire {
+		return
+	}
+	switch c.Console() {
+	case ConsoleOff:
+		bad("ui_wire", "needs the console: set ui to %s or %s", ConsoleAdmin, ConsoleAll)
+	case ConsoleTenant:
+		bad("ui_wire", "only admins see requests, and with ui %s nobody is one: set ui to %s or %s", ConsoleTenant, ConsoleAdmin, ConsoleAll)
+	}
+}
+
 // isLoopback reports whether only this machine reaches an address of the form host:port.
 func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)

@@ -34,6 +34,19 @@ func TestConsole(t *testing.T) {
 		}
 	}
 	path := filepath.Join(t.TempDir(), "c.yaml")
+	for text, want := range map[string]string{
+		"ui_wire: true": "", "ui: admin\nui_wire: true": "", "ui: off": "", "ui: tenant\nui_wire: false": "",
+		"ui: off\nui_wire: true":       "ui_wire: needs the console: set ui to admin or all",
+		"listen: :8776\nui_wire: true": "ui_wire: needs the console: set ui to admin or all",
+		"ui: tenant\nui_wire: true":    "ui_wire: only admins see requests",
+	} {
+		if err := os.WriteFile(path, []byte("data: /d\n"+text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(path, nil); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
 	if err := os.WriteFile(path, []byte("data: /d\nui: everybody\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -169,6 +169,7 @@ func (c *Config) Validate() error {
 	}
 	oneOf("auth", c.Auth, "embedded", "keystone", "noauth")
 	oneOf("ui", c.UI, ConsoleAuto, ConsoleOff, ConsoleTenant, ConsoleAdmin, ConsoleAll)
+	c.validateWire(bad)
 	if c.Auth == "keystone" {
 		c.Keystone.validate(bad)
 	}

@@ -26,6 +26,11 @@ type call struct {
 	vbs       bool     // errors are those of the Volume Backup Service
 	trace     string   // the traceparent of its span; "": none
 	outcome   int      // the status for log and metrics, if it differs from the answer's
+	operation string   // the name of the operation that the route names
+	forwarded bool     // the backend gets the request as it is
+
+	inspected func(Inspected)   // tells the inspector of the end; nil: there is none
+	reason    *translate.Reason // of an error, for the inspector
 }
 
 type callKey struct{}

@@ -39,6 +39,7 @@ func (s *Server) fail(err error, c echo.Context) {
 }
 
 func (s *Server) writeFault(c echo.Context, err error) error {
+	s.explain(callOf(c), err)
 	var routing *echo.HTTPError
 	missing := errors.Is(err, errNoRoute) || errors.As(err, &routing)
 	switch {

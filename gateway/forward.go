@@ -20,6 +20,7 @@ func (s *Server) forward(c echo.Context) error {
 	if !forwards || leavesAPI(c.Request().URL.Path) {
 		return errNoRoute
 	}
+	call.forwarded = true
 	markCompute(c)
 	project := c.Param("project_id")
 	if !projectID.MatchString(project) {

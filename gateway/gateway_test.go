@@ -72,15 +72,19 @@ func newRig(t *testing.T, change ...func(*gateway.Options)) *rig {
 		}
 		return nil
 	})
-	o := gateway.Options{
-		Backends: map[string]driver.Driver{"one": backend{}}, Auth: roles, Log: zap.New(core, note), Metrics: gateway.NewMetrics(),
-	}
+	withLog := func(o *gateway.Options) { o.Log = zap.New(core, note) }
+	server := httptest.NewServer(gateway.New(optionsOf(append([]func(*gateway.Options){withLog}, change...)...)))
+	t.Cleanup(server.Close)
+	return &rig{t, server.URL, logs, logged}
+}
+
+// optionsOf returns the options of a gateway for tests.
+func optionsOf(change ...func(*gateway.Options)) gateway.Options {
+	o := gateway.Options{Backends: map[string]driver.Driver{"one": backend{}}, Auth: roles, Log: zap.NewNop(), Metrics: gateway.NewMetrics()}
 	for _, f := range change {
 		f(&o)
 	}
-	server := httptest.NewServer(gateway.New(o))
-	t.Cleanup(server.Close)
-	return &rig{t, server.URL, logs, logged}
+	return o
 }
 
 // call sends a request as a role ("": without a token), with headers given in pairs.

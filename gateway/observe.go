@@ -55,6 +55,7 @@ func (s *Server) account(c echo.Context, call *call, span trace.Span, took time.
 		s.Log.Warn("answer broke off", zap.String("request_id", call.requestID))
 		status = http.StatusBadGateway
 	}
+	s.tellInspector(c, call, route, backend, status, took)
 	endSpan(span, call, r.Method, route, backend, status)
 	s.Metrics.request(backend, route, r.Method, status, took)
 	if ce := s.Log.Check(zap.InfoLevel, "request"); ce != nil {

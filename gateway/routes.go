@@ -72,7 +72,9 @@ func (s *Server) serve(r *translate.Route) echo.HandlerFunc {
 	}
 	own := s.handle(served, read)
 	return func(c echo.Context) error {
-		if _, ok := served[callOf(c).backend]; !ok {
+		call := callOf(c)
+		call.operation = r.Operation
+		if _, ok := served[call.backend]; !ok {
 			return s.forward(c)
 		}
 		return own(c)
@@ -85,7 +87,11 @@ func (s *Server) serveVBS(r *vbs.Route) echo.HandlerFunc {
 	for _, b := range s.backends {
 		served[b] = r.Of(b.vbs)
 	}
-	return s.handle(served, s.jsonBody)
+	own := s.handle(served, s.jsonBody)
+	return func(c echo.Context) error {
+		callOf(c).operation = r.Operation
+		return own(c)
+	}
 }
 
 // unlisted answers a path that is not a route. A backend with a Block Storage API of its

@@ -54,6 +54,8 @@ type Options struct {
 	NewID func() string
 	// Hook sees each request of an API after its caller is known; nil: nothing does.
 	Hook Hook
+	// Inspector records requests; nil: nothing does, at no cost.
+	Inspector Inspector
 	// VBS also serves the native API of Huawei's Volume Backup Service.
 	VBS bool
 	// Mounts are handlers of whole path prefixes, such as /identity, without
@@ -102,7 +104,7 @@ func New(o Options) *Server {
 	}
 	s.health, s.readiness = s.newHealth(checkOf), s.newHealth(readyOf)
 	s.echo.HTTPErrorHandler = s.fail
-	s.echo.Pre(s.observe, tidyPath)
+	s.echo.Pre(s.observe, tidyPath, s.inspect)
 	s.echo.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: s.logPanic}))
 	s.routes()
 	return s

@@ -18,27 +18,29 @@ type Fault struct {
 	RetryAfter string // seconds; "" for none
 }
 
-// kinds maps each kind of error to its status and name. It is the only such table.
+// faultNames says in which file Cinder names faults by their status.
+const faultNames = "cinder/api/openstack/wsgi.py Fault"
+
+// kinds maps each kind of error to its status and name, and says where they come from. It is the only such
+// table.
 var kinds = map[driver.Kind]struct {
-	status int
-	name   string
+	status             int
+	name, kind, source string
 }{
-	driver.InvalidInput: {http.StatusBadRequest, "badRequest"},
-	// 400, not 409: Cinder answers 400 when a resource's state forbids a call
-	// (cinder/api/contrib/backups.py).
-	driver.InvalidState: {http.StatusBadRequest, "badRequest"},
-	driver.Unauthorized: {http.StatusUnauthorized, "unauthorized"},
-	driver.Forbidden:    {http.StatusForbidden, "forbidden"},
-	driver.NotFound:     {http.StatusNotFound, "itemNotFound"},
-	// 413, not 403 or 429: cinder/exception.py QuotaError uses it, and the API reference
-	// documents it for create and restore.
-	driver.OverLimit:    {http.StatusRequestEntityTooLarge, "overLimit"},
-	driver.NotSupported: {http.StatusNotImplemented, "notImplemented"},
-	driver.Unavailable:  {http.StatusServiceUnavailable, "serviceUnavailable"},
-	driver.Conflict:     {http.StatusConflict, "conflictingRequest"},
+	driver.InvalidInput: {http.StatusBadRequest, "badRequest", "InvalidInput", "cinder/exception.py Invalid"},
+	// 400, not 409: Cinder answers 400 when a resource's state forbids a call.
+	driver.InvalidState: {http.StatusBadRequest, "badRequest", "InvalidState", "cinder/api/contrib/backups.py"},
+	driver.Unauthorized: {http.StatusUnauthorized, "unauthorized", "Unauthorized", "keystonemiddleware"},
+	driver.Forbidden:    {http.StatusForbidden, "forbidden", "Forbidden", "cinder/exception.py NotAuthorized"},
+	driver.NotFound:     {http.StatusNotFound, "itemNotFound", "NotFound", "cinder/exception.py NotFound"},
+	// 413, not 403 or 429: the API reference documents it for create and restore.
+	driver.OverLimit:    {http.StatusRequestEntityTooLarge, "overLimit", "OverLimit", "cinder/exception.py QuotaError"},
+	driver.NotSupported: {http.StatusNotImplemented, "notImplemented", "NotSupported", faultNames},
+	driver.Unavailable:  {http.StatusServiceUnavailable, "serviceUnavailable", "Unavailable", faultNames},
+	driver.Conflict:     {http.StatusConflict, "conflictingRequest", "Conflict", faultNames},
 	// Nobody reads this answer, except for a client that closed only its sending half.
-	driver.Canceled: {http.StatusBadRequest, "badRequest"},
-	driver.Internal: {http.StatusInternalServerError, "computeFault"},
+	driver.Canceled: {http.StatusBadRequest, "badRequest", "Canceled", ""},
+	driver.Internal: {http.StatusInternalServerError, "computeFault", "Internal", "cinder/api/middleware/fault.py"},
 }
 
 // InternalText is the text that clients see of an unclassified error.

@@ -15,7 +15,6 @@ import (
 	"cindergate/identity"
 	"cindergate/identity/accounts"
 	"cindergate/internal/openstack"
-	"cindergate/internal/tracing"
 )
 
 // callers makes the authenticator that the configuration selects, and the handlers that it
@@ -81,7 +80,7 @@ func openAccounts(ctx context.Context, c *config.Config) (*accounts.DB, error) {
 
 func openKeystone(c *config.Keystone) (*gateway.Keystone, error) {
 	transport, err := openstack.NewTransport(openstack.Options{
-		Name: "keystone", CAFile: c.CAFile, AnswerTimeout: c.Timeout, MaxAnswer: c.MaxAnswer, Wrap: tracing.Transport,
+		Name: "keystone", CAFile: c.CAFile, AnswerTimeout: c.Timeout, MaxAnswer: c.MaxAnswer, Wrap: watched,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("keystone: %w", err)

@@ -17,7 +17,7 @@ import (
 	"cindergate/gateway"
 	"cindergate/internal/console"
 	"cindergate/internal/openstack"
-	"cindergate/internal/tracing"
+	"cindergate/internal/wire"
 )
 
 // consoleHistory is the file, in the data directory, of how full the disks were.
@@ -31,6 +31,7 @@ type consoleParts struct {
 	base     func(*http.Request) string
 	client   func(*http.Request) string
 	api      func() *gateway.Server // once it is made
+	wire     *wire.Recorder         // nil: requests are not recorded
 }
 
 // openConsole makes the console that the configuration asks for; nil: none.
@@ -41,7 +42,7 @@ func openConsole(c *config.Config, p consoleParts, log *zap.Logger) (*console.Co
 	}
 	o := console.Options{
 		API:    http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.api().ServeHTTP(w, r) }),
-		Caller: p.auth.Authenticate, Mode: console.Mode(mode), Client: p.client, Log: log,
+		Caller: p.auth.Authenticate, Mode: console.Mode(mode), Client: p.client, Log: log, Wire: p.wire,
 		Secure: func(r *http.Request) bool { return strings.HasPrefix(p.base(r), "https://") },
 		Health: func(ctx context.Context) (map[string]string, error) { return p.api().Health(ctx) },
 		Explainer: func(projectID string) driver.PolicyExplainer {
@@ -61,7 +62,7 @@ func openConsole(c *config.Config, p consoleParts, log *zap.Logger) (*console.Co
 	case "keystone":
 		k := &c.Keystone
 		transport, err := openstack.NewTransport(openstack.Options{
-			Name: "keystone", CAFile: k.CAFile, AnswerTimeout: k.Timeout, MaxAnswer: k.MaxAnswer, Wrap: tracing.Transport,
+			Name: "keystone", CAFile: k.CAFile, AnswerTimeout: k.Timeout, MaxAnswer: k.MaxAnswer, Wrap: watched,
 		})
 		if err != nil {
 			return nil, err
@@ -73,6 +74,15 @@ func openConsole(c *config.Config, p consoleParts, log *zap.Logger) (*console.Co
 		o.HistoryFile = filepath.Join(c.Data, consoleHistory)
 	}
 	return console.New(o)
+}
+
+// openWire makes the record of requests, if the configuration asks for it.
+func openWire(c *config.Config) (*wire.Recorder, gateway.Inspector) {
+	if !c.UIWire {
+		return nil, nil
+	}
+	r := wire.NewRecorder(nil)
+	return r, r
 }
 
 // withConsole adds the console to the handlers of path prefixes.

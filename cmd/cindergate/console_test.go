@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -93,6 +95,30 @@ func TestConsoleExplainsPolicies(t *testing.T) {
 	_, page = s.page(client, "/ui/volumes/"+made.Volume.ID+"?try=daily+25:00")
 	if !regexp.MustCompile(`role="alert"><bdi>[^<]*25:00`).MatchString(page) {
 		t.Errorf("a mistake:\n%s", page)
+	}
+}
+
+// Requests are recorded only where the setting says so; what the gateway asked a cloud for them is part of
+// them.
+func TestConsoleShowsRequests(t *testing.T) {
+	off := newServer(t, "AUTH=noauth")
+	off.start()
+	client, _ := consoleOf(t, off, url.Values{"way": {"noauth"}, "user": {"tester"}, "project": {"abc"}})
+	if status, _ := off.page(client, "/ui/wire"); status != http.StatusNotFound {
+		t.Errorf("without the setting: %d", status)
+	}
+	cloud := newServer(t, "AUTH=noauth")
+	cloud.start()
+	config := filepath.Join(t.TempDir(), "c.yaml")
+	must(t, os.WriteFile(config, []byte("backends: {east: {driver: cinder, cinder: {url: '"+cloud.url+"'}}}\n"), 0o600))
+	s := newServer(t, "AUTH=noauth", "UI_WIRE=true", "CONFIG="+config)
+	s.start()
+	client, _ = consoleOf(t, s, url.Values{"way": {"noauth"}, "user": {"tester"}, "project": {"abc"}})
+	var found any
+	must(t, s.api(t.Context(), http.MethodGet, "/backups/detail", nil, &found))
+	_, page := s.page(client, "/ui/api/wire?route=ListBackupsDetail")
+	if !strings.Contains(page, `"url":"`+cloud.url+`/v3/`) {
+		t.Errorf("the request has no part upstream: %s", page)
 	}
 }
 

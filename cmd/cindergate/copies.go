@@ -15,7 +15,6 @@ import (
 	"cindergate/internal/chunk/object"
 	"cindergate/internal/copies"
 	tenant "cindergate/internal/move/cloud"
-	"cindergate/internal/tracing"
 )
 
 // copiesDir is the directory of the copies' journals in the data directory.
@@ -37,7 +36,7 @@ func openCopier(c *config.Config, log *zap.Logger) (*copies.Copier, error) {
 		}
 		all[name] = &tenant.Access{Name: name, AuthURL: b.Copies.AuthURL, ID: b.Copies.ApplicationCredentialID, Secret: secret, URL: b.Cinder.URL,
 			Region: b.Copies.Region, Interface: b.Copies.Interface,
-			Connection: object.Connection{CAFile: b.Cinder.CAFile, Insecure: b.Cinder.Insecure, Wrap: tracing.Transport}}
+			Connection: object.Connection{CAFile: b.Cinder.CAFile, Insecure: b.Cinder.Insecure, Wrap: watched}}
 	}
 	return copies.New(copies.Options{Dir: filepath.Join(c.Data, copiesDir), Backends: all, Log: log}), errors.Join(problems...)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"cindergate/internal/openstack"
 	"cindergate/internal/otc"
 	"cindergate/internal/tracing"
+	"cindergate/internal/wire"
 )
 
 // opener opens a backend.
@@ -154,8 +156,14 @@ func connection(name string, c *config.Connection) openstack.Options {
 	return openstack.Options{
 		Name: name, CAFile: c.CAFile, Insecure: c.Insecure, ConnectTimeout: c.ConnectTimeout, AnswerTimeout: c.AnswerTimeout,
 		MaxAnswer: c.MaxAnswer, Retries: orNone(c.Retries), RetryBudget: orNone(c.RetryBudget),
-		BreakAfter: orNone(c.BreakAfter), BreakFor: orNone(c.BreakFor), Wrap: tracing.Transport,
+		BreakAfter: orNone(c.BreakAfter), BreakFor: orNone(c.BreakFor), Wrap: watched,
 	}
+}
+
+// watched has requests to a backend in traces, and in the record of requests of the console. Without either
+// they go to next as they are, at no cost.
+func watched(next http.RoundTripper) http.RoundTripper {
+	return tracing.Transport(wire.Transport(next))
 }
 
 // orNone converts the 0 of a setting, which means "none", to the value that means "none" in

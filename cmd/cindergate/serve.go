@@ -134,7 +134,8 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 		return err
 	}
 	var api *gateway.Server
-	pages, err := openConsole(c, consoleParts{auth, backends, followed, base, proxies.Client, func() *gateway.Server { return api }}, log.Named("console"))
+	recorder, inspector := openWire(c)
+	pages, err := openConsole(c, consoleParts{auth, backends, followed, base, proxies.Client, func() *gateway.Server { return api }, recorder}, log.Named("console"))
 	if err != nil {
 		return fmt.Errorf("ui: %w", err)
 	}
@@ -144,7 +145,7 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 		Metrics: metrics, Base: base, MaxBody: c.HTTP.MaxBody, VBS: c.API.VBS, Mounts: mounts,
 		MaxRequests: c.HTTP.MaxRequests, MaxRequestsPerProject: c.HTTP.MaxRequestsPerProject,
 		BodyTimeout: c.HTTP.ReadTimeout, HealthTime: c.HTTP.HealthCache, HealthTimeout: c.HTTP.HealthTimeout,
-		HideMetrics: c.Metrics.Listen != "", Tracer: traces.Tracer(),
+		HideMetrics: c.Metrics.Listen != "", Tracer: traces.Tracer(), Inspector: inspector,
 	})
 	endpoints := []endpoint{newEndpoint(c, api, listener, connections, log)}
 	if c.Metrics.Listen != "" {

@@ -17,7 +17,6 @@ import (
 	"cindergate/internal/chunk/object"
 	"cindergate/internal/chunk/s3"
 	"cindergate/internal/chunk/swift"
-	"cindergate/internal/tracing"
 )
 
 // openStores makes the configured backup stores. It sends no request.
@@ -79,7 +78,7 @@ func swiftOptions(name string, o *config.SwiftStore, log *zap.Logger) swift.Opti
 
 func networkOf(n *config.Network) object.Connection {
 	return object.Connection{CAFile: n.CAFile, Insecure: n.Insecure, ConnectTimeout: n.ConnectTimeout, AnswerTimeout: n.AnswerTimeout,
-		Connections: 2 * n.Uploads, Wrap: tracing.Transport}
+		Connections: 2 * n.Uploads, Wrap: watched}
 }
 
 func objectOptions(name string, n *config.Network, log *zap.Logger) object.Options {

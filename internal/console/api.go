@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"cindergate/internal/wire"
 )
 
 // microversions are those that the console speaks, the best first. 3.43 brings the metadata of backups,
@@ -136,6 +138,9 @@ type reply struct {
 
 // send sends a request with a microversion.
 func (c *Console) send(ctx context.Context, s *session, method, path, version string, content []byte) (reply, error) {
+	if method == http.MethodGet {
+		ctx = wire.Quiet(ctx) // or to look at requests would add some
+	}
 	r, err := http.NewRequestWithContext(ctx, method, "http://console.invalid/v3/"+s.caller.ProjectID+path, bytes.NewReader(content))
 	if err != nil {
 		return reply{}, err

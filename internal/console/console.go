@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -17,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver"
+	"cindergate/internal/wire"
 )
 
 // Prefix is the path that the console is served below.
@@ -57,9 +59,11 @@ type Options struct {
 	Spaces func(ctx context.Context) []Space
 	// HistoryFile keeps the samples of Spaces; "": they are forgotten at the end.
 	HistoryFile string
-	Log         *zap.Logger
-	Clock       clockwork.Clock // nil: the system's
-	Random      io.Reader       // of ids and tokens of forms; nil: the system's
+	// Wire is the record of the last requests, for admins; nil: there is none, and no page of it.
+	Wire   *wire.Recorder
+	Log    *zap.Logger
+	Clock  clockwork.Clock // nil: the system's
+	Random io.Reader       // of ids and tokens of forms; nil: the system's
 }
 
 // Console is the http.Handler of everything below [Prefix]. It is safe for concurrent use.
@@ -163,7 +167,14 @@ func (c *Console) routes() http.Handler {
 	mux.HandleFunc("GET /ui/assets/{hash}/{name}", serveAsset)
 	mux.HandleFunc("GET /ui/login", c.showLogin)
 	mux.HandleFunc("POST /ui/login", c.login)
-	for _, v := range views {
+	shown := views
+	if c.o.Wire != nil {
+		shown = slices.Concat(views, wireViews)
+		for path, save := range wireFiles {
+			mux.HandleFunc("GET /ui/"+path, c.with(save))
+		}
+	}
+	for _, v := range shown {
 		mux.HandleFunc("GET /ui/"+v.path, c.view(v))
 		mux.HandleFunc("GET /ui/api/"+v.api, c.data(v))
 	}

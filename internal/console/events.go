@@ -47,21 +47,21 @@ func (c *Console) events(q *request) error {
 	if _, err := io.WriteString(q.w, "retry: 5000\n\n"); err != nil || control.Flush() != nil {
 		return nil // the browser is gone
 	}
+	look := q.lookAtState
+	if c.o.Wire != nil && q.r.URL.Query().Get("page") == "wire" {
+		look = q.lookAtWire
+	}
 	var told string
 	spoke := c.o.Clock.Now()
 	for {
-		st, err := q.state()
+		name, st, wait, err := look()
 		if err != nil && isStatus(err, http.StatusUnauthorized) {
 			c.sessions.remove(q.s)
 			_, _ = io.WriteString(q.w, "event: end\ndata: {}\n\n")
 			return nil
 		}
-		wait := lookSeldom
 		text := ""
 		if err == nil {
-			if len(st.Jobs) > 0 {
-				wait = lookEvery
-			}
 			encoded, err := json.Marshal(st)
 			if err != nil {
 				return nil // the stream has begun
@@ -71,7 +71,7 @@ func (c *Console) events(q *request) error {
 		now := c.o.Clock.Now()
 		switch {
 		case text != "" && text != told:
-			_, err = fmt.Fprintf(q.w, "event: state\ndata: %s\n\n", text)
+			_, err = fmt.Fprintf(q.w, "event: %s\ndata: %s\n\n", name, text)
 			told, spoke = text, now
 		case now.Sub(spoke) >= heartbeat:
 			_, err = io.WriteString(q.w, ": still here\n\n")
@@ -137,6 +137,18 @@ func (s *session) stream(n int) bool {
 	}
 	s.streams += n
 	return true
+}
+
+// lookAtState tells what runs, and when to look again.
+func (q *request) lookAtState() (name string, told any, wait time.Duration, err error) {
+	st, err := q.state()
+	if err != nil {
+		return "state", nil, lookSeldom, err
+	}
+	if len(st.Jobs) > 0 {
+		return "state", st, lookEvery, nil
+	}
+	return "state", st, lookSeldom, nil
 }
 
 // state asks what runs.

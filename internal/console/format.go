@@ -1,7 +1,9 @@
 package console
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"slices"
@@ -19,8 +21,20 @@ var functions = template.FuncMap{
 	"seconds": func(n int64) string { return spanText(time.Duration(n) * time.Second) },
 	"short":   func(id string) string { return id[:min(len(id), 8)] },
 	"dict":    dict,
+	"took":    tookText,
+	"moment":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") },
+	"indent":  indented,
 	"percent": func(used, limit int64) int64 { return used * 100 / max(limit, 1) },
 	"number":  number,
+}
+
+// indented writes JSON for people.
+func indented(text json.RawMessage) string {
+	var out bytes.Buffer
+	if json.Indent(&out, text, "", "  ") != nil {
+		return string(text)
+	}
+	return out.String()
 }
 
 // dict makes a map of keys and values, for templates of parts of pages.

@@ -21,7 +21,7 @@ import (
 var templateFiles embed.FS
 
 // templates are all pages by name, each with the layout.
-var templates = parseTemplates("login", "error", "overview", "volumes", "volume", "backups", "delete", "moves", "services")
+var templates = parseTemplates("login", "error", "overview", "volumes", "volume", "backups", "delete", "moves", "services", "wire", "exchange")
 
 func parseTemplates(names ...string) map[string]*template.Template {
 	base := template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
@@ -42,6 +42,7 @@ type page struct {
 	Admin   bool
 	Writes  bool // the role may change something
 	Operate bool // services are shown
+	Wire    bool // requests are shown
 	Switch  bool // the session may change between one project and all
 	Flashes []flash
 	Path    string // with the query, to come back to
@@ -174,7 +175,7 @@ func (q *request) show(status int, name, title, at string, data any) {
 	admin := q.s.caller.IsAdmin() && q.c.o.Mode != Tenant
 	q.c.render(q.w, status, name, &page{
 		Title: title, At: at, Session: q.s, Form: q.s.form, Wide: q.wide(), Admin: admin, Writes: q.s.caller.Role >= driver.Member, Operate: admin,
-		Switch: admin, Flashes: q.s.takeFlashes(), Path: q.r.URL.RequestURI(), Data: data,
+		Wire: admin && q.c.o.Wire != nil, Switch: admin, Flashes: q.s.takeFlashes(), Path: q.r.URL.RequestURI(), Data: data,
 	})
 }
 

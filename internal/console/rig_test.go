@@ -30,7 +30,12 @@ var start = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 
 func newRig(t *testing.T, change ...func(*Options)) *rig {
 	t.Helper()
-	env, err := harness.Open(context.WithoutCancel(t.Context()), harness.Options{Now: start})
+	return openRig(t, harness.Options{Now: start}, change...)
+}
+
+func openRig(t *testing.T, cloud harness.Options, change ...func(*Options)) *rig {
+	t.Helper()
+	env, err := harness.Open(context.WithoutCancel(t.Context()), cloud)
 	must(t, err)
 	r := &rig{t: t, env: env}
 	o := Options{API: env, IdentityURL: "http://console.invalid/identity/v3", Mode: All, Clock: env.Clock, Caller: r.caller}

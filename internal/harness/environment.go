@@ -50,6 +50,8 @@ type Options struct {
 	// Seed determines ids and tokens; 0: it is random.
 	Seed uint64
 	Log  *zap.Logger // nil: none
+	// Inspector records requests; nil: nothing does.
+	Inspector gateway.Inspector
 }
 
 // Environment is a cloud for tests. It is an http.Handler for the clients of the cloud. It is safe
@@ -171,7 +173,7 @@ func (e *Environment) open(ctx context.Context) (err error) {
 	// The gateway has the system's clock: it measures requests and limits connections with it.
 	c.gateway = gateway.New(gateway.Options{
 		Backends: map[string]driver.Driver{"embedded": c.driver}, Auth: keystone, Log: e.o.Log.Named("gateway"), Metrics: gateway.NewMetrics(),
-		Base: base, NewID: stream{&e.seed, gatewayStream}.newID, Hook: e.hook,
+		Base: base, NewID: stream{&e.seed, gatewayStream}.newID, Hook: e.hook, Inspector: e.o.Inspector,
 		Mounts: map[string]http.Handler{"/identity": keystone.Handler(), "/image": keystone.Images(), "/compute": keystone.Compute(), "/network": keystone.Network()},
 	})
 	var jobs context.Context

@@ -15,6 +15,7 @@ import (
 
 	"cindergate/gateway"
 	"cindergate/internal/harness/clock"
+	"cindergate/internal/redact"
 )
 
 // Bounds of the record of requests.
@@ -22,6 +23,11 @@ const (
 	maxEntries = 2000
 	maxBody    = 16 << 10 // of a body that is recorded, in bytes
 )
+
+const hidden = "[hidden]"
+
+// shown says what is recorded with its value.
+var shown = redact.Rules{Hidden: hidden, MaxBody: maxBody}
 
 // Entry is a recorded request. Secrets are left out: only members, headers and parameters that
 // are known to hold none are recorded with their values.
@@ -92,7 +98,7 @@ func entryOf(ctx context.Context) *Entry {
 
 // begin begins the record of a request. done ends it.
 func (j *Journal) begin(w http.ResponseWriter, r *http.Request) (_ *Entry, _ http.ResponseWriter, _ *http.Request, done func()) {
-	e := &Entry{At: j.clock.Now().UTC(), Method: r.Method, Path: r.URL.Path, Query: shownQuery(r.URL.Query()), Headers: shownHeaders(r.Header)}
+	e := &Entry{At: j.clock.Now().UTC(), Method: r.Method, Path: r.URL.Path, Query: shown.Query(r.URL.Query()), Headers: shown.Headers(r.Header)}
 	r = r.WithContext(context.WithValue(r.Context(), entryKey{}, e))
 	var asked *tee
 	if isJSON(r.Header) && r.Body != nil {
@@ -102,12 +108,12 @@ func (j *Journal) begin(w http.ResponseWriter, r *http.Request) (_ *Entry, _ htt
 	answer := &recorder{ResponseWriter: w}
 	answer.done = sync.OnceFunc(func() {
 		e.mu.Lock()
-		e.Status, e.AnswerHead = answer.status, shownHeaders(w.Header())
+		e.Status, e.AnswerHead = answer.status, shown.Headers(w.Header())
 		if asked != nil {
-			e.Body = shownBody(asked.kept.Bytes())
+			e.Body = shown.Body(asked.kept.Bytes())
 		}
 		if isJSON(w.Header()) {
-			e.Answer = shownBody(answer.kept.Bytes())
+			e.Answer = shown.Body(answer.kept.Bytes())
 		}
 		if e.RequestID == "" {
 			e.RequestID = w.Header().Get("X-Openstack-Request-Id")
@@ -232,6 +238,3 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func isJSON(h http.Header) bool {
 	return strings.HasPrefix(h.Get("Content-Type"), "application/json")
 }
-
-// text is what is shown in place of a body that is no JSON, or too long.
-func text(s string) json.RawMessage { return json.RawMessage(strconv.Quote(s)) }

@@ -101,6 +101,11 @@ function follow() {
     else moveBars(state.jobs)
     known = now
   })
+  source.addEventListener('wire', event => {
+    liveState.textContent = 'This page renews itself.'
+    if (known !== null && known !== event.data && document.querySelector('[data-live]')) renew()
+    known = event.data
+  })
   source.addEventListener('end', () => { stop(); location.reload() })
   source.onerror = () => {
     liveState.textContent = 'The gateway does not answer; this page is as it was.'

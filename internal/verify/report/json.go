@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"cindergate/internal/har"
 	"cindergate/internal/verify"
 )
 
@@ -176,36 +176,14 @@ func printable(text string) string {
 	}, text)
 }
 
-type harPair struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
-
-type harBody struct {
-	MimeType string `json:"mimeType"`
-	Text     string `json:"text"`
-}
-
 // HAR writes all requests in the form of browsers (HTTP Archive 1.2).
 func HAR(w io.Writer, r *verify.Report) error {
-	var entries []map[string]any
+	var entries []har.Entry
 	add := func(e *verify.Exchange, comment string) {
-		if e == nil {
-			return
+		if e != nil {
+			entries = append(entries, har.Entry{Method: e.Method, URL: e.URL, Request: e.Header, Answer: e.Answer, Body: e.Body, AnswerBody: e.Content,
+				Status: e.Status, Reason: e.Reason, Size: e.Size, Began: e.Began, Took: e.Took, Comment: comment})
 		}
-		request := map[string]any{"method": e.Method, "url": e.URL, "httpVersion": "HTTP/1.1", "cookies": []any{}, "headers": pairs(e.Header),
-			"queryString": query(e.URL), "headersSize": -1, "bodySize": len(e.Body)}
-		if e.Body != "" {
-			request["postData"] = harBody{e.Header.Get("Content-Type"), e.Body}
-		}
-		ms := float64(e.Took.Microseconds()) / 1000
-		entries = append(entries, map[string]any{
-			"startedDateTime": e.Began.UTC().Format(time.RFC3339Nano), "time": ms, "request": request, "cache": map[string]any{}, "comment": comment,
-			"timings": map[string]any{"send": 0, "wait": ms, "receive": 0},
-			"response": map[string]any{"status": e.Status, "statusText": e.Reason, "httpVersion": "HTTP/1.1", "cookies": []any{}, "headers": pairs(e.Answer),
-				"redirectURL": e.Answer.Get("Location"), "headersSize": -1, "bodySize": e.Size,
-				"content": map[string]any{"size": e.Size, "mimeType": e.Answer.Get("Content-Type"), "text": e.Content}},
-		})
 	}
 	for _, e := range r.Exchanges {
 		add(e, "")
@@ -215,33 +193,5 @@ func HAR(w io.Writer, r *verify.Report) error {
 			add(e, r.Results[i].Case.Name)
 		}
 	}
-	slices.SortStableFunc(entries, func(a, b map[string]any) int {
-		return strings.Compare(a["startedDateTime"].(string), b["startedDateTime"].(string))
-	})
-	if entries == nil {
-		entries = []map[string]any{}
-	}
-	out := map[string]any{"log": map[string]any{"version": "1.2", "creator": map[string]string{"name": "cindergate verify", "version": "1"}, "entries": entries, "comment": r.Line()}}
-	e := json.NewEncoder(w)
-	e.SetIndent("", " ")
-	return e.Encode(out)
-}
-
-func pairs(h http.Header) []harPair {
-	all := []harPair{}
-	for name, values := range h {
-		for _, v := range values {
-			all = append(all, harPair{name, v})
-		}
-	}
-	slices.SortFunc(all, func(a, b harPair) int { return strings.Compare(a.Name+a.Value, b.Name+b.Value) })
-	return all
-}
-
-func query(address string) []harPair {
-	u, err := url.Parse(address)
-	if err != nil {
-		return []harPair{}
-	}
-	return pairs(http.Header(u.Query()))
+	return har.Write(w, "cindergate verify", r.Line(), entries)
 }

@@ -1,0 +1,153 @@
+package wire
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"cindergate/internal/har"
+)
+
+// URL is the whole URL of the request, as far as it is recorded.
+func (x *Exchange) URL() string {
+	if x.Query == "" {
+		return x.Base + x.Path
+	}
+	return x.Base + x.Path + "?" + x.Query
+}
+
+// Complete reports whether nothing was removed that a request needs to be repeated, but for its token.
+func (x *Exchange) Complete() bool {
+	body := x.Body == nil && (x.Request["Content-Length"] == "" || x.Request["Content-Length"] == "0")
+	return (body || x.Body != nil && !strings.Contains(string(x.Body), removed) && x.Body[0] != '"') &&
+		!strings.Contains(x.Path, removed) && !strings.Contains(x.Query, "removed")
+}
+
+// repeated are the headers that a repeated request has.
+var repeated = []string{"Accept", "Content-Range", "Content-Type", "Openstack-Api-Version", "Range"}
+
+// Curl is a command that repeats the request. The token comes from the variable OS_TOKEN.
+func (x *Exchange) Curl() string {
+	words := []string{"curl", "-i"}
+	switch x.Method {
+	case http.MethodGet:
+	case http.MethodHead:
+		words = append(words, "-I")
+	default:
+		words = append(words, "-X", quote(x.Method))
+	}
+	if x.Request["X-Auth-Token"] != "" {
+		words = append(words, "-H", `"X-Auth-Token: $OS_TOKEN"`)
+	}
+	for _, name := range repeated {
+		if value := x.Request[name]; value != "" {
+			words = append(words, "-H", quote(name+": "+value))
+		}
+	}
+	if x.Body != nil {
+		words = append(words, "--data-raw", quote(string(x.Body)))
+	}
+	command := strings.Join(append(words, quote(x.URL())), " ") + "\n"
+	if !x.Complete() {
+		command = "# Parts that may be secret were not recorded: put them in the place of " + removed + ".\n" + command
+	}
+	return command
+}
+
+// quote makes one word of a POSIX shell, on one line, of a text.
+func quote(text string) string {
+	text = strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return ' '
+		}
+		return c
+	}, text)
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// HAR writes exchanges as an HTTP Archive.
+func HAR(w io.Writer, all []*Exchange) error {
+	entries := make([]har.Entry, 0, len(all))
+	for _, x := range all {
+		entries = append(entries, har.Entry{
+			Method: x.Method, URL: x.URL(), Request: headerOf(x.Request), Answer: headerOf(x.Answer), Body: string(x.Body), AnswerBody: string(x.AnswerBody),
+			Status: x.Status, Reason: http.StatusText(x.Status), Size: int(x.AnswerSize), Began: x.At, Took: x.Took, Comment: strings.TrimSpace(x.ID + " " + x.Operation),
+		})
+	}
+	return har.Write(w, "cindergate", "Secrets were removed when the requests were recorded.", entries)
+}
+
+func headerOf(shown map[string]string) http.Header {
+	h := http.Header{}
+	for name, value := range shown {
+		h.Set(name, value)
+	}
+	return h
+}
+
+// line is an exchange in the form of the transcripts of package conformance.
+type line struct {
+	Case string  `json:"case"`
+	Role *string `json:"role"`
+	Req  struct {
+		Method       string            `json:"method"`
+		Path         string            `json:"path"`
+		Microversion *string           `json:"microversion"`
+		Body         *string           `json:"body"`
+		Headers      map[string]string `json:"headers"`
+	} `json:"req"`
+	Resp struct {
+		Status  int         `json:"status"`
+		Reason  string      `json:"reason"`
+		Headers [][2]string `json:"headers"`
+		Body    string      `json:"body"`
+	} `json:"resp"`
+}
+
+// Transcript writes exchanges, the oldest first, as package conformance replays them: one object of JSON
+// a line. Exchanges of which something was removed that a replay needs are left out.
+func Transcript(w io.Writer, all []*Exchange) error {
+	all = slices.Clone(all)
+	slices.SortFunc(all, func(a, b *Exchange) int { return int(int64(a.Seq) - int64(b.Seq)) }) // #nosec G115 -- counts requests
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	for _, x := range all {
+		if !x.Complete() || isIdentity(x.Path) {
+			continue
+		}
+		if err := out.Encode(x.line()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *Exchange) line() line {
+	l := line{Case: strings.TrimSpace(x.Operation + " " + x.ID)}
+	if x.Role != "" {
+		l.Role = &x.Role
+	}
+	l.Req.Method, l.Req.Path, l.Req.Headers = x.Method, x.URL()[len(x.Base):], map[string]string{}
+	if version, ok := strings.CutPrefix(x.Request["Openstack-Api-Version"], "volume "); ok {
+		l.Req.Microversion = &version
+	}
+	if x.Body != nil {
+		body := string(x.Body)
+		l.Req.Body = &body
+	}
+	for _, name := range repeated {
+		if value := x.Request[name]; value != "" {
+			l.Req.Headers[name] = value
+		}
+	}
+	l.Resp.Status, l.Resp.Reason, l.Resp.Body = x.Status, http.StatusText(x.Status), string(x.AnswerBody)
+	for _, name := range slices.Sorted(maps.Keys(x.Answer)) {
+		if x.Answer[name] != removed {
+			l.Resp.Headers = append(l.Resp.Headers, [2]string{name, x.Answer[name]})
+		}
+	}
+	return l
+}
