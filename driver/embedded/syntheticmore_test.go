@@ -61,3 +61,29 @@ func TestSyntheticOfASnapshot(t *testing.T) {
 	r.settle()
 	r.wantOnly(all)
 }
+
+// A clock that was a year ahead for a while does not end the runs until that year is over, nor repeat one.
+func TestPolicyAfterAWrongClock(t *testing.T) {
+	r := newRig(t)
+	v := r.protected("daily 02:30; always")
+	r.until("2026-11-22 12:00")
+	r.clock.Add(365 * day)
+	r.follow()
+	if n := len(r.backupsOf(v.ID)); n != 2 {
+		t.Fatalf("%d backups", n)
+	}
+	r.clock.Add(-365 * day)
+	r.follow()
+	if n := len(r.backupsOf(v.ID)); n != 2 {
+		t.Errorf("a run was made again: %d backups", n)
+	}
+	r.until("2026-11-23 02:30")
+	r.until("2026-11-24 02:30")
+	all := r.backupsOf(v.ID)
+	if len(all) != 4 {
+		t.Errorf("%d backups", len(all))
+	}
+	for _, b := range all {
+		r.wantBackup(b.ID, driver.BackupAvailable)
+	}
+}

@@ -11,7 +11,7 @@ import (
 // Streams of events.
 const (
 	streamsOfSession = 4
-	streamsOfUser    = 16 // nobody takes all of [maxStreams]
+	streamsOfUser    = 16               // nobody takes all of [maxStreams]
 	lookEvery        = 1 * time.Second  // while something runs
 	lookSeldom       = 10 * time.Second // otherwise
 	heartbeat        = 15 * time.Second

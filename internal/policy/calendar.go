@@ -172,3 +172,21 @@ func (s Schedule) String() string {
 	}
 	return fmt.Sprintf("%s at %s (%s)", days, strings.Join(at, ", "), s.location)
 }
+
+// clockSlack is how far clocks may be apart, of several gateways or of one before it was set.
+const clockSlack = time.Hour
+
+// Claims reports whether a slot is to have a run: it lies after the time at which the policy was set, and after
+// the last slot that has one. A time that is yet to come is none: a clock that was wrong has left it, and would
+// otherwise end all runs until then.
+func Claims(slot, since, last, now time.Time) bool {
+	for _, t := range []time.Time{since, last} {
+		if !slot.After(t) && !WrongClock(t, now) {
+			return false
+		}
+	}
+	return true
+}
+
+// WrongClock reports whether a time that was noted as past is yet to come.
+func WrongClock(t, now time.Time) bool { return t.After(now.Add(clockSlack)) }

@@ -179,12 +179,12 @@ func (p *pass) isDue(sc *scene) bool {
 	}
 	slot, next := sc.policy.Around(sc.id, p.now)
 	p.until(next)
-	return sc.claims(slot)
+	return p.claims(sc, slot)
 }
 
 // claims reports whether a slot is to have a run.
-func (sc *scene) claims(slot time.Time) bool {
-	return slot.After(sc.row.Since) && slot.After(sc.row.Slot)
+func (p *pass) claims(sc *scene, slot time.Time) bool {
+	return policy.Claims(slot, sc.row.Since, sc.row.Slot, p.now)
 }
 
 // look does what is due for a volume.
@@ -193,7 +193,7 @@ func (p *pass) look(ctx context.Context, sc *scene) error {
 		if sc.policy != nil && !sc.policy.Paused {
 			slot, next := sc.policy.Around(sc.id, p.now)
 			p.until(next)
-			if sc.claims(slot) {
+			if p.claims(sc, slot) {
 				if err := p.claim(ctx, sc, slot); err != nil {
 					return err
 				}
@@ -209,7 +209,11 @@ func (p *pass) look(ctx context.Context, sc *scene) error {
 // claim inserts the run of a slot.
 func (p *pass) claim(ctx context.Context, sc *scene, slot time.Time) error {
 	r := &run{VolumeID: sc.id, ProjectID: p.caller.ProjectID, Slot: slot, State: waiting, Created: p.now}
-	won, err := p.o.Rows.claim(ctx, p.o.Backend, r)
+	var over time.Time // the slot that the row has, if a clock was wrong
+	if policy.WrongClock(sc.row.Slot, p.now) {
+		over = sc.row.Slot
+	}
+	won, err := p.o.Rows.claim(ctx, p.o.Backend, r, over)
 	if won {
 		sc.runs = append([]*run{r}, sc.runs...)
 	}

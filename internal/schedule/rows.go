@@ -130,12 +130,13 @@ func (r *Rows) put(ctx context.Context, backend string, w *watched) error {
 	return database.Mark(err)
 }
 
-// claim inserts the run of a slot. It reports false if the slot has one, whoever made it.
-func (r *Rows) claim(ctx context.Context, backend string, x *run) (won bool, err error) {
+// claim inserts the run of a slot. It reports false if the slot has one, whoever made it. over is a later slot
+// that the volume may have had; zero: none.
+func (r *Rows) claim(ctx context.Context, backend string, x *run, over time.Time) (won bool, err error) {
 	err = r.write(ctx, func(tx *sql.Tx) error {
 		// The row of the volume comes first, so that two gateways wait for each other here.
-		moved, err := changed(tx.ExecContext(ctx, `UPDATE schedule_volumes SET slot = $3 WHERE backend = $1 AND volume_id = $2 AND slot < $3`,
-			backend, x.VolumeID, micros(x.Slot)))
+		moved, err := changed(tx.ExecContext(ctx, `UPDATE schedule_volumes SET slot = $3 WHERE backend = $1 AND volume_id = $2 AND (slot < $3 OR $4 > 0 AND slot = $4)`,
+			backend, x.VolumeID, micros(x.Slot), micros(over)))
 		if err != nil || !moved {
 			return err
 		}

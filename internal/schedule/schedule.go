@@ -184,7 +184,7 @@ func (s *Scheduler) survey(ctx context.Context) (*pass, error) {
 		return nil, err
 	}
 	p := &pass{Scheduler: s, now: s.o.Clock.Now().UTC(), caller: caller, scenes: map[string]*scene{}}
-	p.sweep = !p.now.Before(s.sweepAt)
+	p.sweep = !p.now.Before(s.sweepAt) || policy.WrongClock(s.sweepAt, p.now.Add(sweepEvery))
 	p.until(p.now.Add(s.o.Poll))
 	if p.traits, err = s.o.Cloud.ScheduleTraits(ctx); err != nil {
 		return nil, err

@@ -56,6 +56,31 @@ func TestVolumeThatGrows(t *testing.T) {
 	}
 }
 
+// A clock that was a year ahead for a while does not end the runs until that year is over, nor repeat one.
+func TestWrongClock(t *testing.T) {
+	t.Parallel()
+	const year = 365 * 24 * time.Hour
+	r := newRig(t, slowly)
+	r.volume("v1", "daily 02:30; full=100")
+	r.until("2026-11-22 12:00")
+	r.clock.Advance(year)
+	r.pass()
+	r.pass()
+	if len(r.backups) != 2 {
+		t.Fatalf("%+v", r.backups)
+	}
+	r.clock.Advance(-year)
+	r.pass()
+	r.pass()
+	if len(r.backups) != 2 {
+		t.Errorf("a run was made again: %+v", r.backups)
+	}
+	r.until("2026-11-24 12:00")
+	if len(r.backups) != 4 || r.outcomes["done"] != 4 {
+		t.Errorf("%d backups, %v", len(r.backups), r.outcomes)
+	}
+}
+
 // What is left is what a simulation of the policy says, day by day, whether or not backups keep metadata.
 func TestThirtyDays(t *testing.T) {
 	t.Parallel()

@@ -28,6 +28,7 @@ type Policies struct {
 	due      map[core.AttentionKey]time.Time // when a volume has to be looked at
 	seen     map[string]sight                // volumes, by id, as they were at the last look
 	rescanAt time.Time
+	passedAt time.Time // of the last pass
 }
 
 // New returns a Policies. ended is called with the outcome of each run: done, skipped or failed.
@@ -55,8 +56,10 @@ func (ps *Policies) Pass(ctx context.Context) time.Duration {
 	now := ps.core.Clock.Now()
 	called := ps.core.Attention.Take()
 	all := core.AttentionKey{}
-	if called[all] || !now.Before(ps.rescanAt) {
-		if err := ps.rescan(ctx, now, called[all]); err != nil {
+	whole := called[all] || policy.WrongClock(ps.passedAt, now) // the clock was set back: what is due is not known any more
+	ps.passedAt = now
+	if whole || !now.Before(ps.rescanAt) {
+		if err := ps.rescan(ctx, now, whole); err != nil {
 			ps.failed(ctx, all, err)
 			ps.rescanAt = now.Add(retry)
 		} else {

@@ -129,7 +129,7 @@ func (ps *Policies) follow(ctx context.Context, s *scene) (time.Time, error) {
 	if lateAt := slot.Add(s.policy.Delay(s.key.VolumeID) + late); !ps.core.Here(s.volume.Host) && !s.now.After(lateAt) {
 		return lateAt.Add(time.Microsecond), nil
 	}
-	if slot.After(s.protection.Since) && slot.After(s.protection.Slot) {
+	if policy.Claims(slot, s.protection.Since, s.protection.Slot, s.now) {
 		if err := ps.claim(ctx, s, slot); err != nil {
 			return next, err
 		}
@@ -195,8 +195,11 @@ func (ps *Policies) claim(ctx context.Context, s *scene, slot time.Time) error {
 	err := ps.core.Write(ctx, func(tx *meta.Tx) error {
 		run = nil
 		p, err := protection(tx, s.key.VolumeID)
-		if err != nil || p == nil || !slot.After(p.Slot) {
+		if err != nil || p == nil || !policy.Claims(slot, time.Time{}, p.Slot, tx.Now) {
 			return err // another gateway was faster
+		}
+		if known, err := tx.PolicyRun(meta.RunID(s.key.VolumeID, slot)); err != nil || known != nil {
+			return err
 		}
 		p.Slot = slot
 		run = &meta.PolicyRun{ID: meta.RunID(s.key.VolumeID, slot), VolumeID: s.key.VolumeID, ProjectID: s.key.ProjectID,
