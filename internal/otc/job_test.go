@@ -69,10 +69,10 @@ func TestAJobThatFails(t *testing.T) {
 }
 
 func TestWaitingForAJobIsBounded(t *testing.T) {
-	_, _, err := await(t, []answer{{200, `{"status": "RUNNING"}`}}, BackupID, func(o *Options) { o.IDTimeout = 10 * time.Millisecond })
+	_, _, err := await(t, []answer{{200, `{"status": "RUNNING"}`}}, BackupID, func(o *Options) { o.IDTimeout = 500 * time.Millisecond })
 	wantError(t, err, driver.Unavailable, "its job j1 did not tell in time what it makes")
 	_, _, err = await(t, []answer{{400, `{"error": {"code": "common.0011", "message": "Failed."}}`}}, BackupID,
-		func(o *Options) { o.IDTimeout = 10 * time.Millisecond })
+		func(o *Options) { o.IDTimeout = 500 * time.Millisecond })
 	wantError(t, err, driver.Unavailable, "its job j1 did not tell in time what it makes")
 	if !strings.Contains(err.Error(), "common.0011") {
 		t.Errorf("the log does not tell why: %v", err)

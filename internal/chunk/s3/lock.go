@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"net/http"
@@ -29,6 +30,9 @@ func (c *client) Locks() bool { return c.mode != "" }
 // CheckLock asks for the bucket's configuration.
 func (c *client) CheckLock(ctx context.Context, bucket string) error {
 	state, _, _, _, err := c.core.GetObjectLockConfig(ctx, bucket) //nolint:dogsled // the defaults of the bucket do not matter
+	if errors.As(err, new(xml.UnmarshalError)) {                   // Swift's s3api 2.30.1 answers with a listing
+		return &object.Error{Kind: object.Refused, Text: "the service does not know Object Lock", Err: err}
+	}
 	var e minio.ErrorResponse
 	if errors.As(err, &e) && (e.Code == "ObjectLockConfigurationNotFoundError" || e.StatusCode == http.StatusNotImplemented) || err == nil && state != "Enabled" {
 		return &object.Error{Kind: object.Refused, Text: "the bucket was made without Object Lock", Err: err}

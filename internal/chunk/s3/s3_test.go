@@ -152,6 +152,14 @@ func TestProbeLock(t *testing.T) {
 				return false
 			})
 		}, chunk.ErrNoLock},
+		"it answers with a listing": {s3.Governance, func(s *chunktest.Server) {
+			s.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Query().Has("object-lock") {
+					_, _ = io.WriteString(w, "<ListBucketResult></ListBucketResult>")
+				}
+				return r.URL.Query().Has("object-lock")
+			})
+		}, chunk.ErrNoLock},
 		"it is not configured": {"", func(s *chunktest.Server) { s.LockObjects(time.Now, true) }, chunk.ErrNoLock},
 	} {
 		t.Run(name, func(t *testing.T) {
