@@ -116,7 +116,7 @@ func wantChain(t *testing.T, store chunk.Store, size int64, chain []made, what s
 
 func mergeChain(t *testing.T, r *rand.Rand) (copied int) {
 	store := chunktest.NewMemory()
-	chain, size := makeChain(t, r, store, 2+r.IntN(7))
+	chain, size := makeChain(t, r, store, 2+r.IntN(19))
 	for step := 0; len(chain) > 1; step++ {
 		k := r.IntN(len(chain) - 1) // the backup that goes
 		child := &chain[k+1]
