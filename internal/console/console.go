@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/jonboulle/clockwork"
 	"go.uber.org/zap"
@@ -74,7 +73,6 @@ type Console struct {
 	identity *keystone // nil: there is none
 	watch    *watch
 	streams  chan struct{} // has an element for each open stream
-	waiting  atomic.Int64  // streams that wait for the clock
 	served   http.Handler
 	stop     sync.Once
 	stopped  chan struct{}

@@ -99,8 +99,6 @@ func (c *Console) events(q *request) error {
 func (c *Console) pause(q *request, d time.Duration) (ended, gone bool) {
 	timer := c.o.Clock.NewTimer(d)
 	defer timer.Stop()
-	c.waiting.Add(1)
-	defer c.waiting.Add(-1)
 	select {
 	case <-timer.Chan():
 	case <-q.s.ended:

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jonboulle/clockwork"
 )
 
 // stream is an open stream of events.
@@ -49,7 +51,8 @@ func (s *stream) next() (event, data string) {
 
 // A stream tells what runs and when that changes, and ends with the session.
 func TestEvents(t *testing.T) {
-	r := newRig(t)
+	waits, change := telling()
+	r := newRig(t, change)
 	b := r.login("demo")
 	v := b.volume("photos")
 	s := b.stream()
@@ -65,7 +68,7 @@ func TestEvents(t *testing.T) {
 		t.Errorf("%s %s", event, data)
 	}
 	b.backUp(v, url.Values{})
-	r.awaitTimer()
+	<-waits
 	must(t, r.env.Clock.Advance(t.Context(), lookSeldom))
 	event, data = s.next()
 	must(t, json.Unmarshal([]byte(data), &st))
@@ -82,26 +85,35 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// awaitTimer waits until the stream waits for the clock.
-func (r *rig) awaitTimer() {
-	r.t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for r.c.waiting.Load() == 0 {
-		if time.Now().After(deadline) {
-			r.t.Fatal("no stream waits")
-		}
-		time.Sleep(time.Millisecond)
+// toldClock tells when a stream begins to wait.
+type toldClock struct {
+	clockwork.Clock
+	waits chan struct{}
+}
+
+func (c toldClock) NewTimer(d time.Duration) clockwork.Timer {
+	timer := c.Clock.NewTimer(d)
+	if d == lookEvery || d == lookSeldom {
+		c.waits <- struct{}{}
 	}
+	return timer
+}
+
+// telling gives a console a clock that tells when a stream begins to wait.
+func telling() (waits <-chan struct{}, change func(*Options)) {
+	told := make(chan struct{}, 100)
+	return told, func(o *Options) { o.Clock = toldClock{o.Clock, told} }
 }
 
 // A stream ends when its token does.
 func TestEventsEndWithTheToken(t *testing.T) {
-	r := newRig(t)
+	waits, change := telling()
+	r := newRig(t, change)
 	b := r.login("demo")
 	s := b.stream()
 	s.next()
 	must(t, r.c.identity.revoke(t.Context(), string(b.session().caller.Token)))
-	r.awaitTimer()
+	<-waits
 	must(t, r.env.Clock.Advance(t.Context(), lookSeldom))
 	if event, _ := s.next(); event != "end" {
 		t.Errorf("%q", event)

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -284,7 +283,8 @@ func TestWireAsksAgainWhoItIs(t *testing.T) {
 
 // An event tells of a new request.
 func TestWireEvents(t *testing.T) {
-	r, recorder := newWireRig(t)
+	waits, change := telling()
+	r, recorder := newWireRig(t, change)
 	b := r.login("admin")
 	q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+"/ui/api/events?page=wire", nil)
 	must(t, err)
@@ -307,9 +307,7 @@ func TestWireEvents(t *testing.T) {
 	if recorder.Seq() == before {
 		t.Fatal("the request is not recorded")
 	}
-	for r.c.waiting.Load() == 0 {
-		runtime.Gosched()
-	}
+	<-waits
 	must(t, r.env.Clock.Advance(t.Context(), 2*time.Second))
 	if second := next(); second == first {
 		t.Errorf("%s twice", first)
