@@ -119,7 +119,10 @@ func (l *listing) collect(ctx context.Context, most int, keep func(driver.Backup
 			}
 		}
 		read, count = read+p.Backups.Len, max(count, int(p.Count))
-		if last == "" || last == l.query.Get("marker") || p.Backups.Len < size && read >= count {
+		if last != "" && last == l.query.Get("marker") { // what comes after the marker does not end with it
+			return nil, driver.Errorf(driver.Unavailable, "CBR of backend %s lists the same backups again: it does not page by marker.", l.d.o.Name)
+		}
+		if last == "" || p.Backups.Len < size && read >= count {
 			break
 		}
 		l.query.Set("marker", last)

@@ -74,6 +74,22 @@ func TestManyBackupsPage(t *testing.T) {
 	}
 }
 
+// A service that does not page by marker is an error, and not a short list.
+func TestPagesThatRepeat(t *testing.T) {
+	for name, first := range map[string]string{"from the first page on": "a", "after a page": "b"} {
+		t.Run(name, func(t *testing.T) {
+			l := open(t, cbr.Options{}, otcfake.Options{})
+			body := func(id string) string {
+				return `{"backups": [{"id": "` + id + `", "resource_type": "OS::Cinder::Volume", "resource_id": "v", "status": "available"}], "count": 3}`
+			}
+			l.Inject(otcfake.Fault{Service: "cbr", Path: "/backups$", Status: 200, Body: body(first)})
+			l.Inject(otcfake.Fault{Service: "cbr", Path: "/backups$", Status: 200, Body: body("a"), Times: -1})
+			_, err := l.driver.ListBackups(t.Context(), l.caller, driver.Query{Limit: -1})
+			wantError(t, err, driver.Unavailable, "lists the same backups again")
+		})
+	}
+}
+
 func TestUnknownMarkers(t *testing.T) {
 	l := open(t, cbr.Options{}, otcfake.Options{})
 	parent, _ := l.AddServerBackup(l.project.ID, l.vault, "server", l.bound(otcfake.Volume{}))
