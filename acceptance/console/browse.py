@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -165,6 +166,7 @@ def use():
     run('pages', pages, me, [('/ui/', 'overview'), ('/ui/volumes', 'volumes'), ('/ui/volumes/' + photos, 'volume'), ('/ui/backups', 'backups'), ('/ui/moves', 'moves')], '')
     run('another project', strangers)
     run('admin', admin)
+    run('the wire', wire, api)
     run('the end of the token', token_end, me)
     me.driver.quit()
 
@@ -309,6 +311,31 @@ def admin():
     check('a service is drained', 'takes no new work' in b.text() and 'new disk' in b.text(), b.text())
     b.send('button[value=enable]')
     check('and takes work again', 'takes new work again' in b.text() and not b.driver.find_elements(By.CSS_SELECTOR, 'button[value=enable]'), b.text())
+    b.driver.quit()
+
+
+def wire(api):
+    missing = '/backups/11111111-2222-4333-8444-555555555555'
+    try:
+        api.call('DELETE', missing)
+    except urllib.error.HTTPError as refused:
+        request = refused.headers['X-Openstack-Request-Id']
+    b = Browser().login('admin', 'admin')
+    b.open('/ui/wire?status=404')
+    check('a failed request is listed', 'DELETE' in b.text() and missing in b.text() and 'NotFound' in b.text(), b.text())
+    b.open('/ui/wire?id=' + request)
+    b.send('tbody a')
+    check('it says why its status is what it is', 'Why this status' in b.text() and 'NotFound is 404' in b.text() and 'DeleteBackup' in b.text(), b.text())
+    check('its token was removed', '(removed)' in b.text() and api.token not in b.driver.page_source)
+    b.open('/ui/wire?status=4xx')
+    before = len(b.driver.find_elements(By.CSS_SELECTOR, 'tbody tr'))
+    try:
+        api.call('DELETE', missing)
+    except urllib.error.HTTPError:
+        pass
+    b.until(lambda: len(b.driver.find_elements(By.CSS_SELECTOR, 'tbody tr')) > before)
+    check('the list renews itself', True)
+    pages(b, [('/ui/wire', 'wire'), ('/ui/wire/' + request, 'exchange')], 'admin-')
     b.driver.quit()
 
 
