@@ -397,6 +397,8 @@ const sharedPoll = 5 * time.Second
 // the next Run starts them again. It returns nil. The calling goroutine counts as work; see
 // Options.Work.
 func (d *Driver) Run(ctx context.Context) error {
+	d.core.Attention.Bell.Wake()
+	defer d.core.Attention.Bell.Silence() // jobs may name volumes until they have ended
 	var group errgroup.Group
 	start := func(run func(context.Context)) {
 		d.core.Work.Begin()

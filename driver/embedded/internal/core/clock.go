@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -26,6 +27,9 @@ func (NoWork) End() {}
 type Bell struct {
 	work  Work
 	rings chan struct{}
+
+	mu     sync.Mutex
+	silent bool
 }
 
 // NewBell returns a bell that keeps at most capacity rings.
@@ -35,6 +39,11 @@ func (c *Core) NewBell(capacity int) *Bell {
 
 // Ring wakes one goroutine. It counts as work until that goroutine waits again.
 func (b *Bell) Ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.silent {
+		return
+	}
 	b.work.Begin()
 	select {
 	case b.rings <- struct{}{}:
@@ -43,8 +52,12 @@ func (b *Bell) Ring() {
 	}
 }
 
-// Silence drops the rings that are kept.
+// Silence drops the rings that are kept, and all until [Bell.Wake]: nobody waits for them any more, so they
+// would count as work for ever.
 func (b *Bell) Silence() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.silent = true
 	for {
 		select {
 		case <-b.rings:
@@ -53,6 +66,13 @@ func (b *Bell) Silence() {
 			return
 		}
 	}
+}
+
+// Wake ends a silence. Those who wait for the bell look for what they have missed before they wait.
+func (b *Bell) Wake() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.silent = false
 }
 
 // Wait waits until d has passed or ctx ends. Like [Core.WaitFor], it is for goroutines that count

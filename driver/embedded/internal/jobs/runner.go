@@ -126,6 +126,9 @@ func (r *Runner) signal() { r.wakeFor(meta.Wake{}) }
 func (r *Runner) Run(ctx context.Context) error {
 	r.up.Store(true)
 	defer r.up.Store(false)
+	for _, wake := range r.wake {
+		wake.Wake()
+	}
 	var workers errgroup.Group
 	start := func(run func()) {
 		r.core.Work.Begin()

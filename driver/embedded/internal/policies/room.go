@@ -48,7 +48,6 @@ func (ps *Policies) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		ps.core.WaitFor(ctx, ps.Pass(ctx), ps.core.Attention.Bell)
 	}
-	ps.core.Attention.Bell.Silence()
 }
 
 // Pass does all that is due, and returns the time until something is.
