@@ -6,7 +6,6 @@ package accounts
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -95,7 +94,7 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err := db.sql.Migrate(ctx, schema); err != nil {
 		return err
 	}
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *database.Tx) error {
 		// The order of those from before there was the column.
 		_, err := tx.ExecContext(ctx, `UPDATE projects SET place = rowid WHERE place = 0;
 			UPDATE users SET place = rowid WHERE place = 0;
@@ -112,7 +111,7 @@ func (db *DB) migrate(ctx context.Context) error {
 const mostTries = 5
 
 // write makes one transaction. do may run more than once.
-func (db *DB) write(ctx context.Context, do func(*sql.Tx) error) error {
+func (db *DB) write(ctx context.Context, do func(*database.Tx) error) error {
 	for tries := 1; ; tries++ {
 		err := db.try(ctx, do)
 		if err == nil || tries == mostTries || !database.Conflict(err) {
@@ -121,8 +120,8 @@ func (db *DB) write(ctx context.Context, do func(*sql.Tx) error) error {
 	}
 }
 
-func (db *DB) try(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := db.sql.Writer.BeginTx(ctx, nil)
+func (db *DB) try(ctx context.Context, do func(*database.Tx) error) error {
+	tx, err := db.sql.BeginWrite(ctx)
 	if err != nil {
 		return err
 	}
@@ -133,12 +132,8 @@ func (db *DB) try(ctx context.Context, do func(*sql.Tx) error) error {
 }
 
 // snapshot reads as of one moment.
-func (db *DB) snapshot(ctx context.Context, do func(*sql.Tx) error) error {
-	how := &sql.TxOptions{ReadOnly: true}
-	if db.sql.Shared {
-		how.Isolation = sql.LevelRepeatableRead
-	}
-	tx, err := db.sql.Reader.BeginTx(ctx, how)
+func (db *DB) snapshot(ctx context.Context, do func(*database.Tx) error) error {
+	tx, err := db.sql.BeginRead(ctx)
 	if err != nil {
 		return err
 	}
@@ -148,7 +143,7 @@ func (db *DB) snapshot(ctx context.Context, do func(*sql.Tx) error) error {
 
 // Load implements identity.Store. Accounts are in order of creation.
 func (db *DB) Load(ctx context.Context) (all identity.Accounts, err error) {
-	err = db.snapshot(ctx, func(tx *sql.Tx) error {
+	err = db.snapshot(ctx, func(tx *database.Tx) error {
 		all = identity.Accounts{}
 		return errors.Join(loadVersion(ctx, tx, &all), loadProjects(ctx, tx, &all), loadUsers(ctx, tx, &all), loadGrants(ctx, tx, &all))
 	})
@@ -158,11 +153,11 @@ func (db *DB) Load(ctx context.Context) (all identity.Accounts, err error) {
 	return all, err
 }
 
-func loadVersion(ctx context.Context, tx *sql.Tx, all *identity.Accounts) error {
+func loadVersion(ctx context.Context, tx *database.Tx, all *identity.Accounts) error {
 	return tx.QueryRowContext(ctx, "SELECT accounts FROM identity_head").Scan(&all.Version)
 }
 
-func loadProjects(ctx context.Context, tx *sql.Tx, all *identity.Accounts) error {
+func loadProjects(ctx context.Context, tx *database.Tx, all *identity.Accounts) error {
 	return each(ctx, tx, "SELECT id, name, description, enabled, tags, extra FROM projects ORDER BY place, id", func(scan func(...any) error) error {
 		var p identity.Project
 		var tags, extra string
@@ -175,7 +170,7 @@ func loadProjects(ctx context.Context, tx *sql.Tx, all *identity.Accounts) error
 	})
 }
 
-func loadUsers(ctx context.Context, tx *sql.Tx, all *identity.Accounts) error {
+func loadUsers(ctx context.Context, tx *database.Tx, all *identity.Accounts) error {
 	return each(ctx, tx, "SELECT id, name, password_hash, default_project, enabled, generation, extra FROM users ORDER BY place, id", func(scan func(...any) error) error {
 		var u identity.Account
 		var extra string
@@ -188,7 +183,7 @@ func loadUsers(ctx context.Context, tx *sql.Tx, all *identity.Accounts) error {
 	})
 }
 
-func loadGrants(ctx context.Context, tx *sql.Tx, all *identity.Accounts) error {
+func loadGrants(ctx context.Context, tx *database.Tx, all *identity.Accounts) error {
 	return each(ctx, tx, "SELECT user_id, project_id, role FROM grants ORDER BY place, user_id, project_id, role", func(scan func(...any) error) error {
 		var g identity.Grant
 		err := scan(&g.UserID, &g.ProjectID, &g.Role)
@@ -197,7 +192,7 @@ func loadGrants(ctx context.Context, tx *sql.Tx, all *identity.Accounts) error {
 	})
 }
 
-func each(ctx context.Context, tx *sql.Tx, query string, row func(scan func(...any) error) error) error {
+func each(ctx context.Context, tx *database.Tx, query string, row func(scan func(...any) error) error) error {
 	rows, err := tx.QueryContext(ctx, query)
 	if err != nil {
 		return err
@@ -221,8 +216,8 @@ type changes struct {
 func (db *DB) At(version string) identity.Changes { return changes{db, version} }
 
 // change makes one transaction, if the accounts still have the version.
-func (c changes) change(ctx context.Context, do func(*sql.Tx) error) error {
-	return c.db.write(ctx, func(tx *sql.Tx) error {
+func (c changes) change(ctx context.Context, do func(*database.Tx) error) error {
+	return c.db.write(ctx, func(tx *database.Tx) error {
 		if c.db.sql.Shared {
 			result, err := tx.ExecContext(ctx, "UPDATE identity_head SET accounts = $1 WHERE accounts = $2", rand.Text(), c.version)
 			if err != nil {
@@ -246,7 +241,7 @@ func (c changes) SaveProject(ctx context.Context, p identity.Project) error {
 	if err != nil {
 		return err
 	}
-	return c.change(ctx, func(tx *sql.Tx) error {
+	return c.change(ctx, func(tx *database.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO projects (id, name, description, enabled, tags, extra, place)
 			VALUES ($1, $2, $3, $4, $5, $6, (SELECT COALESCE(MAX(place), 0) + 1 FROM projects))
 			ON CONFLICT (id) DO UPDATE SET name = excluded.name, description = excluded.description, enabled = excluded.enabled,
@@ -261,7 +256,7 @@ func (c changes) SaveUser(ctx context.Context, u identity.Account) error {
 	if err != nil {
 		return err
 	}
-	return c.change(ctx, func(tx *sql.Tx) error {
+	return c.change(ctx, func(tx *database.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, password_hash, default_project, enabled, generation, extra, place)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT COALESCE(MAX(place), 0) + 1 FROM users))
 			ON CONFLICT (id) DO UPDATE SET name = excluded.name, password_hash = excluded.password_hash, default_project = excluded.default_project,
@@ -282,7 +277,7 @@ func (c changes) DeleteUser(ctx context.Context, id string) error {
 }
 
 func (c changes) delete(ctx context.Context, id string, statements ...string) error {
-	return c.change(ctx, func(tx *sql.Tx) error {
+	return c.change(ctx, func(tx *database.Tx) error {
 		for _, statement := range statements {
 			if _, err := tx.ExecContext(ctx, statement, id); err != nil {
 				return err
@@ -294,7 +289,7 @@ func (c changes) delete(ctx context.Context, id string, statements ...string) er
 
 // SaveGrant implements identity.Changes.
 func (c changes) SaveGrant(ctx context.Context, g identity.Grant) error {
-	return c.change(ctx, func(tx *sql.Tx) error {
+	return c.change(ctx, func(tx *database.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO grants (user_id, project_id, role, place)
 			VALUES ($1, $2, $3, (SELECT COALESCE(MAX(place), 0) + 1 FROM grants)) ON CONFLICT DO NOTHING`,
 			g.UserID, g.ProjectID, g.Role)
@@ -304,7 +299,7 @@ func (c changes) SaveGrant(ctx context.Context, g identity.Grant) error {
 
 // DeleteGrant implements identity.Changes.
 func (c changes) DeleteGrant(ctx context.Context, g identity.Grant) error {
-	return c.change(ctx, func(tx *sql.Tx) error {
+	return c.change(ctx, func(tx *database.Tx) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM grants WHERE user_id = $1 AND project_id = $2 AND role = $3", g.UserID, g.ProjectID, g.Role)
 		return err
 	})

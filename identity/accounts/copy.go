@@ -2,9 +2,7 @@ package accounts
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"strings"
 
 	"cindergate/internal/database"
 )
@@ -27,11 +25,14 @@ func Copy(ctx context.Context, from, to string) (counts map[string]int, err erro
 	if err != nil {
 		return nil, err
 	}
-	err = source.snapshot(ctx, func(r *sql.Tx) error {
-		return target.write(ctx, func(w *sql.Tx) error {
+	err = source.snapshot(ctx, func(r *database.Tx) error {
+		return target.write(ctx, func(w *database.Tx) error {
 			counts = map[string]int{}
+			if _, err := w.ExecContext(ctx, "DELETE FROM identity_head"); err != nil {
+				return err
+			}
 			for _, table := range tables {
-				n, err := copyTable(ctx, r, w, table)
+				n, err := database.CopyTable(ctx, r, w, table)
 				if err != nil {
 					return fmt.Errorf("copy %s: %w", table, err)
 				}
@@ -45,45 +46,4 @@ func Copy(ctx context.Context, from, to string) (counts map[string]int, err erro
 		err = closing
 	}
 	return counts, err
-}
-
-func copyTable(ctx context.Context, r, w *sql.Tx, table string) (n int, err error) {
-	if table == "identity_head" {
-		_, err = w.ExecContext(ctx, "DELETE FROM identity_head")
-	} else {
-		err = w.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+table).Scan(&n)
-		if err == nil && n > 0 {
-			err = fmt.Errorf("the database to copy to has %d of them already: a copy begins with an empty database", n)
-		}
-	}
-	if err != nil {
-		return 0, err
-	}
-	rows, err := r.QueryContext(ctx, "SELECT * FROM "+table) //nolint:gosec // one of tables
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = rows.Close() }()
-	names, err := rows.Columns()
-	if err != nil {
-		return 0, err
-	}
-	marks, values, into := make([]string, len(names)), make([]any, len(names)), make([]any, len(names))
-	for i, name := range names {
-		marks[i], into[i] = fmt.Sprintf("$%d", i+1), &values[i]
-		if name == "enabled" {
-			into[i] = new(sql.NullBool) // a number in SQLite
-			values[i] = into[i]
-		}
-	}
-	insert := "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ")" //nolint:gosec // one of tables
-	for ; rows.Next(); n++ {
-		if err := rows.Scan(into...); err != nil {
-			return n, err
-		}
-		if _, err := w.ExecContext(ctx, insert, values...); err != nil {
-			return n, err
-		}
-	}
-	return n, rows.Err()
 }

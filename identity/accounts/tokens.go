@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"cindergate/identity"
+	"cindergate/internal/database"
 )
 
 // batch bounds the rows that one login removes because they have expired or are too many.
@@ -24,7 +25,7 @@ func (db *DB) SaveToken(ctx context.Context, t *identity.Token, limits identity.
 	if err != nil {
 		return nil, err
 	}
-	err = db.write(ctx, func(tx *sql.Tx) error {
+	err = db.write(ctx, func(tx *database.Tx) error {
 		ended = nil
 		var count int
 		if err := tx.QueryRowContext(ctx, "UPDATE identity_head SET count = count + 1 RETURNING count").Scan(&count); err != nil {
@@ -66,7 +67,7 @@ func (db *DB) SaveToken(ctx context.Context, t *identity.Token, limits identity.
 }
 
 // removed runs a statement that removes tokens, and returns their hashes.
-func removed(ctx context.Context, tx *sql.Tx, statement string, arguments ...any) (hashes []identity.TokenHash, err error) {
+func removed(ctx context.Context, tx *database.Tx, statement string, arguments ...any) (hashes []identity.TokenHash, err error) {
 	rows, err := tx.QueryContext(ctx, statement, arguments...)
 	if err != nil {
 		return nil, err
@@ -94,7 +95,7 @@ func parseHash(text string) (hash identity.TokenHash, err error) {
 }
 
 // tokensEnded tells the other gateways that tokens have ended which they may have in memory.
-func tokensEnded(ctx context.Context, tx *sql.Tx) error {
+func tokensEnded(ctx context.Context, tx *database.Tx) error {
 	_, err := tx.ExecContext(ctx, "UPDATE identity_head SET tokens = $1", rand.Text())
 	return err
 }
@@ -119,7 +120,7 @@ func (db *DB) Token(ctx context.Context, hash identity.TokenHash) (*identity.Tok
 
 // DeleteToken implements identity.TokenStore.
 func (db *DB) DeleteToken(ctx context.Context, hash identity.TokenHash) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *database.Tx) error {
 		// As in SaveToken, the head comes first, so that the two do not wait for each other.
 		if _, err := tx.ExecContext(ctx, "UPDATE identity_head SET count = count"); err != nil {
 			return err

@@ -23,6 +23,8 @@ type DB struct {
 	Shared bool
 	// URL is what it was opened with, for connections that listen.
 	URL string
+
+	written, read *statements // of Writer and Reader; nil: the driver of PostgreSQL prepares by itself
 }
 
 // IsPostgres reports whether a database setting names PostgreSQL. Anything else is the path of a

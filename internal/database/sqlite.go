@@ -28,7 +28,7 @@ func openSQLite(path string) (*DB, error) {
 		return nil, errors.Join(err, writer.Close())
 	}
 	reader.SetMaxOpenConns(4)
-	return &DB{Writer: writer, Reader: reader, URL: path}, nil
+	return &DB{Writer: writer, Reader: reader, URL: path, written: newStatements(), read: newStatements()}, nil
 }
 
 // FileExists reports whether there is a non-empty SQLite file at path.

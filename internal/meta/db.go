@@ -104,11 +104,7 @@ func (db *DB) Shared() bool { return db.sql.Shared }
 // Read runs look in one transaction that changes nothing. It does not wait for transactions
 // of [DB.Write]. It sees everything that was committed before.
 func (db *DB) Read(ctx context.Context, look func(*Tx) error) error {
-	var how *sql.TxOptions
-	if db.sql.Shared {
-		how = &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
-	}
-	sqlTx, err := db.reader.BeginTx(ctx, how)
+	sqlTx, err := db.sql.BeginRead(ctx)
 	if err != nil {
 		return db.mark(fmt.Errorf("begin: %w", err))
 	}
@@ -204,7 +200,7 @@ func (db *DB) transact(ctx context.Context, begin func(*Tx) error, change func(*
 // run runs change in a transaction of its own. It rolls back if change fails or panics, or
 // if commit is false.
 func (db *DB) run(ctx context.Context, begin, change func(*Tx) error, commit bool) (*Tx, error) {
-	sqlTx, err := db.sql.Writer.BeginTx(ctx, nil)
+	sqlTx, err := db.sql.BeginWrite(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}

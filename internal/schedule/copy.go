@@ -2,10 +2,8 @@ package schedule
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 
 	"cindergate/internal/database"
 )
@@ -28,10 +26,15 @@ func Copy(ctx context.Context, from, to string) (counts map[string]int, err erro
 	if err != nil {
 		return nil, err
 	}
+	r, err := source.db.BeginRead(ctx)
+	if err != nil {
+		return nil, errors.Join(err, target.Close())
+	}
+	defer func() { _ = r.Rollback() }() // it has changed nothing
 	counts = map[string]int{}
-	err = target.write(ctx, func(tx *sql.Tx) error {
+	err = target.write(ctx, func(w *database.Tx) error {
 		for _, table := range tables {
-			n, err := copyTable(ctx, source.db.Reader, tx, table)
+			n, err := database.CopyTable(ctx, r, w, table)
 			if err != nil {
 				return fmt.Errorf("copy %s: %w", table, err)
 			}
@@ -40,36 +43,4 @@ func Copy(ctx context.Context, from, to string) (counts map[string]int, err erro
 		return nil
 	})
 	return counts, errors.Join(err, target.Close())
-}
-
-func copyTable(ctx context.Context, r *sql.DB, w *sql.Tx, table string) (n int, err error) {
-	if err := w.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+table).Scan(&n); err != nil {
-		return 0, err
-	}
-	if n > 0 {
-		return 0, fmt.Errorf("the database to copy to has %d of them already: a copy begins with an empty database", n)
-	}
-	rows, err := r.QueryContext(ctx, "SELECT * FROM "+table) //nolint:gosec // one of tables
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
-	names, err := rows.Columns()
-	if err != nil {
-		return 0, err
-	}
-	marks, values, into := make([]string, len(names)), make([]any, len(names)), make([]any, len(names))
-	for i := range names {
-		marks[i], into[i] = fmt.Sprintf("$%d", i+1), &values[i]
-	}
-	insert := "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ")" //nolint:gosec // one of tables
-	for ; rows.Next(); n++ {
-		if err := rows.Scan(into...); err != nil {
-			return n, err
-		}
-		if _, err := w.ExecContext(ctx, insert, values...); err != nil {
-			return n, err
-		}
-	}
-	return n, rows.Err()
 }

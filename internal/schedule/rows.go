@@ -133,7 +133,7 @@ func (r *Rows) put(ctx context.Context, backend string, w *watched) error {
 // claim inserts the run of a slot. It reports false if the slot has one, whoever made it. over is a later slot
 // that the volume may have had; zero: none.
 func (r *Rows) claim(ctx context.Context, backend string, x *run, over time.Time) (won bool, err error) {
-	err = r.write(ctx, func(tx *sql.Tx) error {
+	err = r.write(ctx, func(tx *database.Tx) error {
 		// The row of the volume comes first, so that two gateways wait for each other here.
 		moved, err := changed(tx.ExecContext(ctx, `UPDATE schedule_volumes SET slot = $3 WHERE backend = $1 AND volume_id = $2 AND (slot < $3 OR $4 > 0 AND slot = $4)`,
 			backend, x.VolumeID, micros(x.Slot), micros(over)))
@@ -171,7 +171,7 @@ func (r *Rows) set(ctx context.Context, backend string, x *run, from string) (bo
 // end stores how a run ended that is in the state from, and what that means for its volume. It reports false
 // if it is in another one.
 func (r *Rows) end(ctx context.Context, backend string, x *run, from string) (ended bool, err error) {
-	err = r.write(ctx, func(tx *sql.Tx) error {
+	err = r.write(ctx, func(tx *database.Tx) error {
 		ended, err = changed(tx.ExecContext(ctx, `UPDATE schedule_runs SET state = $4, reason = $5, ended = $6, gone = $7
 			WHERE backend = $1 AND volume_id = $2 AND slot = $3 AND state = $8 AND ended = 0`,
 			backend, x.VolumeID, micros(x.Slot), x.State, x.Reason, micros(x.Ended), micros(x.Gone), from))
@@ -220,8 +220,8 @@ func (r *Rows) lastLook(ctx context.Context, backend string) (time.Time, error) 
 }
 
 // write runs a transaction.
-func (r *Rows) write(ctx context.Context, f func(tx *sql.Tx) error) error {
-	tx, err := r.db.Writer.BeginTx(ctx, nil)
+func (r *Rows) write(ctx context.Context, f func(tx *database.Tx) error) error {
+	tx, err := r.db.BeginWrite(ctx)
 	if err != nil {
 		return database.Mark(err)
 	}
