@@ -42,7 +42,7 @@ func begin(ctx context.Context, pool *sql.DB, known *statements, how *sql.TxOpti
 // QueryContext is that of [sql.Tx]. The rows must be closed before the transaction uses the
 // same statement again.
 func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if s := tx.prepared(ctx, query); s != nil {
+	if s := tx.prepared(ctx, query); s != nil { //nolint:sqlclosecheck // the end of the transaction closes it
 		return s.QueryContext(ctx, args...)
 	}
 	return tx.Tx.QueryContext(ctx, query, args...)
@@ -50,7 +50,7 @@ func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql
 
 // QueryRowContext is that of [sql.Tx].
 func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if s := tx.prepared(ctx, query); s != nil {
+	if s := tx.prepared(ctx, query); s != nil { //nolint:sqlclosecheck // the end of the transaction closes it
 		return s.QueryRowContext(ctx, args...)
 	}
 	return tx.Tx.QueryRowContext(ctx, query, args...)
@@ -58,7 +58,7 @@ func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *s
 
 // ExecContext is that of [sql.Tx].
 func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if s := tx.prepared(ctx, query); s != nil {
+	if s := tx.prepared(ctx, query); s != nil { //nolint:sqlclosecheck // the end of the transaction closes it
 		return s.ExecContext(ctx, args...)
 	}
 	return tx.Tx.ExecContext(ctx, query, args...)
