@@ -110,7 +110,7 @@ func (s *statements) prepare(ctx context.Context, pool *sql.DB) {
 	s.fresh = nil
 	s.mu.Unlock()
 	for _, query := range fresh {
-		made, err := pool.PrepareContext(ctx, query)
+		made, err := pool.PrepareContext(ctx, query) //nolint:sqlclosecheck // it lives as long as the pool
 		s.mu.Lock()
 		if err == nil {
 			s.prepared[query] = made

@@ -37,6 +37,27 @@ func written(t *testing.T, db *DB, statement string, args ...any) error {
 	return tx.Commit()
 }
 
+// size counts the rows and columns of a query.
+func size(t *testing.T, tx *Tx, query string) (n, columns int) {
+	t.Helper()
+	rows, err := tx.QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
+	names, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		n++
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return n, len(names)
+}
+
 // TestPreparedStatements repeats a statement in one transaction and in later ones: first as text,
 // then prepared, and after the table has changed.
 func TestPreparedStatements(t *testing.T) {
@@ -59,23 +80,8 @@ func TestPreparedStatements(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			rows, err := tx.QueryContext(t.Context(), all)
-			if err != nil {
-				t.Fatal(err)
-			}
-			columns, err := rows.Columns()
-			if err != nil {
-				t.Fatal(err)
-			}
-			n := 0
-			for rows.Next() {
-				n++
-			}
-			if err := rows.Err(); err != nil {
-				t.Fatal(err)
-			}
-			if n != i+1 || len(columns) != 1+i/4 {
-				t.Errorf("after %d inserts: %d rows of %d columns", i+1, n, len(columns))
+			if rows, columns := size(t, tx, all); rows != i+1 || columns != 1+i/4 {
+				t.Errorf("after %d inserts: %d rows of %d columns", i+1, rows, columns)
 			}
 		}
 		if err := tx.Rollback(); err != nil {
