@@ -87,6 +87,8 @@ func TestImportChildFirst(t *testing.T) {
 	if got := m.wantBackup(m.inc.ID, driver.BackupAvailable); got.FailReason != "" || got.ParentID != m.full.ID {
 		t.Fatalf("%+v", got)
 	}
+	m.wantDataBytes(m.full.ID)
+	m.wantDataBytes(m.inc.ID)
 	m.wantRestored(m.inc.ID)
 }
 

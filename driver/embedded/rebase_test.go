@@ -13,6 +13,7 @@ import (
 	"cindergate/driver"
 	"cindergate/driver/embedded/internal/core"
 	"cindergate/internal/chunk/chunktest"
+	"cindergate/internal/chunked"
 	"cindergate/internal/meta"
 )
 
@@ -83,6 +84,20 @@ func (r *rig) wantOnly(all []point) {
 		}) {
 			r.t.Fatalf("the object %s is of no backup", key)
 		}
+	}
+	for _, p := range all {
+		r.wantDataBytes(p.ID)
+	}
+}
+
+// wantDataBytes compares what a row says of the objects of its backup with their metadata.
+func (r *rig) wantDataBytes(id string) {
+	r.t.Helper()
+	row := r.row(id)
+	s, err := chunked.Describe(r.t.Context(), r.store, chunked.Location{Container: r.container(row), Prefix: row.ServiceMetadata})
+	check(r.t, err)
+	if row.DataBytes == nil || *row.DataBytes != s.DataBytes {
+		r.t.Fatalf("backup %s: the row says %v bytes of data, and the metadata %d", id, row.DataBytes, s.DataBytes)
 	}
 }
 

@@ -71,6 +71,7 @@ type Spec struct {
 type Result struct {
 	Objects     int   // data objects: Cinder's object_count
 	StoredBytes int64 // bytes of data objects as stored
+	DataBytes   int64 // as in [Summary]
 	ReadBytes   int64 // bytes of the volume that were read, without holes
 }
 

@@ -21,6 +21,7 @@ type Summary struct {
 	VolumeMeta *string
 	Objects    int   // data objects
 	Bytes      int64 // of the volume, rounded up to a whole block
+	DataBytes  int64 // of the volume that the data objects hold, without objects of zeroes
 
 	Description *string
 }
@@ -42,7 +43,7 @@ func Describe(ctx context.Context, store chunk.Store, at Location) (Summary, err
 	if err != nil {
 		return Summary{}, err
 	}
-	s := Summary{BackupID: m.backupID, ParentID: m.parentID, VolumeMeta: m.volumeMeta, Objects: len(m.objects), Bytes: bytes}
+	s := Summary{BackupID: m.backupID, ParentID: m.parentID, VolumeMeta: m.volumeMeta, Objects: len(m.objects), Bytes: bytes, DataBytes: dataBytes(m.objects)}
 	// The id is only displayed, so a value of another type counts as missing.
 	_ = json.Unmarshal(m.volumeID, &s.VolumeID)
 	_ = json.Unmarshal(m.name, &s.Name)

@@ -27,6 +27,7 @@ type Merged struct {
 	Objects      int   // data objects of the new level: Cinder's object_count
 	Copied       int   // of them, those that the store has copied
 	WrittenBytes int64 // bytes of data objects as stored, of those that were written again
+	DataBytes    int64 // as in [Summary]
 	ReadBytes    int64 // bytes of the volume that were read for them
 }
 
@@ -162,6 +163,9 @@ func (m *merger) run(ctx context.Context) (Merged, error) {
 	}
 	m.result.Objects = len(outputs)
 	m.result.WrittenBytes = m.w.stored.Load()
+	for i := range outputs {
+		m.result.DataBytes += outputs[i].object.dataBytes()
+	}
 	return m.result, m.describe(ctx, outputs)
 }
 

@@ -132,6 +132,9 @@ func mergeChain(t *testing.T, r *rand.Rand) (copied int) {
 			}
 		}
 		copied += got.Copied
+		if described, err := chunked.Describe(t.Context(), store, to); err != nil || described.DataBytes != got.DataBytes {
+			t.Fatalf("the merge holds %d bytes, and its metadata says %d, %v", got.DataBytes, described.DataBytes, err)
+		}
 		for _, old := range chain[k : k+2] {
 			if err := chunked.Delete(t.Context(), store, old.Location); err != nil {
 				t.Fatal(err)
@@ -169,24 +172,28 @@ func TestMergeCost(t *testing.T) {
 	for i := range image {
 		image[i] = byte(r.Uint32())
 	}
-	write := func(n int) {
+	write := func(n int, want int64) {
 		spec := specOf(n)
 		spec.ChunkSize, spec.BlockSize, spec.Compression = 1<<20, block, chunked.None
-		if _, err := chunked.Write(t.Context(), store, bytes.NewReader(image), size, spec); err != nil {
+		got, err := chunked.Write(t.Context(), store, bytes.NewReader(image), size, spec)
+		if err != nil {
 			t.Fatal(err)
 		}
+		if got.DataBytes != want {
+			t.Errorf("backup %d holds %d bytes, want %d", n, got.DataBytes, want)
+		}
 	}
-	write(0)
+	write(0, size)
 	clear(image[5<<20 : 5<<20+block]) // in the middle of one object
 	image[9<<20]++                    // at the begin of one
 	clear(image[20<<20 : 23<<20])     // three whole objects
-	write(1)
+	write(1, block)                   // zeroes count as nothing
 	got, err := chunked.Merge(t.Context(), store, size, chainOf(2), chunked.MergeSpec{Location: chunked.Location{Container: "c1", Prefix: "new"}, Compression: chunked.None})
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Two objects of the full backup are cut. Of the other 62, three are covered.
-	if got.WrittenBytes > 2<<20 || got.ReadBytes > 3<<20 || got.Copied < 59 {
+	if got.WrittenBytes > 2<<20 || got.ReadBytes > 3<<20 || got.Copied < 59 || got.DataBytes != size-3<<20 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -39,6 +39,21 @@ type object struct {
 
 func (o object) end() int64 { return o.offset + o.length }
 
+// dataBytes returns the bytes of the volume that the object holds; 0 if all of them are zeroes.
+func (o object) dataBytes() int64 {
+	if o.isHole() {
+		return 0
+	}
+	return o.length
+}
+
+func dataBytes(objects []object) (sum int64) {
+	for i := range objects {
+		sum += objects[i].dataBytes()
+	}
+	return sum
+}
+
 // key returns the object key of name+suffix in at.
 func (at Location) key(suffix string) string {
 	if at.Container == "" {

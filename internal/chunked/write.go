@@ -85,7 +85,7 @@ func (w *writer) run(ctx context.Context) (Result, error) {
 	if err := w.describe(ctx); err != nil {
 		return Result{}, err
 	}
-	return Result{Objects: len(w.objects), StoredBytes: w.stored.Load(), ReadBytes: w.read.Load()}, nil
+	return Result{Objects: len(w.objects), StoredBytes: w.stored.Load(), DataBytes: dataBytes(w.objects), ReadBytes: w.read.Load()}, nil
 }
 
 // openParent opens the parent's digests and checks that they suit this backup. It returns

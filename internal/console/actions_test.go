@@ -74,7 +74,7 @@ func TestDelete(t *testing.T) {
 	v := b.volume("photos")
 	full := b.backUp(v, url.Values{"name": {"full"}})
 	more := b.backUp(v, url.Values{"name": {"more"}, "incremental": {"1"}})
-	if page := b.get("/ui/volumes/" + v); !strings.Contains(page, "A delete is refused: 1 backup built on it.") || !strings.Contains(page, "removes this backup only") {
+	if page := b.get("/ui/volumes/" + v); !strings.Contains(page, "A delete is refused: 1 backup builds on it.") || !strings.Contains(page, "removes this backup only") {
 		t.Errorf("the page does not say what a delete does:\n%s", page)
 	}
 	page := b.get("/ui/backups/delete?id=" + full)

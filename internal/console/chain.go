@@ -11,8 +11,9 @@ type link struct {
 	Backup   backup    `json:"backup"`
 	Parent   string    `json:"parent_id,omitempty"`
 	Children int       `json:"children"`
-	Keep     *decision `json:"keep,omitempty"` // what the policy says of it; nil: it is not known
-	Delete   string    `json:"delete"`         // what a delete would do, in words
+	Keep     *decision `json:"keep,omitempty"`       // what the policy says of it; nil: it is not known
+	Bytes    *int64    `json:"data_bytes,omitempty"` // of the volume that it holds; nil: not known
+	Delete   string    `json:"delete"`               // what a delete would do, in words
 }
 
 // chain is a full backup and what builds on it, the oldest first.
@@ -57,6 +58,9 @@ func chainsOf(backups []backup, parents map[string]string, decisions map[string]
 		b := sorted[i]
 		n := children[b.ID]
 		l := link{Backup: b, Parent: above[b.ID], Children: n, Keep: decisions[b.ID], Delete: onDelete(&b, n, rebases, now)}
+		if l.Keep != nil {
+			l.Bytes = l.Keep.Bytes
+		}
 		members[root[b.ID]] = append(members[root[b.ID]], l)
 		branched[root[b.ID]] = branched[root[b.ID]] || n > 1
 	}
@@ -65,6 +69,34 @@ func chainsOf(backups []backup, parents map[string]string, decisions map[string]
 		chains = append(chains, chain{members[top], guessed[top], branched[top]})
 	}
 	return chains
+}
+
+// Size says how much the links hold, in words; "": that is not known of all.
+func (c chain) Size() string {
+	sum := int64(0)
+	for i := range c.Links {
+		if c.Links[i].Bytes == nil {
+			return ""
+		}
+		sum += *c.Links[i].Bytes
+	}
+	return bytesText(sum)
+}
+
+// Size says how much the backup holds, in words.
+func (l *link) Size() string {
+	if l.Bytes == nil {
+		return counted(l.Backup.Objects, "object")
+	}
+	return bytesText(*l.Bytes) + " in " + counted(l.Backup.Objects, "object")
+}
+
+// buildOn writes of how many backups something is said that build on another one.
+func buildOn(n int) string {
+	if n == 1 {
+		return "1 backup builds on it"
+	}
+	return counted(n, "backup") + " build on it"
 }
 
 // onDelete says what a delete of a backup would do.
@@ -79,7 +111,7 @@ func onDelete(b *backup, children int, rebases bool, now time.Time) string {
 	case n == 0:
 		return "removes this backup only"
 	case rebases:
-		return "removes this backup, and " + counted(n, "backup") + " built on it gets what it needs"
+		return "removes this backup; " + buildOn(n) + " and will get what is needed of it"
 	}
-	return "is refused: " + counted(n, "backup") + " built on it"
+	return "is refused: " + buildOn(n)
 }

@@ -14,7 +14,7 @@ import (
 
 // functions are those of the templates.
 var functions = template.FuncMap{
-	"asset": assetPath, "bytes": bytesText, "rate": rateText, "span": spanText, "counted": counted, "command": command,
+	"asset": assetPath, "bytes": bytesText, "rate": rateText, "span": spanText, "counted": counted, "buildOn": buildOn, "command": command,
 	"utc":     func(s stamp) string { return s.UTC().Format("2006-01-02 15:04") },
 	"iso":     func(s stamp) string { return s.UTC().Format(time.RFC3339) },
 	"day":     func(s stamp) string { return s.UTC().Format(time.DateOnly) },

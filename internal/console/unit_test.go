@@ -123,16 +123,30 @@ func TestChains(t *testing.T) {
 		return strings.Join(all, " ")
 	}
 	guessed := chainsOf(backups, nil, nil, false, start)
-	if got := words(guessed); got != "d< e<d | a< b<a x<b c<b |" || !guessed[0].Guessed || guessed[1].Links[0].Delete != "is refused: 1 backup built on it" {
+	if got := words(guessed); got != "d< e<d | a< b<a x<b c<b |" || !guessed[0].Guessed || guessed[1].Links[0].Delete != "is refused: 1 backup builds on it" {
 		t.Errorf("guessed: %s %+v", got, guessed[1].Links[0])
 	}
 	known := chainsOf(backups, map[string]string{"a": "", "b": "a", "x": "b", "c": "a", "d": "", "e": "c"}, nil, true, start)
-	if got := words(known); got != "d< | a< b<a x<b c<a e<c |" || known[1].Guessed || !known[1].Branched || !strings.Contains(known[1].Links[0].Delete, "gets what it needs") {
+	if got := words(known); got != "d< | a< b<a x<b c<a e<c |" || known[1].Guessed || !known[1].Branched || !strings.Contains(known[1].Links[0].Delete, "2 backups build on it and will get what is needed of it") {
 		t.Errorf("known: %s", got)
 	}
 	lost := chainsOf(backups[:1], map[string]string{"e": "gone"}, nil, false, start)
 	if got := words(lost); got != "e<gone |" {
 		t.Errorf("a parent that is not there: %s", got)
+	}
+}
+
+// Sizes are in bytes where the backend tells them, and of a chain only if it tells all.
+func TestSizes(t *testing.T) {
+	data := int64(5 << 20)
+	backups := []backup{{ID: "a", Objects: 2, Status: "available"}, {ID: "b", Objects: 1, Incremental: true, Status: "available"}}
+	some := chainsOf(backups, nil, map[string]*decision{"a": {Bytes: &data}}, false, start)[0]
+	if got := some.Links[0].Size() + ", " + some.Links[1].Size() + ", " + some.Size(); got != "5.00 MiB in 2 objects, 1 object, " {
+		t.Error(got)
+	}
+	all := chainsOf(backups, nil, map[string]*decision{"a": {Bytes: &data}, "b": {Bytes: new(int64)}}, false, start)[0]
+	if got := all.Links[1].Size() + ", " + all.Size(); got != "0 B in 1 object, 5.00 MiB" {
+		t.Error(got)
 	}
 }
 

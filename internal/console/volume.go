@@ -20,6 +20,7 @@ type decision struct {
 	Reasons  []string  `json:"reasons"`
 	Goes     time.Time `json:"goes,omitzero"`
 	Created  time.Time `json:"created_at"`
+	Bytes    *int64    `json:"data_bytes"` // nil: not known
 }
 
 // Stamp is when it goes.

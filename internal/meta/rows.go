@@ -24,6 +24,9 @@ type Backup struct {
 	// Imported says that another service wrote the objects, and that a record of them was
 	// imported here.
 	Imported bool
+	// DataBytes is what the objects hold of the volume, without those of zeroes; nil: not known, as of
+	// backups of earlier versions.
+	DataBytes *int64
 	// LockedUntil is when it may be deleted; zero: at any time.
 	LockedUntil time.Time
 	// Pending is the record of an import that has not succeeded; nil otherwise. While it is
@@ -134,6 +137,7 @@ var backups = table[Backup]{name: "backups", key: func(b *Backup) string { retur
 	{"restore_volume_id", func(b *Backup) any { return text{&b.RestoreVolumeID} }},
 	{"imported", func(b *Backup) any { return &b.Imported }},
 	{"locked_until", func(b *Backup) any { return micros{&b.LockedUntil} }},
+	{"data_bytes", func(b *Backup) any { return &b.DataBytes }},
 	{"import_record", func(b *Backup) any { return document[*PendingImport]{&b.Pending} }},
 	{"created_at", func(b *Backup) any { return micros{&b.CreatedAt} }},
 	{"updated_at", func(b *Backup) any { return micros{&b.UpdatedAt} }},

@@ -342,4 +342,5 @@ var migrations = []string{
 	ALTER TABLE jobs ADD COLUMN done BIGINT NOT NULL DEFAULT 0;
 	ALTER TABLE jobs ADD COLUMN total BIGINT NOT NULL DEFAULT 0;`,
 	`ALTER TABLE backups ADD COLUMN locked_until BIGINT;`,
+	`ALTER TABLE backups ADD COLUMN data_bytes BIGINT;`,
 }

@@ -43,6 +43,8 @@ type ExplainedBackup struct {
 	Keep    bool      `json:"keep"`
 	Reasons []string  `json:"reasons"`
 	Goes    time.Time `json:"goes,omitzero"` // as far as the next runs tell
+	// DataBytes is what it holds of the volume, without zeroes and before compression; nil: not known.
+	DataBytes *int64 `json:"data_bytes,omitempty"`
 }
 
 // explainedRuns is how many runs an explanation shows.

@@ -146,6 +146,6 @@ func (bs *Backups) describe(ctx context.Context, f Finding, at chunked.Location)
 			Size: max(1, int((found.Bytes+bs.core.Unit-1)/bs.core.Unit)), ObjectCount: found.Objects, Container: at.Container,
 			AvailabilityZone: bs.core.AvailabilityZone, CreatedAt: created, DataTimestamp: created,
 		},
-		Service: f.Store.Layout().Service(), Store: f.Store.Row(), ServiceMetadata: at.Prefix, Host: bs.core.Host, Imported: true,
+		Service: f.Store.Layout().Service(), Store: f.Store.Row(), ServiceMetadata: at.Prefix, Host: bs.core.Host, Imported: true, DataBytes: &found.DataBytes,
 	}, nil
 }

@@ -196,6 +196,7 @@ func (bs *Backups) publish(tx *meta.Tx, j *meta.Job, a backupArguments, at chunk
 	}
 	if b != nil && b.Status == driver.BackupCreating {
 		b.Status, b.FailReason, b.ObjectCount = driver.BackupAvailable, "", result.Objects
+		b.DataBytes = &result.DataBytes
 		b.Container, b.ServiceMetadata = at.Container, at.Prefix
 		if full {
 			b.ParentID = ""

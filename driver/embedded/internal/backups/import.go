@@ -48,6 +48,7 @@ func (bs *Backups) ImportRecord(ctx context.Context, who driver.Caller, r driver
 		// A deleted backup still has these values. They would be mistaken for existing
 		// data.
 		b.ParentID, b.Container, b.ServiceMetadata, b.DataBackupID, b.Store, b.ObjectCount = "", "", "", "", "", 0
+		b.DataBytes = nil
 		b.Imported, b.Pending = true, &meta.PendingImport{Service: r.Service, Record: raw}
 		for _, s := range bs.candidates(b.Pending) {
 			if err := bs.core.Use(s.Row(), who.ProjectID); err != nil {

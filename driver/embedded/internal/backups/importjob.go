@@ -90,7 +90,7 @@ func (bs *Backups) locate(ctx context.Context, b *meta.Backup) (*meta.Backup, er
 			continue
 		}
 		row := bs.imported(s, b, rec)
-		row.DataBackupID, err = bs.findData(ctx, s, row)
+		err = bs.findData(ctx, s, row)
 		if err == nil {
 			return row, nil
 		}
@@ -161,22 +161,21 @@ func (bs *Backups) imported(s *core.Store, b *meta.Backup, rec *record) *meta.Ba
 }
 
 // findData checks, with the code of a restore, that the backup can be restored from the
-// data here. It returns the backup id in the objects.
-func (bs *Backups) findData(ctx context.Context, s *core.Store, b *meta.Backup) (dataID string, err error) {
+// data here. It sets what only the data tells.
+func (bs *Backups) findData(ctx context.Context, s *core.Store, b *meta.Backup) error {
 	if err := bs.core.Ready(ctx, s); err != nil {
-		return "", err
+		return err
 	}
 	at := chunked.Location{Container: bs.container(s, b), Prefix: b.ServiceMetadata}
 	found, err := chunked.Describe(ctx, s.Store, at)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if isEncrypted(found.VolumeMeta) {
-		return "", core.Reasonf("%s", volumes.Encrypted)
+		return core.Reasonf("%s", volumes.Encrypted)
 	}
-	row := *b
-	row.DataBackupID = found.BackupID
-	return found.BackupID, bs.withChain(ctx, s, &row, func(chain []chunked.Level) error {
+	b.DataBackupID, b.DataBytes = found.BackupID, &found.DataBytes
+	return bs.withChain(ctx, s, b, func(chain []chunked.Level) error {
 		return chunked.Check(ctx, s.Store, bs.core.Bytes(b.Size), chain)
 	})
 }

@@ -323,6 +323,7 @@ func (bs *Backups) finishRebase(tx *meta.Tx, j *meta.Job, a rebaseArguments, don
 		i := slices.IndexFunc(done, func(r rebased) bool { return r.child.ID == c.ID })
 		old.Objects = append(old.Objects, oldObject{c.ID, done[i].at.Container, c.ServiceMetadata})
 		c.ParentID, c.ServiceMetadata, c.ObjectCount, c.Container = b.ParentID, done[i].at.Prefix, done[i].made.Objects, done[i].at.Container
+		c.DataBytes = &done[i].made.DataBytes
 		if err := tx.PutBackup(c); err != nil { // its times stay
 			return err
 		}

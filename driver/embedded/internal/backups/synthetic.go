@@ -60,7 +60,7 @@ func (bs *Backups) writeSynthetic(ctx context.Context, s *core.Store, b *meta.Ba
 	if err != nil {
 		return result, err
 	}
-	result.Objects = made.Objects
+	result.Objects, result.DataBytes = made.Objects, made.DataBytes
 	if err := chunked.Check(ctx, s.Store, size, []chunked.Level{{Location: at, BackupID: b.ID}}); err != nil {
 		return result, err
 	}

@@ -56,12 +56,16 @@ func (ps *Policies) Explain(ctx context.Context, volumeID, text string) (*policy
 	for _, r := range s.runs {
 		e.AddRun(policy.ExplainedRun{Slot: r.Slot, State: r.State, BackupID: r.BackupID, Reason: r.Reason})
 	}
-	names := make([]string, len(s.backups))
+	names, holds := make([]string, len(s.backups)), map[string]*int64{}
 	for i, b := range s.backups {
+		holds[b.ID] = b.DataBytes
 		if b.Name != nil {
 			names[i] = *b.Name
 		}
 	}
 	e.AddDecisions(s.rules(), states, names, s.now)
+	for i := range e.Backups {
+		e.Backups[i].DataBytes = holds[e.Backups[i].ID]
+	}
 	return e, nil
 }
