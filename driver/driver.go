@@ -96,6 +96,14 @@ type Readier interface {
 	Ready(ctx context.Context) error
 }
 
+// StoreChecker is a driver with backup stores of its own.
+type StoreChecker interface {
+	// StoreChecks returns a check for each store, by the store's name. A check fails unless the store
+	// answers and is the one that was used before. It changes nothing, and logs in to stores as the
+	// gateway itself.
+	StoreChecks() map[string]func(context.Context) error
+}
+
 // Prober describes a backend to operators, for `config check --online`.
 type Prober interface {
 	// Probe returns findings as text, one per line. It returns the problem, if any, as the

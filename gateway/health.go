@@ -69,7 +69,10 @@ func (s *Server) healthz(c echo.Context) error {
 // Health returns for each backend why it is not well, as clients may see it; "" if it is well. It
 // returns an error only if ctx ends first.
 func (s *Server) Health(ctx context.Context) (map[string]string, error) {
-	found, err := s.health.check(ctx)
+	return reasonsOf(s.health.check(ctx))
+}
+
+func reasonsOf(found map[string]error, err error) (map[string]string, error) {
 	reasons := make(map[string]string, len(found))
 	for name, err := range found {
 		if reasons[name] = ""; err != nil {
@@ -77,6 +80,12 @@ func (s *Server) Health(ctx context.Context) (map[string]string, error) {
 		}
 	}
 	return reasons, err
+}
+
+// StoreHealth is [Server.Health] of the backup stores that backends have, by the backend's name and
+// the store's, such as "embedded: archive".
+func (s *Server) StoreHealth(ctx context.Context) (map[string]string, error) {
+	return reasonsOf(s.stores.check(ctx))
 }
 
 // Alive returns an error if the checks of the gateway's own database and directories do not end
@@ -118,7 +127,7 @@ type health struct {
 	limit  time.Duration // for each check
 	cache  time.Duration // 0: results are not cached
 	clock  clockwork.Clock
-	log    *zap.Logger
+	unwell func(name string, err error) // logs a check that has failed
 
 	flight flight.Group[map[string]error]
 	mu     sync.Mutex
@@ -173,7 +182,7 @@ gather:
 	}
 	for name, err := range found {
 		if err != nil {
-			h.log.Warn("backend is not healthy", zap.String("backend", name), zap.Error(err))
+			h.unwell(name, err)
 		}
 	}
 	h.mu.Lock()
@@ -199,32 +208,57 @@ func (h *health) end(name string) {
 	delete(h.busy, name)
 }
 
-// newHealth makes the check of those backends that have one.
-func (s *Server) newHealth(checkOf func(driver.Driver) func(context.Context) error) *health {
+// newHealth makes the check of what checksOf returns of each backend: checks by a name, "" for the
+// backend itself.
+func (s *Server) newHealth(unwell func(string, error), checksOf func(driver.Driver) map[string]func(context.Context) error) *health {
 	h := &health{
 		checks: map[string]func(context.Context) error{}, limit: s.HealthTimeout, cache: s.HealthTime,
-		clock: s.Clock, log: s.Log, busy: map[string]bool{},
+		clock: s.Clock, unwell: unwell, busy: map[string]bool{},
 	}
-	for name, b := range s.backends {
-		if check := checkOf(b.driver); check != nil {
-			h.checks[name] = check
+	for backend, b := range s.backends {
+		for name, check := range checksOf(b.driver) {
+			if name != "" {
+				name = ": " + name
+			}
+			h.checks[backend+name] = check
 		}
 	}
 	return h
 }
 
-// checkOf returns the check of a backend for /healthz. A backend without one is well.
-func checkOf(d driver.Driver) func(context.Context) error {
-	if checker, ok := d.(driver.Checker); ok {
-		return checker.Check
-	}
-	return func(context.Context) error { return nil }
+func (s *Server) backendUnwell(name string, err error) {
+	s.Log.Warn("backend is not healthy", zap.String("backend", name), zap.Error(err))
 }
 
-// readyOf returns the check of a backend for /healthcheck; nil if it has none.
-func readyOf(d driver.Driver) func(context.Context) error {
+func (s *Server) storeUnwell(name string, err error) {
+	s.Log.Warn("store is not healthy", zap.String("store", name), zap.Error(err))
+}
+
+// itself names the check of a backend itself.
+func itself(check func(context.Context) error) map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{"": check}
+}
+
+// checkOf returns the check of a backend for /healthz. A backend without one is well.
+func checkOf(d driver.Driver) map[string]func(context.Context) error {
+	if checker, ok := d.(driver.Checker); ok {
+		return itself(checker.Check)
+	}
+	return itself(func(context.Context) error { return nil })
+}
+
+// readyOf returns the check of a backend for /healthcheck, if it has one.
+func readyOf(d driver.Driver) map[string]func(context.Context) error {
 	if readier, ok := d.(driver.Readier); ok {
-		return readier.Ready
+		return itself(readier.Ready)
+	}
+	return nil
+}
+
+// storesOf returns the checks of the stores of a backend.
+func storesOf(d driver.Driver) map[string]func(context.Context) error {
+	if checker, ok := d.(driver.StoreChecker); ok {
+		return checker.StoreChecks()
 	}
 	return nil
 }

@@ -71,6 +71,7 @@ type Server struct {
 	underWay  underWay
 	health    *health // of all backends, for /healthz
 	readiness *health // of what is this gateway's own, for /healthcheck
+	stores    *health // for the console
 }
 
 // New makes a Server.
@@ -102,7 +103,8 @@ func New(o Options) *Server {
 	for name, d := range o.Backends {
 		s.backends[name] = newBackend(name, d)
 	}
-	s.health, s.readiness = s.newHealth(checkOf), s.newHealth(readyOf)
+	s.health, s.readiness = s.newHealth(s.backendUnwell, checkOf), s.newHealth(s.backendUnwell, readyOf)
+	s.stores = s.newHealth(s.storeUnwell, storesOf)
 	s.echo.HTTPErrorHandler = s.fail
 	s.echo.Pre(s.observe, tidyPath, s.inspect)
 	s.echo.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: s.logPanic}))

@@ -45,6 +45,7 @@ func openConsole(c *config.Config, p consoleParts, log *zap.Logger) (*console.Co
 		Caller: p.auth.Authenticate, Mode: console.Mode(mode), Client: p.client, Log: log, Wire: p.wire,
 		Secure: func(r *http.Request) bool { return strings.HasPrefix(p.base(r), "https://") },
 		Health: func(ctx context.Context) (map[string]string, error) { return p.api().Health(ctx) },
+		Stores: func(ctx context.Context) (map[string]string, error) { return p.api().StoreHealth(ctx) },
 		Explainer: func(projectID string) driver.PolicyExplainer {
 			name, ok := c.Projects[projectID]
 			if !ok {

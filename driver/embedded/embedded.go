@@ -491,6 +491,15 @@ func (d *Driver) Check(ctx context.Context) error {
 	return nil
 }
 
+// StoreChecks implements [driver.StoreChecker].
+func (d *Driver) StoreChecks() map[string]func(context.Context) error {
+	checks := map[string]func(context.Context) error{}
+	for _, s := range d.core.Stores.All() {
+		checks[s.Name] = func(ctx context.Context) error { return d.core.Look(ctx, s) }
+	}
+	return checks
+}
+
 // VolumeFile returns the path of the file that holds a volume's data. A job that replaces the data
 // writes another file; the path is that of the moment.
 func (d *Driver) VolumeFile(ctx context.Context, id string) (string, error) {

@@ -24,6 +24,9 @@ func (e *Failure) Error() string {
 
 func (e *Failure) Unwrap() error { return e.Err }
 
+// ErrNoContainer is the cause of a [Failure] whose container does not exist.
+var ErrNoContainer = errors.New("the container does not exist")
+
 // Lagging is implemented by stores whose List may lag behind Put and Delete: it may miss
 // new objects, and still name deleted ones.
 type Lagging interface {

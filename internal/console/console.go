@@ -54,6 +54,8 @@ type Options struct {
 	Explainer func(projectID string) driver.PolicyExplainer
 	// Health returns for each backend why it is not well; "": it is.
 	Health func(ctx context.Context) (map[string]string, error)
+	// Stores is Health of the backup stores; nil: it is not known.
+	Stores func(ctx context.Context) (map[string]string, error)
 	// Spaces returns how full what the gateway writes to is; nil: it is not known.
 	Spaces func(ctx context.Context) []Space
 	// HistoryFile keeps the samples of Spaces; "": they are forgotten at the end.

@@ -22,9 +22,10 @@ type Space struct {
 	Total int64  `json:"total"`
 }
 
-// health is that of a backend.
+// health is that of a backend or of a backup store.
 type health struct {
 	Name    string `json:"name"`
+	Store   bool   `json:"store"`
 	Problem string `json:"problem"`        // "": it is well
 	Last    string `json:"last,omitempty"` // the last problem that was seen
 	LastAt  stamp  `json:"last_at"`
@@ -44,17 +45,23 @@ const (
 	checkEvery  = time.Minute
 )
 
+// place is a backend or a store by its name.
+type place struct {
+	name  string
+	store bool
+}
+
 // watch remembers how well the backends were, and how full places were.
 type watch struct {
 	o       Options
 	asking  chan struct{} // has an element while the places are asked
 	mu      sync.Mutex
-	last    map[string]health
+	last    map[place]health
 	samples map[string][]sample
 }
 
 func newWatch(o Options) *watch {
-	w := &watch{o: o, asking: make(chan struct{}, 1), last: map[string]health{}, samples: map[string][]sample{}}
+	w := &watch{o: o, asking: make(chan struct{}, 1), last: map[place]health{}, samples: map[string][]sample{}}
 	if o.HistoryFile == "" {
 		return w
 	}
@@ -87,12 +94,22 @@ func (w *watch) run(ctx context.Context) {
 	}
 }
 
-// healths returns the health of the backends. Who does not operate the gateway does not see reasons.
-func (w *watch) healths(ctx context.Context, reasons bool) []health {
-	if w.o.Health == nil {
+// healths returns the health of the backends and of the backup stores. Who does not operate the gateway
+// sees no stores and no reasons.
+func (w *watch) healths(ctx context.Context, operator bool) []health {
+	all := w.look(ctx, w.o.Health, false, operator)
+	if operator {
+		all = append(all, w.look(ctx, w.o.Stores, true, true)...)
+	}
+	return all
+}
+
+// look asks for the health of the backends, or of the stores, and remembers problems.
+func (w *watch) look(ctx context.Context, ask func(context.Context) (map[string]string, error), stores, reasons bool) []health {
+	if ask == nil {
 		return nil
 	}
-	found, err := w.o.Health(ctx)
+	found, err := ask(ctx)
 	if err != nil {
 		return nil
 	}
@@ -100,12 +117,13 @@ func (w *watch) healths(ctx context.Context, reasons bool) []health {
 	defer w.mu.Unlock()
 	all := []health{}
 	for _, name := range slices.Sorted(maps.Keys(found)) {
-		h := w.last[name]
-		h.Name, h.Problem = name, found[name]
+		key := place{name, stores}
+		h := w.last[key]
+		h.Name, h.Store, h.Problem = name, stores, found[name]
 		if h.Problem != "" {
 			h.Last, h.LastAt = h.Problem, stamp{w.o.Clock.Now()}
 		}
-		w.last[name] = h
+		w.last[key] = h
 		if !reasons {
 			h.Last, h.LastAt = "", stamp{}
 			if h.Problem != "" {

@@ -309,6 +309,7 @@ func (s *Store) explain(op, container string, err error) error {
 		text = fmt.Sprintf("%s: %s.", place, e.Text)
 	case NoContainer:
 		text = fmt.Sprintf("%s has no container %s: it was deleted, or another store is configured.", place, container)
+		err = errors.Join(err, chunk.ErrNoContainer)
 	case Denied, Expired:
 		text = fmt.Sprintf("%s refused to %s in container %s: %s. It takes the permission %s.", place, verbs[op], container, e.Text, s.permission(op))
 	case Full:

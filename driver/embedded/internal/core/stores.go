@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
+	"cindergate/driver"
 	"cindergate/internal/chunk"
 	"cindergate/internal/meta"
 )
@@ -166,4 +168,47 @@ func (c *Core) claim(ctx context.Context, s *Store) error {
 	remote.Expect(row.Marker)
 	s.claimed = true
 	return nil
+}
+
+// lookPatience is how long [Core.Look] repeats a request that fails, so that it can say why before
+// its caller stops to wait.
+const lookPatience = time.Second
+
+// Look returns an error unless the store answers and is the one that was used before. Unlike
+// [Core.Ready] it changes nothing: it does not mark a store that has never been used. Of a store
+// that has an account for each project, it tries the login.
+func (c *Core) Look(ctx context.Context, s *Store) error {
+	patient := chunk.WithPatience(ctx, lookPatience)
+	if s.accounts != nil {
+		_, err := s.accounts.Probe(patient)
+		return unavailable(err, s)
+	}
+	used := true
+	if remote, ok := s.Store.(chunk.Remote); ok {
+		row, err := c.DB.Store(ctx, s.key())
+		if err != nil {
+			return Classify(err)
+		}
+		if used = row != nil; used {
+			remote.Expect(row.Marker)
+		}
+	}
+	err := s.Check(patient)
+	if !used && errors.Is(err, chunk.ErrNoContainer) {
+		return nil // the first backup makes it
+	}
+	return unavailable(err, s)
+}
+
+func unavailable(err error, s *Store) error {
+	var failure *chunk.Failure
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &failure):
+		return driver.Wrap(driver.Unavailable, err, failure.Text)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return err
+	}
+	return driver.Wrap(driver.Unavailable, err, fmt.Sprintf("The backup store %s is not there: it is not mounted or is another one.", s.Name))
 }
