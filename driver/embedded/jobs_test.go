@@ -329,19 +329,21 @@ func TestFailures(t *testing.T) {
 	})
 }
 
+// dropJobs removes the jobs of a backup, as if they had been lost.
+func (r *rig) dropJobs(backupID string) {
+	check(r.t, r.core.Write(r.t.Context(), func(tx *meta.Tx) error {
+		for _, j := range r.jobsIn(tx, backupID) {
+			if err := tx.RemoveJob(j); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
 // A restart after kill -9, in each status: first with the job that was running, then
 // without any job, as if it had been lost.
 func TestRestart(t *testing.T) {
-	dropJobs := func(r *rig, backupID string) {
-		check(r.t, r.core.Write(r.t.Context(), func(tx *meta.Tx) error {
-			for _, j := range r.jobsIn(tx, backupID) {
-				if err := tx.RemoveJob(j); err != nil {
-					return err
-				}
-			}
-			return nil
-		}))
-	}
 	claim := func(r *rig) {
 		check(r.t, r.core.Write(r.t.Context(), func(tx *meta.Tx) error {
 			j, err := tx.Claim("", r.core.Gateway, time.Hour)
@@ -362,7 +364,7 @@ func TestRestart(t *testing.T) {
 			stray := r.container(row) + "/" + r.attemptStamp(b, 1)
 			r.store.Set(stray+"-00001", []byte("half of it"))
 			if lost {
-				dropJobs(r, b.ID)
+				r.dropJobs(b.ID)
 			}
 			r.reopen()
 			if lost {
@@ -394,7 +396,7 @@ func TestRestart(t *testing.T) {
 			check(t, r.core.Files.CreateBlank(r.file(restore.VolumeID), small))
 			r.fill(restore.VolumeID, 7) // data that the first attempt may have written
 			if lost {
-				dropJobs(r, b.ID)
+				r.dropJobs(b.ID)
 			}
 			r.reopen()
 			r.settle()
@@ -415,7 +417,7 @@ func TestRestart(t *testing.T) {
 			check(t, r.DeleteBackup(t.Context(), alpha, b.ID))
 			claim(r)
 			if lost {
-				dropJobs(r, b.ID)
+				r.dropJobs(b.ID)
 			}
 			r.reopen()
 			r.settle()
@@ -439,4 +441,35 @@ func TestRestart(t *testing.T) {
 		}
 		r.wantVolume(v.ID, core.Available)
 	})
+}
+
+// A start continues a delete that was accepted and has lost its job, also where cinder-backup takes no
+// new work. A backup that others build on is whole, and stays.
+func TestDeleteGoesOnWithoutService(t *testing.T) {
+	r := newRig(t)
+	v := r.volume(alpha, 1)
+	parent := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID})
+	r.settle()
+	r.fill(v.ID, 1)
+	child := r.backup(alpha, driver.BackupSpec{VolumeID: v.ID, Incremental: true})
+	other := r.backup(alpha, driver.BackupSpec{VolumeID: r.volume(alpha, 1).ID})
+	r.settle()
+	check(t, r.DeleteBackup(t.Context(), alpha, other.ID))
+	r.dropJobs(other.ID)
+	check(t, r.core.Write(t.Context(), func(tx *meta.Tx) error {
+		row, err := tx.Backup(parent.ID)
+		if err == nil {
+			row.Status = driver.BackupDeleting
+			err = tx.PutBackup(row)
+		}
+		return err
+	}))
+	r.disable(core.BackupService, true)
+	r.reopen()
+	r.settle()
+	if _, err := r.GetBackup(t.Context(), alpha, other.ID); driver.KindOf(err) != driver.NotFound {
+		t.Errorf("the delete did not go on: %v", err)
+	}
+	r.wantBackup(parent.ID, driver.BackupAvailable)
+	r.wantBackup(child.ID, driver.BackupAvailable)
 }

@@ -39,37 +39,47 @@ func (bs *Backups) ForceDeleteBackup(ctx context.Context, who driver.Caller, bac
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(checkUnlocked(tx, b), bs.checkDependents(tx, b)); err != nil {
+		if _, err := bs.checkDelete(tx, b); err != nil {
 			return err
 		}
-		if err := bs.cancelJobs(tx, b); err != nil {
+		if err := errors.Join(bs.core.BackupServiceUp(tx, ""), bs.cancelJobs(tx, b)); err != nil {
 			return err
 		}
 		return bs.acceptDelete(tx, who, b)
 	})
 }
 
-// acceptDelete is startDelete for a request.
+// acceptDelete checks and queues the delete that a request asks for.
 func (bs *Backups) acceptDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
-	if err := bs.startDelete(tx, who, b); err != nil || ownsNothing(b) {
+	rebases, err := bs.checkDelete(tx, b)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(bs.core.BackupServiceUp(tx, ""), bs.queueDelete(tx, who, b, rebases)); err != nil || ownsNothing(b) {
 		return err
 	}
 	return bs.core.Use(b.Store, b.ProjectID)
 }
 
-func (bs *Backups) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
+// checkDelete refuses to delete a backup that is locked, or that others build on and that cannot be
+// taken from under them. rebases says that others build on it and will be rebased. It checks the
+// dependents of all projects. Cinder checks only those of the caller's project
+// (cinder/backup/api.py delete), so an admin of another project can orphan a child.
+func (bs *Backups) checkDelete(tx *meta.Tx, b *meta.Backup) (rebases bool, err error) {
 	if err := checkUnlocked(tx, b); err != nil {
-		return err
+		return false, err
 	}
 	children, err := tx.Children(b.ID)
-	if err != nil {
-		return err
+	if err != nil || len(children) == 0 {
+		return false, err
 	}
-	if len(children) > 0 {
-		return bs.startRebase(tx, who, b, children)
-	}
-	if err := bs.core.BackupServiceUp(tx, ""); err != nil {
-		return err
+	return true, bs.checkRebase(tx, b, children)
+}
+
+// queueDelete queues the job that deletes a backup, which [Backups.checkDelete] allows.
+func (bs *Backups) queueDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup, rebases bool) error {
+	if rebases {
+		return bs.startRebase(tx, who, b)
 	}
 	if err := bs.forgetCopies(tx, b.ID); err != nil {
 		return err
@@ -93,18 +103,4 @@ func (bs *Backups) startDelete(tx *meta.Tx, who driver.Caller, b *meta.Backup) e
 		j.NotBefore = from
 	}
 	return bs.jobs.Enqueue(tx, j)
-}
-
-// checkDependents refuses to delete a backup that others build on, unless these can be rebased. It checks
-// the dependents of all projects. Cinder checks only those of the caller's project
-// (cinder/backup/api.py delete), so an admin of another project can orphan a child.
-func (bs *Backups) checkDependents(tx *meta.Tx, b *meta.Backup) error {
-	children, err := tx.Children(b.ID)
-	if err != nil {
-		return err
-	}
-	if len(children) > 0 {
-		return bs.checkRebase(tx, b, children)
-	}
-	return bs.core.BackupServiceUp(tx, "")
 }

@@ -31,12 +31,8 @@ type rebaseArguments struct {
 	Tried int `json:"tried,omitempty"`
 }
 
-// startRebase accepts the delete of a backup that others build on, if the setting allows it and all of
-// them can be rebased. Otherwise the error is Cinder's.
-func (bs *Backups) startRebase(tx *meta.Tx, who driver.Caller, b *meta.Backup, children []*meta.Backup) error {
-	if err := bs.checkRebase(tx, b, children); err != nil {
-		return err
-	}
+// startRebase queues the delete of a backup that others build on.
+func (bs *Backups) startRebase(tx *meta.Tx, who driver.Caller, b *meta.Backup) error {
 	a := rebaseArguments{}
 	if b.Status == driver.BackupError {
 		a.Previous = b.Status
@@ -54,8 +50,8 @@ func (bs *Backups) startRebase(tx *meta.Tx, who driver.Caller, b *meta.Backup, c
 	return bs.jobs.Enqueue(tx, j)
 }
 
-// checkRebase refuses what cannot be rebased: backups that another cinder-backup may know as well,
-// and children that are not complete.
+// checkRebase refuses, with Cinder's error, to delete a backup that others build on, unless the setting
+// allows it and all of them can be rebased: no other cinder-backup may know them, and they must be complete.
 func (bs *Backups) checkRebase(tx *meta.Tx, b *meta.Backup, children []*meta.Backup) error {
 	refused := driver.BackupHasDependents.Errorf("Incremental backups exist for this backup.")
 	if !bs.deletes.Rebases || !CanBeRebased(b) {
@@ -72,7 +68,7 @@ func (bs *Backups) checkRebase(tx *meta.Tx, b *meta.Backup, children []*meta.Bac
 	if len(pending) > 0 || slices.ContainsFunc(children, unfit) {
 		return refused
 	}
-	return bs.core.BackupServiceUp(tx, "")
+	return nil
 }
 
 // CanBeRebased reports whether a backup has objects that were written here and under its id.

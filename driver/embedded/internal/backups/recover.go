@@ -1,6 +1,8 @@
 package backups
 
 import (
+	"errors"
+
 	"cindergate/driver"
 	"cindergate/internal/meta"
 )
@@ -36,12 +38,13 @@ func (bs *Backups) Recover(tx *meta.Tx) error {
 		case driver.BackupRestoring:
 			b.Status = driver.BackupAvailable
 		case driver.BackupDeleting:
-			err := bs.startDelete(tx, driver.Caller{ProjectID: b.ProjectID, UserID: b.UserID}, b)
-			if driver.KindOf(err) == driver.InvalidState { // others build on it, and it is whole
+			// It was accepted, so it goes on also where cinder-backup takes no new work.
+			rebases, err := bs.checkDelete(tx, b)
+			if driver.KindOf(err) == driver.InvalidState { // it is locked, or others build on it: it is whole
 				b.Status = driver.BackupAvailable
 				break
 			}
-			if err != nil {
+			if err := errors.Join(err, bs.queueDelete(tx, driver.Caller{ProjectID: b.ProjectID, UserID: b.UserID}, b, rebases)); err != nil {
 				return err
 			}
 			continue
