@@ -23,8 +23,8 @@ type moved struct {
 	objects    map[string][]byte
 }
 
-func newMoved(t *testing.T) *moved {
-	m := &moved{rig: newRig(t)}
+func newMoved(t *testing.T, change ...func(*Options)) *moved {
+	m := &moved{rig: newRig(t, change...)}
 	m.volume = m.rig.volume(alpha, 1)
 	m.fill(m.volume.ID, 1)
 	m.full = m.backup(alpha, driver.BackupSpec{VolumeID: m.volume.ID})

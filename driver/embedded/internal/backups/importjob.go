@@ -203,8 +203,9 @@ func (bs *Backups) takeOver(tx *meta.Tx, j *meta.Job, found *meta.Backup) error 
 	if why, err := parentProblem(tx, row); err != nil || why != nil {
 		return errors.Join(err, bs.failImport(tx, j, row, why))
 	}
+	keepMetadata(row, b)
 	row.Status, row.FailReason, row.Pending = driver.BackupAvailable, "", nil
-	if err := tx.TouchBackup(row); err != nil {
+	if err := errors.Join(bs.startCopy(tx, row), bs.lock(tx, row), tx.TouchBackup(row)); err != nil {
 		return err
 	}
 	waiting, err := tx.PendingChildren(row.ID)
@@ -221,6 +222,20 @@ func (bs *Backups) takeOver(tx *meta.Tx, j *meta.Job, found *meta.Backup) error 
 		}
 	}
 	return nil
+}
+
+// keepMetadata gives the row of an import the metadata that somebody has set while it ran. They count
+// from the time that the row showed then as its creation: the record's may be years ago.
+func keepMetadata(row, b *meta.Backup) {
+	for key, value := range b.Metadata {
+		if key == policy.LockKey || key == policy.ExpiresKey {
+			if t, err := policy.ParseExpiry(value, b.CreatedAt); err == nil {
+				value = at(t)
+			}
+		}
+		row.Metadata = core.With(row.Metadata, key, value)
+	}
+	row.LockedUntil = b.LockedUntil
 }
 
 // parentProblem returns why the backup cannot build on its parent; nil if it can.
@@ -250,6 +265,7 @@ func (bs *Backups) failImport(tx *meta.Tx, j *meta.Job, found *meta.Backup, why 
 	if err != nil || b == nil || b.Status != driver.BackupCreating {
 		return err
 	}
+	keepMetadata(row, b)
 	row.Container, row.ServiceMetadata, row.DataBackupID, row.Store = "", "", "", ""
 	circle, err := isAncestor(tx, row.ID, row.ParentID)
 	if err != nil {
@@ -263,7 +279,7 @@ func (bs *Backups) failImport(tx *meta.Tx, j *meta.Job, found *meta.Backup, why 
 
 func (bs *Backups) importError(tx *meta.Tx, j *meta.Job, b *meta.Backup, reason string) error {
 	b.Status, b.FailReason = driver.BackupError, reason
-	if err := tx.TouchBackup(b); err != nil {
+	if err := errors.Join(bs.failCopy(tx, b), tx.TouchBackup(b)); err != nil {
 		return err
 	}
 	// Cinder has no user message for imports.
