@@ -10,8 +10,8 @@ import (
 // as X-Roles, and the backend's middleware trusts such headers. Accept-Encoding is not in
 // the list, because links in a compressed answer could not be replaced.
 var requestHeaders = []string{
-	"Accept", "Accept-Language", "Content-Encoding", "Content-Language", "Content-Length", "Content-Md5", "Content-Type",
-	"Expect", "If-Match", "If-Modified-Since", "If-None-Match", "If-Unmodified-Since", "Openstack-Api-Version",
+	"Accept", "Accept-Language", "Content-Digest", "Content-Encoding", "Content-Language", "Content-Length", "Content-Md5", "Content-Range", "Content-Type",
+	"Expect", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Openstack-Api-Version", "Range",
 	"Traceparent", "Tracestate", "User-Agent", "X-Auth-Token", "X-Language", "X-Service-Token",
 	"X-Trace-Hmac", "X-Trace-Info", // osprofiler's
 }
