@@ -23,8 +23,10 @@ func (p Proxies) trusts(address string) bool {
 	return err == nil && slices.ContainsFunc(p, func(n netip.Prefix) bool { return n.Contains(ip.Unmap()) })
 }
 
-// Client returns the address of the client, without its port. If the request comes from a
-// trusted proxy, it is the last address in X-Forwarded-For that is not a trusted proxy's.
+// Client returns whom a request counts for where clients are bounded: the client's IPv4 address,
+// or the network of 64 bits of its IPv6 address, all of which one subscriber has (RFC 6177). If
+// the request comes from a trusted proxy, the client is the last one in X-Forwarded-For that is
+// not a trusted proxy.
 func (p Proxies) Client(r *http.Request) string {
 	client := r.RemoteAddr
 	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -36,10 +38,20 @@ func (p Proxies) Client(r *http.Request) string {
 		client, forwarded = last, forwarded[:len(forwarded)-1]
 	}
 	if host, _, err := net.SplitHostPort(client); err == nil {
-		return host
+		client = host
 	}
-	return client
+	ip, err := netip.ParseAddr(client)
+	if err != nil {
+		return client
+	}
+	if ip = ip.Unmap().WithZone(""); ip.Is4() {
+		return ip.String()
+	}
+	return netip.PrefixFrom(ip, subscriberBits).Masked().String()
 }
+
+// subscriberBits is the length of the IPv6 networks that count as one client.
+const subscriberBits = 64
 
 // hostPort matches a host, with or without a port, as it may appear in a URL.
 var hostPort = regexp.MustCompile(`^([0-9A-Za-z._~-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
