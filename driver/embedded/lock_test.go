@@ -292,8 +292,13 @@ func TestObjectLockFails(t *testing.T) {
 				}
 				return
 			}
-			if len(page.Items) != 0 || len(locks.All()) != 0 {
+			if len(page.Items) != 1 || !strings.Contains(page.Items[0].UserMessage, "not locked in the store yet") || len(locks.All()) != 0 {
 				t.Fatalf("%+v, %v", page.Items, locks.All())
+			}
+			r.clock.Add(6 * time.Minute)
+			r.settle()
+			if page, err := r.ListMessages(t.Context(), alpha, driver.Query{Limit: -1}); err != nil || len(page.Items) != 1 {
+				t.Fatalf("after the second attempt: %v, %+v", err, page.Items)
 			}
 			away = false
 			r.rest()

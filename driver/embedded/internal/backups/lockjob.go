@@ -67,8 +67,8 @@ func (bs *Backups) lockTask(j *meta.Job, _ struct{}) jobs.Task {
 			if err == nil {
 				return 0, func(tx *meta.Tx) error { return bs.showLocked(tx, locked) }, nil
 			}
-			if ctx.Err() == nil && !errors.Is(err, chunk.ErrNoLock) { // the store may be away
-				err = &jobs.Again{After: lockPause, Err: err}
+			if ctx.Err() == nil && !errors.Is(err, chunk.ErrNoLock) { // the store may be away, or lack a permission
+				err = &jobs.Again{After: lockPause, Err: errors.Join(err, bs.tellNotLocked(ctx, j, err))}
 			}
 			return 0, nil, err
 		},
@@ -81,6 +81,17 @@ func (bs *Backups) lockTask(j *meta.Job, _ struct{}) jobs.Task {
 				"The backup is locked here, but its objects could not be locked in the store. "+reason)
 		},
 	}
+}
+
+// tellNotLocked tells the project after the first attempt that the store does not protect the backup yet.
+func (bs *Backups) tellNotLocked(ctx context.Context, j *meta.Job, why error) error {
+	if j.Attempts > 1 {
+		return nil
+	}
+	return bs.core.Write(ctx, func(tx *meta.Tx) error {
+		return bs.core.AddMessage(tx, jobs.Requester(j), core.ActionBackup, core.DetailUnknown, core.BackupResource, j.BackupID,
+			"The backup is locked here, but its objects are not locked in the store yet. The gateway tries again every five minutes. "+core.ReasonOf(why))
+	})
 }
 
 // lockedObjects is a backup whose objects are locked until a time.
