@@ -137,7 +137,7 @@ type overview struct {
 	Jobs         []job      `json:"jobs"`
 	Unprotected  []row      `json:"unprotected"` // volumes to look at, the worst first
 	Quotas       []quota    `json:"quotas"`
-	Health       []health   `json:"health"`
+	Health       healths    `json:"health"`
 	Spaces       []spaceNow `json:"spaces,omitempty"` // for admins
 	Problems     []string   `json:"problems"`
 }

@@ -20,7 +20,7 @@ type pool struct {
 type servicesView struct {
 	Services []service `json:"services"`
 	Pools    []pool    `json:"pools"`
-	Health   []health  `json:"health"`
+	Health   healths   `json:"health"`
 }
 
 func (q *request) services() (*servicesView, error) {

@@ -31,6 +31,14 @@ type health struct {
 	LastAt  stamp  `json:"last_at"`
 }
 
+// healths are those of backends, and of stores if they may be seen.
+type healths []health
+
+// HasStores reports whether there are stores among them.
+func (all healths) HasStores() bool {
+	return slices.ContainsFunc(all, func(h health) bool { return h.Store })
+}
+
 // sample is how much of a place was used at a time.
 type sample struct {
 	At   int64 `json:"at"` // seconds since 1970
@@ -96,8 +104,8 @@ func (w *watch) run(ctx context.Context) {
 
 // healths returns the health of the backends and of the backup stores. Who does not operate the gateway
 // sees no stores and no reasons.
-func (w *watch) healths(ctx context.Context, operator bool) []health {
-	all := w.look(ctx, w.o.Health, false, operator)
+func (w *watch) healths(ctx context.Context, operator bool) healths {
+	var all healths = w.look(ctx, w.o.Health, false, operator)
 	if operator {
 		all = append(all, w.look(ctx, w.o.Stores, true, true)...)
 	}
