@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"cindergate/internal/har"
+	"cindergate/internal/transcript"
 )
 
 // URL is the whole URL of the request, as far as it is recorded.
@@ -22,12 +23,9 @@ func (x *Exchange) URL() string {
 // Complete reports whether nothing was removed that a request needs to be repeated, but for its token.
 func (x *Exchange) Complete() bool {
 	body := x.Body == nil && (x.Request["Content-Length"] == "" || x.Request["Content-Length"] == "0")
-	return (body || x.Body != nil && !strings.Contains(string(x.Body), removed) && x.Body[0] != '"') &&
-		!strings.Contains(x.Path, removed) && !strings.Contains(x.Query, "removed")
+	return (body || x.Body != nil && !strings.Contains(string(x.Body), transcript.Removed) && x.Body[0] != '"') &&
+		!strings.Contains(x.Path, transcript.Removed) && !strings.Contains(x.Query, "removed")
 }
-
-// repeated are the headers that a repeated request has.
-var repeated = []string{"Accept", "Content-Range", "Content-Type", "Openstack-Api-Version", "Range"}
 
 // Curl is a command that repeats the request. The token comes from the variable OS_TOKEN.
 func (x *Exchange) Curl() string {
@@ -42,7 +40,7 @@ func (x *Exchange) Curl() string {
 	if x.Request["X-Auth-Token"] != "" {
 		words = append(words, "-H", `"X-Auth-Token: $OS_TOKEN"`)
 	}
-	for _, name := range repeated {
+	for _, name := range transcript.Repeated {
 		if value := x.Request[name]; value != "" {
 			words = append(words, "-H", quote(name+": "+value))
 		}
@@ -52,7 +50,7 @@ func (x *Exchange) Curl() string {
 	}
 	command := strings.Join(append(words, quote(x.URL())), " ") + "\n"
 	if !x.Complete() {
-		command = "# Parts that may be secret were not recorded: put them in the place of " + removed + ".\n" + command
+		command = "# Parts that may be secret were not recorded: put them in the place of " + transcript.Removed + ".\n" + command
 	}
 	return command
 }
@@ -88,26 +86,7 @@ func headerOf(shown map[string]string) http.Header {
 	return h
 }
 
-// line is an exchange in the form of the transcripts of package conformance.
-type line struct {
-	Case string  `json:"case"`
-	Role *string `json:"role"`
-	Req  struct {
-		Method       string            `json:"method"`
-		Path         string            `json:"path"`
-		Microversion *string           `json:"microversion"`
-		Body         *string           `json:"body"`
-		Headers      map[string]string `json:"headers"`
-	} `json:"req"`
-	Resp struct {
-		Status  int         `json:"status"`
-		Reason  string      `json:"reason"`
-		Headers [][2]string `json:"headers"`
-		Body    string      `json:"body"`
-	} `json:"resp"`
-}
-
-// Transcript writes exchanges, the oldest first, as package conformance replays them: one object of JSON
+// Transcript writes exchanges, the oldest first, as cindergate verify replay reads them: one object of JSON
 // a line. Exchanges of which something was removed that a replay needs are left out.
 func Transcript(w io.Writer, all []*Exchange) error {
 	all = slices.Clone(all)
@@ -125,8 +104,8 @@ func Transcript(w io.Writer, all []*Exchange) error {
 	return nil
 }
 
-func (x *Exchange) line() line {
-	l := line{Case: strings.TrimSpace(x.Operation + " " + x.ID)}
+func (x *Exchange) line() *transcript.Exchange {
+	l := &transcript.Exchange{Case: strings.TrimSpace(x.Operation + " " + x.ID), Base: x.Base, Project: x.ProjectID}
 	if x.Role != "" {
 		l.Role = &x.Role
 	}
@@ -138,14 +117,14 @@ func (x *Exchange) line() line {
 		body := string(x.Body)
 		l.Req.Body = &body
 	}
-	for _, name := range repeated {
+	for _, name := range transcript.Repeated {
 		if value := x.Request[name]; value != "" {
 			l.Req.Headers[name] = value
 		}
 	}
-	l.Resp.Status, l.Resp.Reason, l.Resp.Body = x.Status, http.StatusText(x.Status), string(x.AnswerBody)
+	l.Resp.Status, l.Resp.Reason, l.Resp.Body, l.Resp.Size = x.Status, http.StatusText(x.Status), string(x.AnswerBody), x.AnswerSize
 	for _, name := range slices.Sorted(maps.Keys(x.Answer)) {
-		if x.Answer[name] != removed {
+		if x.Answer[name] != transcript.Removed {
 			l.Resp.Headers = append(l.Resp.Headers, [2]string{name, x.Answer[name]})
 		}
 	}

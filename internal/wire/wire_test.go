@@ -17,7 +17,7 @@ import (
 	"github.com/jonboulle/clockwork"
 
 	"cindergate/gateway"
-	"cindergate/internal/conformance"
+	"cindergate/internal/transcript"
 	"cindergate/translate"
 )
 
@@ -56,7 +56,7 @@ func TestExchange(t *testing.T) {
 		t.Errorf("%v: %s", err, text)
 	}
 	if string(x.Body) != `{"backup":{"name":"n","secret":"(removed)"}}` || string(x.AnswerBody) != `{"badRequest":{"code":400,"message":"no"}}` ||
-		*x.Why != (Why{"InvalidState", 400, "badRequest", "cinder"}) || !x.At.Equal(start) || x.AnswerSize != 46 || x.Request["X-Auth-Token"] != removed {
+		*x.Why != (Why{"InvalidState", 400, "badRequest", "cinder"}) || !x.At.Equal(start) || x.AnswerSize != 46 || x.Request["X-Auth-Token"] != transcript.Removed {
 		t.Errorf("%s", text)
 	}
 }
@@ -213,7 +213,7 @@ func TestCurl(t *testing.T) {
 	}
 }
 
-// The conformance suite reads what is saved as a transcript.
+// What reads transcripts reads what is saved as a transcript.
 func TestTranscript(t *testing.T) {
 	r := newRecorder()
 	pass(r, http.MethodPost, "/v3/p/backups?limit=1", `{"backup": {"name": "n"}}`, `{"a": 1}`, gateway.Inspected{Base: "http://gw", Operation: "CreateBackup", Role: "member", Status: 202}, "Openstack-Api-Version", "volume 3.43")
@@ -228,7 +228,7 @@ func TestTranscript(t *testing.T) {
 	if len(lines) != 2 {
 		t.Fatalf("%s", out.String())
 	}
-	var x conformance.Exchange
+	var x transcript.Exchange
 	if err := json.Unmarshal([]byte(lines[0]), &x); err != nil {
 		t.Fatal(err)
 	}
