@@ -4,6 +4,7 @@ package transcript
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -81,6 +82,12 @@ var (
 	ownID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
 )
 
+// anyID finds ids in texts.
+var anyID = regexp.MustCompile(`(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}`)
+
+// FindIDs returns the ids in a text.
+func FindIDs(text string) []string { return anyID.FindAllString(text, -1) }
+
 // IsID reports whether a text has the form of Cinder's ids, with or without dashes.
 func IsID(text string) bool { return recordedID.MatchString(text) }
 
@@ -148,8 +155,8 @@ type IDs map[string]string
 // ToServer replaces recorded ids by those of the server.
 func (m IDs) ToServer(text string) string {
 	var pairs []string
-	for recorded, id := range m {
-		pairs = append(pairs, recorded, id)
+	for _, recorded := range slices.Sorted(maps.Keys(m)) {
+		pairs = append(pairs, recorded, m[recorded])
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
 }
@@ -157,8 +164,8 @@ func (m IDs) ToServer(text string) string {
 // FromServer replaces ids of the server by those that were recorded.
 func (m IDs) FromServer(text string) string {
 	var pairs []string
-	for recorded, id := range m {
-		pairs = append(pairs, id, recorded)
+	for _, recorded := range slices.Sorted(maps.Keys(m)) {
+		pairs = append(pairs, m[recorded], recorded)
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
 }
