@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -164,6 +165,9 @@ func (c *comparison) hint() {
 	}
 }
 
+// consumed is what errors of quotas say of other things of the project (cinder/exception.py:QuotaError).
+var consumed = regexp.MustCompile(`\d+G has been consumed`)
+
 // local replaces values that each installation has its own of.
 func local(value any) {
 	switch v := value.(type) {
@@ -174,6 +178,10 @@ func local(value any) {
 			switch {
 			case isText && (name == "user_id" || strings.HasSuffix(name, "project_id") || strings.HasSuffix(name, "tenant_id")):
 				v[name] = "{" + name + "}"
+			case isText && name == "container": // some backup drivers make it of the id
+				v[name] = "{container}"
+			case isText && name == "message":
+				v[name] = consumed.ReplaceAllString(inner.(string), "{usage} has been consumed")
 			case isText && (name == "host" || strings.HasSuffix(name, ":host")):
 				v[name] = "{host}"
 			case isNumber && (name == "in_use" || name == "reserved"):
