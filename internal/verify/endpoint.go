@@ -35,9 +35,10 @@ func (e *Endpoint) Login(who Who) *Login { return e.r.login(who) }
 func (e *Endpoint) Base() string { return e.r.o.URL }
 
 // Send sends a request to a path with the token of a login, and returns the exchange with the whole body of
-// the answer. An error means that there was no answer.
+// the answer, in which tokens are hidden. An error means that there was no answer.
 func (e *Endpoint) Send(ctx context.Context, who Who, method, path string, header http.Header, body []byte) (*Exchange, []byte, error) {
-	return e.r.client.do(ctx, call{who: who, login: e.r.login(who), method: method, url: e.r.o.URL + path, header: header, body: body})
+	x, content, err := e.r.client.do(ctx, call{who: who, login: e.r.login(who), method: method, url: e.r.o.URL + path, header: header, body: body})
+	return x, []byte(e.r.client.secrets.hide(string(content))), err
 }
 
 // Poll waits between two looks at a resource: shortly at first, and at most as long as the options say.

@@ -22,6 +22,15 @@ var rules = transcript.Rules(maxBody)
 // shown is a body as reports show it.
 func shown(body []byte) string { return string(transcript.Rules(64 << 10).Body(body)) }
 
+// shownHeader is a header as reports show it.
+func shownHeader(h http.Header) http.Header {
+	all := http.Header{}
+	for name, value := range rules.Headers(h) {
+		all.Set(name, value)
+	}
+	return all
+}
+
 // comparison compares one answer with the recorded one.
 type comparison struct {
 	*runner
@@ -110,9 +119,9 @@ func recordedHeader(x *transcript.Exchange) http.Header {
 // header is a header without what transcripts do not have. Only Cindergate has its own id of a request.
 func (c *comparison) header(h http.Header) http.Header {
 	all := http.Header{}
-	for name, value := range rules.Headers(h) {
-		if value != transcript.Removed && name != "X-Cindergate-Request-Id" {
-			all.Set(name, c.ids.FromServer(value))
+	for name, values := range shownHeader(h) {
+		if values[0] != transcript.Removed && name != "X-Cindergate-Request-Id" {
+			all.Set(name, c.ids.FromServer(values[0]))
 		}
 	}
 	return all

@@ -198,7 +198,7 @@ func (r *runner) ask(ctx context.Context, x *transcript.Exchange, who verify.Who
 	}
 	sent, content, err := r.e.Send(ctx, who, x.Req.Method, r.ids.ToServer(x.Req.Path), x.Req.Header(), body)
 	if sent != nil {
-		sent.Body, sent.Content = shown([]byte(sent.Body)), shown(content)
+		sent.Body, sent.Content, sent.Answer = shown([]byte(sent.Body)), shown(content), shownHeader(sent.Answer)
 	}
 	result.Sent, result.Differences, result.Notes, result.Reason = sent, nil, nil, ""
 	if err != nil {
