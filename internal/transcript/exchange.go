@@ -20,8 +20,11 @@ type Exchange struct {
 	Role    *string `json:"role"`              // whose token it has; nil: it has none, or a bad one
 	Base    string  `json:"base,omitempty"`    // the URL of the recorded server, without version; "": not known
 	Project string  `json:"project,omitempty"` // the id of the token's project; "": that of the path
-	Req     Request `json:"req"`
-	Resp    Answer  `json:"resp"`
+	// Incomplete says that a part of the request was not recorded, because it may be secret. It cannot be
+	// sent again.
+	Incomplete bool    `json:"incomplete,omitempty"`
+	Req        Request `json:"req"`
+	Resp       Answer  `json:"resp"`
 }
 
 // Request is what was asked.
@@ -143,10 +146,11 @@ func (x *Exchange) madeIn(content []byte) map[string]string {
 	return ids
 }
 
-// namesTarget reports whether the request is a restore to a volume that it names.
+// namesTarget reports whether the request is a restore to a volume that it names. Of a body that was not
+// recorded that is not known.
 func (x *Exchange) namesTarget() bool {
 	var body struct{ Restore map[string]any }
-	return x.Req.Body == nil || json.Unmarshal([]byte(*x.Req.Body), &body) != nil || body.Restore["volume_id"] != nil
+	return !x.Incomplete && (x.Req.Body == nil || json.Unmarshal([]byte(*x.Req.Body), &body) != nil || body.Restore["volume_id"] != nil)
 }
 
 // IDs maps recorded ids to those of another server.

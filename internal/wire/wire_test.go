@@ -216,25 +216,32 @@ func TestCurl(t *testing.T) {
 // What reads transcripts reads what is saved as a transcript.
 func TestTranscript(t *testing.T) {
 	r := newRecorder()
-	pass(r, http.MethodPost, "/v3/p/backups?limit=1", `{"backup": {"name": "n"}}`, `{"a": 1}`, gateway.Inspected{Base: "http://gw", Operation: "CreateBackup", Role: "member", Status: 202}, "Openstack-Api-Version", "volume 3.43")
-	pass(r, http.MethodPost, "/v3/p/backups", `{"backup": {"key": "hush"}}`, "{}", gateway.Inspected{})
+	pass(r, http.MethodPost, "/v3/p/backups?limit=1", `{"backup": {"name": "n"}}`, `{"a": 1}`, gateway.Inspected{Base: "http://gw", Operation: "CreateBackup", Role: "member", ProjectID: "p", Status: 202}, "Openstack-Api-Version", "volume 3.43")
+	pass(r, http.MethodPost, "/v3/p/backups", `{"backup": {"key": "hush"}}`, "{}", gateway.Inspected{Status: 202})
+	pass(r, http.MethodPost, "/v3/p/volumes", `{"volume": {"metadata": {"k": "hush"}}}`, "{}", gateway.Inspected{Status: 202})
+	pass(r, http.MethodPost, "/v3/p/volumes", `{"volume": {"metadata": {"k": "hush"}}}`, "{}", gateway.Inspected{Status: 400})
 	pass(r, http.MethodPost, "/identity/v3/auth/tokens", `{}`, "{}", gateway.Inspected{})
 	pass(r, http.MethodGet, "/v3/p/volumes", "", "{}", gateway.Inspected{Status: 200}, "Content-Length", "0")
 	var out bytes.Buffer
 	if err := Transcript(&out, r.Find(Filter{})); err != nil {
 		t.Error(err)
 	}
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 2 {
-		t.Fatalf("%s", out.String())
+	all, err := transcript.Read("f", &out)
+	if err != nil || len(all) != 5 {
+		t.Fatalf("%v: %+v", err, all)
 	}
-	var x transcript.Exchange
-	if err := json.Unmarshal([]byte(lines[0]), &x); err != nil {
-		t.Fatal(err)
+	for i, incomplete := range []bool{false, true, false, true, false} {
+		if all[i].Incomplete != incomplete || incomplete && all[i].Req.Body != nil {
+			t.Errorf("%d: %+v", i, all[i])
+		}
 	}
-	if x.Req.Method != http.MethodPost || x.Req.Path != "/v3/p/backups?limit=1" || *x.Req.Microversion != "3.43" || *x.Req.Body != `{"backup":{"name":"n"}}` || *x.Role != "member" ||
-		x.Resp.Status != 202 || x.Resp.Body != `{"a":(removed)}` && x.Resp.Body != `{"a":"(removed)"}` {
-		t.Errorf("%s", lines[0])
+	if body := *all[2].Req.Body; body != `{"volume":{"metadata":{"k":"(removed)"}}}` || strings.Contains(out.String(), "hush") {
+		t.Errorf("%s", body)
+	}
+	x := all[0]
+	if x.Base != "http://gw" || x.Project != "p" || x.Resp.Size != 8 || x.Req.Method != http.MethodPost || x.Req.Path != "/v3/p/backups?limit=1" || *x.Req.Microversion != "3.43" || *x.Req.Body != `{"backup":{"name":"n"}}` || *x.Role != "member" ||
+		x.Resp.Status != 202 || x.Resp.Body != `{"a":"(removed)"}` {
+		t.Errorf("%+v", x)
 	}
 }
 

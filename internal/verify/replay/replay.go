@@ -164,17 +164,22 @@ func (r *runner) one(ctx context.Context, x *transcript.Exchange) Result {
 	switch {
 	case ctx.Err() != nil:
 		result.Reason = context.Cause(ctx).Error()
+	case x.Incomplete:
+		result.Reason = "a part of the request was not recorded, because it may be secret"
 	case x.Resp.Status == statusLeft:
 		result.Reason = "the client left before it had an answer that can be compared"
 	case r.missing(x) != "":
-		result.Reason = r.missing(x)
+		why := r.missing(x)
+		result.Reason = "it needs what is not there: " + why
+		r.block(x, why)
+		return result
 	case reason != "":
 		result.Reason = reason
 	default:
 		result.Reason = r.forbidden(x)
 	}
 	if result.Reason != "" {
-		r.block(x, "would have made or changed")
+		r.block(x, x.ID+" would have made or changed it")
 		return result
 	}
 	if !x.Req.Reads() && x.Resp.Status < http.StatusMultipleChoices {
@@ -206,7 +211,7 @@ func (r *runner) ask(ctx context.Context, x *transcript.Exchange, who verify.Who
 		if ctx.Err() != nil {
 			result.Reason = context.Cause(ctx).Error()
 		}
-		r.block(x, "would have made or changed")
+		r.block(x, x.ID+" would have made or changed it")
 		return
 	}
 	r.learn(x, who, sent.Status, content)
@@ -241,9 +246,18 @@ func (r *runner) learn(x *transcript.Exchange, who verify.Who, status int, conte
 	for _, m := range r.named(x) {
 		m.moving = true
 	}
-	if _, id := target(x.Req.Path); x.Req.Method == http.MethodDelete && r.made[id] != nil && isWhole(x.Req.Path) {
-		r.made[id].deleted = true
+	if m := r.deletes(x); m != nil {
+		m.deleted = true
+		delete(r.failed, m.recorded) // whatever it was before, it is gone
 	}
+}
+
+// deletes returns what the request deletes of what the replay made; nil: nothing.
+func (r *runner) deletes(x *transcript.Exchange) *made {
+	if _, id := target(x.Req.Path); x.Req.Method == http.MethodDelete && isWhole(x.Req.Path) {
+		return r.made[id]
+	}
+	return nil
 }
 
 // named returns what the replay made and the request names.
@@ -266,22 +280,25 @@ func idsOf(x *transcript.Exchange) []string {
 	return transcript.FindIDs(text)
 }
 
-// missing says what is not there that a request needs; "": nothing.
+// missing says why something is not there that a request needs; "": nothing is missing. What the replay made can be deleted
+// in any state.
 func (r *runner) missing(x *transcript.Exchange) string {
+	if r.deletes(x) != nil {
+		return ""
+	}
 	for _, id := range idsOf(x) {
 		if why := r.failed[id]; why != "" {
-			return "it needs what is not there: " + why
+			return why
 		}
 	}
 	return ""
 }
 
-// block notes that later exchanges cannot find what one that was not tried has made or changed.
-func (r *runner) block(x *transcript.Exchange, did string) {
+// block notes why later exchanges cannot find what one that was not tried has made or changed.
+func (r *runner) block(x *transcript.Exchange, why string) {
 	if x.Req.Reads() || x.Resp.Status >= http.StatusMultipleChoices {
 		return
 	}
-	why := x.ID + " " + did + " it"
 	for _, t := range x.Makes() {
 		r.failed[t.Recorded] = why
 	}
