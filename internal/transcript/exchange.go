@@ -20,8 +20,8 @@ type Exchange struct {
 	Role    *string `json:"role"`              // whose token it has; nil: it has none, or a bad one
 	Base    string  `json:"base,omitempty"`    // the URL of the recorded server, without version; "": not known
 	Project string  `json:"project,omitempty"` // the id of the token's project; "": that of the path
-	// Incomplete says that a part of the request was not recorded, because it may be secret. It cannot be
-	// sent again.
+	// Incomplete says that a part of the request was not recorded, because it may be secret; [Removed] may
+	// stand in its place. It cannot be sent again.
 	Incomplete bool    `json:"incomplete,omitempty"`
 	Req        Request `json:"req"`
 	Resp       Answer  `json:"resp"`
@@ -146,11 +146,10 @@ func (x *Exchange) madeIn(content []byte) map[string]string {
 	return ids
 }
 
-// namesTarget reports whether the request is a restore to a volume that it names. Of a body that was not
-// recorded that is not known.
+// namesTarget reports whether the request is a restore to a volume that it names.
 func (x *Exchange) namesTarget() bool {
 	var body struct{ Restore map[string]any }
-	return !x.Incomplete && (x.Req.Body == nil || json.Unmarshal([]byte(*x.Req.Body), &body) != nil || body.Restore["volume_id"] != nil)
+	return x.Req.Body == nil || json.Unmarshal([]byte(*x.Req.Body), &body) != nil || body.Restore["volume_id"] != nil
 }
 
 // IDs maps recorded ids to those of another server.

@@ -140,7 +140,7 @@ func (x *Exchange) line() *transcript.Exchange {
 		l.Req.Microversion = &version
 	}
 	l.Incomplete = !x.repeatable()
-	if x.Body != nil && !l.Incomplete {
+	if x.Body != nil && x.Body[0] != '"' {
 		body := string(x.Body)
 		l.Req.Body = &body
 	}

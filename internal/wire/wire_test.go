@@ -231,7 +231,7 @@ func TestTranscript(t *testing.T) {
 		t.Fatalf("%v: %+v", err, all)
 	}
 	for i, incomplete := range []bool{false, true, false, true, false} {
-		if all[i].Incomplete != incomplete || incomplete && all[i].Req.Body != nil {
+		if all[i].Incomplete != incomplete {
 			t.Errorf("%d: %+v", i, all[i])
 		}
 	}

@@ -19,19 +19,23 @@ func (c *comparison) selectListed(recorded, here any) {
 		if !isList || !areLists || wantIDs == nil || gotIDs == nil {
 			continue
 		}
+		all := len(wantList)
 		wantList = c.withoutDeleted(wantList, gotIDs)
 		keptWant := slices.DeleteFunc(slices.Clone(wantList), func(v any) bool { return !c.isOurs(idOf(v), gotIDs) })
 		keptGot := slices.DeleteFunc(slices.Clone(gotList), func(v any) bool {
 			id := idOf(v)
-			if c.ids.FromServer(id) != id {
-				return false
+			recorded := c.ids.FromServer(id)
+			if c.unlike.isUnlike(recorded) {
+				return true
 			}
 			own, mapped := c.ids[id]
-			return mapped && own != id || c.failed[id] != "" || !slices.Contains(wantIDs, id)
+			return recorded == id && (mapped && own != id || !slices.Contains(wantIDs, id))
 		})
-		others := [2]int{len(wantList) - len(keptWant), len(gotList) - len(keptGot)}
-		if others != [2]int{} {
-			c.note(fmt.Sprintf("%s: %d recorded and %d here are not of this transcript, and are not compared", name, others[0], others[1]))
+		foreign, foreignHere := len(wantList)-len(keptWant), len(gotList)-len(keptGot)
+		if foreign+foreignHere > 0 {
+			c.note(fmt.Sprintf("%s: %d recorded and %d here are not of this transcript, and are not compared", name, foreign, foreignHere))
+		}
+		if len(keptWant) < all || foreignHere > 0 {
 			delete(want, "count")
 			delete(got, "count")
 			if c.isPart(name, want, got) {
@@ -67,7 +71,7 @@ func idOf(v any) string {
 // isOurs reports whether a recorded id is of something that the transcript made, or that both sides have.
 func (c *comparison) isOurs(recorded string, here []string) bool {
 	_, mapped := c.ids[recorded]
-	return mapped || c.failed[recorded] == "" && slices.Contains(here, recorded)
+	return !c.unlike.isUnlike(recorded) && (mapped || slices.Contains(here, recorded))
 }
 
 // withoutDeleted returns a recorded list without what was being deleted and is gone here.

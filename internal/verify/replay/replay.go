@@ -102,13 +102,14 @@ func (r *Report) Line() string {
 
 // runner is one replay.
 type runner struct {
-	o      Options
-	e      *verify.Endpoint
-	cast   *cast
-	ids    transcript.IDs
-	made   map[string]*made  // by recorded id
-	here   map[string]*made  // the same by the endpoint's id
-	failed map[string]string // recorded ids of what is not there, or not as recorded, and why
+	o       Options
+	e       *verify.Endpoint
+	cast    *cast
+	ids     transcript.IDs
+	made    map[string]*made // by recorded id
+	here    map[string]*made // the same by the endpoint's id
+	unlike  *unlike
+	passing *passing
 }
 
 // made is something that the replay made.
@@ -131,7 +132,7 @@ func Run(parent context.Context, e *verify.Endpoint, o Options) (*Report, error)
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
-	r := &runner{o: o, e: e, ids: transcript.IDs{}, made: map[string]*made{}, here: map[string]*made{}, failed: map[string]string{}}
+	r := &runner{o: o, e: e, ids: transcript.IDs{}, made: map[string]*made{}, here: map[string]*made{}, unlike: newUnlike(), passing: newPassing()}
 	for recorded, id := range o.IDs {
 		r.ids[recorded] = id
 	}
@@ -160,6 +161,8 @@ func Run(parent context.Context, e *verify.Endpoint, o Options) (*Report, error)
 // one tries an exchange.
 func (r *runner) one(ctx context.Context, x *transcript.Exchange) Result {
 	result := Result{Exchange: x, Verdict: NotSent}
+	defer r.unlike.see(x)
+	defer r.passing.see(x)
 	who, reason := r.cast.who(x)
 	switch {
 	case ctx.Err() != nil:
@@ -170,20 +173,22 @@ func (r *runner) one(ctx context.Context, x *transcript.Exchange) Result {
 		result.Reason = "the client left before it had an answer that can be compared"
 	case r.missing(x) != "":
 		why := r.missing(x)
-		result.Reason = "it needs what is not there: " + why
-		r.block(x, why)
+		result.Reason = "it needs what is not as recorded: " + why
+		r.unlike.block(x, why)
 		return result
 	case reason != "":
 		result.Reason = reason
+	case r.passing.depends(x):
+		result.Reason = "it was refused while something passed, and when that ends depends on time"
 	default:
 		result.Reason = r.forbidden(x)
 	}
 	if result.Reason != "" {
-		r.block(x, x.ID+" would have made or changed it")
+		r.unlike.block(x, x.ID+" was not sent")
 		return result
 	}
 	if !x.Req.Reads() && x.Resp.Status < http.StatusMultipleChoices {
-		r.settle(ctx, r.named(x)) // as the client knew when it sent this
+		r.settle(ctx, r.inTheWay(x))
 	}
 	r.ask(ctx, x, who, &result)
 	if x.Req.Reads() && result.Verdict == Differs && r.settle(ctx, r.moving()) {
@@ -211,7 +216,7 @@ func (r *runner) ask(ctx context.Context, x *transcript.Exchange, who verify.Who
 		if ctx.Err() != nil {
 			result.Reason = context.Cause(ctx).Error()
 		}
-		r.block(x, x.ID+" would have made or changed it")
+		r.unlike.block(x, x.ID+" had no answer")
 		return
 	}
 	r.learn(x, who, sent.Status, content)
@@ -237,7 +242,7 @@ func (r *runner) learn(x *transcript.Exchange, who verify.Who, status int, conte
 	}
 	for _, t := range x.Makes() {
 		if _, ok := r.ids[t.Recorded]; !ok {
-			r.failed[t.Recorded] = x.ID + " made nothing here"
+			r.unlike.why[t.Recorded] = x.ID + " made nothing here"
 		}
 	}
 	if status >= http.StatusMultipleChoices {
@@ -248,16 +253,30 @@ func (r *runner) learn(x *transcript.Exchange, who verify.Who, status int, conte
 	}
 	if m := r.deletes(x); m != nil {
 		m.deleted = true
-		delete(r.failed, m.recorded) // whatever it was before, it is gone
+		delete(r.unlike.why, m.recorded) // whatever it was before, it is gone
 	}
 }
 
 // deletes returns what the request deletes of what the replay made; nil: nothing.
 func (r *runner) deletes(x *transcript.Exchange) *made {
-	if _, id := target(x.Req.Path); x.Req.Method == http.MethodDelete && isWhole(x.Req.Path) {
+	_, id := target(x.Req.Path)
+	forced := x.Req.Method == http.MethodPost && x.Req.Body != nil && strings.Contains(*x.Req.Body, `"os-force_delete"`)
+	if x.Req.Method == http.MethodDelete && isWhole(x.Req.Path) || forced {
 		return r.made[id]
 	}
 	return nil
+}
+
+// inTheWay returns what must be at rest before a request that was accepted is sent: what it names, and what
+// is being deleted, on which it may have depended.
+func (r *runner) inTheWay(x *transcript.Exchange) []*made {
+	all := r.named(x)
+	for _, m := range r.moving() {
+		if m.deleted {
+			all = append(all, m)
+		}
+	}
+	return all
 }
 
 // named returns what the replay made and the request names.
@@ -269,40 +288,4 @@ func (r *runner) named(x *transcript.Exchange) []*made {
 		}
 	}
 	return all
-}
-
-// idsOf returns the ids that a request names, in the path and the body.
-func idsOf(x *transcript.Exchange) []string {
-	text := x.Req.Path
-	if x.Req.Body != nil {
-		text += " " + *x.Req.Body
-	}
-	return transcript.FindIDs(text)
-}
-
-// missing says why something is not there that a request needs; "": nothing is missing. What the replay made can be deleted
-// in any state.
-func (r *runner) missing(x *transcript.Exchange) string {
-	if r.deletes(x) != nil {
-		return ""
-	}
-	for _, id := range idsOf(x) {
-		if why := r.failed[id]; why != "" {
-			return why
-		}
-	}
-	return ""
-}
-
-// block notes why later exchanges cannot find what one that was not tried has made or changed.
-func (r *runner) block(x *transcript.Exchange, why string) {
-	if x.Req.Reads() || x.Resp.Status >= http.StatusMultipleChoices {
-		return
-	}
-	for _, t := range x.Makes() {
-		r.failed[t.Recorded] = why
-	}
-	if _, id := target(x.Req.Path); id != "" {
-		r.failed[id] = why
-	}
 }

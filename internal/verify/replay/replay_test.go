@@ -37,7 +37,7 @@ func TestReadsOnly(t *testing.T) {
 	if verdicts != "not sent, not sent, not sent, same, not sent, not sent, not sent, same" || e.asked() != "GET /volumes\nHEAD /volumes" {
 		t.Errorf("%s\n%s", verdicts, e.asked())
 	}
-	if got := r.Results[2].Reason; got != "it needs what is not there: f:1 would have made or changed it" {
+	if got := r.Results[2].Reason; got != "it needs what is not as recorded: f:1 was not sent" {
 		t.Error(got)
 	}
 	if r.Untried() != 6 {
@@ -89,7 +89,7 @@ func TestWhatNeedsAFailureIsNotSent(t *testing.T) {
 	for answer, want := range map[string]string{"500 {}": "differs, not sent, not sent", "no": "no answer, not sent, not sent"} {
 		e := newEndpoint(t, makes(map[string]string{"POST /volumes": answer}))
 		r, verdicts := e.replay(replay.Options{Write: true}, append(made(), recorded("member GET /backups/"+recordedBackup, "200 {}"))...)
-		if verdicts != want || !strings.HasPrefix(r.Results[1].Reason, "it needs what is not there: f:1 ") || len(r.Left) > 0 {
+		if verdicts != want || !strings.HasPrefix(r.Results[1].Reason, "it needs what is not as recorded: f:1 ") || len(r.Left) > 0 {
 			t.Errorf("%s: %s, %s", answer, verdicts, r.Results[1].Reason)
 		}
 	}
@@ -287,5 +287,67 @@ func TestEndpointWithoutProject(t *testing.T) {
 	_, err = replay.Run(t.Context(), met, replay.Options{Exchanges: made()})
 	if err == nil || !strings.Contains(err.Error(), "must have the project") {
 		t.Error(err)
+	}
+}
+
+// What of a request was not recorded cannot be sent, and what it may have made cannot be asked for.
+func TestIncompleteRequests(t *testing.T) {
+	e := newEndpoint(t, makes(map[string]string{"GET /backups/" + existing: "404 {}"}))
+	hidden := recorded("member POST /backups/import_record", "201")
+	hidden.Incomplete, hidden.Resp.Size = true, 100
+	all := append(made(), recorded(`member POST /backups {"backup": {"volume_id": "`+recordedVolume+`", "name": "(removed)"}}`, `202 {"backup": {"id": "`+existing+`"}}`),
+		recorded("member GET /backups/"+recordedBackup, "200 {}"), recorded("member DELETE /backups/"+recordedBackup, "404 {}"), recorded("member GET /backups/"+existing, "200 {}"),
+		recorded("member GET /backups/66666666-6666-4666-8666-666666666666", "404"), hidden, recorded("member GET /backups/77777777-7777-4777-8777-777777777777", "200 {}"),
+		recorded("member GET /backups/77777777-7777-4777-8777-777777777777", "200 {}"))
+	all[2].Incomplete = true
+	// The other backup of the volume is not as recorded: it has no backup that builds on it.
+	if r, verdicts := e.replay(replay.Options{Write: true}, all...); verdicts != "same, same, not sent, not sent, not sent, not sent, same, not sent, not sent, not sent" {
+		t.Errorf("%s\n%s\n%+v", verdicts, e.asked(), r.Results)
+	}
+	// What the replay made is deleted all the same.
+	all[4] = recorded("member DELETE /backups/"+recordedBackup, "202")
+	e = newEndpoint(t, makes(map[string]string{"DELETE /backups/" + ownBackup: "202"}))
+	if r, verdicts := e.replay(replay.Options{Write: true}, all[:5]...); verdicts != "same, same, not sent, not sent, same" || !slices.Equal(r.Left, []string{"volume " + ownVolume}) {
+		t.Errorf("%s, left %v", verdicts, r.Left)
+	}
+}
+
+// A refusal because of a status that passed is not sent: what is refused there may delete something here. One that
+// was refused at rest is sent.
+func TestRefusalsThatDependOnTime(t *testing.T) {
+	refused := func(request string) transcript.Exchange {
+		return recorded("member "+request, `400 {"badRequest": {"code": 400, "message": "Invalid volume: it has backups"}}`)
+	}
+	remove := refused("DELETE /volumes/" + recordedVolume)
+	atRest := []transcript.Exchange{recorded("member GET /volumes/"+recordedVolume, "200 "+volume(recordedVolume, "available")),
+		recorded("member GET /backups/"+recordedBackup, `200 {"backup": {"id": "`+recordedBackup+`", "status": "available"}}`)}
+	e := newEndpoint(t, makes(map[string]string{"DELETE /volumes/" + ownVolume: `400 {"badRequest": {"code": 400, "message": "Invalid volume: it has backups"}}`}))
+	if _, verdicts := e.replay(replay.Options{Write: true}, append(made(), remove)...); verdicts != "same, same, not sent" {
+		t.Error(verdicts)
+	}
+	if _, verdicts := e.replay(replay.Options{Write: true}, append(append(made(), atRest...), remove)...); verdicts != "same, same, same, same, same" {
+		t.Error(verdicts)
+	}
+	gone := []transcript.Exchange{recorded("member DELETE /backups/"+recordedBackup, "202"), remove}
+	if _, verdicts := e.replay(replay.Options{Write: true}, append(append(made(), atRest...), gone...)...); !strings.HasSuffix(verdicts, "not sent") {
+		t.Error(verdicts)
+	}
+}
+
+// A request that was accepted waits for what is being deleted.
+func TestAcceptedRequestsWait(t *testing.T) {
+	e := newEndpoint(t, makes(map[string]string{"DELETE /backups/" + ownBackup: "202", "DELETE /volumes/" + ownVolume: "202",
+		"GET /backups/" + ownBackup: `200 {"backup": {"status": "available"}}|200 {"backup": {"status": "deleting"}}|404 {}`}))
+	_, verdicts := e.replay(replay.Options{Write: true}, append(made(), recorded("member DELETE /backups/"+recordedBackup, "202"), recorded("member DELETE /volumes/"+recordedVolume, "202"))...)
+	asked := e.asked()
+	if verdicts != "same, same, same, same" || strings.LastIndex(asked, "GET /backups/"+ownBackup) > strings.Index(asked, "DELETE /volumes/") || strings.Count(asked, "GET /backups/"+ownBackup) != 3 {
+		t.Errorf("%s\n%s", verdicts, asked)
+	}
+}
+
+func TestForcedDeletions(t *testing.T) {
+	e := newEndpoint(t, makes(map[string]string{"POST /volumes/" + ownVolume + "/action": "202"}))
+	if r, verdicts := e.replay(replay.Options{Write: true}, made()[0], recorded("member POST /volumes/"+recordedVolume+`/action {"os-force_delete": {}}`, "202")); verdicts != "same, same" || len(r.Left) > 0 {
+		t.Errorf("%s, left %v", verdicts, r.Left)
 	}
 }
