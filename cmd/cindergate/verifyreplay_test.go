@@ -118,7 +118,7 @@ func TestReplay(t *testing.T) {
 		},
 	})
 	defer proxy.Close()
-	token := client.ProviderClient.Token()
+	token := client.Token()
 	t.Setenv("OS_TOKEN", token)
 	report := filepath.Join(t.TempDir(), "report.json")
 	line, err := command("verify", "replay", file, "--endpoint", proxy.URL+strings.TrimPrefix(strings.TrimRight(client.Endpoint, "/"), s.url), "--write", "--rate", "0", "--quiet", "--format", "json", "--output", report)

@@ -151,7 +151,7 @@ func (c *comparison) isUnrecorded() bool {
 
 // isGone reports whether something that was being deleted when it was recorded has been deleted here.
 func (c *comparison) isGone(recorded any, status int) bool {
-	_, id := target(c.x.Req.Path)
+	id := target(c.x.Req.Path)
 	m := c.made[id]
 	members, _ := recorded.(map[string]any)
 	for _, v := range members {
@@ -167,7 +167,7 @@ func isHidden(a, b any) bool { return a == transcript.Removed && b != nil && b !
 
 // hint says what helps if the request is about something that the transcript did not make.
 func (c *comparison) hint() {
-	if _, id := target(c.x.Req.Path); transcript.IsID(id) {
+	if id := target(c.x.Req.Path); transcript.IsID(id) {
 		if _, ok := c.ids[id]; !ok {
 			c.note("the transcript did not make " + id + "; --id " + id + "=ID says which one it is here")
 		}

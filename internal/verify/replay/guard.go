@@ -19,13 +19,13 @@ var (
 	thingPath = regexp.MustCompile(`^/v[123](?:/[^/?]+)?/(backups|snapshots|volumes)/([^/?]+)(/[^?]*)?(?:\?|$)`)
 )
 
-// target returns the collection and the id of the thing that a path is of; "": it is of none.
-func target(path string) (collection, id string) {
+// target returns the id of the thing that a path is of; "": it is of none.
+func target(path string) string {
 	m := thingPath.FindStringSubmatch(path)
 	if m == nil {
-		return "", ""
+		return ""
 	}
-	return m[1], m[2]
+	return m[2]
 }
 
 // isWhole reports whether a path is that of a thing, and not of a part of it.
@@ -60,8 +60,7 @@ func (r *runner) forbidden(x *transcript.Exchange) string {
 	case x.Req.Method == http.MethodPost && collectionPath.MatchString(x.Req.Path):
 		return ""
 	}
-	_, id := target(r.ids.ToServer(x.Req.Path))
-	if r.here[id] == nil || x.Req.Body != nil && !r.ownBody(r.ids.ToServer(*x.Req.Body)) {
+	if r.here[target(r.ids.ToServer(x.Req.Path))] == nil || x.Req.Body != nil && !r.ownBody(r.ids.ToServer(*x.Req.Body)) {
 		return needsExisting
 	}
 	return ""

@@ -26,7 +26,7 @@ func newPassing() *passing {
 func (p *passing) see(x *transcript.Exchange) {
 	named := slices.DeleteFunc(idsOf(x), func(id string) bool { return id == projectOf(x) })
 	if x.Req.Reads() {
-		_, id := target(x.Req.Path)
+		id := target(x.Req.Path)
 		if status := statusIn(x.Resp.Body); isWhole(x.Req.Path) && (x.Resp.Status == http.StatusNotFound || status != "" && !verify.Passes(status)) {
 			delete(p.ids, id)
 		}

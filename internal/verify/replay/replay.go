@@ -259,7 +259,7 @@ func (r *runner) learn(x *transcript.Exchange, who verify.Who, status int, conte
 
 // deletes returns what the request deletes of what the replay made; nil: nothing.
 func (r *runner) deletes(x *transcript.Exchange) *made {
-	_, id := target(x.Req.Path)
+	id := target(x.Req.Path)
 	forced := x.Req.Method == http.MethodPost && x.Req.Body != nil && strings.Contains(*x.Req.Body, `"os-force_delete"`)
 	if x.Req.Method == http.MethodDelete && isWhole(x.Req.Path) || forced {
 		return r.made[id]
