@@ -20,7 +20,7 @@ import (
 	"cindergate/driver/embedded"
 	"cindergate/gateway"
 	"cindergate/identity"
-	"cindergate/internal/conformance"
+	"cindergate/internal/transcript"
 )
 
 // spoken is a client's request and its answer.
@@ -53,12 +53,12 @@ func TestClientsConversations(t *testing.T) {
 // hear sends the client's request and compares the answer. For a client that polls, it runs
 // jobs one by one until the expected answer appears or no job is left. It repeats other
 // requests only if they were refused and changed nothing.
-func (s *stage) hear(x spoken) []conformance.Difference {
+func (s *stage) hear(x spoken) []transcript.Difference {
 	s.t.Helper()
 	want := s.said(x.Status, x.Answer)
 	for {
 		got := s.send(x)
-		found := conformance.Compare(want, got)
+		found := transcript.Compare(want, got)
 		again := x.Method == http.MethodGet || got["status"].(int) >= http.StatusBadRequest
 		if len(found) == 0 || !again {
 			return found
@@ -152,7 +152,7 @@ func (s *stage) prepare(x spoken, later []spoken) {
 
 // canon returns a JSON value without the parts that differ from run to run.
 func (s *stage) canon(v any) any {
-	return (&conformance.Server{URL: s.server.URL, Known: func(id string) bool { return s.known[id] }}).Canon(v)
+	return transcript.Canon{Bases: []string{s.server.URL}, Known: func(id string) bool { return s.known[id] }}.Value(v)
 }
 
 func (s *stage) said(status int, body []byte) map[string]any {

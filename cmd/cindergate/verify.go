@@ -1,15 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -17,15 +13,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	tenant "cindergate/internal/move/cloud"
 	"cindergate/internal/verify"
 	reports "cindergate/internal/verify/report"
 )
 
 // verifyFlags are the flags of verify.
 type verifyFlags struct {
-	cloud, second, admin         string
-	endpoint, token, tokenFile   string
+	verifyLogin
 	levels                       []string
 	match                        string
 	format, output, badge        string
@@ -64,12 +58,7 @@ Exit codes:
   cindergate verify --cloud east --cleanup`,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.cloud, "cloud", "", "`cloud` to verify, an entry of clouds.yaml")
-	flags.StringVar(&f.second, "second-cloud", "", "`cloud` with a login in another project, for the cases of tenancy")
-	flags.StringVar(&f.admin, "admin-cloud", "", "`cloud` with an admin's login, for the level admin")
-	flags.StringVar(&f.endpoint, "endpoint", "", "`URL` of the API instead of a cloud, as in the catalogue: https://host/v3/PROJECT")
-	flags.StringVar(&f.token, "token", "", "`token` for --endpoint; other users of the machine can see it, so OS_TOKEN or --token-file is better")
-	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with the token for --endpoint")
+	f.loginFlags(flags)
 	flags.StringSliceVar(&f.levels, "level", []string{"read-only"}, "`levels` of cases: read-only, tenant, admin, data")
 	flags.StringVar(&f.match, "match", "", "only cases whose name matches the shell `pattern`")
 	flags.StringVar(&f.format, "format", "text", "`format` of the report: "+strings.Join(reports.Formats(), ", "))
@@ -87,7 +76,7 @@ Exit codes:
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(reports.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("level", cobra.FixedCompletions([]string{"read-only", "tenant", "admin", "data"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return f.run(cmd) }
-	cmd.AddCommand(verifyListCommand())
+	cmd.AddCommand(verifyListCommand(), replayCommand())
 	return cmd
 }
 
@@ -131,8 +120,8 @@ func (f *verifyFlags) run(cmd *cobra.Command) error {
 // options checks the command line.
 func (f *verifyFlags) options(cmd *cobra.Command) (verify.Options, error) {
 	o := verify.Options{Rate: f.rate, Timeout: f.timeout, CaseTimeout: f.caseTime, CleanupTimeout: f.cleanTime, Keep: f.keep, WriteVolume: f.write, ReadVolume: f.read}
-	if (f.cloud == "") == (f.endpoint == "") {
-		return o, usage(errors.New("either --cloud or --endpoint must be given"))
+	if err := f.check(); err != nil {
+		return o, err
 	}
 	for _, l := range f.levels {
 		if !slices.Contains(verify.Levels, verify.Level(l)) {
@@ -166,101 +155,26 @@ func (f *verifyFlags) options(cmd *cobra.Command) (verify.Options, error) {
 	return o, nil
 }
 
-// endpointURL takes a catalogue's URL apart.
-var endpointURL = regexp.MustCompile(`^(https?://.+?)(?:/v3(?:/([0-9a-fA-F-]+))?)?/?$`)
-
-func (f *verifyFlags) logIn(ctx context.Context, o *verify.Options) error {
-	if f.endpoint != "" {
-		parts := endpointURL.FindStringSubmatch(f.endpoint)
-		if u, err := url.Parse(f.endpoint); parts == nil || err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" {
-			return usage(errors.New("--endpoint: it must be a URL such as https://host/v3/PROJECT"))
-		}
-		text, err := f.bareToken()
-		if err != nil {
-			return err
-		}
-		o.URL, o.Tester = parts[1], verify.Login{ProjectID: parts[2], Token: func(context.Context, string) (string, error) { return text, nil }}
-	} else {
-		c, l, err := loginOf(ctx, f.cloud)
-		if err != nil {
-			return err
-		}
-		o.URL, o.Image, o.Tester, o.Client = c.BlockStorage(), c.ImageService(), l, &http.Client{Transport: c.HTTP()}
-	}
-	for name, to := range map[string]**verify.Login{f.second: &o.Second, f.admin: &o.Boss} {
-		if name == "" {
-			continue
-		}
-		_, l, err := loginOf(ctx, name)
-		if err != nil {
-			return err
-		}
-		*to = &l
-	}
-	if o.Second != nil && o.Second.ProjectID == o.Tester.ProjectID {
-		return usage(errors.New("--second-cloud: its project is that of the cloud to verify"))
-	}
-	return nil
-}
-
-// bareToken is the token of --endpoint.
-func (f *verifyFlags) bareToken() (string, error) {
-	text := f.token
-	switch {
-	case text != "" && f.tokenFile != "":
-		return "", usage(errors.New("--token and --token-file exclude each other"))
-	case f.tokenFile != "":
-		file, err := os.Open(f.tokenFile)
-		if err != nil {
-			return "", cannotTest{fmt.Errorf("--token-file: %w", err)}
-		}
-		defer file.Close()
-		content, err := io.ReadAll(io.LimitReader(file, 64<<10))
-		if err != nil {
-			return "", cannotTest{fmt.Errorf("--token-file: %w", err)}
-		}
-		text = strings.TrimSpace(string(content))
-	case text == "":
-		text = os.Getenv("OS_TOKEN")
-	}
-	if text == "" {
-		return "", usage(errors.New("--endpoint needs a token: in the variable OS_TOKEN, or by --token-file or --token"))
-	}
-	if strings.ContainsAny(text, "\r\n\x00") {
-		return "", usage(errors.New("the token has a newline in it"))
-	}
-	return text, nil
-}
-
-// loginOf logs in at a cloud.
-func loginOf(ctx context.Context, name string) (*tenant.Cloud, verify.Login, error) {
-	c, err := tenant.Login(ctx, name)
-	if err != nil {
-		return nil, verify.Login{}, cannotTest{err}
-	}
-	role := ""
-	for _, r := range []string{"reader", "member", "admin"} { // the last one counts
-		if slices.Contains(c.Roles, r) {
-			role = r
-		}
-	}
-	return c, verify.Login{Token: c.Token, ProjectID: c.ProjectID, Role: role}, nil
-}
-
 // save writes the report and the badge.
-func (f *verifyFlags) save(w io.Writer, r *verify.Report) (err error) {
+func (f *verifyFlags) save(w io.Writer, r *verify.Report) error {
 	if f.badge != "" {
 		if err := writeFile(f.badge, func(w io.Writer) error { return reports.Badge(w, r) }); err != nil {
 			return fmt.Errorf("--badge: %w", err)
 		}
 	}
-	if f.output == "" {
-		return reports.Write(w, f.format, r)
+	return saveReport(w, f.output, r.Line(), func(w io.Writer) error { return reports.Write(w, f.format, r) })
+}
+
+// saveReport writes a report to a file, and then only its line to w; without a file, it writes the report
+// to w.
+func saveReport(w io.Writer, file, line string, write func(io.Writer) error) error {
+	if file == "" {
+		return write(w)
 	}
-	if err := writeFile(f.output, func(w io.Writer) error { return reports.Write(w, f.format, r) }); err != nil {
+	if err := writeFile(file, write); err != nil {
 		return fmt.Errorf("--output: %w", err)
 	}
-	_, err = fmt.Fprintln(w, r.Line())
+	_, err := fmt.Fprintln(w, line)
 	return err
 }
 

@@ -18,6 +18,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"cindergate/internal/transcript"
 )
 
 //go:embed wire
@@ -27,36 +29,17 @@ var wire embed.FS
 // another.
 var Transcripts = []string{"g1", "g2", "g3", "g5"}
 
-// Exchange is a request and what Cinder answered.
-type Exchange struct {
-	ID   string  `json:"-"` // transcript and line, such as g2#38
-	Case string  `json:"case"`
-	Role *string `json:"role"` // whose token it has; nil: it has none, or a bad one
-	Req  struct {
-		Method       string            `json:"method"`
-		Path         string            `json:"path"`
-		Microversion *string           `json:"microversion"`
-		Body         *string           `json:"body"`
-		Headers      map[string]string `json:"headers"`
-	} `json:"req"`
-	Resp struct {
-		Status  int         `json:"status"`
-		Headers [][2]string `json:"headers"`
-		Body    string      `json:"body"`
-	} `json:"resp"`
-}
-
 // Transcript returns the exchanges of a transcript.
-func Transcript(name string) ([]Exchange, error) {
+func Transcript(name string) ([]transcript.Exchange, error) {
 	text, err := Recording(name)
 	if err != nil {
 		return nil, err
 	}
-	var all []Exchange
+	var all []transcript.Exchange
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		x := Exchange{ID: fmt.Sprintf("%s#%d", name, len(all)+1)}
+		x := transcript.Exchange{ID: fmt.Sprintf("%s#%d", name, len(all)+1)}
 		if err := json.Unmarshal(lines.Bytes(), &x); err != nil {
 			return nil, fmt.Errorf("%s: %w", x.ID, err)
 		}
@@ -86,7 +69,7 @@ type Server struct {
 	Tokens map[string]string
 	// IDs maps recorded ids, such as those of projects, to those of this server, where they
 	// differ. Ids of what exchanges make are added as they are made.
-	IDs map[string]string
+	IDs transcript.IDs
 	// Known reports whether an id of an answer must be the recorded one. Other ids only have
 	// to be ids. nil: those of IDs.
 	Known func(id string) bool
@@ -108,10 +91,10 @@ const (
 
 // Result is what came of one exchange.
 type Result struct {
-	Exchange Exchange
+	Exchange transcript.Exchange
 	Verdict  Verdict
 	// Unlisted are the differences that are not listed.
-	Unlisted []Difference
+	Unlisted []transcript.Difference
 }
 
 // Report is what came of a run.
@@ -145,10 +128,10 @@ func (s *Server) Run(ctx context.Context) (Report, error) {
 		if err != nil {
 			return report, err
 		}
-		for _, x := range all {
-			result, err := s.try(ctx, x, listed)
+		for i := range all {
+			result, err := s.try(ctx, &all[i], listed)
 			if err != nil {
-				return report, fmt.Errorf("%s: %w", x.ID, err)
+				return report, fmt.Errorf("%s: %w", all[i].ID, err)
 			}
 			report.Results = append(report.Results, result)
 		}
@@ -157,8 +140,8 @@ func (s *Server) Run(ctx context.Context) (Report, error) {
 	return report, nil
 }
 
-func (s *Server) try(ctx context.Context, x Exchange, listed *Listing) (Result, error) {
-	result := Result{Exchange: x, Verdict: Same}
+func (s *Server) try(ctx context.Context, x *transcript.Exchange, listed *Listing) (Result, error) {
+	result := Result{Exchange: *x, Verdict: Same}
 	if x.Role != nil && s.Tokens[*x.Role] == "" {
 		result.Verdict = NotSent
 		return result, nil
@@ -177,8 +160,8 @@ func (s *Server) try(ctx context.Context, x Exchange, listed *Listing) (Result, 
 			return result, err
 		}
 	}
-	found := Compare(s.recorded(x), got)
-	result.Unlisted = slices.DeleteFunc(slices.Clone(found), func(d Difference) bool { return listed.Has(x.ID, d.Path) })
+	found := transcript.Compare(s.canon().Recorded(x), got)
+	result.Unlisted = slices.DeleteFunc(slices.Clone(found), func(d transcript.Difference) bool { return listed.Has(x.ID, d.Path) })
 	switch {
 	case len(result.Unlisted) > 0:
 		result.Verdict = Differs
@@ -191,23 +174,18 @@ func (s *Server) try(ctx context.Context, x Exchange, listed *Listing) (Result, 
 // maxAnswer bounds an answer, in bytes.
 const maxAnswer = 16 << 20
 
-// send sends the request of an exchange, and returns the answer as [Server.comparable]
-// does.
-func (s *Server) send(ctx context.Context, x Exchange) (map[string]any, error) {
+// send sends the request of an exchange, and returns the answer as
+// [transcript.Canon] does.
+func (s *Server) send(ctx context.Context, x *transcript.Exchange) (map[string]any, error) {
 	var body io.Reader
 	if x.Req.Body != nil {
-		body = strings.NewReader(s.toServer(*x.Req.Body))
+		body = strings.NewReader(s.IDs.ToServer(*x.Req.Body))
 	}
-	r, err := http.NewRequestWithContext(ctx, x.Req.Method, s.URL+s.toServer(x.Req.Path), body)
+	r, err := http.NewRequestWithContext(ctx, x.Req.Method, s.URL+s.IDs.ToServer(x.Req.Path), body)
 	if err != nil {
 		return nil, err
 	}
-	for name, value := range x.Req.Headers {
-		r.Header[http.CanonicalHeaderKey(name)] = []string{value}
-	}
-	if x.Req.Microversion != nil {
-		r.Header.Set("OpenStack-API-Version", "volume "+*x.Req.Microversion)
-	}
+	r.Header = x.Req.Header()
 	switch {
 	case x.Role != nil:
 		r.Header.Set("X-Auth-Token", s.Tokens[*x.Role])
@@ -224,7 +202,7 @@ func (s *Server) send(ctx context.Context, x Exchange) (map[string]any, error) {
 		return nil, err
 	}
 	s.learn(x, answer.StatusCode, content)
-	return s.comparable(answer.StatusCode, answer.Header, []byte(s.fromServer(string(content)))), nil
+	return s.canon().Answer(answer.StatusCode, answer.Header, []byte(s.IDs.FromServer(string(content)))), nil
 }
 
 func (s *Server) client() *http.Client {
@@ -234,37 +212,30 @@ func (s *Server) client() *http.Client {
 	return &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// learn notes the id of what an exchange makes: {"backup": {"id": …}}.
-func (s *Server) learn(x Exchange, status int, content []byte) {
-	if x.Req.Method != http.MethodPost || status != x.Resp.Status || status >= http.StatusBadRequest {
+// learn notes the ids of what an exchange makes.
+func (s *Server) learn(x *transcript.Exchange, status int, content []byte) {
+	if status != x.Resp.Status {
 		return
 	}
-	var recorded, made map[string]struct{ ID string }
-	if json.Unmarshal([]byte(x.Resp.Body), &recorded) != nil || json.Unmarshal(content, &made) != nil {
-		return
-	}
-	for root, r := range recorded {
-		if m := made[root]; r.ID != "" && m.ID != "" && r.ID != m.ID {
+	for _, t := range x.Made(status, content) {
+		if t.Recorded != t.Here {
 			if s.IDs == nil {
-				s.IDs = map[string]string{}
+				s.IDs = transcript.IDs{}
 			}
-			s.IDs[r.ID] = m.ID
+			s.IDs[t.Recorded] = t.Here
 		}
 	}
 }
 
-// toServer replaces recorded ids by those of the server.
-func (s *Server) toServer(text string) string {
-	for recorded, id := range s.IDs {
-		text = strings.ReplaceAll(text, recorded, id)
-	}
-	return text
+func (s *Server) canon() transcript.Canon {
+	return transcript.Canon{Bases: []string{recordedBase, s.URL}, Known: s.known}
 }
 
-// fromServer replaces ids of the server by those that were recorded.
-func (s *Server) fromServer(text string) string {
-	for recorded, id := range s.IDs {
-		text = strings.ReplaceAll(text, id, recorded)
+// known reports whether an id must be the recorded one.
+func (s *Server) known(id string) bool {
+	if s.Known != nil {
+		return s.Known(id)
 	}
-	return text
+	_, known := s.IDs[id]
+	return known
 }

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"cindergate/driver"
-	"cindergate/internal/conformance"
 	"cindergate/internal/harness"
+	"cindergate/internal/transcript"
 	"cindergate/internal/wire"
 )
 
@@ -204,7 +204,7 @@ func TestWirePages(t *testing.T) {
 	if b.get("/ui/wire.har?id=" + id); !strings.Contains(b.page, id) || !strings.HasPrefix(b.header.Get("Content-Disposition"), "attachment") {
 		t.Errorf("%s", b.page)
 	}
-	var x conformance.Exchange
+	var x transcript.Exchange
 	must(t, json.Unmarshal([]byte(b.get("/ui/wire.jsonl?id="+id)), &x))
 	if x.Resp.Status != http.StatusNotFound || *x.Req.Microversion != "3.43" || *x.Role != "member" {
 		t.Errorf("%+v", x)

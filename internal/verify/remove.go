@@ -132,7 +132,7 @@ func (x *X) removed(t thing) string {
 		return statusText(a.e.Status) + a.said()
 	}
 	status, _ := a.value(singular(t.collection) + ".status").(string)
-	if status == "deleting" || slices.Contains(strings.Fields(passing), status) {
+	if passing[status] {
 		return "it is " + status
 	}
 	if _, err = x.try(func() *answer {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -164,7 +163,10 @@ func (x *X) expect(ok bool, a *answer, expected, got string) {
 }
 
 // passing are the statuses that end by themselves.
-const passing = "creating backing-up restoring restoring-backup downloading deleting uploading"
+var passing = map[string]bool{
+	"creating": true, "backing-up": true, "restoring": true, "restoring-backup": true, "downloading": true, "deleting": true, "uploading": true,
+	"extending": true, "reverting": true, "retyping": true, "attaching": true, "detaching": true,
+}
 
 // await looks at a resource until its status is none that passes by itself, and returns the
 // last answer.
@@ -175,7 +177,7 @@ func (x *X) await(collection, id string, options ...option) *answer {
 			return a
 		}
 		status := a.str(singular(collection) + ".status")
-		if !slices.Contains(strings.Fields(passing), status) {
+		if !passing[status] {
 			return a
 		}
 		x.pause(wait)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"cindergate/internal/redact"
+	"cindergate/internal/transcript"
 	"cindergate/translate"
 )
 
@@ -67,13 +67,10 @@ type Upstream struct {
 	Problem   string        `json:"problem,omitempty"` // why there was no answer
 }
 
-// removed stands in the place of what is not recorded.
-const removed = "(removed)"
-
 // maxBody is the longest body that is recorded, in bytes.
 const maxBody = 64 << 10
 
-var rules = redact.Rules{Hidden: removed, MaxBody: maxBody, Strict: true}
+var rules = transcript.Rules(maxBody)
 
 // recorded reports whether requests of a path are recorded: those of the Block Storage API, of VBS's, and of
 // the built-in identity service. Probes and the console's own pages are not.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"cindergate/internal/har"
+	"cindergate/internal/transcript"
 )
 
 // URL is the whole URL of the request, as far as it is recorded.
@@ -22,12 +23,35 @@ func (x *Exchange) URL() string {
 // Complete reports whether nothing was removed that a request needs to be repeated, but for its token.
 func (x *Exchange) Complete() bool {
 	body := x.Body == nil && (x.Request["Content-Length"] == "" || x.Request["Content-Length"] == "0")
-	return (body || x.Body != nil && !strings.Contains(string(x.Body), removed) && x.Body[0] != '"') &&
-		!strings.Contains(x.Path, removed) && !strings.Contains(x.Query, "removed")
+	return (body || x.Body != nil && !strings.Contains(string(x.Body), transcript.Removed) && x.Body[0] != '"') &&
+		!strings.Contains(x.Path, transcript.Removed) && !strings.Contains(x.Query, "removed")
 }
 
-// repeated are the headers that a repeated request has.
-var repeated = []string{"Accept", "Content-Range", "Content-Type", "Openstack-Api-Version", "Range"}
+// repeatable reports whether a replay can send the request. Values of users' own metadata may be other ones,
+// for they are not recorded in answers either, unless the request was refused: it may be because of them.
+func (x *Exchange) repeatable() bool {
+	without := *x
+	var body any
+	if x.Status < http.StatusBadRequest && json.Unmarshal(x.Body, &body) == nil {
+		dropMetadata(body)
+		without.Body, _ = json.Marshal(body) // it was JSON before
+	}
+	return without.Complete()
+}
+
+func dropMetadata(value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		delete(v, "metadata")
+		for _, inner := range v {
+			dropMetadata(inner)
+		}
+	case []any:
+		for _, inner := range v {
+			dropMetadata(inner)
+		}
+	}
+}
 
 // Curl is a command that repeats the request. The token comes from the variable OS_TOKEN.
 func (x *Exchange) Curl() string {
@@ -42,7 +66,7 @@ func (x *Exchange) Curl() string {
 	if x.Request["X-Auth-Token"] != "" {
 		words = append(words, "-H", `"X-Auth-Token: $OS_TOKEN"`)
 	}
-	for _, name := range repeated {
+	for _, name := range transcript.Repeated {
 		if value := x.Request[name]; value != "" {
 			words = append(words, "-H", quote(name+": "+value))
 		}
@@ -52,7 +76,7 @@ func (x *Exchange) Curl() string {
 	}
 	command := strings.Join(append(words, quote(x.URL())), " ") + "\n"
 	if !x.Complete() {
-		command = "# Parts that may be secret were not recorded: put them in the place of " + removed + ".\n" + command
+		command = "# Parts that may be secret were not recorded: put them in the place of " + transcript.Removed + ".\n" + command
 	}
 	return command
 }
@@ -88,34 +112,15 @@ func headerOf(shown map[string]string) http.Header {
 	return h
 }
 
-// line is an exchange in the form of the transcripts of package conformance.
-type line struct {
-	Case string  `json:"case"`
-	Role *string `json:"role"`
-	Req  struct {
-		Method       string            `json:"method"`
-		Path         string            `json:"path"`
-		Microversion *string           `json:"microversion"`
-		Body         *string           `json:"body"`
-		Headers      map[string]string `json:"headers"`
-	} `json:"req"`
-	Resp struct {
-		Status  int         `json:"status"`
-		Reason  string      `json:"reason"`
-		Headers [][2]string `json:"headers"`
-		Body    string      `json:"body"`
-	} `json:"resp"`
-}
-
-// Transcript writes exchanges, the oldest first, as package conformance replays them: one object of JSON
-// a line. Exchanges of which something was removed that a replay needs are left out.
+// Transcript writes exchanges, the oldest first, as cindergate verify replay reads them: one object of JSON
+// a line. Those of the identity service are left out: they are nothing but secrets.
 func Transcript(w io.Writer, all []*Exchange) error {
 	all = slices.Clone(all)
 	slices.SortFunc(all, func(a, b *Exchange) int { return int(int64(a.Seq) - int64(b.Seq)) }) // #nosec G115 -- counts requests
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
 	for _, x := range all {
-		if !x.Complete() || isIdentity(x.Path) {
+		if isIdentity(x.Path) {
 			continue
 		}
 		if err := out.Encode(x.line()); err != nil {
@@ -125,8 +130,8 @@ func Transcript(w io.Writer, all []*Exchange) error {
 	return nil
 }
 
-func (x *Exchange) line() line {
-	l := line{Case: strings.TrimSpace(x.Operation + " " + x.ID)}
+func (x *Exchange) line() *transcript.Exchange {
+	l := &transcript.Exchange{Case: strings.TrimSpace(x.Operation + " " + x.ID), Base: x.Base, Project: x.ProjectID}
 	if x.Role != "" {
 		l.Role = &x.Role
 	}
@@ -134,18 +139,19 @@ func (x *Exchange) line() line {
 	if version, ok := strings.CutPrefix(x.Request["Openstack-Api-Version"], "volume "); ok {
 		l.Req.Microversion = &version
 	}
-	if x.Body != nil {
+	l.Incomplete = !x.repeatable()
+	if x.Body != nil && x.Body[0] != '"' {
 		body := string(x.Body)
 		l.Req.Body = &body
 	}
-	for _, name := range repeated {
+	for _, name := range transcript.Repeated {
 		if value := x.Request[name]; value != "" {
 			l.Req.Headers[name] = value
 		}
 	}
-	l.Resp.Status, l.Resp.Reason, l.Resp.Body = x.Status, http.StatusText(x.Status), string(x.AnswerBody)
+	l.Resp.Status, l.Resp.Reason, l.Resp.Body, l.Resp.Size = x.Status, http.StatusText(x.Status), string(x.AnswerBody), x.AnswerSize
 	for _, name := range slices.Sorted(maps.Keys(x.Answer)) {
-		if x.Answer[name] != removed {
+		if x.Answer[name] != transcript.Removed {
 			l.Resp.Headers = append(l.Resp.Headers, [2]string{name, x.Answer[name]})
 		}
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/jonboulle/clockwork"
 
 	"cindergate/gateway"
-	"cindergate/internal/conformance"
+	"cindergate/internal/transcript"
 	"cindergate/translate"
 )
 
@@ -56,7 +56,7 @@ func TestExchange(t *testing.T) {
 		t.Errorf("%v: %s", err, text)
 	}
 	if string(x.Body) != `{"backup":{"name":"n","secret":"(removed)"}}` || string(x.AnswerBody) != `{"badRequest":{"code":400,"message":"no"}}` ||
-		*x.Why != (Why{"InvalidState", 400, "badRequest", "cinder"}) || !x.At.Equal(start) || x.AnswerSize != 46 || x.Request["X-Auth-Token"] != removed {
+		*x.Why != (Why{"InvalidState", 400, "badRequest", "cinder"}) || !x.At.Equal(start) || x.AnswerSize != 46 || x.Request["X-Auth-Token"] != transcript.Removed {
 		t.Errorf("%s", text)
 	}
 }
@@ -213,28 +213,35 @@ func TestCurl(t *testing.T) {
 	}
 }
 
-// The conformance suite reads what is saved as a transcript.
+// What reads transcripts reads what is saved as a transcript.
 func TestTranscript(t *testing.T) {
 	r := newRecorder()
-	pass(r, http.MethodPost, "/v3/p/backups?limit=1", `{"backup": {"name": "n"}}`, `{"a": 1}`, gateway.Inspected{Base: "http://gw", Operation: "CreateBackup", Role: "member", Status: 202}, "Openstack-Api-Version", "volume 3.43")
-	pass(r, http.MethodPost, "/v3/p/backups", `{"backup": {"key": "hush"}}`, "{}", gateway.Inspected{})
+	pass(r, http.MethodPost, "/v3/p/backups?limit=1", `{"backup": {"name": "n"}}`, `{"a": 1}`, gateway.Inspected{Base: "http://gw", Operation: "CreateBackup", Role: "member", ProjectID: "p", Status: 202}, "Openstack-Api-Version", "volume 3.43")
+	pass(r, http.MethodPost, "/v3/p/backups", `{"backup": {"key": "hush"}}`, "{}", gateway.Inspected{Status: 202})
+	pass(r, http.MethodPost, "/v3/p/volumes", `{"volume": {"metadata": {"k": "hush"}}}`, "{}", gateway.Inspected{Status: 202})
+	pass(r, http.MethodPost, "/v3/p/volumes", `{"volume": {"metadata": {"k": "hush"}}}`, "{}", gateway.Inspected{Status: 400})
 	pass(r, http.MethodPost, "/identity/v3/auth/tokens", `{}`, "{}", gateway.Inspected{})
 	pass(r, http.MethodGet, "/v3/p/volumes", "", "{}", gateway.Inspected{Status: 200}, "Content-Length", "0")
 	var out bytes.Buffer
 	if err := Transcript(&out, r.Find(Filter{})); err != nil {
 		t.Error(err)
 	}
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 2 {
-		t.Fatalf("%s", out.String())
+	all, err := transcript.Read("f", &out)
+	if err != nil || len(all) != 5 {
+		t.Fatalf("%v: %+v", err, all)
 	}
-	var x conformance.Exchange
-	if err := json.Unmarshal([]byte(lines[0]), &x); err != nil {
-		t.Fatal(err)
+	for i, incomplete := range []bool{false, true, false, true, false} {
+		if all[i].Incomplete != incomplete {
+			t.Errorf("%d: %+v", i, all[i])
+		}
 	}
-	if x.Req.Method != http.MethodPost || x.Req.Path != "/v3/p/backups?limit=1" || *x.Req.Microversion != "3.43" || *x.Req.Body != `{"backup":{"name":"n"}}` || *x.Role != "member" ||
-		x.Resp.Status != 202 || x.Resp.Body != `{"a":(removed)}` && x.Resp.Body != `{"a":"(removed)"}` {
-		t.Errorf("%s", lines[0])
+	if body := *all[2].Req.Body; body != `{"volume":{"metadata":{"k":"(removed)"}}}` || strings.Contains(out.String(), "hush") {
+		t.Errorf("%s", body)
+	}
+	x := all[0]
+	if x.Base != "http://gw" || x.Project != "p" || x.Resp.Size != 8 || x.Req.Method != http.MethodPost || x.Req.Path != "/v3/p/backups?limit=1" || *x.Req.Microversion != "3.43" || *x.Req.Body != `{"backup":{"name":"n"}}` || *x.Role != "member" ||
+		x.Resp.Status != 202 || x.Resp.Body != `{"a":"(removed)"}` {
+		t.Errorf("%+v", x)
 	}
 }
 

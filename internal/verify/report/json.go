@@ -154,6 +154,10 @@ func JUnit(w io.Writer, r *verify.Report) error {
 		out.Tests, out.Failures, out.Skipped = out.Tests+suite.Tests, out.Failures+suite.Failures, out.Skipped+suite.Skipped
 		out.Suites = append(out.Suites, suite)
 	}
+	return writeJUnit(w, out)
+}
+
+func writeJUnit(w io.Writer, out junitSuites) error {
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}
@@ -181,8 +185,7 @@ func HAR(w io.Writer, r *verify.Report) error {
 	var entries []har.Entry
 	add := func(e *verify.Exchange, comment string) {
 		if e != nil {
-			entries = append(entries, har.Entry{Method: e.Method, URL: e.URL, Request: e.Header, Answer: e.Answer, Body: e.Body, AnswerBody: e.Content,
-				Status: e.Status, Reason: e.Reason, Size: e.Size, Began: e.Began, Took: e.Took, Comment: comment})
+			entries = append(entries, entryOf(e, comment))
 		}
 	}
 	for _, e := range r.Exchanges {
@@ -194,4 +197,9 @@ func HAR(w io.Writer, r *verify.Report) error {
 		}
 	}
 	return har.Write(w, "cindergate verify", r.Line(), entries)
+}
+
+func entryOf(e *verify.Exchange, comment string) har.Entry {
+	return har.Entry{Method: e.Method, URL: e.URL, Request: e.Header, Answer: e.Answer, Body: e.Body, AnswerBody: e.Content,
+		Status: e.Status, Reason: e.Reason, Size: e.Size, Began: e.Began, Took: e.Took, Comment: comment}
 }

@@ -1,4 +1,4 @@
-// Package report writes what came of a verification: as text, JSON, JUnit XML, HTML, a HAR
+// Package report writes what came of a verification or of a replay: as text, JSON, JUnit XML, HTML, a HAR
 // file, and as a badge.
 package report
 
