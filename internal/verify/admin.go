@@ -50,7 +50,7 @@ func (x *X) becomes(id, status string) {
 // spare is a backup whose status cases change. It is available when a case begins and ends.
 func (x *X) spare() string {
 	x.changed()
-	return x.thing("spare backup", func(x *X) string { return x.quick(x.name("spare"), "") })
+	return x.thing("backups", "spare backup", func(x *X) string { return x.quick(x.name("spare"), "") })
 }
 
 var actionCases = []Case{

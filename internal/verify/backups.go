@@ -239,7 +239,7 @@ func updateCase(name, from, to, rule string, run func(*X)) Case {
 // changed is a backup that cases rename.
 func (x *X) changed() string {
 	volume := x.target()
-	id := x.thing("backup to change", func(x *X) string { return x.newBackup(x.name("changed"), volume, "") })
+	id := x.thing("backups", "backup to change", func(x *X) string { return x.newBackup(x.name("changed"), volume, "") })
 	x.settled("volumes", volume) // another case may have begun a backup of it
 	return id
 }

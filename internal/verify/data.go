@@ -38,12 +38,12 @@ var (
 )
 
 func (x *X) dataVolume() string {
-	return x.thing("volume with known bytes", func(x *X) string { return x.fill(x.name("data"), firstBytes()) })
+	return x.thing("volumes", "volume with known bytes", func(x *X) string { return x.fill(x.name("data"), firstBytes()) })
 }
 
 func (x *X) dataFull() string {
 	volume := x.dataVolume()
-	return x.thing("backup of known bytes", func(x *X) string { return x.newBackup(x.name("data-full"), volume, "") })
+	return x.thing("backups", "backup of known bytes", func(x *X) string { return x.newBackup(x.name("data-full"), volume, "") })
 }
 
 // overwrite restores a backup into the volume with known bytes: that is how a tenant without a
@@ -62,7 +62,7 @@ func (x *X) dataSecond() string {
 	zeroes := x.full() // of a blank volume
 	x.dataFull()
 	volume := x.dataVolume()
-	return x.thing("backup of zeroes on top", func(x *X) string {
+	return x.thing("backups", "backup of zeroes on top", func(x *X) string {
 		x.overwrite(zeroes, volume)
 		return x.newBackup(x.name("data-second"), volume, `, "incremental": true`)
 	})
@@ -72,7 +72,7 @@ func (x *X) dataSecond() string {
 func (x *X) dataThird() string {
 	x.dataSecond()
 	volume := x.dataVolume()
-	return x.thing("third backup of a chain", func(x *X) string {
+	return x.thing("backups", "third backup of a chain", func(x *X) string {
 		other := x.fill(x.name("data-other"), thirdBytes())
 		backup := x.newBackup(x.name("data-other"), other, "")
 		x.overwrite(backup, volume)

@@ -136,12 +136,12 @@ var restoreCases = []Case{
 		Rule:   "A volume that is being restored to, or is not available for another reason, is not restored to a second time: it is 400.",
 		Source: restoreSource + " (Volume to be restored to must be available)",
 		Run: func(x *X) {
-			full, other := x.full(), x.wideBackup()
-			a := x.post("/backups/"+full+"/restore", restoreTo(fmt.Sprintf(`"volume_id": %q`, x.wide())))
-			a.is(http.StatusAccepted)
-			second := x.post("/backups/"+other+"/restore", restoreTo(fmt.Sprintf(`"volume_id": %q`, x.wide())))
+			full, other, target := x.full(), x.wideBackup(), x.wide()
+			to := restoreTo(fmt.Sprintf(`"volume_id": %q`, target))
+			x.post("/backups/"+full+"/restore", to).is(http.StatusAccepted)
+			second := x.post("/backups/"+other+"/restore", to)
 			first := x.get("/backups/" + full).is(http.StatusOK).str("backup.status")
-			x.settled("volumes", x.wide())
+			x.settled("volumes", target)
 			x.settled("backups", full)
 			x.settled("backups", other)
 			if second.e.Status == http.StatusAccepted && first == "available" {

@@ -289,6 +289,7 @@ func (r *runner) one(ctx context.Context, c *Case, result *Result) {
 			result.Outcome = Passed
 		case deviates:
 			result.Outcome, result.Deviation = Deviates, &p.Deviation
+			r.things.leave()
 		case notTested:
 			result.Outcome, result.Reason = NotTested, p.reason
 		case notOffered:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // thing is something that a run made.
@@ -22,7 +23,8 @@ type things struct {
 type made struct {
 	once   sync.Once
 	id     string
-	reason string // why there is none
+	reason string      // why there is none
+	left   atomic.Bool // by a case that may not have waited for what it began
 }
 
 func newThings() *things { return &things{have: map[string]*made{}} }
@@ -36,6 +38,15 @@ func (t *things) of(key string) *made {
 	return t.have[key]
 }
 
+// leave records that a case has ended early, so that what it began may go on.
+func (t *things) leave() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, m := range t.have {
+		m.left.Store(true)
+	}
+}
+
 // Sizes in GiB.
 const (
 	small = 1
@@ -43,8 +54,10 @@ const (
 )
 
 // thing returns the id of what several cases share, and makes it if it is not there yet. Where
-// that fails, the cases are not tested: the case that makes the like says what deviates.
-func (x *X) thing(key string, make func(*X) string) string {
+// that fails, the cases are not tested: the case that makes the like says what deviates. After a case
+// that ended early, thing waits until the status passes no more: a restore that still runs must not
+// make the next case deviate.
+func (x *X) thing(collection, key string, make func(*X) string) string {
 	m := x.r.things.of(key)
 	m.once.Do(func() {
 		// Made with the newest microversion and outside of the case's own list of things.
@@ -71,6 +84,9 @@ func (x *X) thing(key string, make func(*X) string) string {
 	if m.reason != "" {
 		x.notTested("%s", m.reason)
 	}
+	if m.left.Swap(false) {
+		x.await(collection, m.id)
+	}
 	return m.id
 }
 
@@ -79,19 +95,19 @@ const sourceMetadata = `{"verify": "source"}`
 
 // volume is a blank volume of 1 GiB, which cases do not change.
 func (x *X) volume() string {
-	return x.thing("volume", func(x *X) string {
+	return x.thing("volumes", "volume", func(x *X) string {
 		return x.newVolume(x.name("volume"), small, `, "description": "the source", "metadata": `+sourceMetadata)
 	})
 }
 
 // target is a volume of 1 GiB to restore to.
 func (x *X) target() string {
-	return x.thing("target volume", func(x *X) string { return x.newVolume(x.name("target"), small, "") })
+	return x.thing("volumes", "target volume", func(x *X) string { return x.newVolume(x.name("target"), small, "") })
 }
 
 // wide is a volume of 2 GiB.
 func (x *X) wide() string {
-	return x.thing("volume of 2 GiB", func(x *X) string { return x.newVolume(x.name("large"), large, "") })
+	return x.thing("volumes", "volume of 2 GiB", func(x *X) string { return x.newVolume(x.name("large"), large, "") })
 }
 
 // newVolume makes a volume and waits for it. more is further JSON of the body.
@@ -140,7 +156,7 @@ func (x *X) newBackup(name, volume, more string) string {
 // full is a full backup of volume.
 func (x *X) full() string {
 	volume := x.volume()
-	return x.thing("backup", func(x *X) string {
+	return x.thing("backups", "backup", func(x *X) string {
 		return x.newBackup(x.name("full"), volume, `, "description": "a full one"`)
 	})
 }
@@ -149,7 +165,7 @@ func (x *X) full() string {
 func (x *X) incremental() string {
 	x.full()
 	volume := x.volume()
-	return x.thing("incremental backup", func(x *X) string {
+	return x.thing("backups", "incremental backup", func(x *X) string {
 		return x.newBackup(x.name("incremental"), volume, `, "incremental": true`)
 	})
 }
@@ -159,7 +175,7 @@ func (x *X) incremental() string {
 func (x *X) snapshot() string {
 	x.full()
 	volume := x.volume()
-	return x.thing("snapshot", func(x *X) string {
+	return x.thing("snapshots", "snapshot", func(x *X) string {
 		a := x.post("/snapshots", fmt.Sprintf(`{"snapshot": {"name": %q, "volume_id": %q}}`, x.name("snapshot"), volume))
 		x.overQuota(a)
 		a.is(http.StatusAccepted)
@@ -174,7 +190,7 @@ func (x *X) ofSnapshot() string {
 	volume, snapshot := x.volume(), x.snapshot()
 	// The snapshot is older than the incremental backup, whose parent it must not become.
 	x.incremental()
-	return x.thing("backup of a snapshot", func(x *X) string {
+	return x.thing("backups", "backup of a snapshot", func(x *X) string {
 		return x.newBackup(x.name("of-snapshot"), volume, fmt.Sprintf(`, "snapshot_id": %q`, snapshot))
 	})
 }
@@ -200,5 +216,5 @@ func (x *X) quickBody(name, more string) string {
 // wideBackup is a backup of 2 GiB.
 func (x *X) wideBackup() string {
 	volume := x.wide()
-	return x.thing("backup of 2 GiB", func(x *X) string { return x.newBackup(x.name("large"), volume, "") })
+	return x.thing("backups", "backup of 2 GiB", func(x *X) string { return x.newBackup(x.name("large"), volume, "") })
 }
