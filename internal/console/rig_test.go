@@ -200,7 +200,8 @@ func (b *browser) session() *session {
 	for _, cookie := range b.client.Jar.Cookies(at) {
 		r.AddCookie(cookie)
 	}
-	s := b.c.sessions.find(r)
+	s, err := b.c.sessions.find(r)
+	must(b.t, err)
 	if s == nil {
 		b.t.Fatal("the browser has no session")
 	}
