@@ -83,17 +83,17 @@ func (db *DB) Add(ctx context.Context, s *Session, limits Limits) error {
 		if err := run("UPDATE console_head SET logins = logins + 1"); err != nil {
 			return err
 		}
-		err := run("DELETE FROM console_sessions WHERE key IN (SELECT key FROM console_sessions WHERE ends <= $1 OR used <= $2 ORDER BY used, key LIMIT $3)",
+		err := run("DELETE FROM console_sessions WHERE key IN (SELECT key FROM console_sessions WHERE ends <= $1 OR used <= $2 LIMIT $3)",
 			s.Used.UnixMicro(), s.Used.Add(-limits.Idle).UnixMicro(), batch)
 		if err != nil {
 			return err
 		}
-		err = run("DELETE FROM console_sessions WHERE key IN (SELECT key FROM console_sessions WHERE user_id = $1 ORDER BY used DESC, key LIMIT $2 OFFSET $3)",
+		err = run("DELETE FROM console_sessions WHERE key IN (SELECT key FROM console_sessions WHERE user_id = $1 ORDER BY used DESC, key DESC LIMIT $2 OFFSET $3)",
 			s.User.text(), batch, limits.PerUser-1)
 		if err != nil {
 			return err
 		}
-		err = run("DELETE FROM console_sessions WHERE key IN (SELECT key FROM console_sessions ORDER BY used DESC, key LIMIT $1 OFFSET $2)", batch, limits.All-1)
+		err = run("DELETE FROM console_sessions WHERE key IN (SELECT key FROM console_sessions ORDER BY used DESC, key DESC LIMIT $1 OFFSET $2)", batch, limits.All-1)
 		if err != nil {
 			return err
 		}
