@@ -105,8 +105,8 @@ func (r *registry) begin(ctx context.Context, st kept, expires time.Time) (id st
 
 // find returns the session of a request; nil: it has none. Errors: errAway.
 func (r *registry) find(q *http.Request) (*session, error) {
-	cookie, err := q.Cookie(cookieName)
-	if err != nil || len(cookie.Value) != idLength {
+	cookie, _ := q.Cookie(cookieName) // the only error is that there is none
+	if cookie == nil || len(cookie.Value) != idLength {
 		return nil, nil
 	}
 	row, err := r.row(q.Context(), sha256.Sum256([]byte(cookie.Value)))
@@ -134,9 +134,12 @@ func (r *registry) row(ctx context.Context, key sessions.Hash) (*sessions.Sessio
 		return err
 	})
 	switch {
-	case errors.Is(err, errAway):
+	case errors.Is(err, errEnded):
+		r.shelf.drop(key)
+		return nil, nil
+	case err != nil:
 		return nil, err
-	case err != nil || row.Over(r.clock.Now(), idleTime):
+	case row.Over(r.clock.Now(), idleTime):
 		r.shelf.drop(key)
 		return nil, nil
 	}

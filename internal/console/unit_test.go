@@ -100,7 +100,9 @@ func TestHealth(t *testing.T) {
 	if h := w.healths(t.Context(), true); len(h) != 1 || h[0].Problem != "" || h[0].Last != "The disk of the data directory is full." || !h[0].LastAt.Equal(start) {
 		t.Errorf("for an admin: %+v", h)
 	}
-	w.o.Stores = func(context.Context) (map[string]string, error) { return map[string]string{"here": "", "here: archive": "It is away."}, nil }
+	w.o.Stores = func(context.Context) (map[string]string, error) {
+		return map[string]string{"here": "", "here: archive": "It is away."}, nil
+	}
 	if h := w.healths(t.Context(), true); len(h) != 3 || h[0].Store || h[1].Last != "" || !h[2].Store || h[2].Last != "It is away." {
 		t.Errorf("with stores: %+v", h)
 	}
