@@ -10,8 +10,8 @@ type Config struct {
 	Listen string `mapstructure:"listen"`
 	// Data is the directory that everything is kept in.
 	Data string `mapstructure:"data"`
-	// Database is where the embedded backend, the embedded identity service and the policies of remote
-	// backends keep their rows: postgres://…, which several gateways share; "": files in Data. It may hold a password.
+	// Database is where the embedded backend, the embedded identity service, the policies of remote
+	// backends and the sessions of the console keep their rows: postgres://…, which several gateways share; "": files in Data. It may hold a password.
 	Database Secret `mapstructure:"database"`
 	// PublicURL is what links in answers begin with; "" is the address that the
 	// client used.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -16,6 +17,7 @@ import (
 	"cindergate/driver"
 	"cindergate/gateway"
 	"cindergate/internal/console"
+	"cindergate/internal/console/sessions"
 	"cindergate/internal/openstack"
 	"cindergate/internal/wire"
 )
@@ -32,6 +34,20 @@ type consoleParts struct {
 	client   func(*http.Request) string
 	api      func() *gateway.Server // once it is made
 	wire     *wire.Recorder         // nil: requests are not recorded
+	sessions *sessions.DB           // nil: they are in memory
+}
+
+// openSessions opens what keeps the sessions of the console, where gateways share a database; nil: there is
+// none, or no console.
+func openSessions(ctx context.Context, c *config.Config) (*sessions.DB, error) {
+	if c.Database == "" || c.Console() == config.ConsoleOff {
+		return nil, nil
+	}
+	kept, err := sessions.Open(ctx, c.Database.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("the console's sessions: %w", err)
+	}
+	return kept, nil
 }
 
 // openConsole makes the console that the configuration asks for; nil: none.
@@ -53,6 +69,9 @@ func openConsole(c *config.Config, p consoleParts, log *zap.Logger) (*console.Co
 			}
 			return explainerOf(name, p.backends[name], p.followed)
 		},
+	}
+	if p.sessions != nil {
+		o.Sessions = p.sessions
 	}
 	if at, err := url.Parse(c.PublicURL); err == nil && c.PublicURL != "" {
 		o.Origins = []string{at.Scheme + "://" + at.Host}

@@ -135,7 +135,16 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger) error {
 	}
 	var api *gateway.Server
 	recorder, inspector := openWire(c)
-	pages, err := openConsole(c, consoleParts{auth, backends, followed, base, proxies.Client, func() *gateway.Server { return api }, recorder}, log.Named("console"))
+	logins, err := openSessions(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := logins.Close(); err != nil {
+			log.Error("close the database of sessions", zap.Error(err))
+		}
+	}()
+	pages, err := openConsole(c, consoleParts{auth, backends, followed, base, proxies.Client, func() *gateway.Server { return api }, recorder, logins}, log.Named("console"))
 	if err != nil {
 		return fmt.Errorf("ui: %w", err)
 	}

@@ -9,9 +9,13 @@ import (
 	"time"
 )
 
-// back shows a message on another page, by a redirect.
+// back shows what came of the request on another page, by a redirect. If that cannot be kept for it, the
+// page of that error shows it.
 func (q *request) back(path string, f flash) error {
-	q.s.tell(f)
+	q.told = append(q.told, f)
+	if err := q.c.sessions.change(q.r.Context(), q.s, func(st *kept) { st.tell(q.told) }); err != nil {
+		return err
+	}
 	http.Redirect(q.w, q.r, path, http.StatusSeeOther)
 	return nil
 }
@@ -121,7 +125,7 @@ func (q *request) deleteBackups() error {
 		case isStatus(err, http.StatusUnauthorized):
 			return err
 		case err != nil:
-			q.s.tell(flash{Bad: true, Text: id + ": " + textOf(err)})
+			q.told = append(q.told, flash{Bad: true, Text: id + ": " + textOf(err)})
 			continue
 		}
 		chosen = append(chosen, found.Backup)
@@ -142,7 +146,7 @@ func (q *request) deleteBackups() error {
 		case isStatus(err, http.StatusUnauthorized):
 			return err
 		case err != nil:
-			q.s.tell(flash{Bad: true, Text: b.Label() + ": " + textOf(err)})
+			q.told = append(q.told, flash{Bad: true, Text: b.Label() + ": " + textOf(err)})
 		default:
 			deleted++
 			same = append(same, b.ID)
@@ -184,9 +188,10 @@ func (q *request) exportRecord() error {
 
 // setScope has an admin look at all projects, or at the session's.
 func (q *request) setScope() error {
-	q.s.mu.Lock()
-	q.s.narrow = q.r.PostFormValue("projects") != "all"
-	q.s.mu.Unlock()
+	narrow := q.r.PostFormValue("projects") != "all"
+	if err := q.c.sessions.change(q.r.Context(), q.s, func(st *kept) { st.Narrow = narrow }); err != nil {
+		return err
+	}
 	page := nextOf(q.r.PostFormValue("page"))
 	if page == "" {
 		page = "/ui/"

@@ -118,7 +118,7 @@ func (c *Console) call(ctx context.Context, s *session, method, path string, bod
 		}
 	}
 	for {
-		version := s.version.Load()
+		version := s.held.version.Load()
 		got, err := c.send(ctx, s, method, path, microversions[version], content)
 		switch {
 		case err != nil:
@@ -126,7 +126,7 @@ func (c *Console) call(ctx context.Context, s *session, method, path string, bod
 		case got.status != http.StatusNotAcceptable || int(version) == len(microversions)-1:
 			return got.read(method, path, into)
 		}
-		s.version.CompareAndSwap(version, version+1) // the cloud does not have it
+		s.held.version.CompareAndSwap(version, version+1) // the cloud does not have it
 	}
 }
 

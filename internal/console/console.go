@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"cindergate/driver"
+	"cindergate/internal/console/sessions"
 	"cindergate/internal/wire"
 )
 
@@ -60,6 +61,8 @@ type Options struct {
 	Spaces func(ctx context.Context) []Space
 	// HistoryFile keeps the samples of Spaces; "": they are forgotten at the end.
 	HistoryFile string
+	// Sessions keeps the sessions; nil: they are in memory, and end with the process.
+	Sessions sessions.Store
 	// Wire is the record of the last requests, for admins; nil: there is none, and no page of it.
 	Wire   *wire.Recorder
 	Log    *zap.Logger
@@ -70,7 +73,7 @@ type Options struct {
 // Console is the http.Handler of everything below [Prefix]. It is safe for concurrent use.
 type Console struct {
 	o        Options
-	sessions *sessions
+	sessions *registry
 	logins   *attempts
 	identity *keystone // nil: there is none
 	watch    *watch
@@ -101,7 +104,7 @@ func New(o Options) (*Console, error) {
 		o.Secure = func(r *http.Request) bool { return r.TLS != nil }
 	}
 	c := &Console{
-		o: o, sessions: newSessions(o.Clock, o.Random), logins: newAttempts(o.Clock), watch: newWatch(o),
+		o: o, sessions: newRegistry(&o), logins: newAttempts(o.Clock), watch: newWatch(o),
 		streams: make(chan struct{}, maxStreams), stopped: make(chan struct{}),
 	}
 	if o.IdentityURL != "" {

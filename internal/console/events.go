@@ -1,14 +1,16 @@
 package console
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
 )
 
-// Streams of events.
+// Streams of events, at one gateway.
 const (
 	streamsOfSession = 4
 	streamsOfUser    = 16               // nobody takes all of [maxStreams]
@@ -34,10 +36,10 @@ func (c *Console) events(q *request) error {
 	default:
 		return &fault{http.StatusServiceUnavailable, "Too many pages are open. This one does not renew itself."}
 	}
-	if !c.sessions.mayStream(q.s) || !q.s.stream(1) {
+	if !c.sessions.shelf.mayStream(q.s.held.user) || !q.s.held.stream(1) {
 		return &fault{http.StatusTooManyRequests, "Too many pages of this session or user are open. This one does not renew itself."}
 	}
-	defer q.s.stream(-1)
+	defer q.s.held.stream(-1)
 	h := q.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // nginx passes it on at once
@@ -51,12 +53,21 @@ func (c *Console) events(q *request) error {
 	if c.o.Wire != nil && q.r.URL.Query().Get("page") == "wire" {
 		look = q.lookAtWire
 	}
+	of := look
+	look = func() (string, any, time.Duration, error) {
+		if on, err := c.sessions.goesOn(q.r.Context(), q.s); err != nil || !on {
+			return "", nil, lookSeldom, cmp.Or(err, error(errEnded))
+		}
+		return of()
+	}
 	var told string
 	spoke := c.o.Clock.Now()
 	for {
 		name, st, wait, err := look()
 		if err != nil && isStatus(err, http.StatusUnauthorized) {
-			c.sessions.remove(q.s)
+			if !errors.Is(err, errEnded) { // it is the token that has ended
+				_ = c.sessions.end(q.r.Context(), q.s) // if the store is away, the next page does
+			}
 			_, _ = io.WriteString(q.w, "event: end\ndata: {}\n\n")
 			return nil
 		}
@@ -89,9 +100,6 @@ func (c *Console) events(q *request) error {
 			_, _ = io.WriteString(q.w, "event: end\ndata: {}\n\n")
 			return nil
 		}
-		if q.s.over(c.o.Clock.Now()) {
-			c.sessions.remove(q.s)
-		}
 	}
 }
 
@@ -101,7 +109,7 @@ func (c *Console) pause(q *request, d time.Duration) (ended, gone bool) {
 	defer timer.Stop()
 	select {
 	case <-timer.Chan():
-	case <-q.s.ended:
+	case <-q.s.held.ended:
 		return true, false
 	case <-c.stopped:
 		return false, true
@@ -109,32 +117,6 @@ func (c *Console) pause(q *request, d time.Duration) (ended, gone bool) {
 		return false, true
 	}
 	return false, false
-}
-
-// mayStream reports whether the user of a session has fewer streams than a user may have.
-func (ss *sessions) mayStream(s *session) bool {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	n := 0
-	for _, other := range ss.all {
-		if other.caller.UserID == s.caller.UserID {
-			other.mu.Lock()
-			n += other.streams
-			other.mu.Unlock()
-		}
-	}
-	return n < streamsOfUser
-}
-
-// stream counts an open stream, or its end. It returns false if there are too many.
-func (s *session) stream(n int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.streams+n > streamsOfSession {
-		return false
-	}
-	s.streams += n
-	return true
 }
 
 // lookAtState tells what runs, and when to look again.

@@ -46,7 +46,12 @@ func nextOf(path string) string {
 }
 
 func (c *Console) showLogin(w http.ResponseWriter, r *http.Request) {
-	if c.sessions.find(r) != nil {
+	s, err := c.sessions.find(r)
+	if err != nil {
+		c.away(w, r, err)
+		return
+	}
+	if s != nil {
 		http.Redirect(w, r, "/ui/", http.StatusSeeOther)
 		return
 	}
@@ -72,7 +77,13 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusTooManyRequests, "Too many logins from this address are under way, or have failed in this minute. Wait a minute.")
 		return
 	}
-	s, err := c.open(from(r), r)
+	old, err := c.sessions.find(r)
+	if err != nil {
+		leave(false)
+		c.away(w, r, err)
+		return
+	}
+	st, expires, err := c.open(from(r), r)
 	leave(err != nil)
 	var f *fault
 	var classified *driver.Error
@@ -91,12 +102,26 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusBadGateway, "The identity service does not answer.")
 		return
 	}
-	if old := c.sessions.find(r); old != nil {
-		c.sessions.remove(old)
+	if old != nil {
+		err = c.sessions.end(r.Context(), old)
 	}
-	id, err := c.sessions.add(s)
-	if err != nil {
-		refuse(http.StatusInternalServerError, "The session cannot be made.")
+	id := ""
+	if err == nil {
+		id, err = c.sessions.begin(r.Context(), st, expires)
+	}
+	switch {
+	case errors.Is(err, errAway):
+		c.discard(from(r), &st)
+		c.away(w, r, err)
+		return
+	case errors.As(err, &f):
+		c.discard(from(r), &st)
+		refuse(f.Status, f.Text)
+		return
+	case err != nil:
+		c.discard(from(r), &st)
+		c.o.Log.Error("a session of the console cannot be made", zap.Error(err))
+		refuse(http.StatusInternalServerError, "The session cannot be made. The log of the gateway says why.")
 		return
 	}
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // without TLS a browser would not send a secure cookie
@@ -109,38 +134,40 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// open checks a login, and makes a session of it.
-func (c *Console) open(ctx context.Context, r *http.Request) (*session, error) {
+// open checks a login, and makes the state of a session of it, which ends with the token.
+func (c *Console) open(ctx context.Context, r *http.Request) (st kept, expires time.Time, err error) {
 	token, owned, info, err := c.token(ctx, r)
 	if err != nil {
-		return nil, err
+		return st, expires, err
 	}
-	discard := func() {
-		if owned {
-			_ = c.identity.revoke(ctx, token) // it ends by itself, too
-		}
-	}
+	st = kept{Token: token, Owned: owned, User: info.Token.User.Name, Project: info.Token.Project.Name}
 	caller, err := c.o.Caller(ctx, token)
 	switch {
 	case err != nil:
-		discard()
-		return nil, err
 	case caller.ProjectID == "":
-		discard()
-		return nil, &fault{http.StatusUnauthorized, "The login is for no project: name a project that you have a role in."}
+		err = &fault{http.StatusUnauthorized, "The login is for no project: name a project that you have a role in."}
 	case c.o.Mode == Admin && !caller.IsAdmin():
-		discard()
-		return nil, &fault{http.StatusForbidden, "Only admins may use this console (setting ui: admin)."}
+		err = &fault{http.StatusForbidden, "Only admins may use this console (setting ui: admin)."}
 	}
-	caller.Token = driver.Token(token)
-	s := &session{caller: caller, User: info.Token.User.Name, Project: info.Token.Project.Name, Domain: info.Token.User.Domain.Name, owned: owned, expires: info.Token.ExpiresAt}
-	if s.User == "" {
-		s.User, s.Project = caller.UserID, caller.ProjectID
+	if err != nil {
+		c.discard(ctx, &st)
+		return st, expires, err
 	}
-	if s.expires.IsZero() {
-		s.expires = c.o.Clock.Now().Add(wholeTime)
+	st.UserID, st.ProjectID, st.Role = caller.UserID, caller.ProjectID, caller.Role
+	if st.User == "" {
+		st.User, st.Project = caller.UserID, caller.ProjectID
 	}
-	return s, nil
+	if expires = info.Token.ExpiresAt; expires.IsZero() {
+		expires = c.o.Clock.Now().Add(wholeTime)
+	}
+	return st, expires, nil
+}
+
+// discard ends the token of a login that makes no session, if it was made for it.
+func (c *Console) discard(ctx context.Context, st *kept) {
+	if st.Owned {
+		_ = c.identity.revoke(ctx, st.Token) // it ends by itself, too
+	}
 }
 
 // token returns the token that the form asks for or has. owned says that it was made for this session.
@@ -194,8 +221,10 @@ func (c *Console) token(ctx context.Context, r *http.Request) (token string, own
 // logout ends the session, and the token if it was made for it. A token that was pasted stays, for it
 // is somebody's.
 func (q *request) logout() error {
-	q.c.sessions.remove(q.s)
-	if q.s.owned {
+	if err := q.c.sessions.end(q.r.Context(), q.s); err != nil {
+		return err
+	}
+	if q.s.kept.Owned {
 		if err := q.c.identity.revoke(from(q.r), string(q.s.caller.Token)); err != nil && !isStatus(err, http.StatusUnauthorized) {
 			q.c.o.Log.Warn("a token of the console was not revoked", zap.Error(err))
 		}
@@ -205,7 +234,10 @@ func (q *request) logout() error {
 	return nil
 }
 
-// Bounds of logins from one address. The identity service has its own as well.
+// Bounds of logins from one address, at one gateway: they protect this process. What protects passwords are
+// the bounds of the identity service, which each login here passes with the address of the browser: those of
+// the built-in one hold at all gateways together (identity/accounts/failures.go), and those of a Keystone are
+// its own. Whoever would go from one gateway to the next may ask that service directly as well.
 const (
 	loginsAtOnce   = 4
 	failedAMinute  = 20

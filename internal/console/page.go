@@ -69,6 +69,8 @@ type request struct {
 	r   *http.Request
 	s   *session
 	ctx context.Context // of requests to the API
+
+	told []flash // what came of the request so far
 }
 
 // call sends a request to the Block Storage API.
@@ -83,33 +85,52 @@ func (q *request) wide() bool { return q.s.allProjects(q.c.o.Mode) }
 // Such requests do not keep a session from ending, and see what has changed.
 const refreshHeader = "X-Console-Refresh"
 
+func (q *request) renews() bool { return q.r.Header.Get(refreshHeader) != "" }
+
 // with finds the session of a request, and shows errors.
 func (c *Console) with(serve func(*request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		s := c.sessions.find(r)
+		s, err := c.sessions.find(r)
+		if err != nil {
+			c.away(w, r, err)
+			return
+		}
 		if s == nil {
 			c.toLogin(w, r)
 			return
 		}
-		if r.Header.Get(refreshHeader) == "" {
-			s.touch(c.o.Clock.Now())
+		q := &request{c: c, w: w, r: r, s: s, ctx: from(r)}
+		if q.renews() {
+			s.held.forget()
 		} else {
-			s.forget()
+			c.sessions.touch(r.Context(), s)
 		}
-		q := &request{c, w, r, s, from(r)}
-		err := error(&fault{http.StatusNotFound, "The console has no such page."})
+		err = error(&fault{http.StatusNotFound, "The console has no such page."})
 		if id := r.PathValue("id"); safeName(id) == id && len(id) <= 64 {
 			err = serve(q)
 		}
 		switch {
 		case err == nil:
 		case isStatus(err, http.StatusUnauthorized):
-			c.sessions.remove(s)
+			if err := c.sessions.end(r.Context(), s); err != nil {
+				c.away(w, r, err)
+				return
+			}
 			c.toLogin(w, r)
 		default:
 			q.fail(err)
 		}
 	}
+}
+
+// away answers a request whose session cannot be found out now.
+func (c *Console) away(w http.ResponseWriter, r *http.Request, err error) {
+	w.Header().Set("Retry-After", "5")
+	if strings.HasPrefix(r.URL.Path, "/ui/api/") {
+		writeJSON(w, http.StatusServiceUnavailable, apiError{err.Error()})
+		return
+	}
+	c.render(w, http.StatusServiceUnavailable, "error", &page{Title: "Not available", Data: err.Error()})
 }
 
 // toLogin answers a request without a session.
@@ -174,9 +195,23 @@ func (q *request) show(status int, name, title, at string, data any) {
 	}
 	admin := q.s.caller.IsAdmin() && q.c.o.Mode != Tenant
 	q.c.render(q.w, status, name, &page{
-		Title: title, At: at, Session: q.s, Form: q.s.form, Wide: q.wide(), Admin: admin, Writes: q.s.caller.Role >= driver.Member, Operate: admin,
-		Wire: admin && q.c.o.Wire != nil, Switch: admin, Flashes: q.s.takeFlashes(), Path: q.r.URL.RequestURI(), Data: data,
+		Title: title, At: at, Session: q.s, Form: q.s.kept.Form, Wide: q.wide(), Admin: admin, Writes: q.s.caller.Role >= driver.Member, Operate: admin,
+		Wire: admin && q.c.o.Wire != nil, Switch: admin, Flashes: q.flashes(), Path: q.r.URL.RequestURI(), Data: data,
 	})
+}
+
+// flashes takes the messages that the page shows. A page that the script asks for shows only its parts with
+// data, and so takes none. Those that cannot be taken stay for the next page.
+func (q *request) flashes() []flash {
+	if q.renews() || len(q.s.kept.Flashes) == 0 {
+		return q.told
+	}
+	var waiting []flash
+	err := q.c.sessions.change(q.r.Context(), q.s, func(st *kept) { waiting, st.Flashes = st.Flashes, nil })
+	if err != nil {
+		return q.told
+	}
+	return append(waiting, q.told...)
 }
 
 // withToken refuses forms that were not made for this session.
@@ -185,7 +220,7 @@ func withToken(serve func(*request) error) func(*request) error {
 		if err := q.r.ParseForm(); err != nil {
 			return &fault{http.StatusBadRequest, "The form is longer than 65536 bytes, or is not one."}
 		}
-		if subtle.ConstantTimeCompare([]byte(q.r.PostFormValue("form")), []byte(q.s.form)) != 1 {
+		if subtle.ConstantTimeCompare([]byte(q.r.PostFormValue("form")), []byte(q.s.kept.Form)) != 1 {
 			return &fault{http.StatusForbidden, "The form was not made for this session. Open the page again and repeat it."}
 		}
 		return serve(q)

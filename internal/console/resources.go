@@ -229,7 +229,7 @@ func (q *request) pageOfBackups(l listing) (all []backup, count int, more bool, 
 		Links   []json.RawMessage `json:"backups_links"`
 		Count   *int              `json:"count"`
 	}
-	if microversions[q.s.version.Load()] == "3.0" {
+	if microversions[q.s.held.version.Load()] == "3.0" {
 		l.Del("with_count") // it would be a filter
 	}
 	err = q.call(http.MethodGet, "/backups/detail?"+l.Encode(), nil, &found)

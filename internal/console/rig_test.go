@@ -22,6 +22,7 @@ import (
 type rig struct {
 	t   *testing.T
 	env *harness.Environment
+	o   Options
 	c   *Console
 	url string
 }
@@ -38,21 +39,33 @@ func openRig(t *testing.T, cloud harness.Options, change ...func(*Options)) *rig
 	env, err := harness.Open(context.WithoutCancel(t.Context()), cloud)
 	must(t, err)
 	r := &rig{t: t, env: env}
-	o := Options{API: env, IdentityURL: "http://console.invalid/identity/v3", Mode: All, Clock: env.Clock, Caller: r.caller}
+	t.Cleanup(func() { must(t, env.Close()) })
+	r.o = Options{API: env, IdentityURL: "http://console.invalid/identity/v3", Mode: All, Clock: env.Clock, Caller: r.caller}
+	r.start(change...)
+	return r
+}
+
+// start serves a console with the options of the rig.
+func (r *rig) start(change ...func(*Options)) {
+	r.t.Helper()
 	for _, f := range change {
-		f(&o)
+		f(&r.o)
 	}
-	r.c, err = New(o)
-	must(t, err)
-	server := httptest.NewServer(r.c)
+	var err error
+	r.c, err = New(r.o)
+	must(r.t, err)
+	r.serve(r.c)
+	r.t.Cleanup(r.c.Stop) // before the server is closed, for that waits for streams
+}
+
+// serve serves a handler until the end of the test.
+func (r *rig) serve(handler http.Handler) {
+	server := httptest.NewServer(handler)
 	r.url = server.URL
-	t.Cleanup(func() {
-		r.c.Stop()
+	r.t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
-		must(t, env.Close())
 	})
-	return r
 }
 
 func must(t testing.TB, err error) {
@@ -200,7 +213,8 @@ func (b *browser) session() *session {
 	for _, cookie := range b.client.Jar.Cookies(at) {
 		r.AddCookie(cookie)
 	}
-	s := b.c.sessions.find(r)
+	s, err := b.c.sessions.find(r)
+	must(b.t, err)
 	if s == nil {
 		b.t.Fatal("the browser has no session")
 	}

@@ -15,8 +15,10 @@ import (
 
 // A login makes a session whose cookie no script and no other site gets. Nothing of the token or the
 // password reaches the browser.
-func TestLogin(t *testing.T) {
-	r := newRig(t)
+func TestLogin(t *testing.T) { onStores(t, testLogin) }
+
+func testLogin(t *testing.T, store func(*Options)) {
+	r := newRig(t, store)
 	b := r.browser()
 	b.do(http.MethodGet, "/ui/volumes?name=a", nil)
 	if b.status != http.StatusOK || b.at != "/ui/login?next="+url.QueryEscape("/ui/volumes?name=a") {
@@ -75,8 +77,10 @@ func TestNext(t *testing.T) {
 
 // A pasted token is a login, and stays when the session ends. A token that the console has made is
 // revoked then.
-func TestLogout(t *testing.T) {
-	r := newRig(t)
+func TestLogout(t *testing.T) { onStores(t, testLogout) }
+
+func testLogout(t *testing.T, store func(*Options)) {
+	r := newRig(t, store)
 	first := r.login("demo")
 	token := string(first.session().caller.Token)
 	second := r.browser()
@@ -101,18 +105,23 @@ func TestLogout(t *testing.T) {
 }
 
 // Another login of the same browser ends the session before.
-func TestLoginAgain(t *testing.T) {
-	r := newRig(t)
+func TestLoginAgain(t *testing.T) { onStores(t, testLoginAgain) }
+
+func testLoginAgain(t *testing.T, store func(*Options)) {
+	r := newRig(t, store)
 	b := r.login("demo")
 	first := b.session()
 	b.post("/ui/login", url.Values{"way": {"password"}, "user": {"alt"}, "password": {harness.Password}, "project": {"alt"}})
 	select {
-	case <-first.ended:
+	case <-first.held.ended:
 	default:
-		t.Error("the first session goes on")
+		t.Error("the first session goes on here")
 	}
-	if s := b.session(); s.User != "alt" || len(r.c.sessions.all) != 1 {
-		t.Errorf("%s, %d sessions", s.User, len(r.c.sessions.all))
+	if on, err := r.c.sessions.goesOn(t.Context(), first); on || err != nil {
+		t.Error("the first session goes on", err)
+	}
+	if s := b.session(); s.User() != "alt" {
+		t.Errorf("the session of %s", s.User())
 	}
 }
 
@@ -125,14 +134,16 @@ func TestLoginWithoutValidation(t *testing.T) {
 	})
 	b := r.browser()
 	b.post("/ui/login", url.Values{"way": {"password"}, "user": {"demo"}, "password": {harness.Password}, "project": {"demo"}})
-	if b.status != http.StatusServiceUnavailable || !strings.Contains(b.page, "could not be validated") || len(r.c.sessions.all) != 0 {
+	if b.status != http.StatusServiceUnavailable || !strings.Contains(b.page, "could not be validated") || b.header.Get("Set-Cookie") != "" {
 		t.Errorf("%d\n%s", b.status, b.page)
 	}
 }
 
 // A session ends when its token is revoked, when the token expires, and when it is idle.
-func TestSessionEnds(t *testing.T) {
-	r := newRig(t)
+func TestSessionEnds(t *testing.T) { onStores(t, testSessionEnds) }
+
+func testSessionEnds(t *testing.T, store func(*Options)) {
+	r := newRig(t, store)
 	ended := func(b *browser, why string) {
 		t.Helper()
 		b.do(http.MethodGet, "/ui/volumes", nil)
@@ -151,79 +162,74 @@ func TestSessionEnds(t *testing.T) {
 	must(t, r.env.Clock.Advance(t.Context(), 61*time.Minute)) // tokens of the harness last an hour
 	ended(b, "expired")
 
-	ss := newSessions(r.env.Clock, r.c.o.Random)
-	s := &session{expires: r.env.Clock.Now().Add(24 * time.Hour)}
-	_, err := ss.add(s)
-	must(t, err)
+	pass := func(d time.Duration) { must(t, r.env.Clock.Advance(t.Context(), d)) }
+	used := r.begin("ann", 24*time.Hour)
 	for range 12 {
-		if s.over(r.env.Clock.Now()) {
-			t.Error("a session that is used has ended")
+		if s := r.find(used); s == nil {
+			t.Fatal("a session that is used has ended")
+		} else {
+			pass(59 * time.Minute)
+			r.c.sessions.touch(t.Context(), s)
 		}
-		must(t, r.env.Clock.Advance(t.Context(), 59*time.Minute))
-		s.touch(r.env.Clock.Now())
 	}
-	must(t, r.env.Clock.Advance(t.Context(), 59*time.Minute))
-	if !s.over(r.env.Clock.Now()) {
-		t.Error("a session of more than 12 hours has not ended")
+	pass(11 * time.Minute)
+	if r.find(used) == nil {
+		t.Error("a session has ended before 12 hours")
 	}
-	s = &session{expires: r.env.Clock.Now().Add(24 * time.Hour)}
-	_, err = ss.add(s)
-	must(t, err)
-	must(t, r.env.Clock.Advance(t.Context(), time.Hour))
-	if !s.over(r.env.Clock.Now()) {
+	pass(time.Minute)
+	if r.find(used) != nil {
+		t.Error("a session of 12 hours has not ended")
+	}
+	idle := r.begin("ann", 24*time.Hour)
+	pass(time.Hour)
+	if r.find(idle) != nil {
 		t.Error("an idle session has not ended")
 	}
 }
 
 // There are at most so many sessions: one more ends the one that is idle longest.
-func TestSessionsAreBounded(t *testing.T) {
-	r := newRig(t)
-	var first *session
+func TestSessionsAreBounded(t *testing.T) { onStores(t, testSessionsAreBounded) }
+
+func testSessionsAreBounded(t *testing.T, store func(*Options)) {
+	r := newRig(t, store)
+	var ids []string
 	for i := range maxSessions + 1 {
-		s := &session{caller: driver.Caller{UserID: fmt.Sprint("u", i)}, expires: r.env.Clock.Now().Add(time.Hour)}
-		_, err := r.c.sessions.add(s)
-		must(t, err)
-		if i == 0 {
-			first = s
+		ids = append(ids, r.begin(fmt.Sprint("u", i), time.Hour))
+		if i < 2 {
 			must(t, r.env.Clock.Advance(t.Context(), time.Second))
 		}
 	}
-	if n := len(r.c.sessions.all); n != maxSessions {
-		t.Errorf("%d sessions", n)
-	}
-	select {
-	case <-first.ended:
-	default:
+	if r.find(ids[0]) != nil {
 		t.Error("the oldest session has not ended")
+	}
+	for _, id := range ids[1:] {
+		if r.find(id) == nil {
+			t.Fatal("another session has ended")
+		}
+	}
+	if n := len(r.c.sessions.shelf.all); n > maxSessions {
+		t.Errorf("the gateway holds something of %d sessions", n)
 	}
 }
 
 // Whoever logs in again and again ends sessions of its own, and not those of others.
-func TestSessionsOfOneUser(t *testing.T) {
-	r := newRig(t)
-	add := func(user string) *session {
-		s := &session{caller: driver.Caller{UserID: user}, expires: r.env.Clock.Now().Add(time.Hour)}
-		_, err := r.c.sessions.add(s)
-		must(t, err)
+func TestSessionsOfOneUser(t *testing.T) { onStores(t, testSessionsOfOneUser) }
+
+func testSessionsOfOneUser(t *testing.T, store func(*Options)) {
+	r := newRig(t, store)
+	other := r.begin("other", time.Hour)
+	var own []string
+	for range 3 * sessionsOfUser {
 		must(t, r.env.Clock.Advance(t.Context(), time.Millisecond))
-		return s
+		own = append(own, r.begin("greedy", time.Hour))
 	}
-	other, first := add("other"), add("greedy")
-	for range maxSessions {
-		add("greedy")
-	}
-	select {
-	case <-first.ended:
-	default:
-		t.Error("the user's oldest session has not ended")
-	}
-	select {
-	case <-other.ended:
+	if r.find(other) == nil {
 		t.Error("the session of somebody else has ended")
-	default:
 	}
-	if n := len(r.c.sessions.all); n != sessionsOfUser+1 {
-		t.Errorf("%d sessions", n)
+	for i, id := range own {
+		if there := r.find(id) != nil; there != (i >= len(own)-sessionsOfUser) {
+			t.Errorf("session %d is there: %t", i, there)
+		}
 	}
 }
 
