@@ -57,6 +57,7 @@ async function renew() {
     while (stale) {
       stale = false
       const answer = await fetch(location.href, { headers: { 'X-Console-Refresh': '1' }, redirect: 'manual' })
+      if (answer.type === 'opaqueredirect') { location.reload(); return } // the session has ended
       if (!answer.ok) return
       const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html')
       const parts = [...document.querySelectorAll('[data-live]')]
@@ -87,6 +88,7 @@ for (const event of ['focusout', 'change']) {
 const key = state => JSON.stringify([state.jobs.map(j => [j.id, j.state, j.attempt, j.total > 0]), state.backups, state.failures])
 let known = null
 let source = null
+let again = 0 // timer of the next try
 const liveState = document.querySelector('[data-live-state]')
 
 function follow() {
@@ -109,15 +111,23 @@ function follow() {
   source.addEventListener('end', () => { stop(); location.reload() })
   source.onerror = () => {
     liveState.textContent = 'The gateway does not answer; this page is as it was.'
-    if (source?.readyState === EventSource.CLOSED) stop()
+    if (source?.readyState !== EventSource.CLOSED) return
+    stop()
+    again = setTimeout(resume, 15000) // the browser itself does not try again after an error such as 503
   }
 }
 
-function stop() { source?.close(); source = null }
+function stop() { clearTimeout(again); source?.close(); source = null }
+
+function resume() {
+  if (document.hidden || source) return
+  if (known !== null) renew()
+  follow()
+}
 
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) stop()
-  else if (!source) { if (known !== null) renew(); follow() }
+  else resume()
 })
 addEventListener('pagehide', stop)
 addEventListener('pageshow', event => { if (event.persisted) follow() })
