@@ -42,12 +42,17 @@ func (r *Runner) runs(jobID string) bool {
 	return ok
 }
 
-// register records that a job runs. First it waits until earlier runs of this process that
-// could interfere have stopped. It returns the context of the run.
-func (r *Runner) register(ctx context.Context, j *meta.Job) (*run, context.Context) {
+// newRun returns the run of a job, which [Runner.register] lets begin, and its context.
+func (r *Runner) newRun(ctx context.Context, j *meta.Job) (*run, context.Context) {
 	own := &run{backupID: j.BackupID, resource: j.Resource, done: make(chan struct{})}
 	own.progress.clock, own.progress.at.Started = r.core.Clock, r.core.Clock.Now()
 	ctx, own.cancel = context.WithCancelCause(own.progress.in(ctx))
+	return own, ctx
+}
+
+// register records that a job runs. First it waits until earlier runs of this process that
+// could interfere have stopped.
+func (r *Runner) register(j *meta.Job, own *run) {
 	for {
 		r.mu.Lock()
 		var other *run
@@ -61,7 +66,7 @@ func (r *Runner) register(ctx context.Context, j *meta.Job) (*run, context.Conte
 		if other == nil {
 			r.running[j.ID] = own
 			r.mu.Unlock()
-			return own, ctx
+			return
 		}
 		r.mu.Unlock()
 		other.cancel(errLeaseLost)
@@ -81,12 +86,14 @@ func (r *Runner) release(j *meta.Job, own *run) {
 // attempt performs a claimed job and logs its outcome. The lease lasts at least until the given
 // time of this process's clock.
 func (r *Runner) attempt(ctx context.Context, j *meta.Job, until time.Time) {
-	own, jobCtx := r.register(ctx, j)
-	defer r.release(j, own)
+	own, jobCtx := r.newRun(ctx, j)
 	beat, stop := context.WithCancel(jobCtx)
 	stopped := make(chan struct{})
 	r.core.Work.Begin()
 	go func() { defer close(stopped); defer r.core.Work.End(); r.heartbeat(beat, j, own, until) }()
+	// The lease is renewed meanwhile: an earlier run that cleans up in a store that is away may take longer.
+	r.register(j, own)
+	defer r.release(j, own)
 
 	began := r.core.Clock.Now()
 	endTrace := func(string, error) {}
