@@ -25,21 +25,22 @@ type run struct {
 	done     chan struct{} // closed when the job has stopped
 }
 
-// stop ends a cancelled job if it runs in this process.
+// stop ends a cancelled job if it runs in this process, or waits to run.
 func (r *Runner) stop(jobID string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if running, ok := r.running[jobID]; ok {
-		running.cancel(errCancelled)
+	for _, runs := range []map[string]*run{r.running, r.waiting} {
+		if own, ok := runs[jobID]; ok {
+			own.cancel(errCancelled)
+		}
 	}
 }
 
-// runs reports whether this process runs a job.
+// runs reports whether this process runs a job, or will: it renews the lease.
 func (r *Runner) runs(jobID string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, ok := r.running[jobID]
-	return ok
+	return r.running[jobID] != nil || r.waiting[jobID] != nil
 }
 
 // newRun returns the run of a job, which [Runner.register] lets begin, and its context.
@@ -47,6 +48,9 @@ func (r *Runner) newRun(ctx context.Context, j *meta.Job) (*run, context.Context
 	own := &run{backupID: j.BackupID, resource: j.Resource, done: make(chan struct{})}
 	own.progress.clock, own.progress.at.Started = r.core.Clock, r.core.Clock.Now()
 	ctx, own.cancel = context.WithCancelCause(own.progress.in(ctx))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting[j.ID] = own
 	return own, ctx
 }
 
@@ -65,6 +69,9 @@ func (r *Runner) register(j *meta.Job, own *run) {
 		}
 		if other == nil {
 			r.running[j.ID] = own
+			if r.waiting[j.ID] == own {
+				delete(r.waiting, j.ID)
+			}
 			r.mu.Unlock()
 			return
 		}
