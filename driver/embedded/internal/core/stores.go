@@ -206,9 +206,9 @@ func unavailable(err error, s *Store) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &failure):
-		return driver.Wrap(driver.Unavailable, err, failure.Text)
+		return driver.Wrap(driver.Unavailable, err, "%s", failure.Text)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return err
 	}
-	return driver.Wrap(driver.Unavailable, err, fmt.Sprintf("The backup store %s is not there: it is not mounted or is another one.", s.Name))
+	return driver.Wrap(driver.Unavailable, err, "The backup store %s is not there: it is not mounted or is another one.", s.Name)
 }
