@@ -33,22 +33,22 @@ func (s *Server) healthcheck(c echo.Context) error {
 			status, reasons = http.StatusServiceUnavailable, nil
 		}
 		if err != nil {
-			reasons = append(reasons, reasonOf(err))
+			reasons = append(reasons, reasonOf("backend", err))
 		}
 	}
 	return writeJSON(c, status, map[string]any{"detailed": false, "reasons": reasons})
 }
 
-// reasonOf returns the text of an error that clients may see.
-func reasonOf(err error) string {
+// reasonOf returns the text of an error that clients may see. what was checked: a backend or a store.
+func reasonOf(what string, err error) string {
 	var classified *driver.Error
 	switch {
 	case errors.As(err, &classified):
 		return classified.Message
 	case errors.Is(err, context.DeadlineExceeded):
-		return "A backend does not answer in time."
+		return "A " + what + " does not answer in time."
 	}
-	return "A backend is not ready."
+	return "A " + what + " is not ready."
 }
 
 // healthz reports the health of every backend, remote ones as well.
@@ -69,23 +69,13 @@ func (s *Server) healthz(c echo.Context) error {
 // Health returns for each backend why it is not well, as clients may see it; "" if it is well. It
 // returns an error only if ctx ends first.
 func (s *Server) Health(ctx context.Context) (map[string]string, error) {
-	return reasonsOf(s.health.check(ctx))
-}
-
-func reasonsOf(found map[string]error, err error) (map[string]string, error) {
-	reasons := make(map[string]string, len(found))
-	for name, err := range found {
-		if reasons[name] = ""; err != nil {
-			reasons[name] = reasonOf(err)
-		}
-	}
-	return reasons, err
+	return s.health.reasons(ctx, "backend")
 }
 
 // StoreHealth is [Server.Health] of the backup stores that backends have, by the backend's name and
 // the store's, such as "embedded: archive".
 func (s *Server) StoreHealth(ctx context.Context) (map[string]string, error) {
-	return reasonsOf(s.stores.check(ctx))
+	return s.stores.reasons(ctx, "backup store")
 }
 
 // Alive returns an error if the checks of the gateway's own database and directories do not end
@@ -146,6 +136,18 @@ func (h *health) check(ctx context.Context) (map[string]error, error) {
 		return found, nil
 	}
 	return h.flight.Do(ctx, "", 2*h.limit, h.run)
+}
+
+// reasons is check in words; "": it is well.
+func (h *health) reasons(ctx context.Context, what string) (map[string]string, error) {
+	found, err := h.check(ctx)
+	reasons := make(map[string]string, len(found))
+	for name, problem := range found {
+		if reasons[name] = ""; problem != nil {
+			reasons[name] = reasonOf(what, problem)
+		}
+	}
+	return reasons, err
 }
 
 // run runs all checks concurrently.

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -111,6 +112,35 @@ func TestReadiness(t *testing.T) {
 		if err := server.Alive(t.Context()); (err == nil) != x.alive || (answer.Code == http.StatusOK) != x.alive {
 			t.Errorf("%s: alive: %v, /livez: %d", x.body, err, answer.Code)
 		}
+	}
+}
+
+// stored is a backend with backup stores.
+type stored struct {
+	backend
+	checks map[string]func(context.Context) error
+}
+
+func (s stored) StoreChecks() map[string]func(context.Context) error { return s.checks }
+
+// Problems of a backup store are called those of a store. Only what is meant for others is shown.
+func TestStoreHealthInWords(t *testing.T) {
+	server := gateway.New(gateway.Options{
+		Backends: map[string]driver.Driver{"own": stored{backend{}, map[string]func(context.Context) error{
+			"well": func(context.Context) error { return nil },
+			"slow": slow{}.Ready,
+			"odd":  func(context.Context) error { return errors.New(secret) },
+			"away": func(context.Context) error { return driver.Wrap(driver.Unavailable, errors.New(secret), "It is away.") },
+		}}},
+		Auth: roles, Log: zap.NewNop(), Metrics: gateway.NewMetrics(), HealthTimeout: 50 * time.Millisecond,
+	})
+	found, err := server.StoreHealth(t.Context())
+	want := map[string]string{
+		"own: well": "", "own: slow": "A backup store does not answer in time.",
+		"own: odd": "A backup store is not ready.", "own: away": "It is away.",
+	}
+	if err != nil || !maps.Equal(found, want) {
+		t.Errorf("%v %v", found, err)
 	}
 }
 

@@ -15,12 +15,16 @@ type Proxies []netip.Prefix
 
 // trusts reports whether an address, with or without a port, is that of a trusted proxy.
 func (p Proxies) trusts(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		host = address
-	}
-	ip, err := netip.ParseAddr(strings.TrimSpace(host))
+	ip, err := netip.ParseAddr(hostOf(address))
 	return err == nil && slices.ContainsFunc(p, func(n netip.Prefix) bool { return n.Contains(ip.Unmap()) })
+}
+
+// hostOf returns an address without its port, and without the brackets of IPv6.
+func hostOf(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(address, "["), "]")
 }
 
 // Client returns whom a request counts for where clients are bounded: the client's IPv4 address,
@@ -37,9 +41,7 @@ func (p Proxies) Client(r *http.Request) string {
 		}
 		client, forwarded = last, forwarded[:len(forwarded)-1]
 	}
-	if host, _, err := net.SplitHostPort(client); err == nil {
-		client = host
-	}
+	client = hostOf(client)
 	ip, err := netip.ParseAddr(client)
 	if err != nil {
 		return client

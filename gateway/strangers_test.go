@@ -377,6 +377,8 @@ func TestClientAddresses(t *testing.T) {
 		{"[2001:db8::1]:99", []string{"2001:dead::1"}, "2001:dead::/64"},
 		{"[2001:db8::1]:99", []string{"2001:dead::ffff:2:3:4"}, "2001:dead::/64"}, // the same subscriber
 		{"[2001:dead:0:1::1]:99", nil, "2001:dead:0:1::/64"},
+		{"10.1.1.1:99", []string{"[2001:dead::2]"}, "2001:dead::/64"}, // as some proxies write it
+		{"10.1.1.1:99", []string{"[2001:dead::2]:1234, [2001:db8::1]"}, "2001:dead::/64"},
 		{"[fe80::1%eth0]:99", nil, "fe80::/64"},
 		{"[::ffff:192.0.2.1]:99", nil, "192.0.2.1"},
 		{"@", nil, "@"}, // a Unix socket

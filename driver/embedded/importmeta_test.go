@@ -20,7 +20,7 @@ func (m *moved) importingWith(record driver.BackupRecord, metadata map[string]st
 }
 
 // Metadata that somebody sets while a record is imported stay, and so do the lock and the expiry in
-// them.
+// them, also if the import fails and is repeated.
 func TestMetadataDuringAnImport(t *testing.T) {
 	m := newMoved(t, locking)
 	m.clock.Add(2 * 365 * day)
@@ -40,6 +40,11 @@ func TestMetadataDuringAnImport(t *testing.T) {
 	child := m.importingWith(m.incRecord, metadata)
 	m.wantBackup(child.ID, driver.BackupError) // its parent is missing
 	wanted(child)
+	if row := m.row(child.ID); row.DataBytes != nil {
+		t.Errorf("an import that failed owns no objects, and holds %d bytes", *row.DataBytes)
+	}
+	m.importing(m.incRecord) // again, with its parent still missing
+	wanted(m.wantBackup(child.ID, driver.BackupError))
 	m.importing(m.fullRecord)
 	child = m.wantBackup(child.ID, driver.BackupAvailable)
 	wanted(child)

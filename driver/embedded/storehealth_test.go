@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,9 +17,10 @@ import (
 func (r *rig) wantStore(name, problem string) {
 	r.t.Helper()
 	err := r.StoreChecks()[name](r.t.Context())
+	var shown *driver.Error
 	switch {
 	case problem == "" && err == nil:
-	case problem == "" || err == nil || driver.KindOf(err) != driver.Unavailable || !strings.Contains(err.Error(), problem):
+	case problem == "" || !errors.As(err, &shown) || shown.Kind != driver.Unavailable || !strings.Contains(shown.Message, problem):
 		r.t.Errorf("store %s: %v, want %q", name, err, problem)
 	}
 }
@@ -51,6 +53,14 @@ func TestStoreHealth(t *testing.T) {
 		return true
 	})
 	r.wantStore("archive", "Backup store archive refused to")
+	server.Heal()
+	server.Intercept(func(w http.ResponseWriter, _ *http.Request) bool { // what a store says is no format
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte("<Error><Code>Only100%d</Code></Error>"))
+		return true
+	})
+	r.wantStore("archive", ": it answered 403 Only100%d. It takes")
 	server.Heal()
 	server.Set("volumebackups", marker.Name, []byte("another\n"))
 	r.wantStore("archive", "is not the one that was used before")

@@ -109,8 +109,15 @@ func TestHealth(t *testing.T) {
 	if h := w.healths(t.Context(), false); len(h) != 1 {
 		t.Errorf("a tenant sees stores: %+v", h)
 	}
-	w.o.Stores = nil
-	w.o.Health = func(context.Context) (map[string]string, error) { return nil, errors.New("gone") }
+	// A store that hangs does not hang the page: it shows what is known, and of when.
+	clock.Advance(time.Minute)
+	w.o.Stores = func(ctx context.Context) (map[string]string, error) { <-ctx.Done(); return nil, ctx.Err() }
+	ctx, cancel := context.WithTimeout(t.Context(), 20*healthTime)
+	defer cancel()
+	if h := w.healths(ctx, true); ctx.Err() != nil || len(h) != 3 || h[0].Old || !h[2].Old || h[2].Problem != "It is away." || !h[2].AskedAt.Equal(start.Add(time.Minute)) {
+		t.Errorf("while a store hangs: %+v", h)
+	}
+	w = newWatch(Options{Clock: clock, Health: func(context.Context) (map[string]string, error) { return nil, errors.New("gone") }})
 	if h := w.healths(t.Context(), true); len(h) != 0 {
 		t.Errorf("%+v", h)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,23 +21,6 @@ type Space struct {
 	Total int64  `json:"total"`
 }
 
-// health is that of a backend or of a backup store.
-type health struct {
-	Name    string `json:"name"`
-	Store   bool   `json:"store"`
-	Problem string `json:"problem"`        // "": it is well
-	Last    string `json:"last,omitempty"` // the last problem that was seen
-	LastAt  stamp  `json:"last_at"`
-}
-
-// healths are those of backends, and of stores if they may be seen.
-type healths []health
-
-// HasStores reports whether there are stores among them.
-func (all healths) HasStores() bool {
-	return slices.ContainsFunc(all, func(h health) bool { return h.Store })
-}
-
 // sample is how much of a place was used at a time.
 type sample struct {
 	At   int64 `json:"at"` // seconds since 1970
@@ -52,12 +34,6 @@ const (
 	maxPlaces   = 64
 	checkEvery  = time.Minute
 )
-
-// place is a backend or a store by its name.
-type place struct {
-	name  string
-	store bool
-}
 
 // watch remembers how well the backends were, and how full places were.
 type watch struct {
@@ -95,52 +71,11 @@ func (w *watch) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-check.Chan():
-			w.healths(ctx, true)
+			w.check(ctx)
 		case <-dot.Chan():
 			w.sample(ctx)
 		}
 	}
-}
-
-// healths returns the health of the backends and of the backup stores. Who does not operate the gateway
-// sees no stores and no reasons.
-func (w *watch) healths(ctx context.Context, operator bool) healths {
-	var all healths = w.look(ctx, w.o.Health, false, operator)
-	if operator {
-		all = append(all, w.look(ctx, w.o.Stores, true, true)...)
-	}
-	return all
-}
-
-// look asks for the health of the backends, or of the stores, and remembers problems.
-func (w *watch) look(ctx context.Context, ask func(context.Context) (map[string]string, error), stores, reasons bool) []health {
-	if ask == nil {
-		return nil
-	}
-	found, err := ask(ctx)
-	if err != nil {
-		return nil
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	all := []health{}
-	for _, name := range slices.Sorted(maps.Keys(found)) {
-		key := place{name, stores}
-		h := w.last[key]
-		h.Name, h.Store, h.Problem = name, stores, found[name]
-		if h.Problem != "" {
-			h.Last, h.LastAt = h.Problem, stamp{w.o.Clock.Now()}
-		}
-		w.last[key] = h
-		if !reasons {
-			h.Last, h.LastAt = "", stamp{}
-			if h.Problem != "" {
-				h.Problem = "unavailable"
-			}
-		}
-		all = append(all, h)
-	}
-	return all
 }
 
 // places asks how full the places are. A disk that hangs must not hang pages: then there is no answer, and

@@ -65,10 +65,17 @@ func (s S3) Container(Backup) string { return orDefault(s.Default) }
 // purpose bucket naming rules").
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
+// oddBucketName are those that S3 or its clients refuse all the same: IPv4 addresses, and labels of a
+// host's name that are empty or begin or end with a hyphen.
+var oddBucketName = regexp.MustCompile(`^([0-9]+\.){3}[0-9]+$|\.\.|\.-|-\.`)
+
 // CheckContainer applies S3's rules of a bucket's name.
 func (S3) CheckContainer(name string) error {
-	if !bucketName.MatchString(name) || strings.Contains(name, "..") {
+	if !bucketName.MatchString(name) {
 		return errors.New("a bucket must have 3 to 63 of the characters a-z, 0-9, '.' and '-', and begin and end with a letter or digit")
+	}
+	if oddBucketName.MatchString(name) {
+		return errors.New("a bucket must be no IP address, and have no '.' beside another one or beside a '-'")
 	}
 	return nil
 }

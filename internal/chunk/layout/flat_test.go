@@ -53,6 +53,7 @@ func TestFlatContainers(t *testing.T) {
 	for name, valid := range map[string][2]bool{ // for Swift, for S3
 		"volumebackups": {true, true}, "a.b-c": {true, true}, "Caps": {true, false}, "ab": {true, false}, "é": {true, false},
 		"": {}, "a/b": {}, ".hidden": {}, "a\x00b": {}, "a..b": {true, false}, "-ab": {true, false},
+		"a.-b": {true, false}, "a-.b": {true, false}, "192.0.2.1": {true, false}, "192.0.2.1a": {true, true},
 		strings.Repeat("a", 64): {true, false}, strings.Repeat("a", 257): {},
 	} {
 		if err := (Swift{}).CheckContainer(name); (err == nil) != valid[0] {

@@ -17,6 +17,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"cindergate/internal/chunk/layout"
 	"cindergate/internal/chunk/object"
@@ -53,6 +54,11 @@ func New(o Options) (*object.Store, error) {
 	u, err := url.Parse(o.Endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" && u.Path != "/" {
 		return nil, fmt.Errorf("the endpoint %q is not an http or https URL without a path", o.Endpoint)
+	}
+	if o.Bucket != "" { // an older bucket may have a name that no new one may have
+		if err := s3utils.CheckValidBucketName(o.Bucket); err != nil {
+			return nil, fmt.Errorf("the bucket %q cannot be used: %w", o.Bucket, err)
+		}
 	}
 	pauser := &object.Pauser{}
 	transport, err := object.NewTransport(o.Connection, pauser)

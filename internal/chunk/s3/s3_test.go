@@ -99,6 +99,16 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
+// A bucket that no request could name is refused at the start, and not called a store that is away.
+func TestBuckets(t *testing.T) {
+	for bucket, valid := range map[string]bool{"": true, "volumebackups": true, "Old_Name": true, "b": false, "a/b": false, "192.0.2.1": false, "a..b": false} {
+		_, err := s3.New(s3.Options{Endpoint: "https://s3.example.com", Bucket: bucket})
+		if (err == nil) != valid || err != nil && !strings.Contains(err.Error(), fmt.Sprintf("bucket %q", bucket)) {
+			t.Errorf("%q: %v", bucket, err)
+		}
+	}
+}
+
 // S3 may say in the body of a 200 that a copy has failed (API reference, CopyObject: "If the error occurs during the
 // copy operation, the error response is embedded in the 200 OK response").
 func TestCopyFailsAfter200(t *testing.T) {

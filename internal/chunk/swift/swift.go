@@ -58,6 +58,9 @@ func New(o Options) (*object.Store, error) {
 
 // prepare sets the defaults, and makes the transport.
 func (o *Options) prepare() (http.RoundTripper, *object.Pauser, error) {
+	if strings.Contains(o.Container, "/") { // no request could name it
+		return nil, nil, fmt.Errorf("the container %q cannot be used: it must not contain '/'", o.Container)
+	}
 	pauser := &object.Pauser{}
 	transport, err := object.NewTransport(o.Connection, pauser)
 	o.Layout = layout.Swift{Default: o.Container}

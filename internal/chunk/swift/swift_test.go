@@ -40,3 +40,16 @@ func TestConformance(t *testing.T) {
 		})
 	}
 }
+
+// A container that no request could name is refused at the start, and not called a store that is away.
+func TestContainers(t *testing.T) {
+	for container, valid := range map[string]bool{"": true, "volumebackups": true, "volume/backups": false} {
+		o := swift.Options{Login: swift.Login{AuthURL: "https://keystone.example.com/v3"}, Container: container}
+		if _, err := swift.New(o); (err == nil) != valid {
+			t.Errorf("%q: %v", container, err)
+		}
+		if _, err := swift.NewAccounts(o, nil); (err == nil) != valid {
+			t.Errorf("%q, of each project: %v", container, err)
+		}
+	}
+}

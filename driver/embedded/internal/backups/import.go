@@ -44,7 +44,9 @@ func (bs *Backups) ImportRecord(ctx context.Context, who driver.Caller, r driver
 			b = &meta.Backup{Backup: driver.Backup{ID: id, CreatedAt: tx.Now}}
 		}
 		b.ProjectID, b.UserID, b.VolumeID, b.Size = who.ProjectID, who.UserID, importVolumeID, size
-		b.DeletedAt, b.Metadata = time.Time{}, map[string]string{}
+		if !live { // else they are what somebody has set since the import that failed
+			b.DeletedAt, b.Metadata = time.Time{}, map[string]string{}
+		}
 		// A deleted backup still has these values. They would be mistaken for existing
 		// data.
 		b.ParentID, b.Container, b.ServiceMetadata, b.DataBackupID, b.Store, b.ObjectCount = "", "", "", "", "", 0

@@ -267,6 +267,7 @@ func (bs *Backups) failImport(tx *meta.Tx, j *meta.Job, found *meta.Backup, why 
 	}
 	keepMetadata(row, b)
 	row.Container, row.ServiceMetadata, row.DataBackupID, row.Store = "", "", "", ""
+	row.DataBytes = nil
 	circle, err := isAncestor(tx, row.ID, row.ParentID)
 	if err != nil {
 		return err

@@ -298,6 +298,84 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// A job that waits until a cancelled one has cleaned up keeps its lease, however long that takes.
+func TestHeartbeatOfAJobThatWaits(t *testing.T) {
+	b := newBench(t)
+	running, cleaned, stopped := make(chan struct{}), make(chan struct{}), make(chan error, 2)
+	Register(b.Runner, "long", Kind[struct{}]{Queue: DataQueue, Task: func(*meta.Job, struct{}) Task {
+		return Task{
+			Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+				close(running)
+				<-ctx.Done()
+				return 0, Done, ctx.Err()
+			},
+			Undo: func(context.Context) error { <-cleaned; return nil },
+		}
+	}})
+	Register(b.Runner, "next", Kind[struct{}]{Queue: DataQueue, Task: func(*meta.Job, struct{}) Task {
+		return Task{Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) { return 0, Done, ctx.Err() }}
+	}})
+	runOne := func() { _, err := b.RunOne(context.Background()); stopped <- err }
+	first := b.queue("long", struct{}{}, nil)
+	go runOne()
+	<-running
+	<-b.clock.waits // the first job's heartbeat
+	b.write(func(tx *meta.Tx) error { return b.Cancel(tx, first) })
+	b.queue("next", struct{}{}, nil)
+	go runOne()
+	for range 5 { // 100 seconds; the lease has 60
+		select {
+		case wait := <-b.clock.waits:
+			b.clock.mu.Lock()
+			b.clock.now = b.clock.now.Add(20 * time.Second)
+			b.clock.mu.Unlock()
+			wait.end()
+		case <-time.After(10 * time.Second):
+			close(cleaned)
+			t.Fatal("nobody renews the lease of a job that waits")
+		}
+	}
+	close(cleaned)
+	for range 2 {
+		check(t, <-stopped)
+	}
+	b.want("long cancelled", "next ok")
+}
+
+// A job that is cancelled while it waits for another one never begins.
+func TestCancelOfAJobThatWaits(t *testing.T) {
+	b := newBench(t)
+	running, cleaned, stopped := make(chan struct{}), make(chan struct{}), make(chan error, 2)
+	Register(b.Runner, "long", Kind[struct{}]{Queue: DataQueue, Task: func(*meta.Job, struct{}) Task {
+		return Task{
+			Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
+				close(running)
+				<-ctx.Done()
+				return 0, Done, ctx.Err()
+			},
+			Undo: func(context.Context) error { <-cleaned; return nil },
+		}
+	}})
+	Register(b.Runner, "next", Kind[struct{}]{Queue: DataQueue, Task: func(*meta.Job, struct{}) Task {
+		return Task{Run: func(context.Context) (int64, func(*meta.Tx) error, error) { t.Error("it runs"); return 0, Done, nil }}
+	}})
+	runOne := func() { _, err := b.RunOne(context.Background()); stopped <- err }
+	first := b.queue("long", struct{}{}, nil)
+	go runOne()
+	<-running
+	<-b.clock.waits // the first job's heartbeat
+	b.write(func(tx *meta.Tx) error { return b.Cancel(tx, first) })
+	next := b.queue("next", struct{}{}, nil)
+	go runOne()
+	<-b.clock.waits // the second one's
+	b.write(func(tx *meta.Tx) error { return b.Cancel(tx, next) })
+	close(cleaned)
+	for range 2 {
+		check(t, <-stopped)
+	}
+	b.want("long cancelled", "next cancelled")
+}
+
 // A worker renews its lease while it holds the job. If another worker has claimed the job,
 // the first one stops and changes nothing.
 func TestHeartbeat(t *testing.T) {

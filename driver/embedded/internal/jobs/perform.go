@@ -75,14 +75,17 @@ func (t Task) undo(ctx context.Context) error {
 	return t.Undo(ctx)
 }
 
-// try does the work of a job, or gives up after too many attempts. A panic fails only this
-// job.
+// try does the work of a job, or gives up after too many attempts. It does nothing if the job was
+// cancelled before. A panic fails only this job.
 func (r *Runner) try(ctx context.Context, j *meta.Job, t Task) (bytes int64, settle func(*meta.Tx) error, err error) {
 	defer func() {
 		if p := panics.Recovered(recover()); p != nil {
 			err = p
 		}
 	}()
+	if err := context.Cause(ctx); err != nil {
+		return 0, nil, err
+	}
 	if k, known := r.kinds[j.Kind]; !known || j.Tries() <= k.maxAttempts {
 		if r.o.Hook != nil {
 			ctx = reportingTo(ctx, func(done, total int64) error { return r.o.Hook.Progress(ctx, j, done, total) })

@@ -25,29 +25,38 @@ type run struct {
 	done     chan struct{} // closed when the job has stopped
 }
 
-// stop ends a cancelled job if it runs in this process.
+// stop ends a cancelled job if it runs in this process, or waits to run.
 func (r *Runner) stop(jobID string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if running, ok := r.running[jobID]; ok {
-		running.cancel(errCancelled)
+	for _, runs := range []map[string]*run{r.running, r.waiting} {
+		if own, ok := runs[jobID]; ok {
+			own.cancel(errCancelled)
+		}
 	}
 }
 
-// runs reports whether this process runs a job.
+// runs reports whether this process runs a job, or will: it renews the lease.
 func (r *Runner) runs(jobID string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, ok := r.running[jobID]
-	return ok
+	return r.running[jobID] != nil || r.waiting[jobID] != nil
 }
 
-// register records that a job runs. First it waits until earlier runs of this process that
-// could interfere have stopped. It returns the context of the run.
-func (r *Runner) register(ctx context.Context, j *meta.Job) (*run, context.Context) {
+// newRun returns the run of a job, which [Runner.register] lets begin, and its context.
+func (r *Runner) newRun(ctx context.Context, j *meta.Job) (*run, context.Context) {
 	own := &run{backupID: j.BackupID, resource: j.Resource, done: make(chan struct{})}
 	own.progress.clock, own.progress.at.Started = r.core.Clock, r.core.Clock.Now()
 	ctx, own.cancel = context.WithCancelCause(own.progress.in(ctx))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting[j.ID] = own
+	return own, ctx
+}
+
+// register records that a job runs. First it waits until earlier runs of this process that
+// could interfere have stopped.
+func (r *Runner) register(j *meta.Job, own *run) {
 	for {
 		r.mu.Lock()
 		var other *run
@@ -60,8 +69,11 @@ func (r *Runner) register(ctx context.Context, j *meta.Job) (*run, context.Conte
 		}
 		if other == nil {
 			r.running[j.ID] = own
+			if r.waiting[j.ID] == own {
+				delete(r.waiting, j.ID)
+			}
 			r.mu.Unlock()
-			return own, ctx
+			return
 		}
 		r.mu.Unlock()
 		other.cancel(errLeaseLost)
@@ -81,12 +93,14 @@ func (r *Runner) release(j *meta.Job, own *run) {
 // attempt performs a claimed job and logs its outcome. The lease lasts at least until the given
 // time of this process's clock.
 func (r *Runner) attempt(ctx context.Context, j *meta.Job, until time.Time) {
-	own, jobCtx := r.register(ctx, j)
-	defer r.release(j, own)
+	own, jobCtx := r.newRun(ctx, j)
 	beat, stop := context.WithCancel(jobCtx)
 	stopped := make(chan struct{})
 	r.core.Work.Begin()
 	go func() { defer close(stopped); defer r.core.Work.End(); r.heartbeat(beat, j, own, until) }()
+	// The lease is renewed meanwhile: an earlier run that cleans up in a store that is away may take longer.
+	r.register(j, own)
+	defer r.release(j, own)
 
 	began := r.core.Clock.Now()
 	endTrace := func(string, error) {}

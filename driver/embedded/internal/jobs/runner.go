@@ -54,11 +54,12 @@ type Runner struct {
 	up      atomic.Bool
 	mu      sync.Mutex
 	running map[string]*run // the jobs that this process runs, by id
+	waiting map[string]*run // those that wait for a running one to stop
 }
 
 // NewRunner returns a Runner without kinds.
 func NewRunner(c *core.Core, o Options) *Runner {
-	return &Runner{o: o, core: c, kinds: map[string]kind{}, running: map[string]*run{},
+	return &Runner{o: o, core: c, kinds: map[string]kind{}, running: map[string]*run{}, waiting: map[string]*run{},
 		wake: map[string]*core.Bell{DataQueue: c.NewBell(o.Workers), QuickQueue: c.NewBell(max(o.QuickWorkers, 1)), IdleQueue: c.NewBell(1), CopyQueue: c.NewBell(o.CopyWorkers)}}
 }
 
