@@ -94,7 +94,7 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err := db.sql.Migrate(ctx, schema); err != nil {
 		return err
 	}
-	return db.write(ctx, func(tx *database.Tx) error {
+	return db.sql.Write(ctx, func(tx *database.Tx) error {
 		// The order of those from before there was the column.
 		_, err := tx.ExecContext(ctx, `UPDATE projects SET place = rowid WHERE place = 0;
 			UPDATE users SET place = rowid WHERE place = 0;
@@ -105,30 +105,6 @@ func (db *DB) migrate(ctx context.Context) error {
 		_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", sqliteVersion))
 		return err
 	})
-}
-
-// mostTries bounds how often a transaction runs because of others.
-const mostTries = 5
-
-// write makes one transaction. do may run more than once.
-func (db *DB) write(ctx context.Context, do func(*database.Tx) error) error {
-	for tries := 1; ; tries++ {
-		err := db.try(ctx, do)
-		if err == nil || tries == mostTries || !database.Conflict(err) {
-			return err
-		}
-	}
-}
-
-func (db *DB) try(ctx context.Context, do func(*database.Tx) error) error {
-	tx, err := db.sql.BeginWrite(ctx)
-	if err != nil {
-		return err
-	}
-	if err := do(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
 }
 
 // snapshot reads as of one moment.
@@ -217,7 +193,7 @@ func (db *DB) At(version string) identity.Changes { return changes{db, version} 
 
 // change makes one transaction, if the accounts still have the version.
 func (c changes) change(ctx context.Context, do func(*database.Tx) error) error {
-	return c.db.write(ctx, func(tx *database.Tx) error {
+	return c.db.sql.Write(ctx, func(tx *database.Tx) error {
 		if c.db.sql.Shared {
 			result, err := tx.ExecContext(ctx, "UPDATE identity_head SET accounts = $1 WHERE accounts = $2", rand.Text(), c.version)
 			if err != nil {

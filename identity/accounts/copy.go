@@ -26,7 +26,7 @@ func Copy(ctx context.Context, from, to string) (counts map[string]int, err erro
 		return nil, err
 	}
 	err = source.snapshot(ctx, func(r *database.Tx) error {
-		return target.write(ctx, func(w *database.Tx) error {
+		return target.sql.Write(ctx, func(w *database.Tx) error {
 			counts = map[string]int{}
 			if _, err := w.ExecContext(ctx, "DELETE FROM identity_head"); err != nil {
 				return err

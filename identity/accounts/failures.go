@@ -47,7 +47,7 @@ func (db *DB) LoginFailed(ctx context.Context, now time.Time, keys ...identity.L
 	keys = slices.Clone(keys)
 	// In one order, so that no two transactions wait for each other.
 	slices.SortFunc(keys, func(a, b identity.LoginKey) int { return strings.Compare(failureID(a.Key), failureID(b.Key)) })
-	return db.write(ctx, func(tx *database.Tx) error {
+	return db.sql.Write(ctx, func(tx *database.Tx) error {
 		for _, k := range keys {
 			_, err := tx.ExecContext(ctx, `INSERT INTO login_failures (id, until) VALUES ($1, CAST($2 AS BIGINT) + CAST($3 AS BIGINT))
 				ON CONFLICT (id) DO UPDATE SET until = CASE WHEN login_failures.until > CAST($2 AS BIGINT) THEN login_failures.until ELSE CAST($2 AS BIGINT) END + CAST($3 AS BIGINT)`,

@@ -25,7 +25,7 @@ func (db *DB) SaveToken(ctx context.Context, t *identity.Token, limits identity.
 	if err != nil {
 		return nil, err
 	}
-	err = db.write(ctx, func(tx *database.Tx) error {
+	err = db.sql.Write(ctx, func(tx *database.Tx) error {
 		ended = nil
 		var count int
 		if err := tx.QueryRowContext(ctx, "UPDATE identity_head SET count = count + 1 RETURNING count").Scan(&count); err != nil {
@@ -120,7 +120,7 @@ func (db *DB) Token(ctx context.Context, hash identity.TokenHash) (*identity.Tok
 
 // DeleteToken implements identity.TokenStore.
 func (db *DB) DeleteToken(ctx context.Context, hash identity.TokenHash) error {
-	return db.write(ctx, func(tx *database.Tx) error {
+	return db.sql.Write(ctx, func(tx *database.Tx) error {
 		// As in SaveToken, the head comes first, so that the two do not wait for each other.
 		if _, err := tx.ExecContext(ctx, "UPDATE identity_head SET count = count"); err != nil {
 			return err

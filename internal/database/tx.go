@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 )
 
@@ -12,6 +13,31 @@ import (
 type Tx struct {
 	*sql.Tx
 	known *statements // nil: the driver knows them
+}
+
+// mostTries bounds how often [DB.Write] runs a transaction because of others.
+const mostTries = 5
+
+// Write makes one transaction of the Writer, and makes it again if it comes into conflict with
+// another one: do may run more than once.
+func (db *DB) Write(ctx context.Context, do func(*Tx) error) error {
+	for tries := 1; ; tries++ {
+		err := db.try(ctx, do)
+		if err == nil || tries == mostTries || !Conflict(err) {
+			return err
+		}
+	}
+}
+
+func (db *DB) try(ctx context.Context, do func(*Tx) error) error {
+	tx, err := db.BeginWrite(ctx)
+	if err != nil {
+		return err
+	}
+	if err := do(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
 }
 
 // BeginWrite begins a transaction of the Writer.

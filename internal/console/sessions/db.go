@@ -44,38 +44,14 @@ func (db *DB) Close() error {
 	return db.sql.Close()
 }
 
-// Bounds of transactions.
-const (
-	mostTries = 5   // of one that comes into conflict with others
-	batch     = 100 // rows that one removes because they are over, and as many because they are too many
-)
-
-// write makes one transaction. do may run more than once.
-func (db *DB) write(ctx context.Context, do func(*database.Tx) error) error {
-	for tries := 1; ; tries++ {
-		err := db.try(ctx, do)
-		if err == nil || tries == mostTries || !database.Conflict(err) {
-			return err
-		}
-	}
-}
-
-func (db *DB) try(ctx context.Context, do func(*database.Tx) error) error {
-	tx, err := db.sql.BeginWrite(ctx)
-	if err != nil {
-		return err
-	}
-	if err := do(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
-}
+// batch is how many rows a login removes because they are over, and as many because they are too many.
+const batch = 100
 
 func (h Hash) text() string { return hex.EncodeToString(h[:]) }
 
 // Add implements Store.
 func (db *DB) Add(ctx context.Context, s *Session, limits Limits) error {
-	return db.write(ctx, func(tx *database.Tx) error {
+	return db.sql.Write(ctx, func(tx *database.Tx) error {
 		run := func(statement string, arguments ...any) error {
 			_, err := tx.ExecContext(ctx, statement, arguments...)
 			return err
@@ -133,7 +109,7 @@ func (db *DB) Find(ctx context.Context, key Hash) (*Session, error) {
 
 // Change implements Store.
 func (db *DB) Change(ctx context.Context, key Hash, change func(*Session) ([]byte, error)) error {
-	return db.write(ctx, func(tx *database.Tx) error {
+	return db.sql.Write(ctx, func(tx *database.Tx) error {
 		// It changes nothing, and locks the row until the end of the transaction.
 		s, err := scan(key, tx.QueryRowContext(ctx, "UPDATE console_sessions SET used = used WHERE key = $1 RETURNING "+columns, key.text(), base64.StdEncoding.EncodedLen(MaxSealed)))
 		if err != nil {

@@ -77,19 +77,7 @@ func TestReplayJSON(t *testing.T) {
 }
 
 func TestReplayJUnit(t *testing.T) {
-	var got struct {
-		Tests    int `xml:"tests,attr"`
-		Failures int `xml:"failures,attr"`
-		Skipped  int `xml:"skipped,attr"`
-		Suites   []struct {
-			Cases []struct {
-				Failure *struct {
-					Text string `xml:",chardata"`
-				} `xml:"failure"`
-				Skipped *struct{} `xml:"skipped"`
-			} `xml:"testcase"`
-		} `xml:"testsuite"`
-	}
+	var got junitRead
 	if err := xml.Unmarshal([]byte(writeReplay(t, "junit", sampleReplay())), &got); err != nil {
 		t.Fatal(err)
 	}

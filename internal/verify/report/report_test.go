@@ -83,19 +83,23 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// junitRead is what tests read of a JUnit report.
+type junitRead struct {
+	Tests    int `xml:"tests,attr"`
+	Failures int `xml:"failures,attr"`
+	Skipped  int `xml:"skipped,attr"`
+	Suites   []struct {
+		Cases []struct {
+			Failure *struct {
+				Text string `xml:",chardata"`
+			} `xml:"failure"`
+			Skipped *struct{} `xml:"skipped"`
+		} `xml:"testcase"`
+	} `xml:"testsuite"`
+}
+
 func TestJUnit(t *testing.T) {
-	var got struct {
-		Tests    int `xml:"tests,attr"`
-		Failures int `xml:"failures,attr"`
-		Skipped  int `xml:"skipped,attr"`
-		Suites   []struct {
-			Cases []struct {
-				Failure *struct {
-					Text string `xml:",chardata"`
-				} `xml:"failure"`
-			} `xml:"testcase"`
-		} `xml:"testsuite"`
-	}
+	var got junitRead
 	if err := xml.Unmarshal([]byte(write(t, "junit")), &got); err != nil {
 		t.Fatal(err)
 	}

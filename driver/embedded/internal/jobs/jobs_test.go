@@ -298,10 +298,11 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// A job that waits until a cancelled one has cleaned up keeps its lease, however long that takes.
-func TestHeartbeatOfAJobThatWaits(t *testing.T) {
-	b := newBench(t)
-	running, cleaned, stopped := make(chan struct{}), make(chan struct{}), make(chan error, 2)
+// behindACancelled has the job next wait for a cancelled one, which cleans up until cleaned is closed.
+// stopped gets the results of both.
+func (b *bench) behindACancelled(run func(context.Context) (int64, func(*meta.Tx) error, error)) (next *meta.Job, cleaned chan struct{}, stopped chan error) {
+	running := make(chan struct{})
+	cleaned, stopped = make(chan struct{}), make(chan error, 2)
 	Register(b.Runner, "long", Kind[struct{}]{Queue: DataQueue, Task: func(*meta.Job, struct{}) Task {
 		return Task{
 			Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
@@ -312,17 +313,22 @@ func TestHeartbeatOfAJobThatWaits(t *testing.T) {
 			Undo: func(context.Context) error { <-cleaned; return nil },
 		}
 	}})
-	Register(b.Runner, "next", Kind[struct{}]{Queue: DataQueue, Task: func(*meta.Job, struct{}) Task {
-		return Task{Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) { return 0, Done, ctx.Err() }}
-	}})
+	Register(b.Runner, "next", Kind[struct{}]{Queue: DataQueue, Task: func(*meta.Job, struct{}) Task { return Task{Run: run} }})
 	runOne := func() { _, err := b.RunOne(context.Background()); stopped <- err }
 	first := b.queue("long", struct{}{}, nil)
 	go runOne()
 	<-running
 	<-b.clock.waits // the first job's heartbeat
 	b.write(func(tx *meta.Tx) error { return b.Cancel(tx, first) })
-	b.queue("next", struct{}{}, nil)
+	next = b.queue("next", struct{}{}, nil)
 	go runOne()
+	return next, cleaned, stopped
+}
+
+// A job that waits until a cancelled one has cleaned up keeps its lease, however long that takes.
+func TestHeartbeatOfAJobThatWaits(t *testing.T) {
+	b := newBench(t)
+	_, cleaned, stopped := b.behindACancelled(func(ctx context.Context) (int64, func(*meta.Tx) error, error) { return 0, Done, ctx.Err() })
 	for range 5 { // 100 seconds; the lease has 60
 		select {
 		case wait := <-b.clock.waits:
@@ -345,28 +351,7 @@ func TestHeartbeatOfAJobThatWaits(t *testing.T) {
 // A job that is cancelled while it waits for another one never begins.
 func TestCancelOfAJobThatWaits(t *testing.T) {
 	b := newBench(t)
-	running, cleaned, stopped := make(chan struct{}), make(chan struct{}), make(chan error, 2)
-	Register(b.Runner, "long", Kind[struct{}]{Queue: DataQueue, Task: func(*meta.Job, struct{}) Task {
-		return Task{
-			Run: func(ctx context.Context) (int64, func(*meta.Tx) error, error) {
-				close(running)
-				<-ctx.Done()
-				return 0, Done, ctx.Err()
-			},
-			Undo: func(context.Context) error { <-cleaned; return nil },
-		}
-	}})
-	Register(b.Runner, "next", Kind[struct{}]{Queue: DataQueue, Task: func(*meta.Job, struct{}) Task {
-		return Task{Run: func(context.Context) (int64, func(*meta.Tx) error, error) { t.Error("it runs"); return 0, Done, nil }}
-	}})
-	runOne := func() { _, err := b.RunOne(context.Background()); stopped <- err }
-	first := b.queue("long", struct{}{}, nil)
-	go runOne()
-	<-running
-	<-b.clock.waits // the first job's heartbeat
-	b.write(func(tx *meta.Tx) error { return b.Cancel(tx, first) })
-	next := b.queue("next", struct{}{}, nil)
-	go runOne()
+	next, cleaned, stopped := b.behindACancelled(func(context.Context) (int64, func(*meta.Tx) error, error) { t.Error("it runs"); return 0, Done, nil })
 	<-b.clock.waits // the second one's
 	b.write(func(tx *meta.Tx) error { return b.Cancel(tx, next) })
 	close(cleaned)
