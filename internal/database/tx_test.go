@@ -1,10 +1,13 @@
 package database
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 func openTest(t *testing.T) *DB {
@@ -152,4 +155,49 @@ func TestConcurrentTransactions(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// TestConflicts: a transaction is made again after a conflict, a bounded number of times, and after no
+// other error. What a run that failed has written is gone.
+func TestConflicts(t *testing.T) {
+	db := openTest(t)
+	if err := written(t, db, "CREATE TABLE t (id TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	conflict, other := &pgconn.PgError{Code: serializationFailure}, errors.New("other")
+	for name, c := range map[string]struct {
+		fails      error
+		times, ran int
+		want       error
+	}{
+		"none":        {nil, 0, 1, nil},
+		"two":         {conflict, 2, 3, nil},
+		"endless":     {conflict, 100, mostTries, conflict},
+		"no conflict": {other, 1, 1, other},
+	} {
+		ran := 0
+		err := db.Write(t.Context(), func(tx *Tx) error {
+			ran++
+			if _, err := tx.ExecContext(t.Context(), "INSERT INTO t (id) VALUES ($1)", name); err != nil {
+				return err
+			}
+			if ran <= c.times {
+				return c.fails
+			}
+			return nil
+		})
+		if ran != c.ran || !errors.Is(err, c.want) {
+			t.Errorf("%s: ran %d times, %v", name, ran, err)
+		}
+	}
+	tx, err := db.BeginRead(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, _ := size(t, tx, "SELECT id FROM t"); rows != 2 {
+		t.Errorf("%d rows, want those of the two transactions that were committed", rows)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
 }
