@@ -11,10 +11,9 @@ import (
 	"fmt"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"cindergate/identity"
 	"cindergate/internal/database"
+	"cindergate/internal/filelock"
 )
 
 // DB is the database. One process at a time has a SQLite database open.
@@ -49,14 +48,7 @@ func Open(ctx context.Context, url string) (*DB, error) {
 
 // lock keeps other processes from a SQLite database: tokens are in memory as well.
 func lock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { // #nosec G115 -- a descriptor
-		return nil, errors.Join(fmt.Errorf("another process is using it: %w", err), f.Close())
-	}
-	return f, nil
+	return filelock.Lock(path+".lock", 0o600)
 }
 
 // Close closes the database; nil has none.

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"cindergate/internal/filelock"
 )
 
 // ScratchDir is a directory in memory if there is one with room, because a test must not wait for
@@ -26,15 +28,17 @@ const scratchPrefix = "cindergate-harness-"
 // lockFile is a file in such a directory that its process has locked.
 const lockFile = "lock"
 
-// makeScratch makes a directory and locks it.
+// makeScratch makes a directory and locks it. Its lock file has its name only once it is locked, so that
+// sweep, in any process, leaves the directory alone from its beginning.
 func makeScratch(below string) (dir string, lock *os.File, err error) {
 	if dir, err = os.MkdirTemp(below, scratchPrefix); err != nil {
 		return "", nil, err
 	}
-	if lock, err = os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+	path := filepath.Join(dir, lockFile)
+	if lock, err = filelock.Lock(path+".new", 0o600); err != nil {
 		return "", nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	if err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { // #nosec G115 -- a descriptor
+	if err = os.Rename(path+".new", path); err != nil {
 		return "", nil, errors.Join(err, lock.Close(), os.RemoveAll(dir))
 	}
 	return dir, lock, nil
@@ -52,7 +56,7 @@ func sweep(below string) {
 		if err != nil {
 			continue
 		}
-		if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil { // #nosec G115 -- a descriptor
+		if filelock.Try(lock) == nil {
 			_ = os.RemoveAll(dir) // what is left is swept another time
 		}
 		_ = lock.Close()

@@ -3,6 +3,7 @@ package harness
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -216,6 +217,34 @@ func TestSweep(t *testing.T) {
 		if _, err := os.Stat(dir); (err == nil) != want {
 			t.Errorf("%s: %v", dir, err)
 		}
+	}
+}
+
+// A directory that another process makes is not swept while it is being made.
+func TestSweepWhileOthersBegin(t *testing.T) {
+	t.Parallel()
+	below := t.TempDir()
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer close(done)
+	wg.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				sweep(below)
+			}
+		}
+	})
+	for range 1000 {
+		dir, lock, err := makeScratch(below)
+		check(t, err)
+		if _, err := os.Stat(dir); err != nil {
+			t.Fatal(err)
+		}
+		check(t, errors.Join(os.RemoveAll(dir), lock.Close()))
 	}
 }
 

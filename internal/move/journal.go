@@ -13,8 +13,9 @@ import (
 	"regexp"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
+
+	"cindergate/internal/filelock"
 )
 
 // Phase is how far a move is.
@@ -133,10 +134,10 @@ func Create(dir string, j Journal) (*Store, error) {
 	if err := CheckID(j.ID); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, j.ID)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	path := filepath.Join(dir, j.ID)
 	if err := os.Mkdir(path, 0o700); err != nil {
 		return nil, err
 	}
@@ -144,7 +145,12 @@ func Create(dir string, j Journal) (*Store, error) {
 	if err := s.acquire(); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(os.MkdirAll(filepath.Join(path, "source"), 0o700), os.MkdirAll(filepath.Join(path, "target"), 0o700), s.save()); err != nil {
+	return s.begin()
+}
+
+// begin writes what a new move needs.
+func (s *Store) begin() (*Store, error) {
+	if err := errors.Join(os.MkdirAll(s.path("source"), 0o700), os.MkdirAll(s.path("target"), 0o700), s.save()); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -156,23 +162,24 @@ func Ensure(dir string, j Journal) (*Store, error) {
 	if err := CheckID(j.ID); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, j.ID)
-	_, err := os.Lstat(filepath.Join(path, journalName))
-	if !errors.Is(err, fs.ErrNotExist) {
-		if err != nil {
-			return nil, err
-		}
-		return Open(dir, j.ID)
-	}
-	if err := os.Remove(filepath.Join(path, lockName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	s := &Store{Journal: j, dir: filepath.Join(dir, j.ID)}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"source", "target", journalName + ".new", ""} {
-		if err := os.Remove(filepath.Join(path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
+	if err := s.acquire(); err != nil {
+		return nil, err
 	}
-	return Create(dir, j)
+	_, err := os.Lstat(s.path(journalName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.begin()
+	}
+	if err == nil {
+		s.Journal, err = Read(dir, j.ID)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // Remove deletes the state directory of a move that has ended.
@@ -251,12 +258,7 @@ func List(dir string) ([]string, error) {
 
 // Running reports whether a process works on the move.
 func Running(dir, id string) bool {
-	f, err := os.Open(filepath.Join(dir, id, lockName))
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+	return filelock.Held(filepath.Join(dir, id, lockName))
 }
 
 // AskCutover asks the move, running or not, to make its next round the last one.
@@ -276,22 +278,15 @@ func AskCutover(dir, id string) error {
 }
 
 func (s *Store) acquire() error {
-	f, err := os.OpenFile(s.path(lockName), os.O_CREATE|os.O_RDWR, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
+	f, err := filelock.Lock(s.path(lockName), 0o600)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no move in %s: %w", s.dir, fs.ErrNotExist)
-	}
-	if err != nil {
-		return err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return ErrLocked
-		}
-		return err
+	case errors.Is(err, filelock.ErrLocked):
+		return ErrLocked
 	}
 	s.lock = f
-	return nil
+	return err
 }
 
 // Close releases the lock.

@@ -2,11 +2,14 @@ package dir_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -204,4 +207,37 @@ func TestNotRegular(t *testing.T) {
 		}
 	}
 	open(t, root) // sweeps
+}
+
+// A store that another process opens does not lose the objects that are being written.
+func TestPutWhileOthersOpen(t *testing.T) {
+	root := t.TempDir()
+	s := open(t, root)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer close(done)
+	wg.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				other, err := dir.Open(root)
+				if err == nil {
+					err = other.Close()
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
+	for i := range 3000 {
+		body := func() (io.Reader, error) { return strings.NewReader("data"), nil }
+		if err := s.Put(t.Context(), fmt.Sprintf("c/%d", i%10), body, 4); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"cindergate/internal/chunk"
 	"cindergate/internal/direct"
+	"cindergate/internal/filelock"
 )
 
 // directFrom is the size, in bytes, from which bypassing the page cache is faster. For
@@ -116,26 +117,50 @@ func (s *Store) discard(t temporary) error {
 // createTemp creates an empty locked file in d. The lock tells sweep, in this or another
 // process, that the file is being written.
 func (s *Store) createTemp(d string) (*os.File, string, error) {
-	name := path.Join(d, tempPrefix+rand.Text())
-	var f *os.File
-	var err error
-	// The directory may not exist yet, or a Delete of its last object may just have removed
-	// it. That can happen again, but not forever.
+	err := errSwept
+	// The directory may not exist yet, or a Delete of its last object may just have removed it; or sweep
+	// may have found the file before it was locked. That can happen again, but not forever.
 	for range 100 {
+		var f *os.File
+		name := path.Join(d, tempPrefix+rand.Text())
 		f, err = s.root.Load().OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode)
-		if !errors.Is(err, fs.ErrNotExist) || d == "." {
-			break
-		}
-		if err := s.mkdirs(d); err != nil {
+		switch {
+		case err == nil:
+			if err = lock(f); err == nil {
+				return f, name, nil
+			}
+			_ = s.root.Load().Remove(name)
+			if err = errors.Join(err, f.Close()); !errors.Is(err, errSwept) {
+				return nil, "", err
+			}
+		case errors.Is(err, fs.ErrNotExist) && d != ".":
+			if err := s.mkdirs(d); err != nil {
+				return nil, "", err
+			}
+		default:
 			return nil, "", err
 		}
 	}
-	if err != nil {
-		return nil, "", err
+	return nil, "", err
+}
+
+// errSwept says that a sweep removes a temporary file that is new.
+var errSwept = errors.New("dir: another process removes the files that are being written")
+
+// lock locks a new temporary file. It returns errSwept if sweep took it for the file of a dead process.
+func lock(f *os.File) error {
+	err := filelock.Try(f)
+	if errors.Is(err, filelock.ErrLocked) {
+		return errSwept
 	}
-	// If the file system has no locks, sweep does nothing: its lock fails, too.
-	_ = lock(f)
-	return f, name, nil
+	if err != nil {
+		return nil // the file system has no locks: sweep's fails as well, and sweep removes nothing
+	}
+	removed, err := filelock.Removed(f)
+	if err == nil && removed {
+		err = errSwept
+	}
+	return err
 }
 
 // mkdirs durably creates directory d and its parents.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"cindergate/internal/filelock"
 )
 
 // sweep removes temporary files that no process is writing.
@@ -28,7 +30,7 @@ func (s *Store) sweep() error {
 		if err != nil {
 			return err
 		}
-		if lock(f) == nil {
+		if filelock.Try(f) == nil {
 			err = s.root.Load().Remove(name)
 			if missing(err) {
 				err = nil
@@ -36,15 +38,4 @@ func (s *Store) sweep() error {
 		}
 		return errors.Join(err, f.Close())
 	})
-}
-
-// lock locks f, or fails at once if it is locked. The lock ends with the process.
-func lock(f *os.File) error {
-	c, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	err = c.Control(func(fd uintptr) { failed = unix.Flock(int(fd), unix.LOCK_EX|unix.LOCK_NB) })
-	return errors.Join(err, failed)
 }

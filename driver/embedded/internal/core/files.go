@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cindergate/driver"
+	"cindergate/internal/filelock"
 	"cindergate/internal/marker"
 	"cindergate/internal/meta"
 	"cindergate/internal/sparse"
@@ -167,17 +168,7 @@ func (f Files) Replace(from, to string) error {
 
 // LockDir locks the directory against other processes until the returned file is closed.
 func LockDir(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o640)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = fmt.Errorf("another process is using it: %w", err)
-		}
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
+	return filelock.Lock(filepath.Join(dir, "lock"), 0o640)
 }
 
 // Clone copies the file src to dst. It replaces an existing file, so no row may name dst. report is told
