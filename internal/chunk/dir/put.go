@@ -149,12 +149,9 @@ var errSwept = errors.New("dir: another process removes the files that are being
 
 // lock locks a new temporary file. It returns errSwept if sweep took it for the file of a dead process.
 func lock(f *os.File) error {
-	err := filelock.Try(f)
-	if errors.Is(err, filelock.ErrLocked) {
+	// On a file system without locks, Try fails otherwise. Sweep removes nothing there: its Try fails as well.
+	if errors.Is(filelock.Try(f), filelock.ErrLocked) {
 		return errSwept
-	}
-	if err != nil {
-		return nil // the file system has no locks: sweep's fails as well, and sweep removes nothing
 	}
 	removed, err := filelock.Removed(f)
 	if err == nil && removed {
