@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"cindergate/internal/filelock"
 	"cindergate/internal/move"
 )
 
@@ -329,6 +331,31 @@ func TestEnsure(t *testing.T) {
 			t.Fatal(err)
 		}
 		j.Request = []byte(`"second"`)
+	}
+}
+
+// A move that another process has just begun, and whose journal it has not written yet, is not begun twice.
+func TestEnsureWhileAnotherBegins(t *testing.T) {
+	dir, j := t.TempDir(), move.Journal{ID: move.NewID()}
+	if err := os.MkdirAll(filepath.Join(dir, j.ID), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := filelock.Lock(filepath.Join(dir, j.ID, "lock"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := move.Ensure(dir, j); !errors.Is(err, move.ErrLocked) {
+		t.Errorf("begun twice: %v", err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := move.Ensure(dir, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
