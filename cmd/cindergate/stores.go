@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -120,13 +121,23 @@ func probeStore(ctx context.Context, s embedded.BackupStore) ([]string, error) {
 		}
 		return findings, err
 	}
-	f, err := os.CreateTemp(s.Dir, ".put-probe-")
+	return probeDir(s.Dir)
+}
+
+// probeDir writes a file and deletes it. Its name is that of an unfinished object, which nobody lists.
+// A gateway that opens the store meanwhile may delete it first.
+func probeDir(dir string) (findings []string, err error) {
+	f, err := os.CreateTemp(dir, ".put-probe-")
 	if err != nil {
 		return nil, err
 	}
 	_, err = f.WriteString("This file tests a backup store. It can be deleted.\n")
-	if err := errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name())); err != nil {
+	removed := os.Remove(f.Name())
+	if errors.Is(removed, fs.ErrNotExist) {
+		removed = nil
+	}
+	if err := errors.Join(err, f.Sync(), f.Close(), removed); err != nil {
 		return nil, err
 	}
-	return []string{fmt.Sprintf("a file in %s was written and deleted", s.Dir)}, nil
+	return []string{fmt.Sprintf("a file in %s was written and deleted", dir)}, nil
 }

@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"cindergate/internal/chunk/chunktest"
+	"cindergate/internal/chunk/dir"
 )
 
 // config check --online tries every store, says what each lacks, and prints no secret.
@@ -73,5 +75,39 @@ stores:
 	if err == nil || !strings.Contains(out, "store archive: Backup store archive refused to write in container volumebackups: it answered 403 AccessDenied. It takes the permission s3:PutObject.") ||
 		!strings.Contains(out, "store cold: Backup store cold has no container cold") {
 		t.Errorf("%s\n%v", out, err)
+	}
+}
+
+// The check of a directory passes while a gateway opens the store.
+func TestProbeDirWhileAGatewayStarts(t *testing.T) {
+	root := t.TempDir()
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer close(done)
+	wg.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				s, err := dir.Open(root)
+				if err == nil {
+					err = s.Close()
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
+	for range 1000 {
+		if _, err := probeDir(root); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := probeDir(filepath.Join(root, "missing")); err == nil {
+		t.Error("a directory that is not there was written to")
 	}
 }
