@@ -132,11 +132,11 @@ func probeDir(dir string) (findings []string, err error) {
 		return nil, err
 	}
 	_, err = f.WriteString("This file tests a backup store. It can be deleted.\n")
-	removed := os.Remove(f.Name())
-	if errors.Is(removed, fs.ErrNotExist) {
-		removed = nil
+	err = errors.Join(err, f.Sync(), f.Close())
+	if removed := os.Remove(f.Name()); !errors.Is(removed, fs.ErrNotExist) {
+		err = errors.Join(err, removed)
 	}
-	if err := errors.Join(err, f.Sync(), f.Close(), removed); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return []string{fmt.Sprintf("a file in %s was written and deleted", dir)}, nil

@@ -6,11 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"cindergate/internal/chunk/chunktest"
 	"cindergate/internal/chunk/dir"
+	"cindergate/internal/filelock/locktest"
 )
 
 // config check --online tries every store, says what each lacks, and prints no secret.
@@ -81,26 +81,12 @@ stores:
 // The check of a directory passes while a gateway opens the store.
 func TestProbeDirWhileAGatewayStarts(t *testing.T) {
 	root := t.TempDir()
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer close(done)
-	wg.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			default:
-				s, err := dir.Open(root)
-				if err == nil {
-					err = s.Close()
-				}
-				if err != nil {
-					t.Error(err)
-					return
-				}
-			}
+	locktest.Beside(t, func() error {
+		other, err := dir.Open(root)
+		if err != nil {
+			return err
 		}
+		return other.Close()
 	})
 	for range 1000 {
 		if _, err := probeDir(root); err != nil {

@@ -32,7 +32,8 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	if !database.IsPostgres(url) {
 		name = url
 		var err error
-		if db.lock, err = lock(url); err != nil {
+		// No other process may have it open: tokens are in memory as well.
+		if db.lock, err = filelock.Lock(url+".lock", 0o600); err != nil {
 			return nil, fmt.Errorf("open %s: %w", name, err)
 		}
 	}
@@ -44,11 +45,6 @@ func Open(ctx context.Context, url string) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", name, err), db.Close())
 	}
 	return db, nil
-}
-
-// lock keeps other processes from a SQLite database: tokens are in memory as well.
-func lock(path string) (*os.File, error) {
-	return filelock.Lock(path+".lock", 0o600)
 }
 
 // Close closes the database; nil has none.

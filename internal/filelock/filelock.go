@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,7 +15,8 @@ import (
 // ErrLocked says that another process, or another open file of this one, holds the lock.
 var ErrLocked = errors.New("another process is using it")
 
-// attempts bounds how often Lock tries again. Each time another process removed the file, or looked at the lock.
+// attempts bounds how often Lock tries. Lock tries again when another process has removed the file, or asks
+// whether it is locked.
 const attempts = 1000
 
 // Lock opens the file at path, which it makes with this mode if there is none, and locks it until the
@@ -28,7 +30,7 @@ func Lock(path string, mode fs.FileMode) (*os.File, error) {
 		}
 		err = Try(f)
 		if errors.Is(err, ErrLocked) && flock(f, unix.LOCK_SH|unix.LOCK_NB) == nil {
-			_ = f.Close() // only Held has a lock, for a moment
+			_ = f.Close() // a call of Held has it, for a moment
 			runtime.Gosched()
 			continue
 		}
@@ -70,7 +72,10 @@ func Try(f *os.File) error {
 	return err
 }
 
-// Held reports whether a process has locked the file at path. Lock is not disturbed by it.
+// Wait locks an open file until it is closed. It waits as long as the file is locked.
+func Wait(f *os.File) error { return flock(f, unix.LOCK_EX) }
+
+// Held reports whether a process has locked the file at path. It does not make a Lock fail.
 func Held(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
@@ -82,17 +87,15 @@ func Held(path string) bool {
 
 // Removed reports whether an open file has no name any more.
 func Removed(f *os.File) (bool, error) {
-	var st unix.Stat_t
-	err := control(f, func(fd int) error { return unix.Fstat(fd, &st) })
-	return st.Nlink == 0, err
+	st, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	return st.Sys().(*syscall.Stat_t).Nlink == 0, nil
 }
 
+// flock calls flock(2), again if a signal interrupts it.
 func flock(f *os.File, how int) error {
-	return control(f, func(fd int) error { return unix.Flock(fd, how) })
-}
-
-// control calls do with the descriptor of f, again if a signal interrupts it.
-func control(f *os.File, do func(fd int) error) error {
 	c, err := f.SyscallConn()
 	if err != nil {
 		return err
@@ -100,11 +103,8 @@ func control(f *os.File, do func(fd int) error) error {
 	var failed error
 	err = c.Control(func(fd uintptr) {
 		for failed = unix.EINTR; errors.Is(failed, unix.EINTR); {
-			failed = do(int(fd)) // #nosec G115 -- a descriptor
+			failed = unix.Flock(int(fd), how) // #nosec G115 -- a descriptor
 		}
 	})
-	if err == nil {
-		err = failed
-	}
-	return err
+	return errors.Join(err, failed)
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"cindergate/internal/filelock/locktest"
 )
 
 func TestStickAndSnapshot(t *testing.T) {
@@ -224,27 +226,20 @@ func TestSweep(t *testing.T) {
 func TestSweepWhileOthersBegin(t *testing.T) {
 	t.Parallel()
 	below := t.TempDir()
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer close(done)
-	wg.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			default:
-				sweep(below)
+	locktest.Beside(t, func() error { sweep(below); return nil })
+	for range 20 {
+		locks := map[string]*os.File{}
+		for range 50 {
+			dir, lock, err := makeScratch(below)
+			check(t, err)
+			locks[dir] = lock
+		}
+		for dir, lock := range locks {
+			if _, err := os.Stat(dir); err != nil {
+				t.Error(err)
 			}
+			check(t, errors.Join(os.RemoveAll(dir), lock.Close()))
 		}
-	})
-	for range 1000 {
-		dir, lock, err := makeScratch(below)
-		check(t, err)
-		if _, err := os.Stat(dir); err != nil {
-			t.Fatal(err)
-		}
-		check(t, errors.Join(os.RemoveAll(dir), lock.Close()))
 	}
 }
 

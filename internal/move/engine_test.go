@@ -334,6 +334,29 @@ func TestEnsure(t *testing.T) {
 	}
 }
 
+// A journal that is lost is not made anew: what it knew of the copied pieces would be forgotten.
+func TestEnsureWithoutItsJournal(t *testing.T) {
+	for _, name := range []string{"pieces", "source/digests", "target/digests"} {
+		dir, j := t.TempDir(), move.Journal{ID: move.NewID()}
+		path := filepath.Join(dir, j.ID, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("state"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := move.Ensure(dir, j); err == nil {
+			t.Errorf("a move began on top of %s", name)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != "state" {
+			t.Errorf("%s has %q: %v", name, got, err)
+		}
+		if _, err := move.Read(dir, j.ID); err == nil {
+			t.Error("a journal was written")
+		}
+	}
+}
+
 // A move that another process has just begun, and whose journal it has not written yet, is not begun twice.
 func TestEnsureWhileAnotherBegins(t *testing.T) {
 	dir, j := t.TempDir(), move.Journal{ID: move.NewID()}

@@ -134,10 +134,10 @@ func Create(dir string, j Journal) (*Store, error) {
 	if err := CheckID(j.ID); err != nil {
 		return nil, err
 	}
+	path := filepath.Join(dir, j.ID)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, j.ID)
 	if err := os.Mkdir(path, 0o700); err != nil {
 		return nil, err
 	}
@@ -171,15 +171,36 @@ func Ensure(dir string, j Journal) (*Store, error) {
 	}
 	_, err := os.Lstat(s.path(journalName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return s.begin()
-	}
-	if err == nil {
+		if err = s.unused(); err == nil {
+			return s.begin()
+		}
+	} else if err == nil {
 		s.Journal, err = Read(dir, j.ID)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// unused removes what begin makes before it writes the journal. It fails if the directory holds anything
+// else: then the journal is lost, and a new one would forget what the move has made.
+func (s *Store) unused() error {
+	for _, name := range []string{"source", "target", journalName + ".new"} {
+		if err := os.Remove(s.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	left, err := os.ReadDir(s.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range left {
+		if e.Name() != lockName {
+			return fmt.Errorf("%s has %s of a move, but not its %s", s.dir, e.Name(), journalName)
+		}
+	}
+	return nil
 }
 
 // Remove deletes the state directory of a move that has ended.

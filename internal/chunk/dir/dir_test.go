@@ -9,13 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
 	"cindergate/internal/chunk"
 	"cindergate/internal/chunk/chunktest"
 	"cindergate/internal/chunk/dir"
+	"cindergate/internal/filelock/locktest"
 	"cindergate/internal/marker"
 )
 
@@ -213,26 +213,12 @@ func TestNotRegular(t *testing.T) {
 func TestPutWhileOthersOpen(t *testing.T) {
 	root := t.TempDir()
 	s := open(t, root)
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer close(done)
-	wg.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			default:
-				other, err := dir.Open(root)
-				if err == nil {
-					err = other.Close()
-				}
-				if err != nil {
-					t.Error(err)
-					return
-				}
-			}
+	locktest.Beside(t, func() error {
+		other, err := dir.Open(root)
+		if err != nil {
+			return err
 		}
+		return other.Close()
 	})
 	for i := range 3000 {
 		body := func() (io.Reader, error) { return strings.NewReader("data"), nil }

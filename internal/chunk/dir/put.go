@@ -117,45 +117,47 @@ func (s *Store) discard(t temporary) error {
 // createTemp creates an empty locked file in d. The lock tells sweep, in this or another
 // process, that the file is being written.
 func (s *Store) createTemp(d string) (*os.File, string, error) {
-	err := errSwept
-	// The directory may not exist yet, or a Delete of its last object may just have removed it; or sweep
-	// may have found the file before it was locked. That can happen again, but not forever.
+	var f *os.File
+	var name string
+	var err error
+	// The directory may not exist yet, or a Delete of its last object may just have removed it; or a
+	// sweep may have found the file before it was locked. That can happen again, but not forever.
 	for range 100 {
-		var f *os.File
-		name := path.Join(d, tempPrefix+rand.Text())
+		name = path.Join(d, tempPrefix+rand.Text())
 		f, err = s.root.Load().OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode)
+		if err == nil {
+			err = s.lock(f, name)
+		}
 		switch {
-		case err == nil:
-			if err = lock(f); err == nil {
-				return f, name, nil
-			}
-			_ = s.root.Load().Remove(name)
-			if err = errors.Join(err, f.Close()); !errors.Is(err, errSwept) {
-				return nil, "", err
-			}
+		case errors.Is(err, errSwept):
 		case errors.Is(err, fs.ErrNotExist) && d != ".":
 			if err := s.mkdirs(d); err != nil {
 				return nil, "", err
 			}
 		default:
-			return nil, "", err
+			return f, name, err
 		}
 	}
 	return nil, "", err
 }
 
-// errSwept says that a sweep removes a temporary file that is new.
+// errSwept says that a sweep took a new temporary file for that of a dead process.
 var errSwept = errors.New("dir: another process removes the files that are being written")
 
-// lock locks a new temporary file. It returns errSwept if sweep took it for the file of a dead process.
-func lock(f *os.File) error {
+// lock locks a new temporary file. After an error, errSwept among them, the file is closed and removed.
+func (s *Store) lock(f *os.File, name string) error {
 	// On a file system without locks, Try fails otherwise. Sweep removes nothing there: its Try fails as well.
-	if errors.Is(filelock.Try(f), filelock.ErrLocked) {
-		return errSwept
+	swept := errors.Is(filelock.Try(f), filelock.ErrLocked)
+	var err error
+	if !swept {
+		swept, err = filelock.Removed(f)
 	}
-	removed, err := filelock.Removed(f)
-	if err == nil && removed {
+	if swept {
 		err = errSwept
+	}
+	if err != nil {
+		_ = s.root.Load().Remove(name)
+		_ = f.Close()
 	}
 	return err
 }

@@ -9,8 +9,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"cindergate/driver"
 	"cindergate/internal/filelock"
 	"cindergate/internal/marker"
@@ -145,10 +143,7 @@ func (f Files) Grow(path string, bytes int64) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }() // which ends the lock
-	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
-		err = unix.Flock(int(file.Fd()), unix.LOCK_EX)
-	}
-	if err != nil {
+	if err := filelock.Wait(file); err != nil {
 		return err
 	}
 	st, err := file.Stat()
